@@ -1,0 +1,1 @@
+"""One row, one PDF: Report Flow documents from a pandas DataFrame."""

@@ -1,0 +1,1 @@
+"""HTTP: the eight endpoints of the service. No pandas here."""

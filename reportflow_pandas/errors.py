@@ -1,0 +1,213 @@
+"""Every error this package raises.
+
+::
+
+    ReportFlowError
+    ├── ConfigurationError      the call or the settings cannot work; nothing was sent          (ValueError)
+    ├── InvalidRows             rows or columns of the frame cannot become documents            (ValueError)
+    ├── ApiError                the service refused: .status, .messages, .request_id
+    │   ├── AuthError           401, 403, 412
+    │   ├── NotFoundError       404 for a design, a version, a request or a file
+    │   └── RateLimited         429 that did not go away: probably the plan is used up
+    ├── ConnectionFailed        nothing reached the service
+    ├── OutcomeUnknown          the request went out, no readable answer came back
+    └── NotReady                a document was not ready within ``wait=``
+
+    KeyboardInterrupt
+    └── RunInterrupted          Ctrl-C or "Interrupt kernel": .results is the frame so far
+
+    asyncio.CancelledError
+    └── RunCancelled            a cancelled ``await``: .results is the frame so far
+
+An error that ends a run after documents were sent carries ``.results``.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from typing import Any
+
+__all__ = [
+    "ApiError",
+    "AuthError",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "InvalidRows",
+    "NotFoundError",
+    "NotReady",
+    "OutcomeUnknown",
+    "RateLimited",
+    "ReportFlowError",
+    "RunCancelled",
+    "RunInterrupted",
+    "api_error",
+]
+
+
+class ReportFlowError(Exception):
+    """The root of all errors of this package.
+
+    Attributes
+    ----------
+    results : pandas.DataFrame or None
+        The results frame so far, where a run had begun; else None.
+    """
+
+    results: Any = None
+
+
+class ConfigurationError(ReportFlowError, ValueError):
+    """The call or the settings cannot work as they are. Nothing was sent."""
+
+
+class InvalidRows(ReportFlowError, ValueError):  # noqa: N818 - the public name says what is invalid
+    """Rows or columns of the frame cannot become documents. Nothing was sent.
+
+    Attributes
+    ----------
+    rows : list
+        Index labels of the rows concerned, in the frame's order; empty when a whole column is meant.
+    problems : pandas.DataFrame or None
+        What ``df.reportflow.check()`` returns, where the check refused.
+    """
+
+    def __init__(self, message: str, rows: Sequence[Any] = (), problems: Any = None) -> None:
+        super().__init__(message)
+        self.rows = list(rows)
+        self.problems = problems
+
+
+class ApiError(ReportFlowError):
+    """The service answered with an error.
+
+    Attributes
+    ----------
+    status : int
+        HTTP status.
+    messages : list of str
+        The service's own words, one or several (api-contract 8.1), often Japanese, never translated.
+    request_id : str or None
+        The request it is about, if one is known.
+    retry_after : float or None
+        Seconds the service asked to wait.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        messages: Sequence[str] = (),
+        *,
+        request_id: str | None = None,
+        retry_after: float | None = None,
+        hint: str = "",
+    ) -> None:
+        self.status = status
+        self.messages = list(messages)
+        self.request_id = request_id
+        self.retry_after = retry_after
+        said = "; ".join(self.messages) or "no message"
+        super().__init__(f"the service answered {status}: {said}" + (f". {hint}" if hint else ""))
+
+    @property
+    def text(self) -> str:
+        """The service's own words on one line."""
+        return "; ".join(" ".join(message.split()) for message in self.messages) or f"HTTP {self.status}"
+
+
+class AuthError(ApiError):
+    """The key or token was refused (401, 403) or missing (412)."""
+
+
+class NotFoundError(ApiError):
+    """The design, version, request or file does not exist in this workspace (404)."""
+
+
+class RateLimited(ApiError):  # noqa: N818 - the public name
+    """The service kept refusing for too many requests (429), also after a full window."""
+
+
+class ConnectionFailed(ReportFlowError):  # noqa: N818 - says what happened
+    """Nothing reached the service: no address, no connection, no TLS. Sending again is safe."""
+
+
+class OutcomeUnknown(ReportFlowError):  # noqa: N818 - the public name
+    """The request went out and no readable answer came back: it may or may not have been accepted.
+
+    Attributes
+    ----------
+    status : int or None
+        HTTP status, when a gateway answered in the service's place.
+    """
+
+    def __init__(self, message: str, status: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+
+
+class NotReady(ReportFlowError):  # noqa: N818 - the public name
+    """A document is not ready yet.
+
+    Attributes
+    ----------
+    status : int or None
+        The last status that the service gave for it.
+    """
+
+    def __init__(self, message: str, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+
+
+class RunInterrupted(KeyboardInterrupt):
+    """A run was interrupted from the keyboard.
+
+    Attributes
+    ----------
+    results : pandas.DataFrame
+        The results frame so far.
+    """
+
+    def __init__(self, message: str, results: Any = None) -> None:
+        super().__init__(message)
+        self.results = results
+
+
+class RunCancelled(asyncio.CancelledError):
+    """An awaited run was cancelled.
+
+    Attributes
+    ----------
+    results : pandas.DataFrame
+        The results frame so far.
+    """
+
+    def __init__(self, message: str, results: Any = None) -> None:
+        super().__init__(message)
+        self.results = results
+
+
+def api_error(
+    status: int,
+    messages: Sequence[str],
+    *,
+    request_id: str | None = None,
+    retry_after: float | None = None,
+) -> ApiError:
+    """Return the error for a status: the one place where statuses become classes."""
+    hints = {
+        401: "Check the key: rf.configure(app_key=...) or REPORT_FLOW_APP_KEY",
+        403: "This key or token may not do that; an OAuth client needs the scope pdf:generate",
+        412: "No key was sent: rf.configure(app_key=...) or REPORT_FLOW_APP_KEY",
+    }
+    kinds: dict[int, type[ApiError]] = {
+        401: AuthError,
+        403: AuthError,
+        412: AuthError,
+        404: NotFoundError,
+        429: RateLimited,
+    }
+    return kinds.get(status, ApiError)(
+        status, messages, request_id=request_id, retry_after=retry_after, hint=hints.get(status, "")
+    )

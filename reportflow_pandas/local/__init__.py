@@ -1,0 +1,1 @@
+"""The embedded service: the same eight endpoints on this machine, with real PDFs."""

@@ -1,0 +1,1 @@
+"""Where people watch: the event loop, the bar, the pages."""

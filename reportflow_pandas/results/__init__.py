@@ -1,0 +1,1 @@
+"""Outcomes become a frame, files and a workbook."""

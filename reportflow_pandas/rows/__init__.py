@@ -1,0 +1,1 @@
+"""A frame becomes documents: the only folder that reads the user's frame."""

@@ -1,0 +1,250 @@
+"""Credentials, address and limits of this process; the environment is read here and nowhere else."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import os
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+from urllib.parse import urlsplit
+
+from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
+from reportflow_pandas.errors import ConfigurationError
+
+__all__ = ["DEFAULT_BASE_URL", "Limits", "Settings", "configure", "current"]
+
+DEFAULT_BASE_URL = "https://api.re-port-flow.com/v1"
+DEFAULT_TOKEN_URL = "https://re-port-flow.com/api/v1/oauth/token"  # noqa: S105 - an address, api-contract 3.2
+
+
+@dataclass(frozen=True)
+class Limits:
+    """At most so many calls in any ``window`` seconds, per workspace.
+
+    The defaults are the service's documented limits (api-contract 9): 30 sync generation calls and 100
+    of all other calls a minute.
+
+    Parameters
+    ----------
+    async_calls : int or None
+        Async generation, downloads and look-ups. ``None``: no limit.
+    sync_calls : int or None
+        Sync generation. ``None``: no limit.
+    window : float
+        Seconds.
+
+    Examples
+    --------
+    >>> Limits(async_calls=50)
+    Limits(async_calls=50, sync_calls=30, window=60.0)
+    """
+
+    async_calls: int | None = 100
+    sync_calls: int | None = 30
+    window: float = 60.0
+
+    def __post_init__(self) -> None:
+        for name in ("async_calls", "sync_calls"):
+            value = getattr(self, name)
+            if value is not None and (isinstance(value, bool) or not isinstance(value, int) or value < 1):
+                raise ConfigurationError(
+                    f"Limits({name}={value!r}): a whole number of calls from 1, or None for no limit"
+                )
+        if not self.window > 0:
+            raise ConfigurationError(f"Limits(window={self.window!r}): seconds, more than 0")
+
+    @classmethod
+    def off(cls) -> Limits:
+        """Return no limit at all: for a service that has none, such as the local one by default."""
+        return cls(async_calls=None, sync_calls=None)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Where the service is and how to be let in.
+
+    Parameters
+    ----------
+    app_key : str, optional
+        The workspace's key (``ak_…``). Sent as the header ``appkey`` (api-contract 3.1).
+    base_url : str
+        Address of the service, with or without ``/v1``.
+    client_id, client_secret : str, optional
+        OAuth 2.0 client credentials, in place of ``app_key`` (api-contract 3.2).
+    token_url : str
+        Where an access token is fetched.
+    runs : pathlib.Path
+        Folder of the journals of durable runs.
+    loop : {"thread", "nest"}
+        ``"thread"``: work runs on a private event loop in a thread. ``"nest"``: on the caller's own running loop.
+    clock : Clock
+        Time and chance; tests pass their own.
+
+    Examples
+    --------
+    >>> Settings(app_key="ak_secret_0123456789", base_url="http://127.0.0.1:8787")
+    Settings(base_url='http://127.0.0.1:8787/v1', app_key='***')
+    """
+
+    app_key: str | None = field(default=None, repr=False)
+    base_url: str = DEFAULT_BASE_URL
+    client_id: str | None = None
+    client_secret: str | None = field(default=None, repr=False)
+    token_url: str = DEFAULT_TOKEN_URL
+    runs: Path = Path(".reportflow/runs")
+    loop: Literal["thread", "nest"] = "thread"
+    clock: Clock = field(default=SYSTEM_CLOCK, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "base_url", _with_version(self.base_url))
+        object.__setattr__(self, "runs", Path(self.runs))
+        if self.loop not in ("thread", "nest"):
+            raise ConfigurationError(f"loop={self.loop!r}: either 'thread' (the default) or 'nest'")
+        for name in ("app_key", "client_id", "client_secret"):
+            value = getattr(self, name)
+            if value is not None and (
+                not isinstance(value, str) or not value.isascii() or not value.isprintable()
+            ):
+                raise ConfigurationError(f"{name}: a text of plain ASCII characters without line breaks")
+            if value is not None and value != value.strip():
+                object.__setattr__(self, name, value.strip())
+
+    def __repr__(self) -> str:
+        """Show the address and which credentials there are, never a secret."""
+        shown = [f"base_url={self.base_url!r}"]
+        shown += [
+            f"{name}='***'" for name in ("app_key", "client_id", "client_secret") if getattr(self, name)
+        ]
+        return f"Settings({', '.join(shown)})"
+
+    @property
+    def workspace(self) -> str:
+        """A hash of address and credential: names the workspace without telling the key."""
+        credential = self.app_key or self.client_id or ""
+        return hashlib.blake2b(f"{self.base_url}\n{credential}".encode(), digest_size=9).hexdigest()
+
+    @property
+    def host(self) -> str:
+        """Host and port of the service, for messages."""
+        return urlsplit(self.base_url).netloc
+
+    def checked(self) -> Settings:
+        """Return these settings if a call could be made with them.
+
+        Raises
+        ------
+        ConfigurationError
+            No key, half of a client's credentials, or both kinds of credential at once (the service's
+            choice between them is unknown, api-contract 12 item 24).
+        """
+        if bool(self.client_id) != bool(self.client_secret):
+            missing = "client_secret" if self.client_id else "client_id"
+            raise ConfigurationError(
+                f"{missing} is missing: OAuth needs client_id and client_secret together"
+            )
+        if self.app_key and self.client_id:
+            raise ConfigurationError(
+                "both app_key and client_id/client_secret are set; keep one. "
+                "(rf.configure(app_key=None) takes the key back; look at the environment too)"
+            )
+        if not self.app_key and not self.client_id:
+            raise ConfigurationError(
+                "no key for Report Flow. Either set yours: rf.configure(app_key='ak_…') or the environment's "
+                "REPORT_FLOW_APP_KEY (in the web app: Workspace settings, Developer, API key). Or try everything "
+                "without an account: rf.use_local() starts the embedded service."
+            )
+        return self
+
+
+def _with_version(base_url: str) -> str:
+    """Return an address that ends in ``/v1``: the wire's paths begin behind it (api-contract 2)."""
+    parts = urlsplit(base_url.strip() if isinstance(base_url, str) else "")
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError(f"base_url={base_url!r}: an address such as {DEFAULT_BASE_URL!r}")
+    if parts.username or parts.password:
+        raise ConfigurationError("base_url holds a user name or password; the key goes into app_key")
+    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+        raise ConfigurationError(
+            f"base_url={base_url!r}: the key would travel unencrypted. Plain http is for this machine only "
+            "(127.0.0.1, localhost); elsewhere use https"
+        )
+    path = parts.path.rstrip("/")
+    if not path.endswith("/v1"):
+        path += "/v1"
+    return f"{parts.scheme}://{parts.netloc}{path}"
+
+
+_chosen: dict[str, object] = {}
+"""What ``configure`` was told; the environment fills the rest each time."""
+
+_ENVIRONMENT = {
+    "app_key": ("REPORT_FLOW_APP_KEY", "REPORTFLOW_API_KEY"),
+    "base_url": ("REPORTFLOW_API_BASE_URL",),
+    "client_id": ("REPORTFLOW_CLIENT_ID",),
+    "client_secret": ("REPORTFLOW_CLIENT_SECRET",),
+    "token_url": ("REPORTFLOW_TOKEN_URL",),
+    "runs": ("REPORTFLOW_RUNS",),
+}
+
+
+def configure(**values: object) -> Settings:
+    """Set this process's settings.
+
+    Parameters
+    ----------
+    **values
+        Fields of `Settings`: ``app_key``, ``base_url``, ``client_id``, ``client_secret``, ``token_url``,
+        ``runs``, ``loop``, ``clock``. Only those named change; ``None`` takes a value back, after which the
+        environment decides again.
+
+    Returns
+    -------
+    Settings
+        The settings as they are now. Its text shows no secret.
+
+    Raises
+    ------
+    ConfigurationError
+        An unknown name or a value that cannot be.
+
+    Examples
+    --------
+    >>> import reportflow_pandas as rf
+    >>> rf.configure(app_key="ak_0123456789abcdef")          # doctest: +SKIP
+    Settings(base_url='https://api.re-port-flow.com/v1', app_key='***')
+    """
+    known = {spec.name for spec in dataclasses.fields(Settings)}
+    for name in values:
+        if name not in known:
+            raise ConfigurationError(
+                f"rf.configure() knows no {name!r}; it takes {', '.join(sorted(known - {'clock'}))}"
+            )
+    before = dict(_chosen)
+    _chosen.update(values)
+    for name in [name for name, value in _chosen.items() if value is None]:
+        del _chosen[name]
+    try:
+        return current()
+    except ConfigurationError:
+        _chosen.clear()
+        _chosen.update(before)
+        raise
+
+
+def current() -> Settings:
+    """Return the settings of this process: what was configured, else the environment, else the defaults."""
+    values: dict[str, object] = {}
+    for name, variables in _ENVIRONMENT.items():
+        for variable in variables:
+            if os.environ.get(variable):
+                values[name] = os.environ[variable]
+                break
+    if "app_key" in _chosen and "client_id" not in _chosen:
+        values.pop("client_id", None)
+        values.pop("client_secret", None)
+    if "client_id" in _chosen and "app_key" not in _chosen:
+        values.pop("app_key", None)
+    values.update(_chosen)
+    return Settings(**values)  # type: ignore[arg-type]
