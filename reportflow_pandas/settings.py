@@ -114,9 +114,7 @@ class Settings:
     def __repr__(self) -> str:
         """Show the address and which credentials there are, never a secret."""
         shown = [f"base_url={self.base_url!r}"]
-        shown += [
-            f"{name}='***'" for name in ("app_key", "client_id", "client_secret") if getattr(self, name)
-        ]
+        shown += [f"{name}='***'" for name in ("app_key", "client_id", "client_secret") if getattr(self, name)]
         return f"Settings({', '.join(shown)})"
 
     @property
@@ -141,9 +139,7 @@ class Settings:
         """
         if bool(self.client_id) != bool(self.client_secret):
             missing = "client_secret" if self.client_id else "client_id"
-            raise ConfigurationError(
-                f"{missing} is missing: OAuth needs client_id and client_secret together"
-            )
+            raise ConfigurationError(f"{missing} is missing: OAuth needs client_id and client_secret together")
         if self.app_key and self.client_id:
             raise ConfigurationError(
                 "both app_key and client_id/client_secret are set; keep one. "
