@@ -1,0 +1,247 @@
+"""Time that passes only when nobody is busy, so that no test waits."""
+
+from __future__ import annotations
+
+import asyncio
+import heapq
+import itertools
+import random
+import selectors
+import threading
+import time
+from collections.abc import Coroutine, Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from types import TracebackType
+from typing import Any, Self, TypeVar
+
+from reportflow_pandas.clock import Clock
+
+T = TypeVar("T")
+
+BEGINNING = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+
+
+class VirtualClock(Clock):
+    """One virtual time for any number of event loops and threads, with real sockets between them.
+
+    ``sleep`` registers a deadline. When nobody has asked for the time or gone to sleep for a few real
+    milliseconds, and every loop answers at once, time jumps to the earliest deadline. Real latency
+    becomes a jump at worst, so it is not exact; `SimulatedClock` is.
+
+    Parameters
+    ----------
+    seed : int
+        For ``random()``.
+    quiet : float
+        Real seconds without activity before time jumps.
+
+    Examples
+    --------
+    >>> with VirtualClock() as clock:
+    ...     asyncio.run(clock.sleep(3600))
+    ...     clock.monotonic() >= 3600
+    True
+    """
+
+    def __init__(self, seed: int = 0, quiet: float = 0.004) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - a test's chance
+        self._quiet = quiet
+        self._time = 0.0
+        self._changed = threading.Condition()
+        self._sleepers: list[tuple[float, int, asyncio.AbstractEventLoop, asyncio.Future[None]]] = []
+        self._numbers = itertools.count()
+        self._loops: set[asyncio.AbstractEventLoop] = set()
+        self._last_activity = time.monotonic()
+        self._holds = 0
+        self._closed = False
+        self._thread: threading.Thread | None = None
+
+    # -- the clock -----------------------------------------------------------------------------------------
+
+    def monotonic(self) -> float:
+        """Return virtual seconds since the beginning."""
+        self._last_activity = time.monotonic()
+        return self._time
+
+    def now(self) -> datetime:
+        """Return the virtual time of day."""
+        return BEGINNING + timedelta(seconds=self.monotonic())
+
+    def random(self) -> float:
+        """Return the next number of the seed's."""
+        with self._changed:
+            return self._random.random()
+
+    async def sleep(self, seconds: float) -> None:
+        """Wait for virtual time."""
+        self._last_activity = time.monotonic()
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[None] = loop.create_future()
+        with self._changed:
+            closed = self._closed
+            if not closed:
+                self._loops.add(loop)
+                heapq.heappush(self._sleepers, (self._time + seconds, next(self._numbers), loop, future))
+                if self._thread is None:
+                    self._thread = threading.Thread(target=self._run, name="virtual-time", daemon=True)
+                    self._thread.start()
+                self._changed.notify()
+        if closed:  # what is still running winds down
+            await asyncio.sleep(0.001)
+            return
+        try:
+            await future
+        finally:
+            self._last_activity = time.monotonic()
+
+    # -- for tests -----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Keep time from passing, for the while of real work that nobody can see (a thread that renders)."""
+        with self._changed:
+            self._holds += 1
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._holds -= 1
+                self._last_activity = time.monotonic()
+                self._changed.notify()
+
+    def close(self) -> None:
+        """Stop time and its thread; whoever still sleeps wakes up."""
+        with self._changed:
+            self._closed = True
+            sleepers, self._sleepers = self._sleepers, []
+            self._changed.notify()
+        for _, _, loop, future in sleepers:
+            _tell(loop, _wake, future)
+        if self._thread is not None:
+            self._thread.join()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    # -- its thread ----------------------------------------------------------------------------------------
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                while not self._closed and (self._holds or not self._sleepers):
+                    self._changed.wait()
+                if self._closed:
+                    return
+            seen = self._last_activity
+            left = seen + self._quiet - time.monotonic()
+            if left > 0:
+                time.sleep(left)
+            elif self._loops_are_idle() and self._last_activity == seen:
+                self._advance(seen)
+
+    def _loops_are_idle(self) -> bool:
+        """Let every loop go round twice: by then it has read what its sockets held."""
+        for _ in range(2):
+            for loop in list(self._loops):
+                answered = threading.Event()
+                if not _tell(loop, answered.set):
+                    self._loops.discard(loop)
+                elif not answered.wait(1.0):
+                    if not loop.is_running():
+                        self._loops.discard(loop)
+                    return False
+        return True
+
+    def _advance(self, seen: float) -> None:
+        with self._changed:
+            while self._sleepers and (self._sleepers[0][3].done() or self._sleepers[0][2].is_closed()):
+                heapq.heappop(self._sleepers)
+            if not self._sleepers or self._holds or self._last_activity != seen:
+                return
+            self._time = max(self._time, self._sleepers[0][0])
+            due = []
+            while self._sleepers and self._sleepers[0][0] <= self._time:
+                due.append(heapq.heappop(self._sleepers))
+            self._last_activity = time.monotonic()
+        for _, _, loop, future in due:
+            _tell(loop, _wake, future)
+
+
+def _tell(loop: asyncio.AbstractEventLoop, what: Any, *arguments: Any) -> bool:
+    try:
+        loop.call_soon_threadsafe(what, *arguments)
+    except RuntimeError:  # closed
+        return False
+    return True
+
+
+def _wake(future: asyncio.Future[None]) -> None:
+    if not future.done():
+        future.set_result(None)
+
+
+class SimulatedClock(Clock):
+    """Exact virtual time for one event loop without sockets: an idle loop jumps to its next timer.
+
+    Examples
+    --------
+    >>> clock = SimulatedClock()
+    >>> clock.run(clock.sleep(86400))
+    >>> clock.monotonic()
+    86400.0
+    """
+
+    def __init__(self, seed: int = 0) -> None:
+        self._random = random.Random(seed)  # noqa: S311 - a test's chance
+        self.time = 0.0
+
+    def monotonic(self) -> float:
+        """Return virtual seconds since the beginning."""
+        return self.time
+
+    def now(self) -> datetime:
+        """Return the virtual time of day."""
+        return BEGINNING + timedelta(seconds=self.time)
+
+    def random(self) -> float:
+        """Return the next number of the seed's."""
+        return self._random.random()
+
+    def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Run a coroutine on a loop that lives in this time: ``asyncio.sleep`` takes none of ours either."""
+        with asyncio.Runner(loop_factory=lambda: _SimulatedLoop(self)) as runner:
+            return runner.run(work)
+
+
+class _SimulatedLoop(asyncio.SelectorEventLoop):
+    def __init__(self, clock: SimulatedClock) -> None:
+        self._simulated = clock
+        super().__init__(_JumpingSelector(clock))
+
+    def time(self) -> float:
+        return self._simulated.time
+
+
+class _JumpingSelector(selectors.DefaultSelector):
+    def __init__(self, clock: SimulatedClock) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        events = super().select(0)
+        if not events and timeout is None:
+            events = super().select(5.0)  # a thread may still have something to tell
+            if not events:
+                raise RuntimeError("everybody waits and nobody will wake them")
+        elif not events and timeout:
+            self._clock.time += timeout
+        return events
