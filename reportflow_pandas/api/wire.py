@@ -1,0 +1,302 @@
+"""One try over the network: what was sent, what came back, and which of the two failed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from typing import BinaryIO
+
+import aiohttp
+from aiohttp.abc import AbstractStreamWriter
+from yarl import URL
+
+from reportflow_pandas.api.answers import Answer, is_page
+from reportflow_pandas.api.models import parsed
+from reportflow_pandas.clock import Clock
+from reportflow_pandas.errors import ConnectionFailed, OutcomeUnknown
+
+__all__ = ["Wire", "new_session"]
+
+log = logging.getLogger("reportflow_pandas")
+
+_LONGEST_HEADER = 1 << 20
+"""X-File-Mapping of 100 files takes 35 KB and more (api-contract 5.1); aiohttp's own limit is 8 KB."""
+
+_IDLE = 4.0
+"""Seconds. Servers commonly hang up after 5; a POST on a line that is being hung up has an unknown outcome."""
+
+_SLICE = 1 << 18
+_CHUNK = 1 << 16
+_TAIL = 1 << 10
+_MOST_REDIRECTS = 3
+_REDIRECTS = frozenset({301, 302, 303, 307, 308})
+_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+
+def new_session(connector: aiohttp.BaseConnector | None) -> aiohttp.ClientSession:
+    """Return a session without a limit of its own (ours is the only one), without cookies or credentials."""
+    return aiohttp.ClientSession(
+        connector=connector or aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE),
+        connector_owner=connector is None,
+        cookie_jar=aiohttp.DummyCookieJar(),
+        headers={"User-Agent": "reportflow-pandas", "Accept": "*/*"},
+    )
+
+
+class Wire:
+    """Carries one request to the service and its answer back.
+
+    Parameters
+    ----------
+    session : aiohttp.ClientSession
+        Where the connections are. Its owner closes it.
+    clock : Clock
+        For the log.
+    """
+
+    def __init__(self, session: aiohttp.ClientSession, clock: Clock) -> None:
+        self._session = session
+        self._clock = clock
+
+    async def post(
+        self,
+        url: URL,
+        body: bytes,
+        headers: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - of the connection's, one object for all calls
+        content_type: str = "application/json",
+    ) -> Answer:
+        """Send a POST once and return its answer, whatever the status; a redirect is not followed.
+
+        Raises
+        ------
+        ConnectionFailed
+            Not a byte of the body was sent.
+        OutcomeUnknown
+            The body was sent and no whole answer came back.
+        """
+        sending = _Sending(body, content_type=content_type)
+        answer: Answer | None = None
+        started = self._clock.monotonic()
+        try:
+            async with self._session.post(
+                url,
+                data=sending,
+                headers=headers,
+                allow_redirects=False,
+                timeout=timeout,
+                max_line_size=_LONGEST_HEADER,
+                max_field_size=_LONGEST_HEADER,
+            ) as response:
+                answer = Answer(response.status, response.headers, b"")
+                content = await response.read()
+                _check_whole(response.headers, content)
+        except Exception as error:
+            if not sending.begun and not isinstance(error, (aiohttp.ClientError, OSError)):
+                raise
+            # Whatever else it was: the service may have taken the documents.
+            problem = _problem(error)
+        else:
+            answer = Answer(answer.status, answer.headers, content)
+            self._log("POST", url, started, answer)
+            return answer
+        # Raised here and not above: aiohttp's errors hold the request's headers, hence the key.
+        self._log("POST", url, started, answer, problem)
+        if answer is not None and answer.status >= 300:
+            return answer
+        if not sending.begun:
+            raise ConnectionFailed(f"nothing reached {url.authority}: {problem}")
+        if answer is None:
+            raise OutcomeUnknown(f"sent to {url.authority}, but no answer came back: {problem}")
+        told = answer.headers.get("Request-Id")
+        raise OutcomeUnknown(
+            f"{url.authority} answered {answer.status}, but the answer cannot be read: {problem}"
+            + (f"; it names the request {told}" if told else ""),
+            answer.status,
+        )
+
+    async def get(
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - of the connection's, one object for all calls
+        to: BinaryIO | None = None,
+    ) -> Answer:
+        """Send a GET once and return its answer, whatever the status.
+
+        A redirect to another origin is followed without ``headers``. A ZIP goes into ``to``, if there is one.
+
+        Raises
+        ------
+        ConnectionFailed
+            No whole answer. Asking again is safe.
+        """
+        origin = url.origin()
+        for _ in range(_MOST_REDIRECTS):
+            foreign = url.origin() != origin
+            answer = await self._fetch(url, {} if foreign else headers, timeout, to)
+            target = _target(answer, url)
+            if target is None:
+                break
+            url = target
+        return answer._replace(foreign=True) if foreign else answer
+
+    async def _fetch(
+        self,
+        url: URL,
+        headers: Mapping[str, str],
+        timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - of the connection's, one object for all calls
+        to: BinaryIO | None,
+    ) -> Answer:
+        answer: Answer | None = None
+        started = self._clock.monotonic()
+        try:
+            async with self._session.get(
+                url,
+                headers=headers,
+                allow_redirects=False,
+                timeout=timeout,
+                max_line_size=_LONGEST_HEADER,
+                max_field_size=_LONGEST_HEADER,
+            ) as response:
+                answer = Answer(response.status, response.headers, b"")
+                if to is not None and response.status in (200, 201, 203) and not is_page(response.headers):
+                    content, poured = await _pour(response, to)
+                else:
+                    content, poured = await response.read(), False
+                    _check_whole(response.headers, content)
+        except (aiohttp.ClientError, TimeoutError) as error:
+            problem = _problem(error)
+        else:
+            answer = Answer(answer.status, answer.headers, content, poured=poured)
+            self._log("GET", url, started, answer)
+            return answer
+        self._log("GET", url, started, answer, problem)
+        if answer is not None and answer.status >= 300:
+            return answer
+        raise ConnectionFailed(f"no whole answer from {url.authority}: {problem}")
+
+    def _log(self, method: str, url: URL, started: float, answer: Answer | None, problem: str = "") -> None:
+        if not log.isEnabledFor(logging.DEBUG):
+            return
+        told = None
+        if answer is not None:
+            value = parsed(answer.body)
+            told = answer.headers.get("Request-Id") or (
+                value.get("requestId") if isinstance(value, dict) else None
+            )
+        log.debug(
+            "%s %s %s %.0f ms%s%s",
+            method,
+            url.raw_path,
+            answer.status if answer is not None else "-",
+            (self._clock.monotonic() - started) * 1000,
+            f" request {told}" if told else "",
+            f" ({problem})" if problem else "",
+        )
+
+
+class _Sending(aiohttp.Payload):
+    """A body that knows whether it was begun: before that, the service can have taken nothing."""
+
+    _autoclose = True
+    begun = False
+
+    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
+        body: bytes = self._value
+        return body.decode(encoding, errors)
+
+    def __init__(self, body: bytes, content_type: str) -> None:
+        super().__init__(body, content_type=content_type)
+        self._size = len(body)
+
+    async def write(self, writer: AbstractStreamWriter) -> None:
+        """Send the body, a long one in slices, so that other calls get their turn."""
+        self.begun = True
+        body: bytes = self._value
+        if len(body) <= _SLICE:
+            await writer.write(body)
+            return
+        view = memoryview(body)
+        for start in range(0, len(body), _SLICE):
+            await writer.write(view[start : start + _SLICE])
+
+
+class _CutOff(aiohttp.ClientPayloadError):
+    """The answer ends before its end."""
+
+
+def _check_whole(headers: Mapping[str, str], body: bytes) -> None:
+    """Raise for an answer that ends too early, where only its own form can tell."""
+    if "Content-Length" in headers or "Transfer-Encoding" in headers or not body:
+        return
+    if body.startswith(b"%PDF-"):
+        whole = b"%%EOF" in body[-_TAIL:]
+    elif body.startswith(b"PK"):
+        whole = b"PK\x05\x06" in body[-_CHUNK - _TAIL :]
+    elif body[:1] in (b"{", b"["):
+        whole = body.rstrip()[-1:] in (b"}", b"]")
+    else:
+        return
+    if not whole:
+        raise _CutOff("the answer was cut off")
+
+
+async def _pour(response: aiohttp.ClientResponse, to: BinaryIO) -> tuple[bytes, bool]:
+    """Write a ZIP to a file; return what is no ZIP. A file that can be rewound is left as it was on an error."""
+    content = response.content
+    head = await content.readany()
+    while len(head) < 2 and not content.at_eof():
+        head += await content.readany()
+    if not head.startswith(b"PK"):
+        rest = await content.read()
+        return head + rest, False
+    start = to.tell() if to.seekable() else None
+    tail = head
+    try:
+        to.write(head)
+        async for chunk in content.iter_chunked(_CHUNK):
+            to.write(chunk)
+            tail = tail[-_CHUNK - _TAIL :] + chunk
+        _check_whole(response.headers, b"PK" + tail)
+    except BaseException:
+        if start is not None:
+            to.seek(start)
+            to.truncate()
+        raise
+    return b"", True
+
+
+def _target(answer: Answer, url: URL) -> URL | None:
+    """Return where a redirect leads; None where it leads nowhere that a file could safely come from."""
+    if answer.status not in _REDIRECTS:
+        return None
+    try:
+        target = url.join(URL(answer.headers.get("Location", "")))
+    except ValueError:
+        return None
+    safe = target.scheme == "https" or (target.scheme == "http" and target.host in _LOOPBACK)
+    return target if safe and "Location" in answer.headers else None
+
+
+_PROBLEMS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.ConnectionTimeoutError, "the connection took too long"),
+    (TimeoutError, "no answer in time"),
+    (aiohttp.ClientConnectorDNSError, "its address was not found (is base_url right, is there a network?)"),
+    (aiohttp.ClientConnectorCertificateError, "its TLS certificate is not trusted here"),
+    (aiohttp.ClientSSLError, "no TLS connection"),
+    (aiohttp.ClientConnectorError, "no connection"),
+    (aiohttp.ServerDisconnectedError, "the connection was lost"),
+    (aiohttp.ClientOSError, "the connection was lost"),
+    (aiohttp.ClientPayloadError, "the answer was cut off"),
+    (aiohttp.ClientResponseError, "the answer is no valid HTTP"),
+)
+
+
+def _problem(error: Exception) -> str:
+    """Say in a few words why there is no answer; not in aiohttp's, which may hold the request's headers."""
+    for kind, words in _PROBLEMS:
+        if isinstance(error, kind):
+            cause = error.os_error.strerror if kind is aiohttp.ClientConnectorError else None  # type: ignore[attr-defined]
+            return cause or words
+    return type(error).__name__

@@ -1,0 +1,179 @@
+"""A server on a real socket that answers what it is told to, to the byte, or breaks off where it is told to."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import socket
+import struct
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Literal
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.clock import Clock
+from reportflow_pandas.settings import Settings
+
+KEY = "ak_test_key_0123456789"
+PDF = b"%PDF-1.7\n1 0 obj\n<<>>\nendobj\n%%EOF\n"
+ZIP = b"PK\x03\x04" + bytes(60) + b"PK\x05\x06" + bytes(18)
+
+
+@dataclass
+class Request:
+    """What reached the server."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass
+class Reply:
+    """What the server does with a request.
+
+    ``then``: "keep" the line, "close" it, "reset" it, or "hang" and never say more.
+    """
+
+    raw: bytes = b""
+    then: Literal["keep", "close", "reset", "hang"] = "keep"
+
+
+def reply(status: int = 200, body: bytes | Any = b"", **headers: str) -> Reply:
+    """Return a whole answer; a body that is no bytes becomes JSON, `content_type=` the header Content-Type."""
+    if not isinstance(body, bytes):
+        body = json.dumps(body, ensure_ascii=False).encode()
+        headers.setdefault("content_type", "application/json; charset=utf-8")
+    lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-').title()}: {value}" for name, value in headers.items()]
+    return Reply("\r\n".join(lines).encode() + b"\r\n\r\n" + body)
+
+
+def pdf(status: int = 201, body: bytes = PDF, **headers: str) -> Reply:
+    return reply(status, body, content_type="application/pdf", **headers)
+
+
+def archive(status: int = 200, body: bytes = ZIP, **headers: str) -> Reply:
+    return reply(status, body, content_type="application/zip", **headers)
+
+
+def broken(whole: Reply, missing: int = 5, then: Literal["close", "reset", "hang"] = "close") -> Reply:
+    """Return an answer without its last bytes."""
+    return Reply(whole.raw[:-missing], then)
+
+
+Script = Callable[[Request], Reply]
+
+
+@dataclass
+class Stub:
+    """Answers by a script; counts what reached it."""
+
+    script: Script
+    requests: list[Request] = field(default_factory=list)
+    connections: int = 0
+    port: int = 0
+
+    @property
+    def origin(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        self.connections += 1
+        try:
+            while (request := await self._read(reader)) is not None:
+                self.requests.append(request)
+                answer = self.script(request)
+                writer.write(answer.raw)
+                await writer.drain()
+                if answer.then == "hang":
+                    await reader.read()
+                if answer.then == "reset":
+                    endpoint = writer.get_extra_info("socket")
+                    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                    writer.transport.abort()
+                if answer.then != "keep":
+                    break
+        except (ConnectionError, asyncio.IncompleteReadError):
+            pass
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
+    @staticmethod
+    async def _read(reader: asyncio.StreamReader) -> Request | None:
+        try:
+            head = await reader.readuntil(b"\r\n\r\n")
+        except (asyncio.IncompleteReadError, ConnectionError):
+            return None
+        first, *lines = head.decode().strip().split("\r\n")
+        method, path, _ = first.split(" ")
+        headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
+        body = await reader.readexactly(int(headers.get("content-length", 0)))
+        return Request(method, path, headers, body)
+
+
+@contextlib.asynccontextmanager
+async def serving(script: Script | Reply) -> AsyncIterator[Stub]:
+    """Run a stub for a test."""
+    stub = Stub(script if callable(script) else lambda _: script)
+    running: set[asyncio.Task[None]] = set()
+
+    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.create_task(stub.serve(reader, writer))
+        running.add(task)
+        task.add_done_callback(running.discard)
+
+    server = await asyncio.start_server(begin, "127.0.0.1", 0, limit=1 << 22)
+    stub.port = server.sockets[0].getsockname()[1]
+    try:
+        yield stub
+    finally:
+        server.close()
+        for task in list(running):
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+        await server.wait_closed()
+
+
+class HandClock(Clock):
+    """Time that moves when a test says so."""
+
+    def __init__(self) -> None:
+        self.seconds = 1000.0
+
+    def monotonic(self) -> float:
+        return self.seconds
+
+    def now(self) -> datetime:
+        return datetime(2026, 8, 3, 4, 5, 6, tzinfo=UTC)
+
+
+def asked(
+    script: Script | Reply,
+    call: Callable[[Client], Coroutine[Any, Any, Any]],
+    options: Mapping[str, Any] | None = None,
+    **settings: Any,
+) -> tuple[Any, Stub]:
+    """Return what a call gave, value or error, and the stub that counted it."""
+
+    async def main() -> tuple[Any, Stub]:
+        async with serving(script) as stub:
+            own = {"app_key": KEY, "base_url": stub.origin, **settings}
+            if "token_path" in own:
+                own["token_url"] = stub.origin + own.pop("token_path")
+            async with Client(Settings(**own), **(options or {})) as client:
+                try:
+                    return await call(client), stub
+                except Exception as error:  # noqa: BLE001 - the tests look at it
+                    return error, stub
+
+    return asyncio.run(main())
