@@ -1,0 +1,283 @@
+"""What follows from an error: one policy, which reads like its documentation.
+
+====================================================  ===============  ===============  ===================
+error                                                 async            sync             get, download
+====================================================  ===============  ===============  ===================
+`ConnectionFailed`: nothing reached the service       retry            retry            retry
+`RateLimited`, 429                                    wait             wait             wait
+429 still, after a full window                        stop             stop             stop
+500                                                   retry, logged    failed           retry
+503                                                   retry, logged    unknown          retry
+other 5xx: a gateway's 502, 504, 520 to 524           unknown          unknown          retry
+`OutcomeUnknown`: time-out, connection lost, cut      unknown          unknown          retry
+400 and other 4xx                                     failed           failed           failed
+401, 403, 412                                         stop             stop             stop
+404                                                   stop             stop             stop; download: failed
+`NotReady`                                                                              failed
+====================================================  ===============  ===============  ===================
+
+There is no idempotency key (api-contract 8.3): what may have been accepted is never sent again by itself.
+A call that is retried fails when its attempts are used up.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+from typing import Literal
+
+from reportflow_pandas.clock import Clock
+from reportflow_pandas.errors import (
+    ApiError,
+    AuthError,
+    ConfigurationError,
+    ConnectionFailed,
+    InvalidRows,
+    NotFoundError,
+    NotReady,
+    OutcomeUnknown,
+    RateLimited,
+    ReportFlowError,
+)
+
+__all__ = ["CallKind", "Decision", "ErrorKind", "Fail", "Retry", "RetryPolicy", "Stop", "Unknown", "WaitForLimit"]
+
+log = logging.getLogger("reportflow_pandas")
+
+CallKind = Literal["async", "sync", "get", "download"]
+"""Async or sync generation, a look-up of designs or parameters, a file."""
+
+ErrorKind = Literal[
+    "invalid",
+    "auth",
+    "not_found",
+    "rate_limited",
+    "too_large",
+    "server",
+    "network",
+    "unknown_outcome",
+    "not_ready",
+    "expired",
+    "changed",
+    "cancelled",
+]
+"""The words of the results frame's column ``error_kind``."""
+
+LONGEST_PAUSE = 60.0
+REFUSALS = 3
+PLAN_HINT = (
+    "The service still refuses after a full window of waiting. Perhaps the plan is used up, or somebody else "
+    "uses the whole limit of this workspace"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Retry:
+    """Send the call again after so many seconds: one more attempt."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class WaitForLimit:
+    """Tell the window and the gate that the service pushed back, and queue again: no attempt is used up.
+
+    ``seconds`` is its ``Retry-After``, None where it named none.
+    """
+
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Fail:
+    """The rows of this call are ``failed``: the service certainly did not accept them, or gave no result."""
+
+    error_kind: ErrorKind
+    http_status: int | None
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """The rows of this call are ``unknown``: they may have been accepted."""
+
+    http_status: int | None
+    text: str
+    error_kind: ErrorKind = "unknown_outcome"
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The run ends: every other call would be refused as this one was. What was not sent is ``not_sent``."""
+
+    error: ReportFlowError
+    error_kind: ErrorKind
+    http_status: int | None
+    text: str
+
+
+Decision = Retry | WaitForLimit | Fail | Unknown | Stop
+
+
+@dataclass
+class RetryPolicy:
+    """Decides what follows from each error of one run.
+
+    Parameters
+    ----------
+    attempts : int, default 3
+        Tries per call; waiting for the rate limit is not a try.
+    backoff : float, default 1.0
+        First pause in seconds, doubled by each attempt up to a minute, and up to half as long again by
+        chance, so that calls that failed together do not come back together. ``Retry-After`` wins.
+    window : float, default 60.0
+        The service's window in seconds. A service that refuses for longer than that, three times and more,
+        with no other answer in between, is not refusing because of too many calls a minute.
+
+    Examples
+    --------
+    >>> from reportflow_pandas.clock import SYSTEM_CLOCK
+    >>> policy = RetryPolicy(attempts=3)
+    >>> policy.decide(ApiError(400, ["no"]), kind="async", attempt=1, clock=SYSTEM_CLOCK)
+    Fail(error_kind='invalid', http_status=400, text='no')
+    """
+
+    attempts: int = 3
+    backoff: float = 1.0
+    window: float = 60.0
+    _refusals: dict[str, _Refusals] = field(default_factory=dict, init=False, repr=False)
+
+    def decide(  # noqa: PLR0911 - one return for each line of the table
+        self, error: ReportFlowError, *, kind: CallKind, attempt: int, clock: Clock
+    ) -> Decision:
+        """Decide.
+
+        Parameters
+        ----------
+        error : ReportFlowError
+            What the client raised.
+        kind : {"async", "sync", "get", "download"}
+            The call: generation, a look-up, a file.
+        attempt : int
+            Which try this was, from 1.
+        clock : Clock
+            Time and chance.
+
+        Returns
+        -------
+        Retry, WaitForLimit, Fail, Unknown or Stop
+        """
+        if isinstance(error, RateLimited):
+            return self._pushed_back(error, kind, clock)
+        if not isinstance(error, ConnectionFailed | OutcomeUnknown):
+            self.answered(kind)
+        if isinstance(error, AuthError):
+            return _stop(error, "auth")
+        if isinstance(error, NotFoundError) and kind != "download":
+            return _stop(error, "not_found")
+        if isinstance(error, ConfigurationError):
+            return _stop(error, "invalid")
+        if isinstance(error, InvalidRows):
+            return _failed(error, "invalid")
+        if isinstance(error, NotReady):
+            return _failed(error, "not_ready")
+        if isinstance(error, ConnectionFailed):
+            return self._again(error, attempt, clock) or _failed(error, "network")
+        if kind in ("get", "download"):
+            return self._read(error, attempt, clock)
+        return self._generation(error, kind, attempt, clock)
+
+    def answered(self, kind: CallKind) -> None:
+        """Say that the service answered something else than 429: refusals in a row begin anew."""
+        if self._refusals:
+            self._refusals.pop(_bucket(kind), None)
+
+    # -- the kinds of call ---------------------------------------------------------------------------------
+
+    def _generation(self, error: ReportFlowError, kind: CallKind, attempt: int, clock: Clock) -> Decision:
+        status = _status(error)
+        if isinstance(error, ApiError) and 400 <= error.status < 500:
+            return _failed(error, _REFUSALS_OF_ROWS.get(error.status, "invalid"))
+        if isinstance(error, ApiError) and status == 500 and kind == "sync":
+            return _failed(error, "server")
+        if isinstance(error, ApiError) and status in (500, 503) and kind == "async":
+            decision = self._again(error, attempt, clock)
+            if decision is None:
+                return _failed(error, "server")
+            log.warning(
+                "the service answered %s (request %s); sent again in %.1f s as attempt %d: "
+                "should it have accepted the first one all the same, these documents exist twice",
+                status,
+                error.request_id or "without id",
+                decision.seconds,
+                attempt + 1,
+            )
+            return decision
+        return Unknown(status, _text(error))
+
+    def _read(self, error: ReportFlowError, attempt: int, clock: Clock) -> Decision:
+        """Look-ups and files: asking twice costs nothing but a call."""
+        status = _status(error)
+        if status is not None and 400 <= status < 500:
+            return _failed(error, _REFUSALS_OF_ROWS.get(status, "invalid"))
+        return self._again(error, attempt, clock) or _failed(error, "network" if status is None else "server")
+
+    # -- waiting -------------------------------------------------------------------------------------------
+
+    def _again(self, error: ReportFlowError, attempt: int, clock: Clock) -> Retry | None:
+        if attempt >= self.attempts:
+            return None
+        asked: float | None = getattr(error, "retry_after", None)
+        if asked is not None:
+            return Retry(asked)
+        pause = self.backoff * 2.0 ** min(attempt - 1, 32)
+        return Retry(min(pause, LONGEST_PAUSE) * (1.0 + 0.5 * clock.random()))
+
+    def _pushed_back(self, error: RateLimited, kind: CallKind, clock: Clock) -> Decision:
+        now = clock.monotonic()
+        refusals = self._refusals.setdefault(_bucket(kind), _Refusals(since=now))
+        if now >= refusals.since + self.window:
+            refusals.after_a_window += 1
+        if refusals.after_a_window >= REFUSALS:
+            stopped = RateLimited(
+                error.status,
+                error.messages,
+                request_id=error.request_id,
+                retry_after=error.retry_after,
+                hint=PLAN_HINT,
+            )
+            return Stop(stopped, "rate_limited", error.status, error.text)
+        return WaitForLimit(error.retry_after)
+
+
+@dataclass(slots=True)
+class _Refusals:
+    """The 429s in a row of one bucket, over all calls of the run."""
+
+    since: float
+    after_a_window: int = 0
+
+
+_REFUSALS_OF_ROWS: dict[int, ErrorKind] = {404: "not_found", 410: "expired", 413: "too_large"}
+
+
+def _bucket(kind: CallKind) -> str:
+    return "sync" if kind == "sync" else "async"
+
+
+def _status(error: ReportFlowError) -> int | None:
+    if isinstance(error, ApiError | OutcomeUnknown | NotReady):
+        return error.status
+    return None
+
+
+def _text(error: ReportFlowError) -> str:
+    return error.text if isinstance(error, ApiError) else " ".join(str(error).split())
+
+
+def _failed(error: ReportFlowError, error_kind: ErrorKind) -> Fail:
+    return Fail(error_kind, _status(error), _text(error))
+
+
+def _stop(error: ReportFlowError, error_kind: ErrorKind) -> Stop:
+    return Stop(error, error_kind, _status(error), _text(error))
