@@ -1,0 +1,181 @@
+"""A design and params become a PDF."""
+
+from __future__ import annotations
+
+import functools
+import io
+import json
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+from xml.sax.saxutils import escape
+
+import pikepdf
+import typst
+
+from reportflow_pandas.local.designs import DesignVersion
+from reportflow_pandas.local.glyphs import coverage
+from reportflow_pandas.local.parameters import printable, problems, texts
+
+__all__ = ["RenderError", "render"]
+
+HERE = Path(__file__).parent
+FONTS = HERE / "fonts"
+LIBRARY = HERE / "reportflow.typ"
+
+
+class RenderError(Exception):
+    """A document cannot be made: a character no font has, or a template that failed."""
+
+
+def render(
+    version: DesignVersion,
+    params: Mapping[str, Any],
+    *,
+    created: datetime,
+    passthrough: Mapping[str, Any] | None = None,
+) -> bytes:
+    """Return the PDF of one document.
+
+    Safe to call from many threads; the interpreter's lock is free while a page is set. The same input gives
+    the same bytes, in any process: only packaged fonts and the design's own are used, never the system's.
+
+    Parameters
+    ----------
+    version : DesignVersion
+        Layout and parameters.
+    params : Mapping
+        Data, never markup. What is missing prints blank, what is unknown is ignored (api-contract 4.4).
+    created : datetime.datetime
+        CreationDate of the PDF; without a time zone it counts as UTC.
+    passthrough : Mapping, optional
+        Its top-level texts and numbers go into the XMP metadata as ``key=value`` (api-contract 4.5). Without
+        any there is no XMP (api-contract 10).
+
+    Returns
+    -------
+    bytes
+        PDF 1.7.
+
+    Raises
+    ------
+    RenderError
+        A value that `value_problems` names, a character that no font has (never an empty box), or an error
+        in the template.
+
+    Examples
+    --------
+    >>> from datetime import UTC, datetime
+    >>> from reportflow_pandas.local.designs import packaged_designs
+    >>> version = packaged_designs()["receipt"].versions[1]
+    >>> render(version, version.samples["ja"], created=datetime(2026, 11, 1, tzinfo=UTC))[:8]
+    b'%PDF-1.7'
+    """
+    for where, problem in problems(version.parameters, params):
+        raise RenderError(f"{where}: {problem}")
+    tree = printable(version.parameters, params)
+    folders = _folders(version.folder)
+    _refuse_missing_glyphs(tree, coverage(folders))
+    files = {
+        "main.typ": _text(version.folder / "template.typ"),
+        "reportflow.typ": _text(LIBRARY),
+        "params.json": json.dumps(tree, ensure_ascii=False).encode(),
+    }
+    try:
+        # one compiler per call: a shared one is refused as "already borrowed" by a second thread
+        compiler = typst.Compiler(
+            files,  # type: ignore[type-var]  # a mapping of files is taken, its type hint does not say so
+            root=version.folder,
+            font_paths=_fonts(folders),
+            ignore_system_fonts=True,
+        )
+        pages = compiler.compile(format="pdf", timestamp=0)
+    except typst.TypstError as error:
+        raise RenderError(_told(version.folder, error)) from None
+    assert isinstance(pages, bytes)  # noqa: S101 - a list comes for pictures only, nothing for a file as target
+    return _finished(pages, created, passthrough or {})
+
+
+def _told(folder: Path, error: typst.TypstError) -> str:
+    """Return the compiler's message with the place in the design's own template."""
+    place = re.search(r"\bmain\.typ:(\d+)", error.diagnostic)
+    template = f"{folder / 'template.typ'}{':' + place[1] if place else ''}"
+    return ". ".join([f"{template}: {error.message}", *error.hints])
+
+
+def _folders(folder: Path) -> tuple[Path, ...]:
+    own = folder / "fonts"
+    return (FONTS, own) if own.is_dir() else (FONTS,)
+
+
+@functools.cache
+def _fonts(folders: tuple[Path, ...]) -> typst.Fonts:
+    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=list(folders))
+
+
+def _text(path: Path) -> bytes:
+    return _read(path, path.stat().st_mtime_ns)
+
+
+@functools.lru_cache(maxsize=64)
+def _read(path: Path, _changed: int) -> bytes:
+    return path.read_bytes()
+
+
+def _refuse_missing_glyphs(tree: Mapping[str, Any], known: frozenset[str]) -> None:
+    for where, text in texts(tree):
+        if not (text.isascii() or known.issuperset(text)):
+            missing = next(char for char in text if char not in known)
+            shown = f"{missing!r} (U+{ord(missing):04X})"
+            raise RenderError(
+                f"{where}: no font has the character {shown}, so it would print as an empty box. "
+                "Take it out of the text, or put a font that has it into the folder fonts/ of the design"
+            )
+
+
+def _finished(pages: bytes, created: datetime, passthrough: Mapping[str, Any]) -> bytes:
+    """Return the PDF with the metadata of the service's own (api-contract 10)."""
+    moment = (created if created.tzinfo else created.replace(tzinfo=UTC)).astimezone(UTC)
+    with pikepdf.open(io.BytesIO(pages)) as pdf:
+        del pdf.docinfo
+        pdf.docinfo["/Producer"] = "ReportFlow"
+        pdf.docinfo["/Creator"] = "ReportFlow"
+        pdf.docinfo["/Author"] = "ReportFlow"
+        pdf.docinfo["/CreationDate"] = f"D:{moment:%Y%m%d%H%M%S}Z"
+        if "/Metadata" in pdf.Root:
+            del pdf.Root["/Metadata"]
+        if "/MarkInfo" in pdf.Root and "/Suspects" in pdf.Root["/MarkInfo"]:
+            del pdf.Root["/MarkInfo"]["/Suspects"]  # optional, and some readers complain about it
+        if xmp := _xmp(passthrough):
+            pdf.Root["/Metadata"] = pdf.make_stream(xmp, Type=pikepdf.Name.Metadata, Subtype=pikepdf.Name.XML)
+        target = io.BytesIO()
+        pdf.save(
+            target,
+            min_version="1.7",
+            deterministic_id=True,
+            object_stream_mode=pikepdf.ObjectStreamMode.generate,
+        )
+    return target.getvalue()
+
+
+def _xmp(passthrough: Mapping[str, Any]) -> bytes:
+    """Return the packet that says the passthrough, or nothing where there is nothing to say."""
+    pairs = [
+        f"{key}={value}"
+        for key, value in passthrough.items()
+        if isinstance(value, str | int | float) and not isinstance(value, bool)
+    ]
+    if not pairs:
+        return b""
+    said = "".join(
+        f"<rdf:li>{escape(''.join(char for char in pair if char.isprintable()))}</rdf:li>" for pair in pairs
+    )
+    return (
+        '<?xpacket begin="\ufeff" id="W5M0MpCehiHzreSzNTczkc9d"?>'
+        '<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">'
+        '<rdf:Description rdf:about="" xmlns:dc="http://purl.org/dc/elements/1.1/">'
+        f"<dc:subject><rdf:Bag>{said}</rdf:Bag></dc:subject>"
+        '</rdf:Description></rdf:RDF></x:xmpmeta><?xpacket end="r"?>'
+    ).encode("utf-8", "replace")
