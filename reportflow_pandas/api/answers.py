@@ -10,7 +10,8 @@ from typing import Any, NamedTuple, NoReturn
 
 import orjson
 
-from reportflow_pandas.api.models import Accepted, accepted_from, delivered_from, parsed
+from reportflow_pandas.api.models import Accepted
+from reportflow_pandas.api.parsing import accepted_from, delivered_from, parsed
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ApiError, NotReady, OutcomeUnknown, api_error
 

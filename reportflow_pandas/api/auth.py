@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 from typing import Protocol
 from urllib.parse import quote_plus
 
@@ -11,7 +12,7 @@ from multidict import CIMultiDict
 from yarl import URL
 
 from reportflow_pandas.api.answers import Answer, messages_from
-from reportflow_pandas.api.models import parsed
+from reportflow_pandas.api.parsing import parsed
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import (
     AuthError,
@@ -31,6 +32,9 @@ _LIFETIME = 3600.0
 
 Post = Callable[[URL, bytes], Awaitable[Answer]]
 """Sends a form once, without any credential in a header."""
+
+Failure = Callable[[], ReportFlowError]
+"""Makes the error of a failed renewal, anew for each call that waited for it."""
 
 
 class Credential(Protocol):
@@ -108,7 +112,7 @@ class ClientCredentials:
         self._headers: CIMultiDict[str] | None = None
         self._token = ""
         self._renew_at = 0.0
-        self._renewal: asyncio.Task[tuple[type[ReportFlowError], tuple[object, ...]] | None] | None = None
+        self._renewal: asyncio.Task[Failure | None] | None = None
 
     async def headers(self) -> Mapping[str, str]:
         """Return the token's header, after getting a token if there is none or it is about to end."""
@@ -143,19 +147,17 @@ class ClientCredentials:
         # Shielded: the call that began the renewal may be cancelled while others wait for it.
         failure = await asyncio.shield(renewal)
         if failure is not None:
-            kind, arguments = failure
-            raise kind(*arguments)
+            raise failure()
         assert self._headers is not None  # noqa: S101 - a renewal ends in one or the other
         return self._headers
 
-    async def _fetch(self) -> tuple[type[ReportFlowError], tuple[object, ...]] | None:
-        """Get a token. Return the error instead of raising it: each waiting call raises one of its own."""
+    async def _fetch(self) -> Failure | None:
         try:
             return await self._exchange()
         finally:
             self._renewal = None
 
-    async def _exchange(self) -> tuple[type[ReportFlowError], tuple[object, ...]] | None:
+    async def _exchange(self) -> Failure | None:
         form = (
             f"grant_type=client_credentials&client_id={quote_plus(self._client_id)}"
             f"&client_secret={quote_plus(self._secret)}&scope=pdf%3Agenerate"
@@ -164,25 +166,26 @@ class ClientCredentials:
         try:
             answer = await self._post(self._url, form)
         except (ConnectionFailed, OutcomeUnknown) as error:
-            return ConnectionFailed, (f"no access token, so nothing was sent: {self.hidden(str(error))}",)
+            return self._unreached(str(error))
         status = answer.status
         said = [self.hidden(message) for message in messages_from(answer.body)]
         if status == 429 or status >= 500:
-            words = "; ".join(said)
-            problem = f"the token server answered {status}{': ' if words else ''}{words}"
-            return ConnectionFailed, (f"no access token, so nothing was sent: {problem}",)
+            return self._unreached("; ".join([f"the token server answered {status}", *said]))
         value = parsed(answer.body) if 200 <= status < 300 else None
         value = value if isinstance(value, dict) else {}
         token = value.get("access_token")
         if not isinstance(token, str) or not token.isascii() or not token.isprintable() or not token.strip():
             why = said if status >= 300 and said else ["the token server's answer holds no access token"]
-            return AuthError, (status, [*why, "check client_id, client_secret and token_url"])
+            return partial(AuthError, status, why, hint="Check client_id, client_secret and token_url")
         lifetime = _seconds(value.get("expires_in"))
         self._token = token
         self._headers = CIMultiDict({"Authorization": f"Bearer {token}"})
         # A token shorter than two such spans is used for its first half.
         self._renew_at = started + max(lifetime - _EARLY, lifetime / 2)
         return None
+
+    def _unreached(self, problem: str) -> Failure:
+        return partial(ConnectionFailed, f"no access token, so nothing was sent: {self.hidden(problem)}")
 
 
 def _seconds(value: object) -> float:

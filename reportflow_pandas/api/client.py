@@ -12,16 +12,15 @@ import orjson
 from yarl import URL
 
 from reportflow_pandas.api.answers import PENDING_STATUSES, PENDING_WORDS, Answer, Reader
-from reportflow_pandas.api.auth import Credential, credential_for
+from reportflow_pandas.api.auth import credential_for
 from reportflow_pandas.api.models import (
     Accepted,
     Content,
     Delivered,
     Design,
     Parameter,
-    designs_from,
-    parameters_from,
 )
+from reportflow_pandas.api.parsing import designs_from, parameters_from
 from reportflow_pandas.api.wire import Wire, new_session
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import Settings, current
@@ -90,11 +89,15 @@ class Client:
         self._silence = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=timeout)
         self._given_session = session
         self._given_connector = connector
-        self._pending = (pending_statuses, pending_words)
         self._session: aiohttp.ClientSession | None = None
-        self._credential: Credential
         self._wire: Wire
-        self._reader: Reader
+        self._credential = credential_for(self._settings, self._post_form)
+        self._reader = Reader(
+            self._settings.clock,
+            pending_statuses=pending_statuses,
+            pending_words=pending_words,
+            hidden=self._credential.hidden,
+        )
 
     def __repr__(self) -> str:
         """Show the address, never a secret."""
@@ -105,14 +108,6 @@ class Client:
             raise ConfigurationError("this client is in use already: make another one, rf.Client(settings)")
         self._session = self._given_session or new_session(self._given_connector)
         self._wire = Wire(self._session, self._settings.clock)
-        self._credential = credential_for(self._settings, self._post_form)
-        statuses, words = self._pending
-        self._reader = Reader(
-            self._settings.clock,
-            pending_statuses=statuses,
-            pending_words=words,
-            hidden=self._credential.hidden,
-        )
         return self
 
     async def __aexit__(

@@ -11,7 +11,7 @@ from aiohttp.abc import AbstractStreamWriter
 from yarl import URL
 
 from reportflow_pandas.api.answers import Answer, is_page
-from reportflow_pandas.api.models import parsed
+from reportflow_pandas.api.parsing import parsed
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConnectionFailed, OutcomeUnknown
 

@@ -14,6 +14,7 @@ from typing import Any, Literal
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.errors import ApiError, AuthError, NotFoundError, RateLimited
 from reportflow_pandas.settings import Settings
 
 KEY = "ak_test_key_0123456789"
@@ -70,6 +71,7 @@ def broken(whole: Reply, missing: int = 5, then: Literal["close", "reset", "hang
 
 
 Script = Callable[[Request], Reply]
+Call = Callable[[Client], Coroutine[Any, Any, Any]]
 
 
 @dataclass
@@ -78,6 +80,7 @@ class Stub:
 
     script: Script
     requests: list[Request] = field(default_factory=list)
+    reached: asyncio.Event = field(default_factory=asyncio.Event)
     connections: int = 0
     port: int = 0
 
@@ -90,6 +93,7 @@ class Stub:
         try:
             while (request := await self._read(reader)) is not None:
                 self.requests.append(request)
+                self.reached.set()
                 answer = self.script(request)
                 writer.write(answer.raw)
                 await writer.drain()
@@ -159,7 +163,7 @@ class HandClock(Clock):
 
 def asked(
     script: Script | Reply,
-    call: Callable[[Client], Coroutine[Any, Any, Any]],
+    call: Call,
     options: Mapping[str, Any] | None = None,
     **settings: Any,
 ) -> tuple[Any, Stub]:
@@ -177,3 +181,55 @@ def asked(
                     return error, stub
 
     return asyncio.run(main())
+
+
+ACCEPTED = {
+    "requestId": "Q7mW2xkP9tLr4BzE",
+    "url": "http://127.0.0.1:1/never",
+    "files": [
+        {
+            "fileId": "T4hZ8qLm1VxC6yRd",
+            "fileName": "注文書_0007.pdf",
+            "passthrough": {"rf": "a1"},
+            "share": {"shareType": "workspace", "passcodeEnabled": False},
+        }
+    ],
+}
+BODY = b'{"designId":"Zk3PpV0aNq8sUe5J","version":2,"content":{"fileName":"a","params":{}}}'
+
+
+def sent(endpoint: str, answer: Reply, **options: Any) -> tuple[Any, Any]:
+    return asked(answer, lambda client: client.send(endpoint, BODY), options)
+
+
+def success(endpoint: str) -> Reply:
+    if endpoint == "sync/single":
+        return pdf(request_id="Q7")
+    if endpoint == "sync/multiple":
+        return archive(201, request_id="Q7")
+    return reply(202, ACCEPTED)
+
+
+def problem(status: int, message: Any = "設計が見つかりません", **headers: str) -> Reply:
+    return reply(status, {"statusCode": status, "message": message, "error": "Whatever"}, **headers)
+
+
+REFUSALS = {
+    400: ApiError,
+    401: AuthError,
+    402: ApiError,
+    403: AuthError,
+    404: NotFoundError,
+    405: ApiError,
+    408: ApiError,
+    409: ApiError,
+    412: AuthError,
+    413: ApiError,
+    415: ApiError,
+    422: ApiError,
+    429: RateLimited,
+    500: ApiError,
+}
+
+DOWNLOADS: list[Call] = [lambda client: client.download_zip("Q7"), lambda client: client.download_file("Q7", "T4")]
+READS: list[Call] = [*DOWNLOADS, lambda client: client.designs(), lambda client: client.parameters("d")]
