@@ -1,0 +1,88 @@
+"""Answers as the wire has them: refusals shaped like NestJS's, entries, headers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Literal
+from urllib.parse import quote
+
+import orjson
+
+__all__ = ["Answer", "Refusal", "attachment", "html_answer", "json_answer", "refusal_body"]
+
+JSON_TYPE = "application/json; charset=utf-8"
+
+_ERRORS = {413: "Request Entity Too Large", 504: "Request timeout"}
+"""Where the documented word is not HTTP's own (api-contract 8.2)."""
+
+
+class Refusal(Exception):  # noqa: N818 - the service refuses; nothing is broken
+    """The call is refused with this status and these messages.
+
+    Parameters
+    ----------
+    status : int
+        HTTP status.
+    message : str or list of str
+        One business message, or the list of a validation (api-contract 8.1).
+    retry_after : int, optional
+        Seconds, sent as ``Retry-After``.
+    """
+
+    def __init__(self, status: int, message: str | list[str], retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+        self.retry_after = retry_after
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """The message or messages, always as a tuple."""
+        return (self.message,) if isinstance(self.message, str) else tuple(self.message)
+
+    def answer(self) -> Answer:
+        """Return the answer that says so."""
+        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        if self.status == 204:
+            return Answer(204, b"", None, headers)
+        return Answer(self.status, refusal_body(self.status, self.message), JSON_TYPE, headers)
+
+
+@dataclass
+class Answer:
+    """What goes back over the wire, and how much of it."""
+
+    status: int
+    body: bytes = b""
+    content_type: str | None = JSON_TYPE
+    headers: dict[str, str] = field(default_factory=dict)
+    delivery: Literal["whole", "truncated", "dropped"] = "whole"
+
+
+def refusal_body(status: int, message: str | Sequence[str]) -> bytes:
+    """Return the body of a refusal (api-contract 8.1)."""
+    try:
+        error = _ERRORS.get(status) or HTTPStatus(status).phrase
+    except ValueError:
+        error = f"HTTP {status}"
+    return orjson.dumps({"statusCode": status, "message": message, "error": error})
+
+
+def json_answer(value: Any, status: int = 200) -> Answer:
+    """Return a JSON answer."""
+    return Answer(status, orjson.dumps(value))
+
+
+def html_answer(text: str, status: int = 200, headers: Mapping[str, str] | None = None) -> Answer:
+    """Return a page."""
+    return Answer(status, text.encode(), "text/html; charset=utf-8", dict(headers or {}))
+
+
+def attachment(name: str) -> str:
+    """Return a ``Content-Disposition`` for a file name, which may be Japanese (api-contract 5.1)."""
+    if name.isascii():
+        return f'attachment; filename="{name}"'
+    plain = name.encode("ascii", "replace").decode().replace("?", "_")
+    return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
