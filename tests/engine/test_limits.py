@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from virtual import SimulatedClock, VirtualClock
 
-from reportflow_pandas.engine.limits import GRAIN, Kind, MemoryStore, Slot, Window, reset, window_of
+from reportflow_pandas.engine.limits import GRAIN, RECHECK, Kind, MemoryStore, Slot, Window, reset, window_of
 from reportflow_pandas.settings import Limits
 
 MINUTE = 60.0
@@ -125,6 +125,68 @@ def test_runs_with_other_limits_and_windows_each_keep_their_own(
     for began, answered, limit, width in made:
         in_use = [call for call in made if call[0] < began and call[1] + width + GRAIN > began]
         assert len(in_use) < limit, (began, answered)
+
+
+arrival = st.tuples(
+    st.floats(0.0, 90.0),  # when it comes
+    latency,
+    st.booleans(),  # urgent
+    st.none() | st.floats(0.0, 150.0),  # when it is cancelled, waiting or in the middle of its call
+)
+
+
+@settings(deadline=None, max_examples=150)
+@given(arrivals=st.lists(arrival, min_size=1, max_size=40), limit=st.integers(1, 6))
+def test_whoever_waits_and_leaves_no_free_slot_is_left_lying(
+    arrivals: list[tuple[float, float, bool, float | None]], limit: int
+) -> None:
+    """While somebody waits, a slot that frees is taken; a cancelled call keeps its own, a waiter has none."""
+    clock = SimulatedClock()
+    store = MemoryStore()
+    waits: list[tuple[float, float]] = []  # came, went into its call or left
+    calls: list[tuple[float, float]] = []  # began, slot free again
+
+    async def one(comes: float, lasts: float, *, urgent: bool) -> None:
+        await clock.sleep(comes)
+        came = clock.time
+        began = None
+        freed = None
+        try:
+            slot = await Window(store).slot("async", limits(limit), clock=clock, timeout=50.0, urgent=urgent)
+            began = clock.time
+            freed = began + 50.0 + MINUTE + GRAIN
+            await clock.sleep(lasts)
+            slot.answered()
+            freed = clock.time + MINUTE + GRAIN
+        finally:
+            waits.append((came, clock.time if began is None else began))
+            if began is not None and freed is not None:
+                calls.append((began, freed))
+
+    async def main() -> None:
+        async def ended(task: asyncio.Task[None], at: float) -> None:
+            await clock.sleep(at)
+            task.cancel()
+
+        tasks = []
+        for comes, lasts, urgent, cancelled in arrivals:
+            task = asyncio.create_task(one(comes, lasts, urgent=urgent))
+            tasks.append(task)
+            if cancelled is not None:
+                tasks.append(asyncio.create_task(ended(task, cancelled)))
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    clock.run(main())
+    in_use = lambda at: sum(began <= at < freed for began, freed in calls)  # noqa: E731 - said once
+    assert all(in_use(began) <= limit for began, _ in calls)
+    for moment in [freed for _, freed in calls] + [went for _, went in waits]:
+        later = moment + RECHECK + 3 * GRAIN
+        if any(came < moment and went > later for came, went in waits):
+            assert in_use(later) >= limit or in_use(moment) >= limit
+    bucket = store._buckets["async"]
+    assert not bucket.line
+    assert not bucket.due
+    assert not bucket.runs
 
 
 def test_the_documented_limit_is_used_whole() -> None:
@@ -245,6 +307,108 @@ def test_a_cancelled_waiter_leaves_the_line_clean() -> None:
     assert not bucket.runs
 
 
+class DistantStore(MemoryStore):
+    """A store that takes a round trip, as Redis would."""
+
+    def __init__(self, clock: SimulatedClock, *, looks_every: float) -> None:
+        super().__init__()
+        self.clock = clock
+        self.longest_sleep = looks_every
+
+    async def ask(self, slot: Slot, now: float) -> float:
+        pause = await super().ask(slot, now)
+        await self.clock.sleep(0.002)
+        return pause
+
+
+def test_a_caller_cancelled_while_the_store_answers_loses_no_slot() -> None:
+    clock = SimulatedClock()
+    window = Window(DistantStore(clock, looks_every=1.0))
+
+    async def main() -> None:
+        task = asyncio.create_task(window.slot("async", limits(1), clock=clock, timeout=60.0))
+        await clock.sleep(0.001)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        await window.slot("async", limits(1), clock=clock, timeout=60.0)
+        assert clock.time < 0.01
+
+    clock.run(main())
+
+
+def test_a_store_elsewhere_keeps_the_same_rule() -> None:
+    clock = SimulatedClock()
+    window = Window(DistantStore(clock, looks_every=1.0))
+    made = clock.run(work(window, clock, [0.2] * 25, limits(10), workers=25))
+    assert fullest_sliding([began for began, _ in made], MINUTE) <= 10
+    assert clock.time == pytest.approx(120.6, abs=0.5)
+
+
+@pytest.mark.parametrize("says_when", [True, False], ids=["Retry-After", "no header"])
+def test_a_run_beside_another_user_of_the_workspace_gets_through_with_few_refusals(*, says_when: bool) -> None:
+    """Somebody else takes 30 of 100 a minute: all calls get through, a refusal in fifty calls at most."""
+    clock = SimulatedClock()
+    window = Window(MemoryStore())
+    counted: list[float] = []
+    refused = accepted = 0
+
+    def refusal() -> float | None:
+        while counted and counted[0] <= clock.time - MINUTE:
+            counted.pop(0)
+        if len(counted) >= 100:
+            return counted[0] + MINUTE - clock.time
+        counted.append(clock.time)
+        return None
+
+    async def somebody_else() -> None:
+        while True:
+            refusal()
+            await clock.sleep(2.0)
+
+    async def worker() -> None:
+        nonlocal refused, accepted
+        while accepted < 600:
+            slot = await window.slot("async", Limits(), clock=clock, timeout=60.0)
+            await clock.sleep(0.2)
+            retry_after = refusal()
+            slot.answered()
+            if retry_after is None:
+                accepted += 1
+            else:
+                refused += 1
+                window.pushed_back("async", retry_after if says_when else None, Limits(), clock=clock)
+
+    async def main() -> None:
+        other = asyncio.create_task(somebody_else())
+        await asyncio.gather(*(worker() for _ in range(10)))
+        other.cancel()
+
+    clock.run(main())
+    assert accepted >= 600
+    assert 0 < refused <= 12
+    assert clock.time <= 10 * MINUTE
+
+
+def test_a_child_process_starts_without_the_line_of_its_parent_but_with_the_log() -> None:
+    clock = SimulatedClock()
+    store = MemoryStore()
+
+    async def parent() -> None:
+        (await Window(store).slot("async", limits(1), clock=clock, timeout=60.0)).answered()
+        waiter = Slot(store, "async", limits(1), clock=clock, timeout=60.0, urgent=True)
+        assert await store.ask(waiter, clock.monotonic()) > 0
+
+    clock.run(parent())
+    store._lock.acquire()
+    store.forked()
+
+    async def child() -> None:
+        await Window(store).slot("async", limits(1), clock=clock, timeout=60.0)
+        assert clock.time == pytest.approx(60.0, abs=0.01)
+
+    clock.run(child())
+
+
 def test_a_call_that_is_never_answered_keeps_its_slot_until_its_time_out_and_a_window() -> None:
     clock = SimulatedClock()
     window = Window(MemoryStore())
@@ -322,13 +486,14 @@ def test_the_wait_is_over_for_the_bar_when_the_waiter_is_cancelled() -> None:
     assert told[0] > 0
 
 
-@pytest.mark.parametrize(("retry_after", "opens"), [(7.0, 7.0), (None, 60.0)])
+@pytest.mark.parametrize(("retry_after", "opens"), [(7.0, 1007.0), (None, 1060.0)])
 def test_a_429_closes_the_window_for_everybody(retry_after: float | None, opens: float) -> None:
     """For as long as the service asks; else for a whole window."""
     clock = SimulatedClock()
     window = Window(MemoryStore())
 
     async def main() -> None:
+        await clock.sleep(1000.0)
         slot = await window.slot("async", Limits(), clock=clock, timeout=60.0)
         window.pushed_back("async", retry_after, Limits(), clock=clock)
         slot.answered()
@@ -454,28 +619,31 @@ async def _result(waiter: object) -> None:
     await waiter  # type: ignore[misc]
 
 
-def test_two_event_loops_in_two_threads_share_one_window() -> None:
-    """Eight calls from two threads at a limit of four take two windows, and none is lost."""
+def test_event_loops_in_several_threads_share_one_window() -> None:
+    """Thirty calls from three threads at a limit of ten take three windows, and none is lost."""
     window = Window(MemoryStore())
-    began: list[float] = []
+    calls: list[tuple[float, float]] = []
     with VirtualClock() as clock:
 
         async def run() -> None:
             async def call() -> None:
-                slot = await window.slot("async", limits(4), clock=clock, timeout=60.0)
-                began.append(clock.monotonic())
+                slot = await window.slot("async", limits(10), clock=clock, timeout=60.0)
+                began = clock.monotonic()
+                await clock.sleep(0.5 * clock.random())
+                calls.append((began, clock.monotonic()))
                 slot.answered()
 
-            await asyncio.gather(*(call() for _ in range(4)))
+            await asyncio.gather(*(call() for _ in range(10)))
 
-        threads = [threading.Thread(target=asyncio.run, args=(run(),)) for _ in range(2)]
+        threads = [threading.Thread(target=asyncio.run, args=(run(),)) for _ in range(3)]
         for thread in threads:
             thread.start()
         for thread in threads:
             thread.join()
-    assert len(began) == 8
-    assert fullest_sliding(began, MINUTE) <= 4
-    assert max(began) < 2 * MINUTE
+    assert len(calls) == 30
+    for which in (0, 1):
+        assert fullest_sliding([call[which] for call in calls], MINUTE) <= 10
+    assert 2 * MINUTE < max(began for began, _ in calls) < 3 * MINUTE
 
 
 def test_a_workspace_has_one_window_in_a_process() -> None:
