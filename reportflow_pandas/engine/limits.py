@@ -58,6 +58,7 @@ class Slot:
         "expected_at",
         "kind",
         "limit",
+        "nudged",
         "number",
         "store",
         "timeout",
@@ -80,6 +81,7 @@ class Slot:
         self.urgent = urgent
         self.number = next(Slot._numbers)
         self.wake: Callable[[], None] | None = None
+        self.nudged = False
         self.expected_at = inf
         self.done = False
 
@@ -259,7 +261,8 @@ async def _sleep(slot: Slot, seconds: float) -> None:
 
     slot.wake = wake
     try:
-        await asyncio.wait({sleeper})
+        if not slot.nudged:  # by another thread, before it could be woken
+            await asyncio.wait({sleeper})
     finally:
         slot.wake = None
         sleeper.cancel()
@@ -348,6 +351,7 @@ class _Bucket:
             self.runs[slot.limit, slot.window] += 1
         look_at = self._next_look(slot, place, room, now)
         self.due[slot.number] = look_at
+        slot.nudged = False
         return max(look_at - now, GRAIN)
 
     def _room(self, limit: int | None, window: float, now: float) -> float:
@@ -444,9 +448,10 @@ class _Bucket:
     def _wake_all(self, place: int = 0) -> None:
         """Let the waiters from this place on ask again; each is woken once until it has asked."""
         for waiter in itertools.islice(self.line, place, None):
-            wake, waiter.wake = waiter.wake, None
-            if wake is not None:
-                wake()
+            if not waiter.nudged:
+                waiter.nudged = True
+                if waiter.wake is not None:
+                    waiter.wake()
 
     def _tidy(self, slot: Slot, now: float) -> None:
         """Forget what no run counts any more, so that memory follows the last minute only."""
