@@ -71,6 +71,7 @@ def broken(whole: Reply, missing: int = 5, then: Literal["close", "reset", "hang
 
 
 Script = Callable[[Request], Reply]
+Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Coroutine[Any, Any, None]]
 Call = Callable[[Client], Coroutine[Any, Any, Any]]
 
 
@@ -90,27 +91,20 @@ class Stub:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.connections += 1
-        try:
-            while (request := await self._read(reader)) is not None:
-                self.requests.append(request)
-                self.reached.set()
-                answer = self.script(request)
-                writer.write(answer.raw)
-                await writer.drain()
-                if answer.then == "hang":
-                    await reader.read()
-                if answer.then == "reset":
-                    endpoint = writer.get_extra_info("socket")
-                    endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-                    writer.transport.abort()
-                if answer.then != "keep":
-                    break
-        except (ConnectionError, asyncio.IncompleteReadError):
-            pass
-        finally:
-            writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
+        while (request := await self._read(reader)) is not None:
+            self.requests.append(request)
+            self.reached.set()
+            answer = self.script(request)
+            writer.write(answer.raw)
+            await writer.drain()
+            if answer.then == "hang":
+                await reader.read()
+            if answer.then == "reset":
+                endpoint = writer.get_extra_info("socket")
+                endpoint.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                writer.transport.abort()
+            if answer.then != "keep":
+                break
 
     @staticmethod
     async def _read(reader: asyncio.StreamReader) -> Request | None:
@@ -126,26 +120,41 @@ class Stub:
 
 
 @contextlib.asynccontextmanager
-async def serving(script: Script | Reply) -> AsyncIterator[Stub]:
-    """Run a stub for a test."""
-    stub = Stub(script if callable(script) else lambda _: script)
+async def listening(talk: Talk) -> AsyncIterator[int]:
+    """Have ``talk`` hold every conversation on a port, which is given back; leave none behind."""
     running: set[asyncio.Task[None]] = set()
 
+    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
+                await talk(reader, writer)
+        finally:
+            writer.close()
+            with contextlib.suppress(ConnectionError):
+                await writer.wait_closed()
+
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(stub.serve(reader, writer))
+        task = asyncio.create_task(hold(reader, writer))
         running.add(task)
         task.add_done_callback(running.discard)
 
-    server = await asyncio.start_server(begin, "127.0.0.1", 0, limit=1 << 22)
-    stub.port = server.sockets[0].getsockname()[1]
+    server = await asyncio.start_server(begin, "127.0.0.1", 0, limit=1 << 22, backlog=200)
     try:
-        yield stub
+        yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
         for task in list(running):
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await server.wait_closed()
+
+
+@contextlib.asynccontextmanager
+async def serving(script: Script | Reply) -> AsyncIterator[Stub]:
+    """Run a stub for a test."""
+    stub = Stub(script if callable(script) else lambda _: script)
+    async with listening(stub.serve) as stub.port:
+        yield stub
 
 
 class HandClock(Clock):

@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import warnings
+from urllib.parse import unquote
 
 import aiohttp
 import pytest
@@ -20,11 +21,11 @@ from api.stub import (
     sent,
     serving,
 )
+from hypothesis import given, strategies as st
+from yarl import URL
 
-from reportflow_pandas.api.client import Client
-from reportflow_pandas.errors import (
-    ConfigurationError,
-)
+from reportflow_pandas.api.client import Client, _segment
+from reportflow_pandas.errors import ApiError, ConfigurationError
 from reportflow_pandas.settings import Settings
 
 
@@ -57,6 +58,21 @@ def test_a_given_session_is_used_and_left_open() -> None:
                 await client.designs()
             assert not session.closed
             assert KEY not in str(session.headers)
+
+    asyncio.run(main())
+
+
+def test_a_given_session_that_raises_by_itself_changes_no_reading() -> None:
+    async def main() -> None:
+        async with (
+            serving(problem(400)) as stub,
+            aiohttp.ClientSession(raise_for_status=True) as session,
+            Client(Settings(app_key=KEY, base_url=stub.origin), session=session) as client,
+        ):
+            with pytest.raises(ApiError, match="設計"):
+                await client.send("async/single", BODY)
+            with pytest.raises(ApiError, match="設計"):
+                await client.designs()
 
     asyncio.run(main())
 
@@ -130,3 +146,17 @@ def test_a_date_in_retry_after_is_measured_with_the_settings_clock() -> None:
     answer = problem(429, "多すぎます", retry_after="Mon, 03 Aug 2026 04:05:26 GMT")
     error, _ = asked(answer, lambda client: client.send("async/single", BODY), clock=HandClock())
     assert error.retry_after == 20.0
+
+
+@given(st.text(max_size=12) | st.text(alphabet="./\\%?# a日", max_size=6))
+def test_an_id_is_refused_or_stays_one_piece(value: str) -> None:
+    try:
+        piece = _segment("request id", value)
+    except ConfigurationError:
+        return
+    url = URL(f"https://h.test/v1/file/download/{piece}", encoded=True)
+    assert url.raw_path == f"/v1/file/download/{piece}"
+    assert not url.raw_query_string
+    assert not url.raw_fragment
+    assert url.raw_parts[-1] == piece
+    assert unquote(piece) == value

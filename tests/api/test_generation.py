@@ -19,6 +19,7 @@ from api.stub import (
     archive,
     asked,
     broken,
+    listening,
     pdf,
     problem,
     reply,
@@ -244,12 +245,12 @@ def test_a_server_without_tls_is_a_failed_connection() -> None:
     async def plain(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         await reader.read(1)
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n")
-        writer.close()
 
     async def main() -> None:
-        server = await asyncio.start_server(plain, "127.0.0.1", 0)
-        secure = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
-        async with server, Client(Settings(app_key=KEY, base_url=secure)) as client:
+        async with (
+            listening(plain) as port,
+            Client(Settings(app_key=KEY, base_url=f"https://127.0.0.1:{port}")) as client,
+        ):
             with pytest.raises(ConnectionFailed, match="TLS"):
                 await client.send("async/multiple", BODY)
             with pytest.raises(ConnectionFailed, match="TLS"):
@@ -263,6 +264,26 @@ def test_a_body_of_many_megabytes_goes_out_whole() -> None:
     value, stub = asked(reply(202, ACCEPTED), lambda client: client.send("async/multiple", body))
     assert value.request_id
     assert stub.requests[0].body == body
+
+
+@pytest.mark.parametrize("size", [1_000, 3_000_000])
+def test_a_refusal_before_the_body_is_read_is_still_heard(size: int) -> None:
+    async def refuse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(problem(413, "Payload Too Large", connection="close").raw)
+        await writer.drain()
+        while await reader.read(1 << 20):
+            pass
+
+    async def main() -> None:
+        async with (
+            listening(refuse) as port,
+            Client(Settings(app_key=KEY, base_url=f"http://127.0.0.1:{port}")) as client,
+        ):
+            with pytest.raises(ApiError, match="Payload Too Large"):
+                await client.send("async/multiple", b"x" * size)
+
+    asyncio.run(main())
 
 
 def test_more_than_a_hundred_calls_can_be_under_way() -> None:
@@ -279,13 +300,12 @@ def test_more_than_a_hundred_calls_can_be_under_way() -> None:
             await everybody.wait()
             writer.write(reply(202, ACCEPTED).raw)
             await writer.drain()
-            writer.close()
 
-        server = await asyncio.start_server(answer, "127.0.0.1", 0, backlog=200)
-        port = server.sockets[0].getsockname()[1]
-        async with Client(Settings(app_key=KEY, base_url=f"http://127.0.0.1:{port}")) as client:
+        async with (
+            listening(answer) as port,
+            Client(Settings(app_key=KEY, base_url=f"http://127.0.0.1:{port}")) as client,
+        ):
             await asyncio.gather(*[client.send("async/single", b"{}") for _ in range(120)])
-        server.close()
         return waiting
 
     assert asyncio.run(main()) == 120
