@@ -1,0 +1,172 @@
+"""The labels of an index as text and back, whatever their type, for the hidden column of a workbook."""
+
+from __future__ import annotations
+
+import datetime as dt
+import json
+import math
+from collections.abc import Callable, Sequence
+from decimal import Decimal
+from typing import Any
+from uuid import UUID
+
+import numpy as np
+import pandas as pd
+
+__all__ = ["decoded", "described", "encoded", "rebuilt"]
+
+_PLAIN = {str, int, bool, type(None)}
+
+
+def encoded(index: pd.Index[Any]) -> list[list[Any]]:
+    """Return each row's labels, one for each level, as values that JSON holds.
+
+    Parameters
+    ----------
+    index : pandas.Index
+        Any index, also a MultiIndex, also with equal labels.
+
+    Returns
+    -------
+    list of list
+        As long as the index; a label that JSON cannot hold is ``{type: text}``.
+    """
+    levels = [_level(index.get_level_values(number)) for number in range(index.nlevels)]
+    return [list(labels) for labels in zip(*levels, strict=True)]
+
+
+def described(index: pd.Index[Any]) -> dict[str, Any]:
+    """Return what the labels alone do not tell: names, dtypes, categories."""
+    levels = [index.get_level_values(number) for number in range(index.nlevels)]
+    description: dict[str, Any] = {
+        "names": [_tagged(name) for name in index.names],
+        "dtypes": [str(level.dtype) for level in levels],
+        "multi": isinstance(index, pd.MultiIndex),
+    }
+    categories = {
+        str(number): {"values": _level(level.categories), "ordered": bool(level.ordered)}
+        for number, level in enumerate(levels)
+        if isinstance(level, pd.CategoricalIndex)
+        and len(level.categories) <= 500  # a cell holds 32,767 characters
+    }
+    if categories and len(json.dumps(categories)) < 20_000:
+        description["categories"] = categories
+    return description
+
+
+def rebuilt(rows: Sequence[Sequence[Any]], description: dict[str, Any]) -> pd.Index[Any]:
+    """Return the index again, of the dtypes it had.
+
+    Parameters
+    ----------
+    rows : sequence of sequence
+        What `encoded` returned, in any order, any part of it.
+    description : dict
+        What `described` returned; may be empty.
+    """
+    names = [decoded(name) for name in description.get("names", [])]
+    levels = [[decoded(label) for label in level] for level in zip(*rows, strict=True)]
+    width = len(names) or len(levels) or 1
+    names = names or [None] * width
+    levels = levels or [[] for _ in range(width)]
+    dtypes = description.get("dtypes", [None] * width)
+    categories = description.get("categories", {})
+    built = [
+        _typed(labels, dtype, categories.get(str(number)))
+        for number, (labels, dtype) in enumerate(zip(levels, dtypes, strict=True))
+    ]
+    if description.get("multi", width > 1):
+        return pd.MultiIndex.from_arrays(built, names=names)
+    index: pd.Index[Any] = built[0].rename(names[0])
+    return index
+
+
+def _level(level: pd.Index[Any]) -> list[Any]:
+    labels: list[Any] = level.tolist()
+    return labels if set(map(type, labels)) <= _PLAIN else [_tagged(label) for label in labels]
+
+
+def _typed(labels: list[Any], dtype: str | None, categories: dict[str, Any] | None) -> Any:
+    if categories is not None:
+        values = [decoded(value) for value in categories["values"]]
+        return pd.CategoricalIndex(labels, categories=values, ordered=categories["ordered"])
+    if dtype is None:
+        return pd.Index(labels)
+    if dtype == "object":
+        return pd.Index(labels, dtype=object)
+    try:
+        return pd.Index(labels).astype(dtype)
+    except (TypeError, ValueError, ImportError):
+        # Another pandas wrote it, or pyarrow is not here: the labels themselves have their types.
+        return pd.Index(labels)
+
+
+def _tagged(label: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - one line per type reads best as a table
+    """Return one label as JSON holds it."""
+    if label is pd.NaT:
+        return {"missing": "NaT"}
+    if label is pd.NA:
+        return {"missing": "NA"}
+    if isinstance(label, np.generic) and not isinstance(label, np.datetime64 | np.timedelta64):
+        label = label.item()
+    if type(label) in _PLAIN:
+        return label
+    if isinstance(label, float):
+        return label if math.isfinite(label) else {"float": str(label)}
+    if isinstance(label, tuple):
+        return {"tuple": [_tagged(part) for part in label]}
+    if isinstance(label, pd.Interval):
+        return {"interval": [_tagged(label.left), _tagged(label.right), label.closed]}
+    if isinstance(label, pd.Period):
+        return {"period": [str(label), label.freqstr]}
+    if isinstance(label, pd.Timestamp | np.datetime64):
+        label = pd.Timestamp(label)
+        return {"timestamp": [label.isoformat(), None if label.tzinfo is None else str(label.tzinfo)]}
+    if isinstance(label, pd.Timedelta | np.timedelta64):
+        return {"timedelta": pd.Timedelta(label).isoformat()}
+    if isinstance(label, dt.datetime):
+        return {"datetime": label.isoformat()}
+    if isinstance(label, dt.date):
+        return {"date": label.isoformat()}
+    if isinstance(label, dt.time):
+        return {"time": label.isoformat()}
+    if isinstance(label, dt.timedelta):
+        return {"duration": [label.days, label.seconds, label.microseconds]}
+    if isinstance(label, Decimal):
+        return {"decimal": str(label)}
+    if isinstance(label, UUID):
+        return {"uuid": str(label)}
+    if isinstance(label, bytes):
+        return {"bytes": label.hex()}
+    return str(label)
+
+
+def decoded(label: Any) -> Any:
+    """Return a label that `encoded` made into JSON."""
+    if not isinstance(label, dict):
+        return label
+    ((kind, value),) = label.items()
+    return _READERS[kind](value)
+
+
+def _timestamp(value: list[Any]) -> pd.Timestamp:
+    stamp = pd.Timestamp(value[0])
+    return stamp if value[1] is None else stamp.tz_convert(value[1])
+
+
+_READERS: dict[str, Callable[[Any], Any]] = {
+    "missing": lambda value: pd.NaT if value == "NaT" else pd.NA,
+    "float": float,
+    "tuple": lambda value: tuple(decoded(part) for part in value),
+    "interval": lambda value: pd.Interval(decoded(value[0]), decoded(value[1]), closed=value[2]),
+    "period": lambda value: pd.Period(value[0], freq=value[1]),
+    "timestamp": _timestamp,
+    "timedelta": pd.Timedelta,
+    "datetime": dt.datetime.fromisoformat,
+    "date": dt.date.fromisoformat,
+    "time": dt.time.fromisoformat,
+    "duration": lambda value: dt.timedelta(*value),
+    "decimal": Decimal,
+    "uuid": UUID,
+    "bytes": bytes.fromhex,
+}

@@ -1,0 +1,77 @@
+"""A results frame in a few counts."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from reportflow_pandas.errors import ConfigurationError
+
+__all__ = ["checked_results", "summary"]
+
+_NEEDED = ("row", "status")
+
+
+def checked_results(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the frame if it is a results frame.
+
+    Raises
+    ------
+    ConfigurationError
+        The columns ``row`` and ``status`` are not there.
+    """
+    missing = [name for name in _NEEDED if name not in getattr(results, "columns", ())]
+    if missing:
+        raise ConfigurationError(
+            f"this is not a results frame: the column {' and '.join(map(repr, missing))} is missing. "
+            "Results come from df.reportflow.generate(...), rf.load(run) or job.result()"
+        )
+    return results
+
+
+def summary(results: pd.DataFrame) -> pd.Series[int]:
+    """Count the documents of a results frame.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        A results frame or a part of one: columns ``status`` and ``error_kind``.
+
+    Returns
+    -------
+    pandas.Series
+        int64, named ``documents``, with the index ``total``, ``success`` (accepted + ready), ``failed``,
+        ``unknown``, ``not_sent``; then, most frequent first, ``"kind: invalid"`` and so on for each
+        ``error_kind`` there is. A kind counts accepted documents too whose download failed, so the kinds need
+        not add up to the failures.
+
+    Raises
+    ------
+    ConfigurationError
+        It is not a results frame.
+
+    Examples
+    --------
+    >>> results = pd.DataFrame(
+    ...     {"row": [0, 1, 2], "status": ["accepted", "failed", "ready"], "error_kind": [None, "invalid", None]}
+    ... )
+    >>> summary(results)
+    total            3
+    success          2
+    failed           1
+    unknown          0
+    not_sent         0
+    kind: invalid    1
+    Name: documents, dtype: int64
+    """
+    status = checked_results(results)["status"]
+    counts = {
+        "total": len(results),
+        "success": int(status.isin(["accepted", "ready"]).sum()),
+        "failed": int((status == "failed").sum()),
+        "unknown": int((status == "unknown").sum()),
+        "not_sent": int((status == "not_sent").sum()),
+    }
+    if "error_kind" in results.columns:
+        kinds = results["error_kind"].dropna().astype(object).value_counts()
+        counts |= {f"kind: {kind}": int(n) for kind, n in kinds.items()}
+    return pd.Series(counts, dtype="int64", name="documents")
