@@ -91,7 +91,8 @@ def render(
             font_paths=_fonts(folders),
             ignore_system_fonts=True,
         )
-        pages = compiler.compile(format="pdf", timestamp=0)
+        # PDF/A-2u makes the compiler refuse what it would else draw as an empty box: the template's own words too
+        pages = compiler.compile(format="pdf", timestamp=0, pdf_standards="a-2u")
     except typst.TypstError as error:
         raise RenderError(_told(version.folder, error)) from None
     assert isinstance(pages, bytes)  # noqa: S101 - a list comes for pictures only, nothing for a file as target
@@ -102,7 +103,8 @@ def _told(folder: Path, error: typst.TypstError) -> str:
     """Return the compiler's message with the place in the design's own template."""
     place = re.search(r"\bmain\.typ:(\d+)", error.diagnostic)
     template = f"{folder / 'template.typ'}{':' + place[1] if place else ''}"
-    return ". ".join([f"{template}: {error.message}", *error.hints])
+    message = error.message.removeprefix("PDF/A-2u error: ")  # a means of ours, nothing that the author asked for
+    return ". ".join([f"{template}: {message}", *error.hints])
 
 
 def _folders(folder: Path) -> tuple[Path, ...]:
@@ -144,8 +146,9 @@ def _finished(pages: bytes, created: datetime, passthrough: Mapping[str, Any]) -
         pdf.docinfo["/Creator"] = "ReportFlow"
         pdf.docinfo["/Author"] = "ReportFlow"
         pdf.docinfo["/CreationDate"] = f"D:{moment:%Y%m%d%H%M%S}Z"
-        if "/Metadata" in pdf.Root:
-            del pdf.Root["/Metadata"]
+        for claim in ("/Metadata", "/OutputIntents"):
+            if claim in pdf.Root:
+                del pdf.Root[claim]
         if "/MarkInfo" in pdf.Root and "/Suspects" in pdf.Root["/MarkInfo"]:
             del pdf.Root["/MarkInfo"]["/Suspects"]  # optional, and some readers complain about it
         if xmp := _xmp(passthrough):
