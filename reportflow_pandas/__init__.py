@@ -1,1 +1,88 @@
-"""One row, one PDF: Report Flow documents from a pandas DataFrame."""
+"""One row, one PDF: Report Flow documents from a pandas DataFrame.
+
+>>> import reportflow_pandas as rf                             # registers df.reportflow
+>>> orders, lines = rf.example_orders()
+>>> with rf.use_local():                                       # the embedded service: no account needed
+...     results = orders.head(3).reportflow.generate(
+...         design_id="invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")}
+...     )
+>>> results["status"].tolist()
+['accepted', 'accepted', 'accepted']
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+import pandas as pd
+
+from reportflow_pandas.accessor import ReportFlowAccessor
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.catalogue import designs, parameters
+from reportflow_pandas.errors import (
+    ApiError,
+    AuthError,
+    ConfigurationError,
+    ConnectionFailed,
+    InvalidRows,
+    NotFoundError,
+    NotReady,
+    OutcomeUnknown,
+    RateLimited,
+    ReportFlowError,
+    RunCancelled,
+    RunInterrupted,
+)
+from reportflow_pandas.examples import example_orders
+from reportflow_pandas.options import Constant, Table
+from reportflow_pandas.results.review import read_review
+from reportflow_pandas.settings import Limits, Settings, configure
+
+if TYPE_CHECKING:
+    from reportflow_pandas.trial import local_service, use_local
+
+__all__ = [
+    "ApiError",
+    "AuthError",
+    "Client",
+    "ConfigurationError",
+    "ConnectionFailed",
+    "Constant",
+    "InvalidRows",
+    "Limits",
+    "NotFoundError",
+    "NotReady",
+    "OutcomeUnknown",
+    "RateLimited",
+    "ReportFlowError",
+    "RunCancelled",
+    "RunInterrupted",
+    "Settings",
+    "Table",
+    "configure",
+    "designs",
+    "example_orders",
+    "local_service",
+    "parameters",
+    "read_review",
+    "use_local",
+]
+
+__version__ = "0.1.0"
+
+logging.getLogger("reportflow_pandas").addHandler(logging.NullHandler())
+
+if hasattr(pd.DataFrame, "reportflow"):
+    # a reload (%autoreload) registers anew, without pandas' warning about it
+    delattr(pd.DataFrame, "reportflow")
+pd.api.extensions.register_dataframe_accessor("reportflow")(ReportFlowAccessor)
+
+
+def __getattr__(name: str) -> Any:
+    # the embedded service needs packages that production doesn't: they are imported when it is asked for
+    if name in ("local_service", "use_local"):
+        from reportflow_pandas import trial  # noqa: PLC0415
+
+        return getattr(trial, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import hashlib
 import os
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -13,7 +14,7 @@ from urllib.parse import urlsplit
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["DEFAULT_BASE_URL", "Limits", "Settings", "configure", "current"]
+__all__ = ["DEFAULT_BASE_URL", "Limits", "Settings", "configure", "current", "point_at"]
 
 DEFAULT_BASE_URL = "https://api.re-port-flow.com/v1"
 DEFAULT_TOKEN_URL = "https://re-port-flow.com/api/v1/oauth/token"  # noqa: S105 - an address, api-contract 3.2
@@ -227,6 +228,25 @@ def configure(**values: object) -> Settings:
         _chosen.clear()
         _chosen.update(before)
         raise
+
+
+def point_at(base_url: str, app_key: str) -> Callable[[], None]:
+    """Make another service this process's, and return what brings the earlier one back."""
+    before = dict(_chosen)
+    for name in ("client_id", "client_secret", "token_url"):
+        _chosen.pop(name, None)
+    configure(base_url=base_url, app_key=app_key)
+    pointed = dict(_chosen)
+
+    def restore() -> None:
+        # what was configured meanwhile stays
+        for name in ("base_url", "app_key", "client_id", "client_secret", "token_url"):
+            if _chosen.get(name) == pointed.get(name):
+                _chosen.pop(name, None)
+                if name in before:
+                    _chosen[name] = before[name]
+
+    return restore
 
 
 def current() -> Settings:

@@ -56,10 +56,11 @@ class LocalService:
         self._webhook = Webhook(self._workspace)
         self._rendering = Rendering(self._workspace, self._webhook.look)
         self._api = Api(self._workspace, self._designs, credentials, self._rendering)
-        self._page = Page(self._workspace, self._designs, self._rendering, self._api.in_thread)
+        self._page = Page(self._workspace, self._designs, self._rendering, self._api.in_thread, self.complete)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
+        self._afterwards: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
         where = f"http://{HOST}:{self._port}/v1" if self._thread else "stopped"
@@ -123,6 +124,12 @@ class LocalService:
         if self._loop is not None and self._stopping is not None:
             self._loop.call_soon_threadsafe(self._stopping.set)
         thread.join()
+        while self._afterwards:
+            self._afterwards.pop()()
+
+    def when_stopped(self, afterwards: Callable[[], None]) -> None:
+        """Have something called once when the service has stopped."""
+        self._afterwards.append(afterwards)
 
     def _run(self, started: threading.Event, failed: list[BaseException]) -> None:
         try:
@@ -151,6 +158,7 @@ class LocalService:
         self._port = runner.addresses[0][1]
         origin = f"http://{HOST}:{self._port}"
         self._webhook.page = f"{origin}/__emulator__/file"
+        self._page.base_url = f"{origin}/v1"
         self._api.start(origin)
         self._rendering.start()
         started.set()

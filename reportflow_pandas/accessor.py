@@ -1,0 +1,58 @@
+"""``df.reportflow``: a table of contents. Each verb is bound to the documented function of its topic."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import Concatenate, ParamSpec, TypeVar
+
+import pandas as pd
+
+from reportflow_pandas import generation
+from reportflow_pandas.results import verbs
+
+__all__ = ["ReportFlowAccessor"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def _bound(function: Callable[Concatenate[pd.DataFrame, P], T]) -> Callable[Concatenate[ReportFlowAccessor, P], T]:
+    """Return a method that calls the function with the accessor's frame."""
+
+    @functools.wraps(function)
+    def method(self: ReportFlowAccessor, /, *args: P.args, **arguments: P.kwargs) -> T:
+        return function(self._frame, *args, **arguments)
+
+    signature = inspect.signature(function)
+    own = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY), *list(signature.parameters.values())[1:]]
+    method.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
+    return method
+
+
+class ReportFlowAccessor:
+    """``df.reportflow`` on a frame of rows, ``results.reportflow`` on a results frame.
+
+    pandas 3 makes a new one each time, so nothing is kept here but the frame.
+    """
+
+    def __init__(self, frame: pd.DataFrame) -> None:
+        self._frame = frame
+
+    def __repr__(self) -> str:
+        """Name the verbs."""
+        words = ", ".join(sorted(name for name in vars(type(self)) if not name.startswith("_")))
+        return f"<reportflow of a frame of {len(self._frame):,} rows: {words}>"
+
+    # on a frame of rows
+    generate = _bound(generation.generate)
+    agenerate = _bound(generation.agenerate)
+
+    # on a results frame
+    summary = _bound(verbs.summary)
+    failed = property(verbs.failed_of)
+    unknown = property(verbs.unknown_of)
+    download = _bound(verbs.download)
+    to_excel = _bound(verbs.to_excel)
+    read_review = _bound(verbs.read_review)

@@ -1,0 +1,69 @@
+"""How far a run is: written by the engine, read by whoever watches."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
+
+__all__ = ["Phase", "Progress"]
+
+
+@dataclass(eq=False)
+class Phase:
+    """One stretch of a run.
+
+    Attributes
+    ----------
+    what : str
+        ``"documents"`` while they are generated, ``"PDFs"`` while they are fetched.
+    total, done, failed, unknown : int
+        ``done`` counts every row with a final outcome, failed and unknown ones too.
+    note : str
+        What people should know, e.g. which version "latest" was.
+    """
+
+    what: str = "documents"
+    total: int = 0
+    done: int = 0
+    failed: int = 0
+    unknown: int = 0
+    note: str = ""
+
+
+@dataclass(eq=False)
+class Progress:
+    """Counts of a run, plain numbers that any thread may read.
+
+    Attributes
+    ----------
+    phases : list of Phase
+        Those that have begun; the last one is under way.
+    resumes_at : float
+        Moment on the clock until which the run waits for the rate limit; 0 when it does not.
+    ended : bool
+        Whether all is done.
+    lines : list of str
+        What is printed when the bar is gone.
+    """
+
+    clock: Clock = SYSTEM_CLOCK
+    phases: list[Phase] = field(default_factory=list)
+    resumes_at: float = 0.0
+    ended: bool = False
+    lines: list[str] = field(default_factory=list)
+
+    def begin(self, what: str, total: int, note: str = "") -> Phase:
+        """Start a phase."""
+        self.phases.append(Phase(what, total, note=note))
+        self.resumes_at = 0.0
+        return self.phases[-1]
+
+    def waiting(self, seconds: float) -> None:
+        """Say that the rate limit holds the run for so long; 0 when it goes on."""
+        self.resumes_at = self.clock.monotonic() + seconds if seconds > 0 else 0.0
+
+    @property
+    def wait(self) -> float:
+        """Seconds that the run still waits for the rate limit."""
+        return max(0.0, self.resumes_at - self.clock.monotonic()) if self.resumes_at else 0.0

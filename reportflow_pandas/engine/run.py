@@ -1,0 +1,305 @@
+"""A run: calls are pulled one by one, carried out side by side, and each row gets its outcome."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+
+from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
+from reportflow_pandas.engine.concurrency import Gate
+from reportflow_pandas.engine.line import Line, Refused, Tries
+from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.plan import MAX_BODY, Call, Document
+from reportflow_pandas.engine.progress import Phase
+from reportflow_pandas.engine.retry import Stop, Unknown
+from reportflow_pandas.errors import ApiError, ReportFlowError
+
+__all__ = ["GRACE", "Run", "Send"]
+
+log = logging.getLogger("reportflow_pandas")
+
+GRACE = 5.0
+"""Seconds that calls in flight are waited for after a stop; then they are recorded as unknown."""
+
+SAME_REFUSALS = 10
+"""So many single documents refused in the same words, and none accepted: that is not the rows."""
+
+Send = Callable[[Call, bytes], Awaitable[Accepted]]
+Deliver = Callable[[Delivered, Sequence[tuple[Document, FileEntry | None]]], Awaitable[None]]
+
+
+class Run:
+    """Carries calls out.
+
+    Parameters
+    ----------
+    calls : iterator of Call
+        Pulled when there is room for one more: nothing is encoded ahead of its turn.
+    outcomes : Outcomes
+        Where the outcomes go.
+    send : callable
+        One try of one call.
+    line : Line
+        Slots, retries, pauses.
+    phase : Phase
+        Counted along.
+    gate : Gate
+        How many calls are in flight.
+    workers : int
+        The most that could ever be in flight.
+    stop_on_failure : bool
+        End at the first failed row.
+    first_alone : bool
+        The first call is answered before the second starts: so a bad key costs one call.
+    deliver : callable, optional
+        Takes the files that came with a sync answer.
+    settled : callable, optional
+        Told of each position that has a final outcome.
+    """
+
+    def __init__(
+        self,
+        calls: Iterator[Call],
+        outcomes: Outcomes,
+        *,
+        send: Send,
+        line: Line,
+        phase: Phase,
+        gate: Gate,
+        workers: int,
+        stop_on_failure: bool = False,
+        first_alone: bool = False,
+        deliver: Deliver | None = None,
+        settled: Callable[[int], None] | None = None,
+    ) -> None:
+        self._calls = calls
+        self._outcomes = outcomes
+        self._send = send
+        self._line = line
+        self._gate = gate
+        self._workers = workers
+        self._stop_on_failure = stop_on_failure
+        self._first_alone = first_alone
+        self._deliver = deliver
+        self._settled = settled
+        self._phase = phase
+        self._tasks: dict[asyncio.Task[None], Tries] = {}
+        self._stopping = False
+        self._refusals: deque[str] = deque(maxlen=SAME_REFUSALS)
+        self._any_accepted = False
+        self.calls_made = 0
+        self.error: ReportFlowError | None = None
+        """What ended the run early, if anything did."""
+
+    async def carry_out(self) -> None:
+        """Carry out all calls. Returns when each row has an outcome or the run was stopped; see ``error``."""
+        if self._first_alone:
+            await self._start(1, only_one=True)
+        if not self._stopping:
+            await self._start(self._workers)
+
+    async def _start(self, workers: int, *, only_one: bool = False) -> None:
+        tasks = [asyncio.create_task(self._worker(only_one=only_one)) for _ in range(workers)]
+        try:
+            done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
+            for task in done:
+                if not task.cancelled() and (problem := task.exception()) is not None:
+                    raise problem
+            await asyncio.wait(tasks)
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def stop(self, error: ReportFlowError | None = None) -> None:
+        """Start no new call. Calls that wait for their turn are not sent; those in flight get `GRACE` seconds."""
+        if error is not None and self.error is None:
+            self.error = error
+        if self._stopping:
+            return
+        self._stopping = True
+        for task, tries in self._tasks.items():
+            if not tries.in_flight and task is not asyncio.current_task():
+                task.cancel()
+        if any(tries.in_flight for tries in self._tasks.values()):
+            asyncio.get_running_loop().call_later(GRACE, self.abandon)
+
+    def abandon(self) -> None:
+        """Give the calls in flight up: their rows are unknown."""
+        for task in self._tasks:
+            task.cancel()
+
+    async def _worker(self, *, only_one: bool) -> None:
+        task = asyncio.current_task()
+        assert task is not None  # noqa: S101 - a worker is a task
+        self._tasks[task] = Tries()
+        try:
+            while not self._stopping:
+                if not self._gate.try_enter():
+                    await self._gate.enter()
+                call = None if self._stopping else next(self._calls, None)
+                if call is None:
+                    self._gate.leave("ok")
+                    return
+                await self._carry(call, task)
+                if only_one:
+                    return
+        except asyncio.CancelledError:
+            if not self._stopping:
+                raise
+        finally:
+            del self._tasks[task]
+
+    async def _carry(self, call: Call, task: asyncio.Task[None]) -> None:
+        """Carry one call out to the end, its parts too when it has to be taken apart."""
+        parts = deque([call])
+        first = True
+        while parts:
+            part = parts.popleft()
+            if self._stopping:
+                return
+            if not first and not self._gate.try_enter():
+                await self._gate.enter()
+            first = False
+            tries = self._tasks[task] = Tries()
+            try:
+                parts.extendleft(reversed(await self._try(part, tries)))
+            except asyncio.CancelledError:
+                if tries.in_flight:
+                    self._refuse(part, tries, "unknown", "unknown_outcome", _GIVEN_UP, None)
+                raise
+
+    async def _try(self, call: Call, tries: Tries) -> list[Call]:
+        """Send a call; return the parts that it has to be taken apart into."""
+        body = call.body()
+        if len(body) > MAX_BODY:
+            self._gate.leave("ok")
+            text = f"the document is {len(body):,} bytes and a call takes {MAX_BODY:,}: make its images smaller"
+            self._refuse(call, tries, "failed", "too_large", text, None)
+            return []
+        self.calls_made += 1
+        try:
+            answer = await self._line.tries(
+                lambda: self._send(call, body), kind="sync" if call.sync else "async", tries=tries, gate=self._gate
+            )
+        except Refused as refused:
+            return self._after_refusal(call, refused, tries)
+        await self._settle(call, answer, tries)
+        return []
+
+    def _after_refusal(self, call: Call, refused: Refused, tries: Tries) -> list[Call]:
+        decision = refused.decision
+        if isinstance(decision, Unknown):
+            self._refuse(call, tries, "unknown", decision.error_kind, decision.text, decision.http_status)
+            return []
+        if isinstance(decision, Stop):
+            self._refuse(call, tries, "not_sent", decision.error_kind, decision.text, decision.http_status)
+            self.stop(decision.error)
+            return []
+        if len(call) > 1 and isinstance(refused.error, ApiError) and refused.error.status in (400, 413, 422):
+            return taken_apart(call, refused.error.messages)
+        self._refuse(call, tries, "failed", decision.error_kind, decision.text, decision.http_status)
+        self._refusals.append(decision.text)
+        if (
+            not self._any_accepted
+            and len(self._refusals) == SAME_REFUSALS
+            and len(set(self._refusals)) == 1
+            and len(self._outcomes) > SAME_REFUSALS
+        ) or self._stop_on_failure:
+            self.stop(refused.error)
+        return []
+
+    async def _settle(self, call: Call, answer: Accepted, tries: Tries) -> None:
+        """Give each row of an accepted call its file."""
+        self._any_accepted = True
+        at = self._line.clock.now()
+        ready = isinstance(answer, Delivered)
+        pairs = matched(call.documents, answer.files)
+        for document, entry in pairs:
+            self._outcomes.tried(document.position, tries.count, tries.elapsed)
+            if entry is None and answer.files:
+                text = f"the answer to request {answer.request_id} does not name this document"
+                self._outcomes.refused(document.position, "unknown", "unknown_outcome", text, answer.status)
+                self._outcomes.request_id[document.position] = answer.request_id
+                self._phase.unknown += 1
+                log.warning("row %d: %s", document.position, text)
+            else:
+                self._outcomes.accepted(
+                    document.position,
+                    request_id=answer.request_id,
+                    file_id=entry.file_id if entry is not None else None,
+                    file_name=(entry.file_name if entry is not None else "") or None,
+                    url=(entry.share_url if entry is not None else None) or answer.url,
+                    http_status=answer.status,
+                    at=at,
+                    ready=ready,
+                )
+            self._finish(document.position)
+        extra = len(answer.files) - sum(entry is not None for _, entry in pairs)
+        if extra > 0:
+            log.warning("request %s: the answer names %d files that nobody asked for", answer.request_id, extra)
+        if isinstance(answer, Delivered) and self._deliver is not None:
+            await self._deliver(answer, pairs)
+
+    def _refuse(  # noqa: PLR0917 - an outcome has so many parts
+        self, call: Call, tries: Tries, status: str, kind: str | None, text: str, http_status: int | None
+    ) -> None:
+        for document in call.documents:
+            self._outcomes.tried(document.position, tries.count, tries.elapsed)
+            self._outcomes.refused(document.position, status, kind, text, http_status)
+            if status == "failed":
+                self._phase.failed += 1
+            elif status == "unknown":
+                self._phase.unknown += 1
+            log.warning("row %d: %s, %s: %s", document.position, status, kind, text)
+            self._finish(document.position)
+
+    def _finish(self, position: int) -> None:
+        self._phase.done += 1
+        if self._settled is not None:
+            self._settled(position)
+
+
+_ENTRY = re.compile(r"\bcontents(?:\.(\d+)|\[(\d+)\])")
+"""How validation messages name an entry of a batch, api-contract 10."""
+
+_GIVEN_UP = "the run was stopped before the answer came: the service may or may not have accepted it"
+
+
+def taken_apart(call: Call, messages: Sequence[str]) -> list[Call]:
+    """Return a refused batch in parts: rows the message names alone, the rest together; else two halves.
+
+    One bad row so costs a handful of calls, and every good row is accepted.
+    """
+    named = _named(call, messages)
+    if named and len(named) < len(call):
+        rest = [document for number, document in enumerate(call.documents) if number not in named]
+        return [call.part(rest), *(call.part([call.documents[number]]) for number in sorted(named))]
+    half = len(call) // 2
+    return [call.part(call.documents[:half]), call.part(call.documents[half:])]
+
+
+def _named(call: Call, messages: Sequence[str]) -> set[int]:
+    numbers: set[int] = set()
+    for message in messages:
+        for found in _ENTRY.finditer(message):
+            number = int(found[1] or found[2])
+            if number < len(call):
+                numbers.add(number)
+    return numbers
+
+
+def matched(documents: Sequence[Document], files: Sequence[FileEntry]) -> list[tuple[Document, FileEntry | None]]:
+    """Return each document with its entry: by our id, by the name where the id is not echoed, never by position."""
+    if len(documents) == 1 and len(files) == 1:
+        return [(documents[0], files[0])]
+    by_id = {entry.passthrough.get("rf"): entry for entry in files if entry.passthrough.get("rf")}
+    by_name = {_bare(entry.file_name): entry for entry in files if not entry.passthrough.get("rf")}
+    return [(document, by_id.get(document.id) or by_name.get(_bare(document.name))) for document in documents]
+
+
+def _bare(name: str) -> str:
+    return (name[:-4] if name[-4:].lower() == ".pdf" else name).casefold()

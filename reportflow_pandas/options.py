@@ -1,0 +1,341 @@
+"""The shared arguments: one frozen object, made once at the edge and validated there."""
+
+from __future__ import annotations
+
+import dataclasses
+import difflib
+import math
+import re
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Self, TypedDict
+
+import pandas as pd
+
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.settings import Limits, Settings, current
+
+__all__ = ["BATCH_LIMIT", "SHARE_CODES", "Arguments", "Constant", "Options", "Table", "seconds"]
+
+BATCH_LIMIT = 100
+"""Documents in one multiple call, api-contract 5."""
+
+SHARE_CODES = {"workspace": "01", "invited": "02", "public": "03"}
+"""Words for people, codes for the wire, api-contract 4.2."""
+
+Endpoint = Literal["auto", "async/single", "async/multiple", "sync/single", "sync/multiple"]
+ENDPOINTS = ("auto", "async/single", "async/multiple", "sync/single", "sync/multiple")
+
+
+@dataclass(frozen=True, eq=False)
+class Constant:
+    """The same value in every document.
+
+    Parameters
+    ----------
+    value
+        Anything that JSON can hold.
+
+    Examples
+    --------
+    >>> Constant("EUR")
+    Constant(value='EUR')
+    """
+
+    value: Any
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """Rows of another frame, nested into an array parameter: an invoice's lines.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The other frame. Its rows keep their order.
+    on : str or list of str, optional
+        Column(s) that tie the rows to the documents, of one name and one dtype in both frames; named index
+        levels count as columns, as in ``merge``.
+    left_on, right_on : str or list of str, optional
+        In place of ``on``, when the columns have different names: ``left_on`` in the frame of documents,
+        ``right_on`` in this one.
+    columns : list of str or mapping, optional
+        Columns that are sent, or ``{field: column}``. ``None``: those that the design's parameter has, by
+        their own names.
+
+    Raises
+    ------
+    ConfigurationError
+        No key, or a key given in two ways.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> lines = pd.DataFrame({"InvoiceId": ["1", "1"], "Track": ["Restless", "Wild"], "Quantity": [1, 2]})
+    >>> tables = {"Lines": Table(lines, on="InvoiceId")}
+    """
+
+    frame: pd.DataFrame = field(repr=False)
+    on: str | Sequence[str] | None = None
+    left_on: str | Sequence[str] | None = None
+    right_on: str | Sequence[str] | None = None
+    columns: Sequence[str] | Mapping[str, str] | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.frame, pd.DataFrame):
+            raise ConfigurationError(f"Table(frame): a DataFrame, not {type(self.frame).__name__}")
+        if self.on is not None and (self.left_on is not None or self.right_on is not None):
+            raise ConfigurationError("Table: either on=, or left_on= with right_on=, not both")
+        if self.on is None and (self.left_on is None or self.right_on is None):
+            raise ConfigurationError(
+                "Table: say which column ties the rows to the documents, e.g. Table(lines, on='InvoiceId')"
+            )
+        if len(self.left_keys) != len(self.right_keys):
+            raise ConfigurationError("Table: left_on and right_on need equally many columns")
+
+    @property
+    def left_keys(self) -> list[Any]:
+        """Key columns in the frame of documents."""
+        return _as_list(self.on if self.on is not None else self.left_on)
+
+    @property
+    def right_keys(self) -> list[Any]:
+        """Key columns in the table's frame."""
+        return _as_list(self.on if self.on is not None else self.right_on)
+
+
+class Arguments(TypedDict, total=False):
+    """The shared keyword arguments, for type checkers; `Options` documents them."""
+
+    version: int | Literal["latest"]
+    params: Sequence[Any] | Mapping[str, Any] | pd.Series[Any] | None
+    tables: Mapping[str, Table] | None
+    file_name: str | None
+    share: str | pd.Series[Any]
+    passcode: bool | pd.Series[Any]
+    passthrough: str | Sequence[str] | None
+    endpoint: Endpoint
+    batch_size: int
+    concurrency: int | Literal["auto"]
+    limits: Limits | Literal[False] | None
+    attempts: int
+    backoff: float
+    timeout: float
+    download: str | Path | None
+    wait: float | str
+    on_error: Literal["collect", "raise"]
+    check: bool | Literal["warn"]
+    drop_missing: bool
+    progress: bool | Literal["auto"]
+    settings: Settings | None
+
+
+@dataclass(frozen=True, eq=False)
+class Options:
+    """How documents are made of rows and sent.
+
+    Parameters
+    ----------
+    design_id : str
+        The design, as the vendor's id; ``rf.designs()`` lists yours.
+    version : int or "latest"
+        Version of the design. ``"latest"`` (default) is looked up once and then pinned.
+    params : list, mapping, Series or None
+        What fills the design's parameters. ``None`` (default): the columns that are parameters of the design,
+        by their own names (named index levels count as columns); nothing else leaves the machine. A list of
+        columns; or ``{parameter: column or Constant(value) or callable(row) or None}``, ``None`` meaning blank
+        on purpose. Required with ``check=False``.
+    tables : mapping, optional
+        ``{parameter: Table(frame, on=…)}``: rows of another frame, nested into an array parameter.
+    file_name : str, optional
+        A column, or else a template such as ``"INV-{InvoiceId}"``: braces hold a column's name to the letter,
+        or ``index``, with an optional format. Default ``"{design label}-{index}"``.
+    share : {"workspace", "invited", "public"} or Series
+        Who may open the shared page (api-contract 4.2). Default ``"workspace"``.
+    passcode : bool or Series of bool
+        Protect the shared page with a passcode. Default ``False``.
+    passthrough : str or list of str, optional
+        Columns that the service echoes back with the file. They end up in the PDF's metadata, readable by
+        whoever receives it (api-contract 4.5): nothing personal belongs here.
+    endpoint : str
+        ``"auto"`` (default: up to 5 documents go one by one, more in batches), ``"async/single"``,
+        ``"async/multiple"``, ``"sync/single"`` or ``"sync/multiple"``.
+    batch_size : int
+        Documents in one multiple call, 1 to 100. Default 100; also split by bytes (50 MB).
+    concurrency : int or "auto"
+        Calls in flight. ``"auto"`` (default) starts at 5, grows while the service keeps up, shrinks when it
+        pushes back.
+    limits : Limits or None or False
+        ``None`` (default): the documented limits, 100 calls (sync: 30) in any 60 s; ``False``: none.
+    attempts : int
+        Tries per call, default 3; waiting for the rate limit is not a try.
+    backoff : float
+        First pause in seconds, default 1.0, doubled with jitter; ``Retry-After`` wins.
+    timeout : float
+        Seconds for one async call, default 60; sync calls 130.
+    download : str or path, optional
+        Folder: wait until the PDFs are ready and save them there.
+    wait : float or str
+        How long a document may take from acceptance to readiness when it is downloaded. Default ``"15min"``.
+    on_error : {"collect", "raise"}
+        ``"raise"``: stop at the first failed row; the exception carries ``.results``.
+    check : bool or "warn"
+        Compare the columns with the design's parameters before the first document and refuse what would print
+        blank or be refused (default). ``"warn"`` goes on; ``False`` looks nothing up.
+    drop_missing : bool
+        Leave missing values out instead of sending null. Default ``False``.
+    progress : bool or "auto"
+        A bar where somebody can see it (default), always, or never.
+    settings : Settings, optional
+        Settings for this call in place of the process's.
+
+    Raises
+    ------
+    ConfigurationError
+        A value that cannot be; it says which and what can.
+    """
+
+    design_id: str
+    version: int | Literal["latest"] = "latest"
+    params: Sequence[Any] | Mapping[str, Any] | pd.Series[Any] | None = None
+    tables: Mapping[str, Table] | None = None
+    file_name: str | None = None
+    share: str | pd.Series[Any] = "workspace"
+    passcode: bool | pd.Series[Any] = False
+    passthrough: str | Sequence[str] | None = None
+    endpoint: Endpoint = "auto"
+    batch_size: int = BATCH_LIMIT
+    concurrency: int | Literal["auto"] = "auto"
+    limits: Limits | Literal[False] | None = None
+    attempts: int = 3
+    backoff: float = 1.0
+    timeout: float = 60.0
+    download: str | Path | None = None
+    wait: float | str = "15min"
+    on_error: Literal["collect", "raise"] = "collect"
+    check: bool | Literal["warn"] = True
+    drop_missing: bool = False
+    progress: bool | Literal["auto"] = "auto"
+    settings: Settings | None = None
+
+    @classmethod
+    def of(cls, design_id: str | None, arguments: Arguments) -> Self:
+        """Return the options for a call, or say which argument is meant."""
+        if not isinstance(design_id, str) or not design_id.strip():
+            raise ConfigurationError(
+                "design_id is missing: which design should the rows fill? rf.designs() lists yours, e.g. "
+                "df.reportflow.generate(design_id='Zk3PpV0aNq8sUe5J')"
+            )
+        known = [spec.name for spec in dataclasses.fields(cls)]
+        for name in arguments:
+            if name not in known:
+                near = difflib.get_close_matches(name, known, 1)
+                raise TypeError(
+                    f"there is no argument {name!r}" + (f"; did you mean {near[0]!r}?" if near else f": {known}")
+                )
+        return cls(design_id=design_id.strip(), **arguments)
+
+    def __post_init__(self) -> None:
+        whole = {"batch_size": (1, BATCH_LIMIT), "attempts": (1, 100)}
+        for name, (low, high) in whole.items():
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+                raise ConfigurationError(f"{name}={value!r}: a whole number from {low} to {high}")
+        if self.concurrency != "auto" and (
+            isinstance(self.concurrency, bool) or not isinstance(self.concurrency, int) or self.concurrency < 1
+        ):
+            raise ConfigurationError(f"concurrency={self.concurrency!r}: 'auto' or a whole number from 1")
+        for name in ("backoff", "timeout"):
+            value = getattr(self, name)
+            if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value < math.inf:
+                raise ConfigurationError(f"{name}={value!r}: seconds, 0 or more")
+        if not self.timeout:
+            raise ConfigurationError("timeout=0: a call needs some time; the default is 60 seconds")
+        if self.version != "latest" and (
+            isinstance(self.version, bool) or not isinstance(self.version, int) or self.version < 1
+        ):
+            raise ConfigurationError(f"version={self.version!r}: 'latest' or a whole number from 1")
+        seconds(self.wait, "wait")
+        self._check_words()
+        if self.check is False and self.params is None:
+            raise ConfigurationError(
+                "check=False looks nothing up, so nobody knows which columns are parameters: name them, "
+                "e.g. params=['Customer', 'Total'] or params={'Customer': 'customer_name'}"
+            )
+
+    def _check_words(self) -> None:
+        choices: dict[str, tuple[object, ...]] = {
+            "endpoint": ENDPOINTS,
+            "on_error": ("collect", "raise"),
+            "check": (True, False, "warn"),
+            "progress": (True, False, "auto"),
+            "drop_missing": (True, False),
+        }
+        for name, allowed in choices.items():
+            value = getattr(self, name)
+            if not any(value is choice or (isinstance(value, str) and value == choice) for choice in allowed):
+                raise ConfigurationError(f"{name}={value!r}: one of {', '.join(map(repr, allowed))}")
+        if isinstance(self.share, str) and self.share not in SHARE_CODES:
+            raise ConfigurationError(
+                f"share={self.share!r}: one of {', '.join(map(repr, SHARE_CODES))}, or a Series"
+            )
+        if not isinstance(self.share, str | pd.Series):
+            raise ConfigurationError("share: 'workspace', 'invited', 'public', or a Series of these")
+        if not isinstance(self.passcode, bool | pd.Series):
+            raise ConfigurationError("passcode: True, False, or a Series of these")
+        if self.limits is not None and self.limits is not False and not isinstance(self.limits, Limits):
+            raise ConfigurationError(
+                f"limits={self.limits!r}: rf.Limits(async_calls=…), None for the documented ones, False for none"
+            )
+        for parameter, table in (self.tables or {}).items():
+            if not isinstance(table, Table):
+                raise ConfigurationError(
+                    f"tables[{parameter!r}]: a Table, e.g. rf.Table(lines, on='InvoiceId'), "
+                    f"not {type(table).__name__}"
+                )
+        if self.settings is not None and not isinstance(self.settings, Settings):
+            raise ConfigurationError("settings: a rf.Settings, e.g. rf.Settings(app_key='ak_…')")
+
+    @property
+    def effective_limits(self) -> Limits:
+        """The limits that count."""
+        if self.limits is False:
+            return Limits.off()
+        return self.limits or Limits()
+
+    @property
+    def effective_settings(self) -> Settings:
+        """The settings that count, checked."""
+        return (self.settings or current()).checked()
+
+    @property
+    def wait_seconds(self) -> float:
+        """``wait`` in seconds."""
+        return seconds(self.wait, "wait")
+
+    @property
+    def passthrough_columns(self) -> list[Any]:
+        """``passthrough`` as a list."""
+        return _as_list(self.passthrough) if self.passthrough is not None else []
+
+
+_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+
+
+def seconds(value: float | str, name: str) -> float:
+    """Return a duration in seconds: a number, or a text such as ``"90s"``, ``"15min"``, ``"2h"``."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|min|m|h)?\s*", value)
+        if found:
+            return float(found[1]) * _UNITS[found[2] or ""]
+    elif not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < math.inf:
+        return float(value)
+    raise ConfigurationError(f"{name}={value!r}: seconds, or a text such as '90s', '15min', '2h'")
+
+
+def _as_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, list | tuple | pd.Index) else [value]
+
+
+RowCallable = Callable[[Any], Any]

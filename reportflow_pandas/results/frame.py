@@ -1,0 +1,129 @@
+"""Outcomes as a results frame, and what such a frame tells about itself."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
+from reportflow_pandas.errors import ConfigurationError
+
+__all__ = ["ATTRS", "COLUMNS", "is_results", "outcome_of", "provenance", "results_frame"]
+
+ATTRS = "reportflow"
+"""Where ``results.attrs`` keeps the run it came from, as plain strings."""
+
+COLUMNS = [
+    "row",
+    "status",
+    "file_name",
+    "url",
+    "file_id",
+    "request_id",
+    "path",
+    "error_kind",
+    "error",
+    "http_status",
+    "attempts",
+    "elapsed",
+    "accepted_at",
+]
+
+
+def results_frame(outcomes: Outcomes, index: pd.Index[Any], attrs: dict[str, str]) -> pd.DataFrame:
+    """Return the results: one line for each row of the input, same index, same order.
+
+    Parameters
+    ----------
+    outcomes : Outcomes
+        By position.
+    index : pandas.Index
+        The input's index.
+    attrs : dict of str
+        The run: kept in ``attrs["reportflow"]``, so that a filtered or sorted frame still knows it.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``row`` int64, ``status``, ``file_name``, ``url``, ``file_id``, ``request_id``, ``path``, ``error_kind``,
+        ``error`` text (missing where there is none), ``http_status`` Int64, ``attempts`` int64, ``elapsed``
+        float64 (seconds), ``accepted_at`` datetime64, UTC.
+    """
+    names = [name or planned + ".pdf" for name, planned in zip(outcomes.file_name, outcomes._names, strict=True)]  # noqa: SLF001 - the frame is the outcomes' other half
+    statuses = np.frombuffer(bytes(outcomes.http_status), dtype=np.uint16).astype("int64")
+    accepted_at = np.asarray(outcomes.accepted_at, dtype="float64")
+    columns: dict[str, Any] = {
+        "row": np.arange(len(outcomes), dtype="int64"),
+        "status": _texts([STATUSES[code] for code in outcomes.status]),
+        "file_name": _texts(names),
+        "url": _texts(outcomes.url),
+        "file_id": _texts(outcomes.file_id),
+        "request_id": _texts(outcomes.request_id),
+        "path": _texts(outcomes.path),
+        "error_kind": _texts(outcomes.error_kind),
+        "error": _texts(outcomes.error),
+        "http_status": pd.arrays.IntegerArray(statuses, statuses == 0),
+        "attempts": np.asarray(outcomes.attempts, dtype="int64"),
+        "elapsed": np.asarray(outcomes.elapsed, dtype="float64"),
+        "accepted_at": pd.to_datetime(pd.Series(accepted_at), unit="s", utc=True)
+        .astype("datetime64[us, UTC]")
+        .array,
+    }
+    frame = pd.DataFrame(columns, index=index, columns=COLUMNS)
+    frame.attrs[ATTRS] = dict(attrs)
+    return frame
+
+
+def _texts(values: list[str | None] | list[str]) -> Any:
+    """Return a text column of pandas' own default dtype, also when every value is missing."""
+    return pd.Series(values, dtype=pd.Series(["text"]).dtype).array
+
+
+def is_results(frame: pd.DataFrame) -> bool:
+    """Tell whether a frame is a results frame, whole or a part."""
+    return ATTRS in frame.attrs and {"row", "status", "request_id"} <= set(map(str, frame.columns))
+
+
+def provenance(frame: pd.DataFrame, verb: str) -> dict[str, str]:
+    """Return the run that a results frame came from.
+
+    Raises
+    ------
+    ConfigurationError
+        The frame holds rows, not results; the text names the right verb.
+    """
+    if not is_results(frame):
+        raise ConfigurationError(
+            f".{verb}() is for a results frame, and this one holds no results. "
+            "First results = df.reportflow.generate(design_id=…), then "
+            f"results.reportflow.{verb}(…). (A frame that was merged or rebuilt may have lost its attrs: "
+            "use the frame that generate returned.)"
+        )
+    known: dict[str, str] = dict(frame.attrs[ATTRS])
+    return known
+
+
+def outcome_of(row: Any) -> Outcome:
+    """Return one line of a results frame (a named tuple of its columns) as a value."""
+
+    def text(value: Any) -> str | None:
+        return None if pd.isna(value) else str(value)
+
+    return Outcome(
+        row=int(row.row),
+        status=str(row.status),
+        file_name=text(row.file_name),
+        url=text(row.url),
+        file_id=text(row.file_id),
+        request_id=text(row.request_id),
+        path=text(row.path),
+        error_kind=text(row.error_kind),
+        error=text(row.error),
+        http_status=None if pd.isna(row.http_status) else int(row.http_status),
+        attempts=int(row.attempts),
+        elapsed=None if math.isnan(row.elapsed) else float(row.elapsed),
+        accepted_at=None if pd.isna(row.accepted_at) else row.accepted_at.timestamp(),
+    )

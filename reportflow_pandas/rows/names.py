@@ -1,0 +1,196 @@
+"""File names of documents: from a column, a template, or the design's label and the index."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any
+
+import pandas as pd
+
+from reportflow_pandas.errors import ConfigurationError, InvalidRows
+from reportflow_pandas.rows.columns import cells_of, label_texts, labels_at, named, rows_phrase
+from reportflow_pandas.rows.values import NotJson, as_text, json_value
+
+__all__ = ["LONGEST", "equal_names", "file_names"]
+
+LONGEST = 200
+"""Characters in a name. The service's own limit is unknown (api-contract 4.3); file systems stop at 255 bytes."""
+
+FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')
+"""What the service refuses, api-contract 4.3."""
+
+_FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
+
+
+def file_names(frame: pd.DataFrame, file_name: str | None, label: str) -> list[str]:
+    """Return each row's file name, without ``.pdf``.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The rows.
+    file_name : str or None
+        A column, a template, or None for ``"{design label}-{index}"``, where equal labels get ``-2``, ``-3``.
+    label : str
+        The design's label.
+
+    Returns
+    -------
+    list of str
+        As long as the frame.
+
+    Raises
+    ------
+    InvalidRows
+        A name with nothing in it or with characters that the service refuses.
+    ConfigurationError
+        The template names no column of the frame.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> file_names(pd.DataFrame({"No": [7, 8]}), "INV-{No:04d}", "Invoice")
+    ['INV-0007', 'INV-0008']
+    """
+    if file_name is None:
+        return _default(frame, label)
+    if not isinstance(file_name, str):
+        raise ConfigurationError(f"file_name={file_name!r}: a column, or a template such as 'INV-{{InvoiceId}}'")
+    if named(frame, file_name):
+        names = _texts(frame, file_name, "")
+    else:
+        names = _filled(frame, file_name)
+    return _valid(frame, [_bare(name) for name in names], file_name)
+
+
+def equal_names(names: list[str]) -> dict[str, list[int]]:
+    """Return the names that occur more than once, ignoring case, with their positions (api-contract 4.3)."""
+    folded = [name.casefold() for name in names]
+    if len(set(folded)) == len(folded):
+        return {}
+    often = {name for name, count in Counter(folded).items() if count > 1}
+    found: dict[str, list[int]] = {}
+    for position, name in enumerate(folded):
+        if name in often:
+            found.setdefault(name, []).append(position)
+    return {names[positions[0]]: positions for positions in found.values()}
+
+
+def _default(frame: pd.DataFrame, label: str) -> list[str]:
+    stem = FORBIDDEN.sub("_", _bare(label))[:100].strip() or "document"
+    names = [FORBIDDEN.sub("_", f"{stem}-{text}")[:180] for text in label_texts(frame.index)]
+    used: set[str] = set()
+    if len(set(map(str.casefold, names))) == len(names):
+        return names
+    often: Counter[str] = Counter()
+    for position, name in enumerate(names):
+        unique = name
+        while unique.casefold() in used:
+            often[name.casefold()] += 1
+            unique = f"{name}-{often[name.casefold()] + 1}"
+        used.add(unique.casefold())
+        names[position] = unique
+    return names
+
+
+def _filled(frame: pd.DataFrame, template: str) -> list[str]:
+    parts: list[Iterable[str] | str] = []
+    end = 0
+    for found in _FIELD.finditer(template):
+        parts.append(template[end : found.start()])
+        end = found.end()
+        if found[0] in ("{{", "}}"):
+            parts.append(found[0][0])
+        elif found[1] is None:
+            raise ConfigurationError(
+                f"file_name={template!r}: a brace without its partner. Braces hold a column's name, e.g. "
+                "'INV-{InvoiceId}'; write {{ for a brace itself"
+            )
+        else:
+            parts.append(_field(frame, template, found[1]))
+    parts.append(template[end:])
+    if all(isinstance(part, str) for part in parts) and len(frame) > 1:
+        raise ConfigurationError(
+            f"file_name={template!r} is neither a column nor a template, so {len(frame):,} documents would have "
+            f"one name. {_near(frame, template)}Put a column into braces, e.g. 'INV-{{{_example(frame)}}}'"
+        )
+    repeated = [[part] * len(frame) if isinstance(part, str) else part for part in parts if part != ""]
+    return ["".join(row) for row in zip(*repeated, strict=True)] if repeated else [""] * len(frame)
+
+
+def _field(frame: pd.DataFrame, template: str, inside: str) -> list[str]:
+    if named(frame, inside):
+        return _texts(frame, inside, "")
+    name, colon, spec = inside.rpartition(":")
+    while colon and not named(frame, name) and name != "index":
+        name, colon, more = name.rpartition(":")
+        spec = f"{more}:{spec}"
+    if colon and (named(frame, name) or name == "index"):
+        return _texts(frame, name, spec)
+    if inside == "index":
+        return label_texts(frame.index)
+    raise ConfigurationError(
+        f"file_name={template!r}: the frame has no column {inside!r}. {_near(frame, inside)}"
+        f"Columns: {', '.join(map(str, frame.columns[:20]))}"
+    )
+
+
+def _texts(frame: pd.DataFrame, name: Any, spec: str) -> list[str]:
+    cells = frame.index.to_list() if name == "index" and not named(frame, name) else cells_of(frame, name).tolist()
+    texts, bad = [], []
+    for position, cell in enumerate(cells):
+        try:
+            plain = json_value(cell)
+            if plain is None:
+                raise NotJson("missing")
+            texts.append(format(cell, spec) if spec else plain if isinstance(plain, str) else as_text(plain))
+        except (ValueError, TypeError) as problem:
+            bad.append((position, str(problem)))
+            texts.append("")
+    if bad:
+        position, reason = bad[0]
+        rows = labels_at(frame.index, [position for position, _ in bad])
+        why = "is missing" if reason == "missing" else f"does not fit the format {spec!r} ({reason})"
+        raise InvalidRows(
+            f"file_name: {name!r} {why} in {rows_phrase(rows)}. Fill the column (fillna) or choose another one",
+            rows,
+        )
+    return texts
+
+
+def _valid(frame: pd.DataFrame, names: list[str], file_name: str) -> list[str]:
+    if not FORBIDDEN.search("".join(names)) and all(names) and max(map(len, names), default=0) <= LONGEST:
+        blank = [position for position, name in enumerate(names) if name.isspace()]
+        if not blank:
+            return names
+    for problem, test in (
+        ("nothing in it", lambda name: not name.strip()),
+        ('characters that the service refuses (/ \\ : * ? " < > | or a line break)', FORBIDDEN.search),
+        (f"more than {LONGEST} characters", lambda name: len(name) > LONGEST),
+    ):
+        bad = [position for position, name in enumerate(names) if test(name)]
+        if bad:
+            rows = labels_at(frame.index, bad)
+            raise InvalidRows(
+                f"file_name={file_name!r} gives a name with {problem} in {rows_phrase(rows)}, e.g. {names[bad[0]]!r}. "
+                "Clean the column first, e.g. df['name'] = df['name'].str.replace('/', '-'), or leave file_name out",
+                rows,
+            )
+    return names
+
+
+def _bare(name: str) -> str:
+    """Leave one ``.pdf`` out, whatever its case: the service adds it again (api-contract 4.3)."""
+    return name[:-4] if name[-4:].lower() == ".pdf" else name
+
+
+def _near(frame: pd.DataFrame, name: str) -> str:
+    near = difflib.get_close_matches(name, [str(column) for column in frame.columns], 1)
+    return f"Did you mean {near[0]!r}? " if near else ""
+
+
+def _example(frame: pd.DataFrame) -> str:
+    return str(frame.columns[0]) if len(frame.columns) else "index"

@@ -1,0 +1,168 @@
+"""Rows of another frame, nested into an array parameter: an invoice's lines."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reportflow_pandas.api.models import Parameter
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.options import Table
+from reportflow_pandas.rows.columns import cells_of, check_frame, key_kind, named
+from reportflow_pandas.rows.values import column_values
+
+__all__ = ["Nested"]
+
+
+class Nested:
+    """The lines of each document, found by their key and made into JSON when the document's turn comes.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The rows that become documents.
+    parameter : str
+        The array parameter, for messages.
+    table : Table
+        The other frame, its key and columns.
+    spec : sequence of Parameter or None
+        Fields of the array parameter; None where nothing was looked up.
+    look_up : bool
+        Whether they will be looked up later; if not, the columns have to be named.
+
+    Raises
+    ------
+    ConfigurationError
+        A key or column that is not there, or keys of different sorts (``"17"`` and ``17``).
+    """
+
+    def __init__(
+        self,
+        frame: pd.DataFrame,
+        parameter: str,
+        table: Table,
+        spec: Sequence[Parameter] | None,
+        *,
+        look_up: bool,
+    ) -> None:
+        check_frame(table.frame, f"the table for {parameter!r}")
+        self.parameter = parameter
+        self.lines = table.frame
+        self.keys = table.right_keys
+        self.left_keys = table.left_keys
+        self.spec = spec
+        self.fields = self._fields(table, spec, look_up=look_up)
+        left = [self._key(frame, name, "the frame") for name in table.left_keys]
+        right = [self._key(self.lines, name, f"the table for {parameter!r}") for name in table.right_keys]
+        self._same_sort(table, left, right)
+        self._codes_left, self._codes_right = _codes(left, right)
+        self._order = np.argsort(self._codes_right, kind="stable")
+        in_order = self._codes_right[self._order]
+        self._starts = np.searchsorted(in_order, self._codes_left, "left")
+        self._ends = np.searchsorted(in_order, self._codes_left, "right")
+        without_key = self._codes_left < 0
+        self._ends[without_key] = self._starts[without_key]
+
+    def rows(self, start: int, stop: int) -> list[list[dict[str, Any]]]:
+        """Return the lines of the documents from ``start`` up to ``stop``, in the table's order."""
+        starts, ends = self._starts[start:stop].tolist(), self._ends[start:stop].tolist()
+        chosen = [self._order[first:last] for first, last in zip(starts, ends, strict=True)]
+        taken = self.lines.iloc[np.concatenate(chosen)] if chosen else self.lines.iloc[:0]
+        names = [field for field, _, _ in self.fields]
+        columns = [column_values(cells_of(taken, column), kind) for _, column, kind in self.fields]
+        records = [dict(zip(names, row, strict=True)) for row in zip(*columns, strict=True)]
+        parts, done = [], 0
+        for first, last in zip(starts, ends, strict=True):
+            parts.append(records[done : done + last - first])
+            done += last - first
+        return parts
+
+    def documents_without_lines(self) -> npt.NDArray[np.intp]:
+        """Return the positions of documents that no line belongs to."""
+        return np.flatnonzero(self._starts == self._ends)
+
+    def lines_without_document(self) -> npt.NDArray[np.intp]:
+        """Return the positions of lines that belong to no document."""
+        return np.flatnonzero(~np.isin(self._codes_right, self._codes_left) | (self._codes_right < 0))
+
+    def lines_with_document(self) -> npt.NDArray[np.intp]:
+        """Return the positions of lines that are sent."""
+        return np.flatnonzero(np.isin(self._codes_right, self._codes_left) & (self._codes_right >= 0))
+
+    def _fields(
+        self, table: Table, spec: Sequence[Parameter] | None, *, look_up: bool
+    ) -> list[tuple[str, Any, str]]:
+        kinds = {field.name: field.type for field in spec or ()}
+        given: Mapping[str, Any]
+        if isinstance(table.columns, Mapping):
+            given = table.columns
+        elif table.columns is not None:
+            given = {str(name): name for name in table.columns}
+        elif spec is None and look_up:
+            given = {}
+        elif not kinds:
+            raise ConfigurationError(
+                f"tables[{self.parameter!r}]: which columns shall be sent? Name them: "
+                f"rf.Table(…, columns={[str(name) for name in self.lines.columns if name not in self.keys]!r})"
+            )
+        else:
+            given = {name: name for name in kinds if named(self.lines, name)}
+        for field, column in given.items():
+            if not named(self.lines, column):
+                raise ConfigurationError(
+                    f"tables[{self.parameter!r}]: the table has no column {column!r} (for {field!r}). "
+                    f"Columns: {', '.join(map(repr, self.lines.columns[:20]))}"
+                )
+        return [(field, column, kinds.get(field, "")) for field, column in given.items()]
+
+    def _key(self, frame: pd.DataFrame, name: Any, where: str) -> pd.Series[Any]:
+        if not named(frame, name):
+            raise ConfigurationError(
+                f"tables[{self.parameter!r}]: {where} has no column {name!r} to tie the rows by. "
+                f"Columns: {', '.join(map(repr, frame.columns[:20]))}. "
+                "When the names differ: rf.Table(lines, left_on='Invoice', right_on='InvoiceId')"
+            )
+        return cells_of(frame, name)
+
+    def _same_sort(self, table: Table, left: Sequence[pd.Series[Any]], right: Sequence[pd.Series[Any]]) -> None:
+        for name, other, ours, theirs in zip(table.left_keys, table.right_keys, left, right, strict=True):
+            one, two = key_kind(ours), key_kind(theirs)
+            if one and two and one != two:
+                raise ConfigurationError(
+                    f"tables[{self.parameter!r}]: {name!r} holds {one} ({ours.dtype}) in the frame and {other!r} holds "
+                    f"{two} ({theirs.dtype}) in the table, so {_sample(ours)} would never find {_sample(theirs)}. Make "
+                    f"them alike: lines[{other!r}] = lines[{other!r}].astype({str(ours.dtype)!r}), or read both files "
+                    "with the same dtype="
+                )
+
+
+def _sample(cells: pd.Series[Any]) -> str:
+    present = cells.dropna()
+    return repr(present.iloc[0] if not hasattr(present.iloc[0], "item") else present.iloc[0].item())
+
+
+def _codes(
+    left: Sequence[pd.Series[Any]], right: Sequence[pd.Series[Any]]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return one whole number a key, the same for equal keys on both sides, -1 for a missing one."""
+    rows = len(left[0])
+    columns = []
+    for ours, theirs in zip(left, right, strict=True):
+        both = pd.concat([_plain(ours), _plain(theirs)], ignore_index=True)
+        columns.append(pd.factorize(both)[0])
+    codes = columns[0].astype(np.intp)
+    for more in columns[1:]:
+        missing = (codes < 0) | (more < 0)
+        codes = pd.factorize(codes * (int(more.max(initial=0)) + 2) + more)[0].astype(np.intp)
+        codes[missing] = -1
+    return codes[:rows], codes[rows:]
+
+
+def _plain(cells: pd.Series[Any]) -> pd.Series[Any]:
+    if isinstance(cells.dtype, pd.CategoricalDtype):
+        return cells.astype(cells.dtype.categories.dtype)
+    return cells
