@@ -9,17 +9,20 @@ from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.local.designs import DesignVersion
 from reportflow_pandas.local.state import Entry, Request, Workspace
 
 __all__ = ["Rendering", "placeholder"]
 
 logger = logging.getLogger("reportflow_pandas")
+
+SAMPLE_DATE = datetime(2026, 11, 2, tzinfo=UTC)
 
 
 class Rendering:
@@ -89,6 +92,12 @@ class Rendering:
             kept = await self._rendered(request, entry)
             self._keep(entry, kept)
         return kept
+
+    async def sample(self, version: DesignVersion) -> bytes:
+        """Return a design's own example as PDF."""
+        request = Request("sample", "sample", "", version, SAMPLE_DATE)
+        params = orjson.dumps(version.samples.get("en") or next(iter(version.samples.values())))
+        return await self._rendered(request, Entry("", "", "sample", "workspace", False, params, None, 0.0))
 
     def clear(self) -> None:
         """Drop all bytes and what waits."""

@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, quote
 
 import orjson
 from aiohttp import web
@@ -51,6 +51,7 @@ class Visit:
         self.endpoint = endpoint
         self.request_id: str | None = None
         self.documents = 0
+        self.admitted = False
         self.refused: tuple[str, ...] = ()
         self.faults: list[Fault] = []
 
@@ -71,6 +72,7 @@ class Api:
         self.faults = FaultPlan(self.switches.faults)
         self.downloads = Downloads(workspace, rendering, self.in_thread)
         self.origin = ""
+        self._admitted = 0
 
     def start(self, origin: str) -> None:
         """Open for calls at this origin (``http://127.0.0.1:8787``)."""
@@ -123,6 +125,7 @@ class Api:
                 answer = await self._answered(request, visit, work)
             finally:
                 # recorded before the first byte goes out: whoever has the answer finds it in the records
+                self._admitted -= visit.admitted
                 self._leave(number, visit, answer)
             return await deliver(request, answer)
 
@@ -178,9 +181,11 @@ class Api:
         """Check the credential, then the rate."""
         self.credentials.check(request.headers)
         most = self.switches.max_in_flight
-        if most is not None and self.workspace.in_flight() > most:
+        if most is not None and self._admitted >= most:
             raise Refusal(429, f"同時に処理できるリクエストは {most} 件までです。", 1)
         self.rates.take(visit.endpoint, self.clock.monotonic())
+        visit.admitted = True
+        self._admitted += 1
 
     def _play(self, visit: Visit, body: Any) -> Answer | None:
         """Choose the faults of a call; return the answer where one comes in place of the work."""
@@ -318,7 +323,7 @@ class Api:
                 "id": design.id,
                 "label": design.label,
                 "latestVersion": design.latest,
-                "thumbnail": f"{self.origin}/__emulator__/design/{design.id}.png",
+                "thumbnail": f"{self.origin}/__emulator__/design/{quote(design.id, safe='')}.png",
                 "updatedAt": timestamp(design.updated_at),
             }
             for design in self.designs.values()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import random
 import threading
@@ -93,7 +94,7 @@ class Workspace:
         self.lock = threading.RLock()
         self._random = random.Random(seed)  # noqa: S311 - ids that can be repeated, nothing secret
         self.requests: dict[str, Request] = {}
-        self._calls: deque[CallRecord] = deque(maxlen=REMEMBERED_CALLS)
+        self._calls: deque[tuple[int, CallRecord]] = deque(maxlen=REMEMBERED_CALLS)
         self._under_way: dict[int, CallRecord] = {}
         self._numbers = 0
         self._counts: Counter[str] = Counter()
@@ -115,17 +116,13 @@ class Workspace:
         with self.lock:
             call = self._under_way.pop(number, None)
             if call is not None:
-                self._calls.append(replace(call, ended=self.clock.monotonic(), **outcome))
-
-    def in_flight(self) -> int:
-        """Return how many calls of the API are under way."""
-        with self.lock:
-            return sum(call.endpoint not in ("page", "token") for call in self._under_way.values())
+                self._calls.append((number, replace(call, ended=self.clock.monotonic(), **outcome)))
 
     def calls(self) -> tuple[CallRecord, ...]:
         """Return all calls in the order of their arrival."""
         with self.lock:
-            return tuple(sorted([*self._calls, *self._under_way.values()], key=lambda call: call.started))
+            numbered = sorted([*self._calls, *self._under_way.items()], key=lambda pair: pair[0])
+        return tuple(call for _, call in numbered)
 
     def counts(self) -> Counter[str]:
         """Return how many calls arrived, by endpoint."""
@@ -215,6 +212,20 @@ class Workspace:
                 request.snapshot(entry, now, retention)
                 for request in self.requests.values()
                 for entry in request.entries.values()
+            )
+
+    def newest(self, start: int, count: int) -> tuple[Document, ...]:
+        """Return so many documents, the newest first, after passing over ``start``."""
+        now, retention = self.clock.monotonic(), self.switches.retention
+        with self.lock:
+            entries = (
+                (request, entry)
+                for request in reversed(self.requests.values())
+                for entry in reversed(request.entries.values())
+            )
+            return tuple(
+                request.snapshot(entry, now, retention)
+                for request, entry in itertools.islice(entries, start, start + count)
             )
 
     def states(self) -> Counter[str]:

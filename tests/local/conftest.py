@@ -12,6 +12,7 @@ import pytest
 from local.wire import PARAMETERS, Caller, HandClock
 
 from reportflow_pandas.local.designs import Design, DesignVersion
+from reportflow_pandas.local.pytest_fixture import reportflow_service  # noqa: F401 - found by its name
 from reportflow_pandas.local.service import LocalService, local_service
 
 

@@ -8,14 +8,17 @@ import json
 import threading
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Any
+from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.local.designs import Parameter
 from reportflow_pandas.local.service import LocalService
+
+T = TypeVar("T")
 
 
 class HandClock(Clock):
@@ -147,3 +150,17 @@ def until(condition: Callable[[], Any]) -> Any:
             return found
         time.sleep(0.01)
     raise AssertionError("waited a minute in vain")
+
+
+def beside(work: Callable[[], T]) -> Future[T]:
+    """Do something in a thread of its own, for calls that wait for the clock."""
+    future: Future[T] = Future()
+
+    def run() -> None:
+        try:
+            future.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - told to whoever asks for the result
+            future.set_exception(error)
+
+    threading.Thread(target=run, daemon=True).start()
+    return future
