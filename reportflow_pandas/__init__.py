@@ -35,6 +35,8 @@ from reportflow_pandas.errors import (
     RunInterrupted,
 )
 from reportflow_pandas.examples import example_orders
+from reportflow_pandas.inspection import Plan
+from reportflow_pandas.notebook.preview import Preview
 from reportflow_pandas.options import Constant, Table
 from reportflow_pandas.results.review import read_review
 from reportflow_pandas.settings import Limits, Settings, configure
@@ -54,6 +56,8 @@ __all__ = [
     "NotFoundError",
     "NotReady",
     "OutcomeUnknown",
+    "Plan",
+    "Preview",
     "RateLimited",
     "ReportFlowError",
     "RunCancelled",

@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
-from reportflow_pandas import generation
+from reportflow_pandas import generation, inspection
 from reportflow_pandas.results import verbs
 
 __all__ = ["ReportFlowAccessor"]
@@ -48,6 +48,10 @@ class ReportFlowAccessor:
     # on a frame of rows
     generate = _bound(generation.generate)
     agenerate = _bound(generation.agenerate)
+
+    plan = _bound(inspection.plan)
+    check = _bound(inspection.check)
+    preview = _bound(inspection.preview)
 
     # on a results frame
     summary = _bound(verbs.summary)

@@ -4,39 +4,33 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import inspect
 import logging
 import secrets
-from collections.abc import Callable, Coroutine, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Coroutine, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, Unpack
 
 import pandas as pd
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.api.models import Accepted, Delivered, FileEntry, Parameter
-from reportflow_pandas.catalogue import find_design, parameters_of
+from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.line import Line, line_to
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.plan import Call, Document, endpoint_for, pack
+from reportflow_pandas.engine.plan import Call, Document, endpoint_for
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.engine.run import Run
 from reportflow_pandas.errors import ReportFlowError, RunCancelled, RunInterrupted
 from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Arguments, Options
+from reportflow_pandas.preparation import Prepared, check_offline, prepare, takes_options
 from reportflow_pandas.results.download import fetch_outcomes, save_delivered
 from reportflow_pandas.results.folder import PdfFolder
 from reportflow_pandas.results.frame import results_frame
-from reportflow_pandas.rows.checks import Problem, compare, refuse, refuse_unsayable
-from reportflow_pandas.rows.columns import check_frame
-from reportflow_pandas.rows.documents import Documents
-from reportflow_pandas.rows.names import file_names
-from reportflow_pandas.rows.sources import Sources, bind
+from reportflow_pandas.rows.checks import refuse
 
-__all__ = ["Generation", "Prepared", "agenerate", "generate", "prepare"]
+__all__ = ["Generation", "agenerate", "generate"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -46,19 +40,7 @@ TICK = 0.1
 """Seconds between two looks of a waiting coroutine: an awaiting cell feels an interrupt when its loop wakes."""
 
 
-def _takes_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Show the shared arguments in the signature, where editors and ``help()`` look for them."""
-    own = inspect.signature(function)
-    kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    shared = [
-        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, one in inspect.signature(Options).parameters.items()
-        if name != "design_id" and name not in own.parameters
-    ]
-    function.__signature__ = own.replace(parameters=[*kept, *shared])  # type: ignore[attr-defined]
-    return function
-
-
+@takes_options
 def generate(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[Arguments]) -> pd.DataFrame:
     """Generate one document for each row.
 
@@ -113,6 +95,7 @@ def generate(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unp
     return results
 
 
+@takes_options
 async def agenerate(
     frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[Arguments]
 ) -> pd.DataFrame:
@@ -155,70 +138,6 @@ async def agenerate(
         with contextlib.suppress(asyncio.CancelledError, ReportFlowError):
             raise RunCancelled(work.goodbye(), task.result())
     return task.result()
-
-
-@dataclass(eq=False)
-class Prepared:
-    """Everything that is known before the first document is sent."""
-
-    design: str
-    version: int
-    endpoint: str
-    parameters: list[Parameter] | None
-    sources: Sources
-    names: list[str]
-    problems: list[Problem]
-    documents: Documents
-    looked_up: bool
-
-    def calls(self, options: Options) -> Iterator[Call]:
-        """Return the calls, each made when it is asked for."""
-        return pack(
-            self.documents,
-            design_id=options.design_id,
-            version=self.version,
-            endpoint=self.endpoint,
-            batch_size=options.batch_size,
-        )
-
-
-def check_offline(frame: pd.DataFrame, options: Options) -> None:
-    """Raise for everything that can be known without a look-up, before the first call of any kind."""
-    check_frame(frame)
-    options.effective_settings  # noqa: B018 - raises where there is no key
-    if options.params is not None or options.tables:
-        sources = bind(frame, options, None)
-        if options.params is not None:
-            refuse_unsayable(frame, sources)
-    if options.file_name is not None:
-        names = file_names(frame, options.file_name, "")
-        if options.check is not True:
-            return
-        problems = compare(frame, options, [], None, names)
-        refuse(problems, frame, [], [])
-
-
-async def prepare(frame: pd.DataFrame, options: Options, client: Client, line: Line, run: str) -> Prepared:
-    """Look up what must be looked up, hold the frame against it, and refuse what would print blank."""
-    label, version, looked_up = options.design_id, options.version, False
-    if version == "latest" or (options.file_name is None and options.check is not False):
-        design = await find_design(client, line, options.design_id)
-        looked_up = True
-        label = design.label
-        if version == "latest":
-            version = design.latest_version
-    assert isinstance(version, int)  # noqa: S101 - "latest" was looked up
-    parameters = None
-    if options.check is not False:
-        parameters = await parameters_of(client, line, options.design_id, version)
-        looked_up = True
-    sources = bind(frame, options, parameters)
-    names = file_names(frame, options.file_name, label)
-    refuse_unsayable(frame, sources)
-    problems = compare(frame, options, sources, parameters, names)
-    documents = Documents(frame, options, sources, names, run)
-    endpoint = endpoint_for(options.endpoint, len(frame))
-    return Prepared(label, version, endpoint, parameters, sources, names, problems, documents, looked_up)
 
 
 class Generation:
@@ -401,7 +320,3 @@ class Generation:
                 else ""
             )
         )
-
-
-generate = _takes_options(generate)
-agenerate = _takes_options(agenerate)

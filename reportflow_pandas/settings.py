@@ -17,6 +17,7 @@ from reportflow_pandas.errors import ConfigurationError
 __all__ = ["DEFAULT_BASE_URL", "Limits", "Settings", "configure", "current", "point_at"]
 
 DEFAULT_BASE_URL = "https://api.re-port-flow.com/v1"
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
 DEFAULT_TOKEN_URL = "https://re-port-flow.com/api/v1/oauth/token"  # noqa: S105 - an address, api-contract 3.2
 
 
@@ -129,6 +130,11 @@ class Settings:
         """Host and port of the service, for messages."""
         return urlsplit(self.base_url).netloc
 
+    @property
+    def on_this_machine(self) -> bool:
+        """Whether the service runs on this machine: the embedded one, which bills nothing."""
+        return urlsplit(self.base_url).hostname in _LOOPBACK
+
     def checked(self) -> Settings:
         """Return these settings if a call could be made with them.
 
@@ -162,7 +168,7 @@ def _with_version(base_url: str) -> str:
         raise ConfigurationError(f"base_url={base_url!r}: an address such as {DEFAULT_BASE_URL!r}")
     if parts.username or parts.password:
         raise ConfigurationError("base_url holds a user name or password; the key goes into app_key")
-    if parts.scheme == "http" and parts.hostname not in ("127.0.0.1", "localhost", "::1"):
+    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
         raise ConfigurationError(
             f"base_url={base_url!r}: the key would travel unencrypted. Plain http is for this machine only "
             "(127.0.0.1, localhost); elsewhere use https"

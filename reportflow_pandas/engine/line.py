@@ -94,6 +94,8 @@ class Line:
         self.policy = policy
         self.clock = clock
         self.progress = progress
+        self.asked = 0
+        """Look-ups made."""
         self._timeouts = {"async": timeout, "sync": sync_timeout}
 
     async def tries(
@@ -229,7 +231,11 @@ class Line:
         Refused
             The policy gave up.
         """
-        return await self.tries(fetch, kind=kind, tries=Tries())
+        tries = Tries()
+        try:
+            return await self.tries(fetch, kind=kind, tries=tries)
+        finally:
+            self.asked += tries.count
 
 
 _GENERATION = ("async", "sync")

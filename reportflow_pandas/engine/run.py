@@ -270,7 +270,7 @@ _GIVEN_UP = "the run was stopped before the answer came: the service may or may 
 
 
 def taken_apart(call: Call, messages: Sequence[str]) -> list[Call]:
-    """Return a refused batch in parts: rows the message names alone, the rest together; else two halves.
+    """Return a refused batch in parts: rows the message names alone, the rest at once; else two halves.
 
     One bad row so costs a handful of calls, and every good row is accepted.
     """
@@ -293,7 +293,7 @@ def _named(call: Call, messages: Sequence[str]) -> set[int]:
 
 
 def matched(documents: Sequence[Document], files: Sequence[FileEntry]) -> list[tuple[Document, FileEntry | None]]:
-    """Return each document with its entry: by our id, by the name where the id is not echoed, never by position."""
+    """Return each document with its entry: by our id, by the name where that is not echoed, never by position."""
     if len(documents) == 1 and len(files) == 1:
         return [(documents[0], files[0])]
     by_id = {entry.passthrough.get("rf"): entry for entry in files if entry.passthrough.get("rf")}

@@ -84,6 +84,8 @@ class Download:
         self._failed = failed
         self._ready_after = 0.0
         """How long the last request took to become ready: nobody asks for the next ones much sooner."""
+        self._pending: set[str] = set()
+        self._changed = asyncio.Event()
 
     async def fetch(self, wanted: Iterable[Wanted]) -> None:
         """Fetch all, oldest request first. Returns when each is saved or has failed.
@@ -114,7 +116,28 @@ class Download:
             await self._request(group)
 
     async def _request(self, group: Sequence[Wanted]) -> None:
-        deadline = _Deadline(self, self._clock, group[0].accepted_at)
+        request_id = group[0].request_id
+        await self._turn()
+        deadline = _Deadline(self, self._clock, group[0].accepted_at, lambda: self._pending.add(request_id))
+        try:
+            await self._whole(group, deadline)
+        finally:
+            self._pending.discard(request_id)
+            self._changed.set()
+
+    async def _turn(self) -> None:
+        """Wait while an older request is known not to be ready, but not for ever: it may be broken."""
+        if not self._pending:
+            return
+        self._changed.clear()
+        waits = [asyncio.ensure_future(self._changed.wait()), asyncio.ensure_future(self._clock.sleep(LONGEST))]
+        try:
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for one in waits:
+                one.cancel()
+
+    async def _whole(self, group: Sequence[Wanted], deadline: _Deadline) -> None:
         if len(group) == 1 and group[0].file_id:
             await self._one(group[0], deadline)
             return
@@ -191,6 +214,7 @@ class Download:
                 rest = min(error.retry_after or pause * (0.75 + 0.5 * self._clock.random()), deadline.left())
                 if rest <= 0:
                     raise
+                deadline.pending()
                 await self._clock.sleep(rest)
                 pause = min(pause * GROWTH, LONGEST)
             else:
@@ -206,8 +230,11 @@ class Download:
 class _Deadline:
     """Until when one request is asked for."""
 
-    def __init__(self, download: Download, clock: Clock, accepted_at: float) -> None:
+    def __init__(
+        self, download: Download, clock: Clock, accepted_at: float, pending: Callable[[], None]
+    ) -> None:
         self.accepted_at = accepted_at
+        self.pending = pending
         self.over = False
         self._clock = clock
         self._allowed, self._expected = download.patience
@@ -234,8 +261,8 @@ class _Deadline:
         """Return the error kind and a text for a document that is not there."""
         if self._old and error.status == 404:
             return "expired", (
-                "the service does not have this file (any more): it was accepted longer ago than wait= allows, and "
-                "its PDFs expire. Download them soon after generating"
+                "the service does not have this file (any more): it was accepted longer ago than wait= allows, "
+                "and its PDFs expire. Download them soon after generating"
             )
         return "not_ready", (
             f"still not ready (the last answer was {error.status}). It stays accepted: "

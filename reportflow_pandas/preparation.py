@@ -1,0 +1,102 @@
+"""What happens before the first document is sent: looking up, holding the frame against the design, refusing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
+
+import pandas as pd
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.api.models import Parameter
+from reportflow_pandas.catalogue import find_design, parameters_of
+from reportflow_pandas.engine.line import Line
+from reportflow_pandas.engine.plan import Call, endpoint_for, pack
+from reportflow_pandas.options import Options
+from reportflow_pandas.rows.checks import Problem, compare, refuse, refuse_unsayable
+from reportflow_pandas.rows.columns import check_frame
+from reportflow_pandas.rows.documents import Documents
+from reportflow_pandas.rows.names import file_names
+from reportflow_pandas.rows.sources import Sources, bind
+
+__all__ = ["Prepared", "check_offline", "prepare", "takes_options"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def takes_options(function: Callable[P, T]) -> Callable[P, T]:
+    """Show the shared arguments in the signature, where editors and ``help()`` look for them."""
+    own = inspect.signature(function)
+    kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    shared = [
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, one in inspect.signature(Options).parameters.items()
+        if name != "design_id" and name not in own.parameters
+    ]
+    function.__signature__ = own.replace(parameters=[*kept, *shared])  # type: ignore[attr-defined]
+    return function
+
+
+@dataclass(eq=False)
+class Prepared:
+    """Everything that is known before the first document is sent."""
+
+    design: str
+    version: int
+    endpoint: str
+    parameters: list[Parameter] | None
+    sources: Sources
+    names: list[str]
+    problems: list[Problem]
+    documents: Documents
+    looked_up: bool
+
+    def calls(self, options: Options) -> Iterator[Call]:
+        """Return the calls, each made when it is asked for."""
+        return pack(
+            self.documents,
+            design_id=options.design_id,
+            version=self.version,
+            endpoint=self.endpoint,
+            batch_size=options.batch_size,
+        )
+
+
+def check_offline(frame: pd.DataFrame, options: Options, *, names: bool = True) -> None:
+    """Raise for everything that can be known without a look-up, before the first call of any kind."""
+    check_frame(frame)
+    options.effective_settings  # noqa: B018 - raises where there is no key
+    if options.params is not None or options.tables:
+        sources = bind(frame, options, None)
+        if options.params is not None:
+            refuse_unsayable(frame, sources)
+    if options.file_name is not None and names:
+        problems = compare(frame, options, [], None, file_names(frame, options.file_name, ""))
+        if options.check is True:
+            refuse(problems, frame, [], [])
+
+
+async def prepare(frame: pd.DataFrame, options: Options, client: Client, line: Line, run: str) -> Prepared:
+    """Look up what must be looked up, hold the frame against it, and refuse what would print blank."""
+    label, version, looked_up = options.design_id, options.version, False
+    if version == "latest" or (options.file_name is None and options.check is not False):
+        design = await find_design(client, line, options.design_id)
+        looked_up = True
+        label = design.label
+        if version == "latest":
+            version = design.latest_version
+    assert isinstance(version, int)  # noqa: S101 - "latest" was looked up
+    parameters = None
+    if options.check is not False:
+        parameters = await parameters_of(client, line, options.design_id, version)
+        looked_up = True
+    sources = bind(frame, options, parameters)
+    names = file_names(frame, options.file_name, label)
+    refuse_unsayable(frame, sources)
+    problems = compare(frame, options, sources, parameters, names)
+    documents = Documents(frame, options, sources, names, run)
+    endpoint = endpoint_for(options.endpoint, len(frame))
+    return Prepared(label, version, endpoint, parameters, sources, names, problems, documents, looked_up)

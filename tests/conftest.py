@@ -1,0 +1,84 @@
+"""One fixture resets everything; the service is the proof."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import reportflow_pandas as rf
+from reportflow_pandas import settings
+from reportflow_pandas.engine import limits
+from reportflow_pandas.local.service import LocalService
+
+SECRETS = (
+    "REPORT_FLOW_APP_KEY",
+    "REPORTFLOW_API_KEY",
+    "REPORTFLOW_API_BASE_URL",
+    "REPORTFLOW_CLIENT_ID",
+    "REPORTFLOW_CLIENT_SECRET",
+    "REPORTFLOW_TOKEN_URL",
+    "REPORTFLOW_RUNS",
+)
+
+
+@pytest.fixture(autouse=True)
+def fresh_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
+    """No settings, no environment, no slots taken, and journals in a folder of the test."""
+    for name in SECRETS:
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr(settings, "_chosen", {"runs": tmp_path / "runs"})
+    limits.reset()
+    yield
+    limits.reset()
+
+
+@pytest.fixture
+def service(fresh_process: None) -> Iterator[LocalService]:
+    """The embedded service without rendering: for counting."""
+    with rf.use_local(render=False) as running:
+        yield running
+
+
+@pytest.fixture
+def local(fresh_process: None) -> Iterator[Callable[..., LocalService]]:
+    """Start embedded services with switches; the process is configured for the last one."""
+    started: list[LocalService] = []
+
+    def start(**switches: Any) -> LocalService:
+        running = rf.use_local(**{"render": False, **switches})
+        started.append(running)
+        return running
+
+    yield start
+    for running in started:
+        running.stop()
+
+
+@pytest.fixture
+def orders() -> pd.DataFrame:
+    return rf.example_orders()[0]
+
+
+@pytest.fixture
+def lines() -> pd.DataFrame:
+    return rf.example_orders()[1]
+
+
+@pytest.fixture
+def invoices(lines: pd.DataFrame) -> dict[str, Any]:
+    """The arguments that turn an order into an invoice."""
+    return {"design_id": "invoice", "tables": {"Lines": rf.Table(lines, on="InvoiceId")}}
+
+
+def required(what: str, found: object) -> None:
+    """Skip on a laptop that lacks something; in CI, which installs it, fail."""
+    if found:
+        return
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"{what} is missing; .ci/run installs it")
+    pytest.skip(f"{what} is not installed here")
