@@ -28,6 +28,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "extra_entries": GENERATION,
     "extra_fields": (*GENERATION, "designs", "parameters"),
     "no_files": ASYNC,
+    "old_answer": ASYNC,
     "no_passthrough": GENERATION,
     "no_mapping": SYNC,
     "raw_mapping": SYNC,
@@ -59,6 +60,7 @@ class Fault:
     ``extra_entries``       accepted, one entry more that nobody asked for
     ``extra_fields``        carried out, unknown fields and headers in the answer
     ``no_files``            accepted, an async answer without any ``files``
+    ``old_answer``          accepted, an async answer of the first edition: ``url`` and ``fileId`` on top
     ``no_passthrough``      accepted, the caller's ``passthrough`` is not echoed
     ``no_mapping``          a sync answer without ``X-File-Mapping``
     ``raw_mapping``         a sync answer whose ``X-File-Mapping`` is plain JSON (api-contract 5.1)

@@ -46,7 +46,7 @@ class Page:
         designs: Mapping[str, Design],
         rendering: Rendering,
         in_thread: Callable[..., Awaitable[Any]],
-        complete: Callable[[], object],
+        complete: Callable[..., object],
     ) -> None:
         self._workspace, self._designs, self._rendering, self._in_thread = workspace, designs, rendering, in_thread
         self._complete = complete
@@ -169,6 +169,6 @@ class Page:
         if not self._pictures.available:
             raise Refusal(404, "pictures need: pip install 'reportflow-pandas[preview]'")
 
-    async def _step(self, _request: web.Request) -> Answer:
-        self._complete()
+    async def _step(self, request: web.Request) -> Answer:
+        self._complete(request.query.get("file_name"), request_id=request.query.get("request_id"))
         return Answer(303, b"", None, {"Location": "/"})

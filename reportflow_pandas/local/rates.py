@@ -24,7 +24,7 @@ class _Window:
     def taken(self, now: float) -> float | None:
         """Count a call, or return the seconds until one is allowed again."""
         if self.kind == "sliding":
-            while self._times and self._times[0] <= now - self.length:
+            while self._times and self._times[0] + self.length <= now:
                 self._times.popleft()
             if len(self._times) >= self.calls:
                 return self._times[0] + self.length - now

@@ -37,8 +37,8 @@ __all__ = ["Api"]
 
 logger = logging.getLogger("reportflow_pandas")
 
-LARGE = 262_144
-"""Bodies above this many bytes are read in a thread: below, the thread costs more than the reading."""
+LARGE = 65_536
+"""Bodies above this many bytes are read in a thread; below, changing threads costs more than the reading."""
 
 T = TypeVar("T")
 Work = Callable[[web.Request, "Visit"], Awaitable[Answer]]
@@ -230,8 +230,12 @@ class Api:
             "url": self._url(made),
             "files": entries_of(made, self.switches, visit.faults, self._share_page()),
         }
-        if any(fault.kind == "no_files" for fault in visit.faults):
+        kinds = {fault.kind for fault in visit.faults}
+        if kinds & {"no_files", "old_answer"}:
             del answer["files"]
+        if "old_answer" in kinds:  # api-contract 12 item 6
+            answer["fileId"] = next(iter(made.entries))
+            del answer["requestId"]
         return json_answer(answer, 202)
 
     def _refuse_bad(self, order: Order, visit: Visit) -> None:

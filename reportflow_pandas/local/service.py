@@ -313,7 +313,7 @@ class LocalService:
             work()
 
         task: Coroutine[Any, Any, None] = run()
-        asyncio.run_coroutine_threadsafe(task, loop).result()
+        asyncio.run_coroutine_threadsafe(task, loop).result(timeout=30)
 
 
 def local_service(
@@ -380,7 +380,7 @@ def local_service(
         Whether ``Retry-After`` is sent.
     latency : float or function
         Seconds between a call's arrival and its answer, or a function that returns them anew each time.
-        What a call orders is accepted on arrival.
+        What a call orders is accepted on arrival (with ``limit_counted="answer"``: after its latency).
     render : bool
         False: PDFs are tiny placeholders, made on demand. For counting thousands of documents.
     render_delay : float or function

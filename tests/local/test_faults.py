@@ -135,6 +135,12 @@ def test_an_answer_can_come_without_files(serve: Callable[..., Caller]) -> None:
     assert accepted(call) == ["A"]
 
 
+def test_an_answer_can_be_one_of_the_first_edition(serve: Callable[..., Caller]) -> None:
+    call = serve(faults=Fault("old_answer"))
+    assert set(call.order("async/single", "A").json) == {"url", "fileId"}
+    assert accepted(call) == ["A"]
+
+
 def test_unknown_fields_can_be_in_every_answer(serve: Callable[..., Caller]) -> None:
     call = serve(faults=Fault("extra_fields", times=None))
     reply = call.order("async/single", "A")

@@ -133,6 +133,8 @@ def test_a_step_by_hand_can_be_taken_from_the_page_and_from_no_other(serve: Call
     step = "/__emulator__/complete"
     assert call("POST", step, b"", root="", key=None, headers={"Origin": "http://evil.example"}).status == 403
     assert call.service.documents[0].state == "rendering"
+    assert call("POST", f"{step}?file_name=B", b"", root="", key=None).status == 303
+    assert call.service.documents[0].state == "rendering"
     assert call("POST", step, b"", root="", key=None).status == 303
     assert call.service.documents[0].state == "ready"
 

@@ -237,7 +237,7 @@ def test_a_switch_that_cannot_be_is_refused_by_name(serve: Callable[..., Caller]
 
 
 def test_the_body_of_an_order_is_not_changed_by_large_bodies_in_threads(call: Caller) -> None:
-    """Bodies above 256 KB are read beside the loop; the answer is the same."""
+    """Bodies above 64 KB are read beside the loop; the answer is the same."""
     body = ordered("async/multiple", *map(str, range(100)))
     for content in body["contents"]:
         content["params"]["Number"] = "x" * 50_000
