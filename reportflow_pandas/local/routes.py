@@ -7,15 +7,16 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeVar
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl
 
 import orjson
 from aiohttp import web
 
 from reportflow_pandas.local.answers import Answer, Refusal, json_answer
+from reportflow_pandas.local.catalogue import design_list, schema_array, schema_object
 from reportflow_pandas.local.credentials import Credentials
 from reportflow_pandas.local.delivery import deliver, distorted, entries_of, mapping_header
-from reportflow_pandas.local.designs import Design, Parameter
+from reportflow_pandas.local.designs import Design
 from reportflow_pandas.local.downloads import Downloads
 from reportflow_pandas.local.faults import Fault, FaultPlan
 from reportflow_pandas.local.rates import Rates
@@ -31,7 +32,6 @@ from reportflow_pandas.local.validation import (
     parsed,
     pick_version,
 )
-from reportflow_pandas.local.webhook import timestamp
 
 __all__ = ["Api"]
 
@@ -322,17 +322,7 @@ class Api:
         instead = self._play(visit, None)
         if instead is not None:
             return instead
-        listed = [
-            {
-                "id": design.id,
-                "label": design.label,
-                "latestVersion": design.latest,
-                "thumbnail": f"{self.origin}/__emulator__/design/{quote(design.id, safe='')}.png",
-                "updatedAt": timestamp(design.updated_at),
-            }
-            for design in self.designs.values()
-        ]
-        return json_answer({"designs": listed})
+        return json_answer(design_list(self.designs.values(), f"{self.origin}/__emulator__/design"))
 
     async def _list_parameters(self, request: web.Request, visit: Visit) -> Answer:
         self._admit(request, visit)
@@ -345,9 +335,8 @@ class Api:
         version = pick_version(
             self.designs, request.match_info["design_id"], None if asked is None else int(asked)
         )
-        if self.switches.schema_shape == "object":
-            return json_answer(_as_object(version.parameters))
-        return json_answer([_as_entry(parameter) for parameter in version.parameters])
+        as_object = self.switches.schema_shape == "object"
+        return json_answer(schema_object(version.parameters) if as_object else schema_array(version.parameters))
 
     # OAuth (api-contract 3.2)
 
@@ -390,27 +379,3 @@ async def _body(request: web.Request) -> bytes:
         if len(pieces) > BODY_LIMIT:
             raise too_large
     return bytes(pieces)
-
-
-def _as_entry(parameter: Parameter) -> dict[str, Any]:
-    """Return a parameter in the newest shape (api-contract 4.6)."""
-    entry: dict[str, Any] = {"name": parameter.name, "type": parameter.type, "label": parameter.label}
-    if parameter.description:
-        entry["description"] = parameter.description
-    if parameter.type in ("array", "collection"):
-        entry["spec"] = [_as_entry(nested) for nested in parameter.spec]
-    return entry
-
-
-def _as_object(parameters: tuple[Parameter, ...]) -> dict[str, Any]:
-    """Return parameters in the docs' shape: name to type word, to an object, or to a list of one object."""
-    words = {"text": "string"}
-    shaped: dict[str, Any] = {}
-    for parameter in parameters:
-        if parameter.type == "array":
-            shaped[parameter.name] = [_as_object(parameter.spec)]
-        elif parameter.type == "collection":
-            shaped[parameter.name] = _as_object(parameter.spec)
-        else:
-            shaped[parameter.name] = words.get(parameter.type, parameter.type)
-    return shaped

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+import inspect
 import json
 import uuid
 from collections.abc import Callable
@@ -12,6 +14,8 @@ import pytest
 from local.wire import Caller, HandClock, beside, ordered, until
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.local.service import local_service
+from reportflow_pandas.local.switches import Switches
 
 
 def mapping(reply: Any) -> list[dict[str, Any]]:
@@ -245,3 +249,10 @@ def test_the_body_of_an_order_is_not_changed_by_large_bodies_in_threads(call: Ca
     assert [len(document.params["Number"]) for document in call.service.documents] == [50_000] * 100
     body["contents"][99]["params"] = 5
     assert call.post("async/multiple", body).json["message"] == ["contents.99.params must be an object"]
+
+
+def test_the_service_s_arguments_are_its_switches_with_the_same_defaults() -> None:
+    taken = inspect.signature(local_service).parameters
+    for spec in dataclasses.fields(Switches):
+        assert taken[spec.name].default == spec.default, spec.name
+        assert spec.name in (local_service.__doc__ or "")
