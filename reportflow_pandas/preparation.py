@@ -14,7 +14,9 @@ from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.catalogue import find_design, parameters_of
 from reportflow_pandas.engine.line import Line
 from reportflow_pandas.engine.plan import Call, endpoint_for, pack
+from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.options import Options
+from reportflow_pandas.results.frame import is_results
 from reportflow_pandas.rows.checks import Problem, compare, refuse, refuse_unsayable
 from reportflow_pandas.rows.columns import check_frame
 from reportflow_pandas.rows.documents import Documents
@@ -68,6 +70,13 @@ class Prepared:
 def check_offline(frame: pd.DataFrame, options: Options, *, names: bool = True) -> None:
     """Raise for everything that can be known without a look-up, before the first call of any kind."""
     check_frame(frame)
+    if is_results(frame):
+        raise ConfigurationError(
+            "this frame holds results, and documents are made from rows: use your own frame, "
+            "df.reportflow.generate(…). On results there are .reportflow.retry(), which sends failed rows again, "
+            ".download(folder), which fetches the PDFs, .summary() and .to_excel(path). "
+            "(Should these really be rows: frame.attrs.clear() makes an ordinary frame of it.)"
+        )
     options.effective_settings  # noqa: B018 - raises where there is no key
     if options.params is not None or options.tables:
         sources = bind(frame, options, None)

@@ -6,12 +6,11 @@ import asyncio
 import io
 import logging
 import tempfile
-import unicodedata
-import zipfile
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, TypeVar, cast
+from typing import Any, BinaryIO, cast
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered, FileEntry
@@ -20,7 +19,8 @@ from reportflow_pandas.engine.line import Line, Refused, Tries
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.engine.retry import Stop
-from reportflow_pandas.errors import NotReady
+from reportflow_pandas.errors import ConfigurationError, NotReady
+from reportflow_pandas.results.archive import pdfs_of
 from reportflow_pandas.results.folder import PdfFolder
 
 __all__ = ["Download", "Wanted", "fetch_outcomes", "save_delivered"]
@@ -32,6 +32,15 @@ FIRST, GROWTH, LONGEST = 1.0, 1.7, 30.0
 
 AT_ONCE = 4
 """Requests asked for at the same time: the rate limit is the brake, not this."""
+
+OLD = 900.0
+"""Seconds after which a document that the service does not know is more likely expired than still being made."""
+
+UNREACHED = 3
+"""So many files of a request in a row without any answer: the others are not tried."""
+
+SOON = 0.05
+"""Seconds of waiting that are not worth another call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,10 +56,9 @@ class Wanted:
     @property
     def document(self) -> str:
         """What the folder knows the document by."""
-        return f"{self.request_id}/{self.file_id or self.file_name}"
+        return _known_by(self.request_id, self.file_id, self.file_name)
 
 
-T = TypeVar("T")
 Saved = Callable[[Wanted, Path], None]
 Failed = Callable[[Wanted, str, str, int | None], None]
 
@@ -77,14 +85,18 @@ class Download:
     ) -> None:
         self._client = client
         self._line = line
-        self._clock = line.clock
         self._folder = folder
         self._wait = wait
         self._saved = saved
         self._failed = failed
+        self._rows: dict[str, list[Wanted]] = {}
+        """Document -> its rows: in a frame put together from others, one document can have several."""
+        self._width = 1
+        """Requests asked for at once: the oldest alone, until it tells how long they take."""
+        self._stuck = 0
+        """Requests that have not been ready for so long that they keep nobody waiting."""
         self._ready_after = 0.0
         """How long the last request took to become ready: nobody asks for the next ones much sooner."""
-        self._pending: set[str] = set()
         self._changed = asyncio.Event()
 
     async def fetch(self, wanted: Iterable[Wanted]) -> None:
@@ -92,177 +104,239 @@ class Download:
 
         Raises
         ------
-        AuthError
-            The key was refused: the first refusal ends it all.
+        AuthError, RateLimited
+            The service refuses everything alike: the first such refusal ends it all.
+        ConfigurationError
+            The disk is full.
         """
-        requests: dict[str, list[Wanted]] = {}
         for one in wanted:
-            there = self._folder.find(one.document)
-            if there is not None:
-                self._saved(one, there)
+            self._rows.setdefault(one.document, []).append(one)
+        firsts = [rows[0] for rows in self._rows.values()]
+        there = await asyncio.to_thread(lambda: [self._folder.find(one.document) for one in firsts])
+        requests: dict[str, list[Wanted]] = {}
+        for one, path in zip(firsts, there, strict=True):
+            if path is not None:
+                self._found(one, path)
+            elif not one.request_id:
+                text = "the service named no request for it, so it cannot be asked for: look for it in the web app"
+                self._lost(one, "not_found", text, None)
             else:
                 requests.setdefault(one.request_id, []).append(one)
-        waiting = iter(sorted(requests.values(), key=lambda group: group[0].accepted_at))
-        tasks = [asyncio.create_task(self._poller(waiting)) for _ in range(min(AT_ONCE, len(requests)))]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
+        await self._all(deque(sorted(requests.values(), key=lambda group: group[0].accepted_at)))
 
-    async def _poller(self, waiting: Iterator[list[Wanted]]) -> None:
-        for group in waiting:
-            await self._request(group)
+    async def _all(self, waiting: deque[list[Wanted]]) -> None:
+        running: set[asyncio.Task[None]] = set()
+        change = asyncio.create_task(self._changed.wait())
+        try:
+            while waiting or running:
+                while waiting and len(running) - self._stuck < self._width:
+                    running.add(asyncio.create_task(self._request(waiting.popleft())))
+                both: set[asyncio.Task[Any]] = {change, *running}
+                await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+                if change.done():
+                    self._changed.clear()
+                    change = asyncio.create_task(self._changed.wait())
+                for task in [task for task in running if task.done()]:
+                    running.discard(task)
+                    task.result()
+        finally:
+            left: list[asyncio.Task[Any]] = [change, *running]
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
 
     async def _request(self, group: Sequence[Wanted]) -> None:
-        request_id = group[0].request_id
-        await self._turn()
-        deadline = _Deadline(self, self._clock, group[0].accepted_at, lambda: self._pending.add(request_id))
+        patience = _Patience(
+            self._line.clock,
+            group[0].accepted_at,
+            wait=self._wait,
+            expected=self._ready_after,
+            stuck=self._give_way,
+        )
         try:
-            await self._whole(group, deadline)
+            await self._whole(group, patience)
         finally:
-            self._pending.discard(request_id)
+            self._stuck -= patience.is_stuck
+            self._width = AT_ONCE
+
+    def _give_way(self) -> None:
+        self._stuck += 1
+        self._width = AT_ONCE
+        self._changed.set()
+
+    def _learn(self, patience: _Patience, tries: Tries) -> None:
+        self._ready_after = patience.took(tries.waited)
+        if self._width < AT_ONCE:
+            self._width = AT_ONCE
             self._changed.set()
 
-    async def _turn(self) -> None:
-        """Wait while an older request is known not to be ready, but not for ever: it may be broken."""
-        if not self._pending:
-            return
-        self._changed.clear()
-        waits = [asyncio.ensure_future(self._changed.wait()), asyncio.ensure_future(self._clock.sleep(LONGEST))]
-        try:
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for one in waits:
-                one.cancel()
-
-    async def _whole(self, group: Sequence[Wanted], deadline: _Deadline) -> None:
+    async def _whole(self, group: Sequence[Wanted], patience: _Patience) -> None:
+        await patience.before_first()
         if len(group) == 1 and group[0].file_id:
-            await self._one(group[0], deadline)
+            await self._files(group, patience)
             return
+        refused: Refused | None = None
+        left: Sequence[Wanted] = group
         try:
-            left = await self._zip(group, deadline)
-        except Refused as refused:
-            _raise_systemic(refused)
-            # one broken or expired document must not hide the others: each is asked for once by itself
-            left = list(group)
-        deadline.over = True
+            left = await self._zip(group, patience)
+        except Refused as reason:
+            # one broken or expired document must not hide the others
+            refused = reason
         for one in left:
             if one.file_id:
-                await self._one(one, deadline)
+                continue
+            if refused is not None:
+                self._refused(one, refused, patience)
             else:
-                self._failed(
-                    one, "server", "the ZIP does not hold it and the service gave no file id for it", None
-                )
+                text = "the request's ZIP does not hold it, and the service named no file id to ask for"
+                self._lost(one, "server", text, None)
+        await self._files([one for one in left if one.file_id], patience)
 
-    async def _zip(self, group: Sequence[Wanted], deadline: _Deadline) -> list[Wanted]:
+    async def _zip(self, group: Sequence[Wanted], patience: _Patience) -> list[Wanted]:
         """Save what the request's ZIP holds; return what it does not hold."""
         with tempfile.TemporaryFile() as file:
             content = cast("BinaryIO", file)
-            await self._ready(lambda: self._client.download_zip(group[0].request_id, content), deadline)
-            try:
-                found = await asyncio.to_thread(self._unpack, content, group)
-            except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError):
-                return list(group)
-        left = []
+            while True:
+                tries = Tries()
+                try:
+                    await self._line.tries(
+                        lambda: self._client.download_zip(group[0].request_id, content),
+                        kind="download",
+                        tries=tries,
+                    )
+                    break
+                except Refused as refused:
+                    _raise_systemic(refused)
+                    patience.waited(tries.waited)
+                    if not isinstance(refused.error, NotReady) or not await patience.again(refused.error):
+                        raise
+            self._learn(patience, tries)
+            found = await asyncio.to_thread(self._unpack, content, group)
         for one in group:
             if one.position in found:
-                self._saved(one, found[one.position])
-            else:
-                left.append(one)
-        return left
+                self._found(one, found[one.position])
+        return [one for one in group if one.position not in found]
 
     def _unpack(self, content: BinaryIO, group: Sequence[Wanted]) -> dict[int, Path]:
         content.seek(0)
-        found = {}
-        for name, pdf in pdfs_of(content, [one.file_name for one in group]):
-            one = next(one for one in group if one.file_name == name)
-            found[one.position] = self._folder.save(one.document, one.file_name, pdf)
-        return found
+        pdfs = pdfs_of(content, [one.file_name for one in group])
+        return {
+            group[place].position: self._folder.save(group[place].document, group[place].file_name, pdf)
+            for place, pdf in pdfs
+        }
 
-    async def _one(self, one: Wanted, deadline: _Deadline) -> None:
-        try:
-            pdf = await self._ready(
-                lambda: self._client.download_file(one.request_id, one.file_id or ""), deadline
-            )
-        except Refused as refused:
-            _raise_systemic(refused)
-            error = refused.error
-            if isinstance(error, NotReady):
-                kind, text = deadline.verdict(error)
-                self._failed(one, kind, text, error.status)
-            else:
-                self._failed(one, refused.decision.error_kind, refused.decision.text, refused.decision.http_status)
-            return
-        path = await asyncio.to_thread(self._folder.save, one.document, one.file_name, pdf)
-        self._saved(one, path)
+    async def _files(self, wanted: Sequence[Wanted], patience: _Patience) -> None:
+        """Fetch files one by one, in rounds: one that is not ready keeps no other waiting."""
+        while wanted:
+            pending: list[tuple[Wanted, Refused, NotReady]] = []
+            unreached = 0
+            for number, one in enumerate(wanted):
+                tries = Tries()
+                try:
+                    pdf = await self._file(one, tries)
+                except Refused as refused:
+                    _raise_systemic(refused)
+                    patience.waited(tries.waited)
+                    if isinstance(refused.error, NotReady):
+                        pending.append((one, refused, refused.error))
+                        continue
+                    self._refused(one, refused, patience)
+                    unreached = unreached + 1 if refused.decision.error_kind == "network" else 0
+                    if unreached == UNREACHED:
+                        for other in [*(late for late, _, _ in pending), *wanted[number + 1 :]]:
+                            self._refused(other, refused, patience)
+                        return
+                else:
+                    unreached = 0
+                    self._learn(patience, tries)
+                    path = await asyncio.to_thread(self._folder.save, one.document, one.file_name, pdf)
+                    self._found(one, path)
+            if pending and not await patience.again(max((error for *_, error in pending), key=_asked_pause)):
+                for one, reason, _ in pending:
+                    self._refused(one, reason, patience)
+                return
+            wanted = [one for one, _, _ in pending]
 
-    async def _ready(self, fetch: Callable[[], Awaitable[T]], deadline: _Deadline) -> T:
-        """Ask until the answer is there, with growing pauses, up to the deadline."""
-        pause = FIRST
-        await self._clock.sleep(deadline.first_pause())
-        while True:
-            tries = Tries()
-            try:
-                answer = await self._line.tries(fetch, kind="download", tries=tries)
-            except Refused as refused:
-                deadline.waited(tries.waited)
-                error = refused.error
-                if not isinstance(error, NotReady) or deadline.over:
-                    raise
-                rest = min(error.retry_after or pause * (0.75 + 0.5 * self._clock.random()), deadline.left())
-                if rest <= 0:
-                    raise
-                deadline.pending()
-                await self._clock.sleep(rest)
-                pause = min(pause * GROWTH, LONGEST)
-            else:
-                self._ready_after = max(0.0, self._clock.now().timestamp() - deadline.accepted_at - tries.waited)
-                return answer
+    async def _file(self, one: Wanted, tries: Tries) -> bytes:
+        return await self._line.tries(
+            lambda: self._client.download_file(one.request_id, one.file_id or ""), kind="download", tries=tries
+        )
 
-    @property
-    def patience(self) -> tuple[float, float]:
-        """Seconds a document may take, and how long the last one took."""
-        return self._wait, self._ready_after
+    def _refused(self, one: Wanted, refused: Refused, patience: _Patience) -> None:
+        decision = refused.decision
+        if isinstance(refused.error, NotReady):
+            kind, text = patience.verdict(refused.error)
+            self._lost(one, kind, text, refused.error.status)
+        else:
+            self._lost(one, decision.error_kind, decision.text, decision.http_status)
+
+    def _found(self, one: Wanted, path: Path) -> None:
+        for row in self._rows[one.document]:
+            self._saved(row, path)
+
+    def _lost(self, one: Wanted, kind: str, text: str, http_status: int | None) -> None:
+        for row in self._rows[one.document]:
+            self._failed(row, kind, text, http_status)
 
 
-class _Deadline:
-    """Until when one request is asked for."""
+class _Patience:
+    """How long, and how often, one request is asked for."""
 
     def __init__(
-        self, download: Download, clock: Clock, accepted_at: float, pending: Callable[[], None]
+        self, clock: Clock, accepted_at: float, *, wait: float, expected: float, stuck: Callable[[], None]
     ) -> None:
-        self.accepted_at = accepted_at
-        self.pending = pending
-        self.over = False
+        self.is_stuck = False
         self._clock = clock
-        self._allowed, self._expected = download.patience
-        self._old = self._age() >= self._allowed
+        self._wait = wait
+        self._expected = expected
+        self._stuck = stuck
+        self._pause = FIRST
+        self._paused = 0.0
+        # from here on the steady clock counts: somebody may set the time of day
+        self._age_then = max(0.0, clock.now().timestamp() - accepted_at)
+        self._then = clock.monotonic()
+        self._old = self._age_then >= max(wait, OLD)
 
     def _age(self) -> float:
-        return self._clock.now().timestamp() - self.accepted_at
+        return self._age_then + self._clock.monotonic() - self._then
 
-    def left(self) -> float:
-        """Seconds left; time spent in line for our own rate limit does not count."""
-        return self._allowed - self._age()
+    def _left(self) -> float:
+        return self._wait - self._age()
 
     def waited(self, seconds: float) -> None:
-        """Take the time in line out of the account."""
-        self._allowed += seconds
+        """Take time in line for our own rate limit out of the account."""
+        self._wait += seconds
 
-    def first_pause(self) -> float:
-        """Seconds before it is worth asking at all: what the last request took, no more than the longest pause."""
-        if self.over:
-            return 0.0
-        return max(0.0, min(max(FIRST, self._expected) - self._age(), LONGEST, self.left()))
+    def took(self, waited: float) -> float:
+        """Return how long the document took, now that it is there."""
+        return max(0.0, self._age() - waited)
+
+    async def before_first(self) -> None:
+        """Wait until it is worth asking at all: as long as the last request took, no longer than `LONGEST`."""
+        pause = min(max(FIRST, self._expected) - self._age(), LONGEST, self._left())
+        if pause > 0:
+            await self._clock.sleep(pause)
+
+    async def again(self, error: NotReady) -> bool:
+        """Pause before asking again, longer each time; False when the time is up."""
+        left = self._left()
+        if left < SOON:
+            return False
+        pause = min(error.retry_after or self._pause * (0.75 + 0.5 * self._clock.random()), left)
+        self._pause = min(self._pause * GROWTH, LONGEST)
+        self._paused += pause
+        if self._paused > LONGEST and not self.is_stuck:
+            self.is_stuck = True
+            self._stuck()
+        await self._clock.sleep(pause)
+        return True
 
     def verdict(self, error: NotReady) -> tuple[str, str]:
         """Return the error kind and a text for a document that is not there."""
         if self._old and error.status == 404:
             return "expired", (
-                "the service does not have this file (any more): it was accepted longer ago than wait= allows, "
-                "and its PDFs expire. Download them soon after generating"
+                "the service does not have this file (404), and it was accepted so long ago that it has probably "
+                "expired. Download PDFs soon after generating; the web app may still have it"
             )
         return "not_ready", (
             f"still not ready (the last answer was {error.status}). It stays accepted: "
@@ -270,28 +344,29 @@ class _Deadline:
         )
 
 
-def _there(path: str | None) -> bool:
-    return path is not None and Path(path).is_file()
+def _asked_pause(error: NotReady) -> float:
+    return error.retry_after or 0.0
+
+
+def _known_by(request_id: str, file_id: str | None, file_name: str) -> str:
+    bare = file_name[:-4] if file_name[-4:].lower() == ".pdf" else file_name
+    return f"{request_id}/{file_id or bare}"
 
 
 def _raise_systemic(refused: Refused) -> None:
-    if isinstance(refused.decision, Stop):
-        raise refused.decision.error from refused
-
-
-def _plain(name: str) -> str:
-    stem = name[:-4] if name[-4:].lower() == ".pdf" else name
-    return unicodedata.normalize("NFC", stem).casefold()
+    """Raise what would be answered to every other row too; an id that cannot be one concerns its row only."""
+    if isinstance(refused.decision, Stop) and not isinstance(refused.error, ConfigurationError):
+        raise refused.decision.error from None
 
 
 async def fetch_outcomes(
     outcomes: Outcomes, client: Client, line: Line, folder: PdfFolder, *, wait: float
 ) -> None:
-    """Fetch the PDFs of all accepted documents that have none yet, and note it in the outcomes."""
+    """Fetch the PDFs of all accepted documents that are not in the folder, and note it in the outcomes."""
     wanted = [
         Wanted(one.row, one.request_id or "", one.file_id, one.file_name or "", one.accepted_at or 0.0)
         for one in outcomes
-        if one.status in ("accepted", "ready") and not _there(one.path)
+        if one.status in ("accepted", "ready") and not (one.path is not None and folder.holds(one.path))
     ]
     if not wanted:
         return
@@ -317,45 +392,21 @@ async def save_delivered(
     saved: Callable[[int, Path], None],
 ) -> list[int]:
     """Save the files that came with a sync answer; return the positions that it did not hold."""
-    return await asyncio.to_thread(_unpacked, delivered, pairs, folder, saved)
+    paths = await asyncio.to_thread(_saved_from, delivered, pairs, folder)
+    for position, path in paths.items():
+        saved(position, path)
+    return [document.position for document, _ in pairs if document.position not in paths]
 
 
-def _unpacked(
-    delivered: Delivered,
-    pairs: Sequence[tuple[Document, FileEntry | None]],
-    folder: PdfFolder,
-    saved: Callable[[int, Path], None],
-) -> list[int]:
-    names = {
-        (entry.file_name if entry is not None else "") or document.name: document for document, entry in pairs
-    }
-    ids = {document.position: entry.file_id for document, entry in pairs if entry is not None}
+def _saved_from(
+    delivered: Delivered, pairs: Sequence[tuple[Document, FileEntry | None]], folder: PdfFolder
+) -> dict[int, Path]:
+    names = [(entry.file_name if entry is not None else "") or document.name for document, entry in pairs]
     content = delivered.content
-    files = (
-        [(next(iter(names)), content)]
-        if content.startswith(b"%PDF-")
-        else pdfs_of(io.BytesIO(content), list(names))
-    )
-    missing = {document.position for document in names.values()}
-    for name, pdf in files:
-        position = names[name].position
-        document = f"{delivered.request_id}/{ids.get(position) or name}"
-        saved(position, folder.save(document, name, pdf))
-        missing.discard(position)
-    return sorted(missing)
-
-
-def pdfs_of(content: BinaryIO, names: Sequence[str]) -> Iterator[tuple[str, bytes]]:
-    """Yield the wanted names' PDFs from a ZIP: entries by name, whatever folder the ZIP puts them in."""
-    with zipfile.ZipFile(content) as archive:
-        entries = {_plain(Path(entry.filename.replace("\\", "/")).name): entry for entry in archive.infolist()}
-        for name in names:
-            entry = entries.get(_plain(name))
-            if entry is None:
-                continue
-            try:
-                pdf = archive.read(entry)
-            except (zipfile.BadZipFile, NotImplementedError, RuntimeError):
-                continue
-            if pdf.startswith(b"%PDF-"):
-                yield name, pdf
+    pdfs = [(0, content)] if content.startswith(b"%PDF-") else pdfs_of(io.BytesIO(content), names)
+    paths = {}
+    for place, pdf in pdfs:
+        document, entry = pairs[place]
+        key = _known_by(delivered.request_id, entry.file_id if entry is not None else None, names[place])
+        paths[document.position] = folder.save(key, names[place], pdf)
+    return paths

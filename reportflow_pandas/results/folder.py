@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
 import json
 import os
 import re
+import secrets
 import tempfile
+import threading
+import time
 import unicodedata
 from pathlib import Path
 
@@ -17,14 +21,17 @@ __all__ = ["MANIFEST", "PdfFolder"]
 MANIFEST = ".reportflow-files.jsonl"
 """Which file of the folder is which document: one line a file, so that a second download finds them again."""
 
-_FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')
+_FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff]')
 _WINDOWS_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
-LONGEST = 240
-"""Bytes of a file name that every common file system takes, with room for our temporary suffix."""
+_LONGEST = 240
+"""Bytes of a file name: every common file system takes them."""
+_UNFINISHED = (".reportflow-", ".part")
+_ABANDONED = 3600.0
+"""Seconds after which an unfinished file is nobody's any more: its process was killed."""
 
 
 class PdfFolder:
-    """Where PDFs are saved.
+    """Where PDFs are saved; for any number of threads.
 
     Parameters
     ----------
@@ -48,13 +55,21 @@ class PdfFolder:
                 f"download={str(folder)!r}: the folder cannot be written to ({reason.strerror or reason}). "
                 "Choose another one"
             ) from reason
-        self._documents: dict[str, str] = {}
-        self._taken: set[str] = set()
+        self._lock = threading.Lock()
+        self._names: dict[str, str] = {}
+        """Document -> file."""
+        self._owners: dict[str, str] = {}
+        """File, ignoring case and form of its accents -> document."""
+        self._next: dict[str, int] = {}
+        """Name -> the number of its next folder: many equal names are not tried one by one."""
+        self._torn = False
+        """The manifest's last line has no end: a crash cut it short."""
         self._read()
+        self._tidy()
 
     def find(self, document: str) -> Path | None:
         """Return the file of a document (``"request id/file id"``) that is in the folder already."""
-        name = self._documents.get(document)
+        name = self._names.get(document)
         if name is None:
             return None
         path = self.path / name
@@ -64,74 +79,126 @@ class PdfFolder:
         except OSError:
             return None
 
+    def holds(self, path: str | Path) -> bool:
+        """Tell whether a file is there and in this folder."""
+        file = Path(path)
+        return file.is_file() and file.resolve().is_relative_to(self.path.resolve())
+
     def save(self, document: str, file_name: str, pdf: bytes) -> Path:
-        """Write a PDF beside its place and move it there; a name that is taken goes into a folder of its own."""
-        name = self._free(_safe(file_name))
-        path = self.path / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
+        """Write a PDF beside its place and put it there; a name that is taken goes into a folder of its own.
+
+        Raises
+        ------
+        ConfigurationError
+            It cannot be written: the disk is full, the folder is gone.
+        """
         try:
-            with os.fdopen(descriptor, "wb") as file:
+            unfinished = self._written(pdf)
+            try:
+                with self._lock:
+                    name = self._place(unfinished, document, _safe(file_name), pdf)
+                    self._note(document, name)
+            finally:
+                unfinished.unlink(missing_ok=True)
+        except OSError as reason:
+            raise ConfigurationError(
+                f"{file_name!r} cannot be written to {str(self.path)!r} ({reason.strerror or reason}). What was "
+                "saved so far is whole; results.reportflow.download(folder) goes on with the rest, at no cost"
+            ) from reason
+        return self.path / name
+
+    def _written(self, pdf: bytes) -> Path:
+        begin, end = _UNFINISHED
+        path = self.path / f"{begin}{secrets.token_hex(6)}{end}"
+        with path.open("xb") as file:
+            try:
                 file.write(pdf)
-            Path(temporary).chmod(0o666 & ~_umask())
-            Path(temporary).replace(path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                Path(temporary).unlink()
-            raise
-        self._taken.add(_folded(name))
-        self._documents[document] = name
-        with (self.path / MANIFEST).open("a", encoding="utf-8") as file:
-            file.write(json.dumps([document, name]) + "\n")
+            except OSError:
+                path.unlink(missing_ok=True)
+                raise
         return path
 
-    def _free(self, name: str) -> str:
-        number = 1
-        candidate = name
-        while _folded(candidate) in self._taken or (self.path / candidate).exists():
-            number += 1
-            candidate = f"{number}/{name}"
-        return candidate
+    def _place(self, unfinished: Path, document: str, name: str, pdf: bytes) -> str:
+        folded = _folded(name)
+        tried_before = 2 if document in self._names else self._next.get(folded, 2)
+        for number in itertools.chain([1], itertools.count(tried_before)):
+            candidate = name if number == 1 else f"{number}/{name}"
+            if self._owners.get(_folded(candidate), document) == document and _moved(
+                unfinished, self.path / candidate, pdf
+            ):
+                self._next[folded] = max(self._next.get(folded, 2), number + 1)
+                return candidate
+        raise AssertionError  # counting has no end
+
+    def _note(self, document: str, name: str) -> None:
+        self._owners[_folded(name)] = document
+        if self._names.get(document) == name:
+            return
+        self._names[document] = name
+        with (self.path / MANIFEST).open("a", encoding="utf-8") as file:
+            file.write(("\n" if self._torn else "") + json.dumps([document, name]) + "\n")
+        self._torn = False
 
     def _read(self) -> None:
         try:
-            lines = (self.path / MANIFEST).read_text(encoding="utf-8").splitlines()
-        except (OSError, UnicodeDecodeError):
+            text = (self.path / MANIFEST).read_text(encoding="utf-8", errors="replace")
+        except OSError:
             return
-        for line in lines:
+        self._torn = bool(text) and not text.endswith("\n")
+        for line in text.splitlines():
             # a line that a crash cut short costs one more download, nothing else
-            with contextlib.suppress(ValueError):
+            with contextlib.suppress(ValueError, TypeError):
                 document, name = json.loads(line)
                 if isinstance(document, str) and isinstance(name, str) and _inside(name):
-                    self._documents[document] = name
-                    self._taken.add(_folded(name))
+                    self._names[document] = name
+                    self._owners[_folded(name)] = document
+
+    def _tidy(self) -> None:
+        """Remove what a killed process left unfinished."""
+        begin, end = _UNFINISHED
+        for path in self.path.glob(f"{begin}*{end}"):
+            with contextlib.suppress(OSError):
+                if path.stat().st_mtime < time.time() - _ABANDONED:
+                    path.unlink()
+
+
+def _moved(unfinished: Path, path: Path, pdf: bytes) -> bool:
+    """Give a whole file its name, unless another has it. Equal bytes are it: a crash came before the note."""
+    with contextlib.suppress(FileExistsError):  # a foreign file where a folder should be
+        path.parent.mkdir(exist_ok=True)
+    try:
+        os.link(unfinished, path)  # unlike a rename, this overwrites nothing
+    except (FileExistsError, NotADirectoryError):
+        return _is(path, pdf)
+    except OSError:  # a file system without hard links
+        if path.exists():
+            return _is(path, pdf)
+        unfinished.replace(path)
+    return True
+
+
+def _is(path: Path, pdf: bytes) -> bool:
+    try:
+        return path.stat().st_size == len(pdf) and path.read_bytes() == pdf
+    except OSError:
+        return False
 
 
 def _inside(name: str) -> bool:
-    parts = name.split("/")
-    return len(parts) <= 2 and all(part == _safe_part(part) for part in parts)
+    folder, slash, file = name.rpartition("/")
+    return file == _safe(file) and (folder.isascii() and folder.isdecimal() if slash else True)
 
 
 def _safe(file_name: str) -> str:
     """Return a name that stays in the folder, whatever the service or a ZIP says."""
     stem = file_name[:-4] if file_name[-4:].lower() == ".pdf" else file_name
-    return _safe_part(stem) + ".pdf"
-
-
-def _safe_part(part: str) -> str:
-    plain = _FORBIDDEN.sub("_", part).strip().rstrip(".")
+    plain = _FORBIDDEN.sub("_", stem).strip().rstrip(". ")
     if not plain or plain.startswith(".") or _WINDOWS_DEVICE.match(plain):
         plain = f"_{plain}"
-    while len(plain.encode("utf-8", "replace")) > LONGEST - len(".pdf"):
+    while len(plain.encode()) > _LONGEST - len(".pdf"):
         plain = plain[:-1]
-    return plain
+    return plain.rstrip(". ") + ".pdf"
 
 
 def _folded(name: str) -> str:
     return unicodedata.normalize("NFC", name).casefold()
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask

@@ -11,7 +11,7 @@ import pandas as pd
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.line import line_to
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import seconds
@@ -83,8 +83,8 @@ def download(
     Returns
     -------
     pandas.DataFrame
-        These results, with ``path`` and ``status`` ``ready`` for what was saved. A PDF that could not be had leaves
-        ``accepted`` and fills ``error_kind`` (``not_ready``, ``expired``, ``server``…): it is paid for, and
+        These results, with ``path`` and ``status`` ``ready`` for what was saved. A PDF that could not be had
+        leaves ``accepted`` and fills ``error_kind`` (``not_ready``, ``expired``, ``server``…): it is paid for, and
         downloading again costs nothing.
 
     Raises
@@ -111,16 +111,30 @@ def download(
     chosen = (settings or current()).checked()
     if attrs.get("workspace", chosen.workspace) != chosen.workspace:
         raise ConfigurationError(
-            f"these results are of another workspace or service ({attrs.get('base_url')}), and this process is set "
-            f"to {chosen.base_url}. Set the same key and address as when they were generated: rf.configure(…)"
+            f"these results are of another workspace or service ({attrs.get('base_url')}), and this process is "
+            f"set to {chosen.base_url}. Set the same key and address as when they were generated: rf.configure(…)"
         )
     allowed = seconds(wait, "wait")
     place = PdfFolder(folder)
+    lost = [column for column in COLUMNS if column not in results.columns]
+    if lost:
+        raise ConfigurationError(
+            f"these results have lost the column {lost[0]!r}: download the frame that generate returned, or some "
+            "of its rows"
+        )
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results[COLUMNS].itertuples(index=False)):
         outcomes.restore(replace(outcome_of(row), row=position))
     line = line_to(chosen)
     bar = Bar(line.progress, progress)
+
+    def so_far() -> pd.DataFrame:
+        now = results_frame(outcomes, results.index, {**attrs, "download": str(place.path.resolve())})
+        saved = results.copy()
+        for column in _DOWNLOADED:
+            saved[column] = now[column].array
+        saved.attrs = now.attrs
+        return saved
 
     async def fetched() -> None:
         async with Client(chosen) as client:
@@ -128,11 +142,16 @@ def download(
 
     try:
         loop.run(fetched(), paint=bar.paint)
+    except ReportFlowError as error:
+        error.results = so_far()
+        raise
     finally:
         bar.close()
-    saved = results_frame(outcomes, results.index, {**attrs, "download": str(place.path.resolve())})
-    saved["row"] = results["row"].to_numpy()
-    return saved
+    return so_far()
+
+
+_DOWNLOADED = ("status", "path", "error_kind", "error", "http_status")
+"""What a download can change."""
 
 
 def read_review(results: pd.DataFrame, path: str | Path) -> pd.DataFrame:
