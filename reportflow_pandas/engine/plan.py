@@ -39,7 +39,7 @@ class Document:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Call:
     """Documents that travel together."""
 
@@ -57,6 +57,11 @@ class Call:
     def sync(self) -> bool:
         """Whether the answer is the PDF itself."""
         return self.endpoint.startswith("sync")
+
+    @property
+    def positions(self) -> list[int]:
+        """Rows in the input, in the order in which they travel."""
+        return [document.position for document in self.documents]
 
     def body(self) -> bytes:
         """Return the body, api-contract 5: encoded once and reused by its retries."""

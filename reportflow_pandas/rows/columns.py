@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import datetime as dt
+import difflib
+from collections.abc import Callable, Sequence
+from decimal import Decimal
 from typing import Any
 
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
-from reportflow_pandas.rows.values import NotJson, as_text, column_values, json_value
+from reportflow_pandas.rows.series import column_values, holds_texts
+from reportflow_pandas.rows.values import NotJson, as_text, json_value
 
-__all__ = ["aligned", "cells_of", "check_frame", "key_kind", "label_texts", "labels_at", "named", "rows_phrase"]
+__all__ = [
+    "aligned",
+    "called",
+    "cells_of",
+    "check_frame",
+    "key_kind",
+    "label_texts",
+    "labels_at",
+    "named",
+    "names_of",
+    "nearest",
+    "rows_phrase",
+]
 
 
 def check_frame(frame: Any, what: str = "the frame") -> None:
@@ -54,6 +70,14 @@ def names_of(frame: pd.DataFrame) -> list[Any]:
     ]
 
 
+def called(frame: pd.DataFrame, text: str) -> Any | None:
+    """Return the column or level that a text means: to the letter, else the only one that prints so."""
+    if named(frame, text):
+        return text
+    printed = [name for name in names_of(frame) if not isinstance(name, str) and str(name) == text]
+    return printed[0] if len(printed) == 1 else None
+
+
 def cells_of(frame: pd.DataFrame, name: Any, what: str = "") -> pd.Series[Any]:
     """Return a column or an index level by its name."""
     if name in frame.columns:
@@ -62,6 +86,19 @@ def cells_of(frame: pd.DataFrame, name: Any, what: str = "") -> pd.Series[Any]:
     if named(frame, name):
         return pd.Series(frame.index.get_level_values(name))
     raise ConfigurationError(f"{what + ': ' if what else ''}the frame has no column {name!r}")
+
+
+def nearest(name: str, candidates: Sequence[Any]) -> Any | None:
+    """Return the candidate that was probably meant: ignoring case and punctuation, else by likeness."""
+    plain = {_plain(str(candidate)): candidate for candidate in reversed(candidates)}
+    if _plain(name) in plain:
+        return plain[_plain(name)]
+    near = difflib.get_close_matches(_plain(name), list(plain), 1, cutoff=0.75)
+    return plain[near[0]] if near else None
+
+
+def _plain(name: str) -> str:
+    return "".join(character for character in name.casefold() if character.isalnum())
 
 
 def labels_at(index: pd.Index[Any], positions: Sequence[int]) -> list[Any]:
@@ -77,17 +114,24 @@ def label_texts(index: pd.Index[Any]) -> list[str]:
     if isinstance(index, pd.RangeIndex):
         return list(map(str, index))
     try:
-        return ["missing" if text is None else text for text in column_values(pd.Series(index), "text")]
+        labels = column_values(pd.Series(index), "text")
     except NotJson:
-        return [_label(label) for label in index]
+        labels = [_label(label) for label in index]
+    return ["missing" if label is None else _joined(label) for label in labels]
 
 
-def _label(label: Any) -> str:
+def _label(label: Any) -> Any:
     try:
-        plain = json_value(label)
+        return json_value(label, "text")
     except NotJson:
         return repr(label)
-    return plain if isinstance(plain, str) else as_text(plain)
+
+
+def _joined(label: Any) -> str:
+    if isinstance(label, str):
+        return label
+    parts = label if isinstance(label, list) else [label]
+    return "-".join(part if isinstance(part, str) else as_text(part) for part in parts)
 
 
 def aligned(frame: pd.DataFrame, given: pd.Series[Any], name: str) -> pd.Series[Any]:
@@ -110,19 +154,47 @@ def rows_phrase(rows: Sequence[Any]) -> str:
 
 
 def key_kind(keys: pd.Series[Any]) -> str:
-    """Return what sort of values a key column holds: text, number, date or another word."""
+    """Return what sort of values a key column holds; keys of two sorts are never equal. Empty if it holds none."""
     dtype: Any = keys.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        dtype = dtype.categories.dtype
+        keys = pd.Series(keys.cat.categories)
+        dtype = keys.dtype
     if pd.api.types.is_object_dtype(dtype):
-        kind = pd.api.types.infer_dtype(keys, skipna=True)
-        return {"string": "text", "integer": "number", "decimal": "decimal", "empty": ""}.get(kind, kind)
-    if pd.api.types.is_string_dtype(dtype):
-        return "text"
-    if pd.api.types.is_bool_dtype(dtype):
-        return "boolean"
-    if pd.api.types.is_numeric_dtype(dtype):
-        return "number"
-    if pd.api.types.is_datetime64_any_dtype(dtype):
-        return "date"
+        kind = str(pd.api.types.infer_dtype(keys, skipna=True))
+        return _SORTS.get(kind, kind)
+    for sort, test in _TESTS:
+        if test(dtype):
+            return sort
     return str(dtype)
+
+
+def _has_zone(dtype: Any) -> bool:
+    arrow = getattr(dtype, "pyarrow_dtype", None)
+    return isinstance(dtype, pd.DatetimeTZDtype) or getattr(arrow, "tz", None) is not None
+
+
+_TESTS: tuple[tuple[str, Callable[[Any], bool]], ...] = (
+    ("text", holds_texts),
+    ("true or false", pd.api.types.is_bool_dtype),
+    ("numbers", pd.api.types.is_integer_dtype),
+    ("numbers", pd.api.types.is_float_dtype),
+    ("times with a time zone", _has_zone),
+    ("timestamps", pd.api.types.is_datetime64_any_dtype),
+    ("dates", lambda dtype: isinstance(dtype, pd.ArrowDtype) and dtype.type is dt.date),
+    ("decimals", lambda dtype: isinstance(dtype, pd.ArrowDtype) and dtype.type is Decimal),
+)
+
+_SORTS = {
+    "string": "text",
+    "integer": "numbers",
+    "floating": "numbers",
+    "mixed-integer-float": "numbers",
+    "decimal": "decimals",
+    "boolean": "true or false",
+    "date": "dates",
+    "datetime": "timestamps",
+    "datetime64": "timestamps",
+    "mixed": "values of several sorts",
+    "mixed-integer": "texts and numbers mixed",
+    "empty": "",
+}

@@ -7,17 +7,20 @@ import hashlib
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import orjson
 import pandas as pd
 
 from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import SHARE_CODES, Options
-from reportflow_pandas.rows.columns import aligned, cells_of, named
+from reportflow_pandas.rows.columns import aligned, cells_of, named, names_of
+from reportflow_pandas.rows.series import column_values
 from reportflow_pandas.rows.sources import Source, Sources
-from reportflow_pandas.rows.values import column_values, json_value
+from reportflow_pandas.rows.unsayable import refuse_in
+from reportflow_pandas.rows.values import BLANK, json_value, without_missing
 
-__all__ = ["CHUNK", "Documents", "document_id"]
+__all__ = ["CHUNK", "Documents", "content_key", "document_id"]
 
 CHUNK = 2000
 """Rows converted at once: 1.6 MiB at the peak for 12 columns, where all of 100,000 at once need 120."""
@@ -30,6 +33,29 @@ def document_id(run: str, position: int) -> str:
     """Return the 16 characters by which an answer's entry is matched; they tell nothing about the row."""
     digest = hashlib.blake2b(f"{run}\n{position}".encode(), digest_size=12).digest()
     return base64.urlsafe_b64encode(digest).decode()
+
+
+def content_key(params: dict[str, Any], echoed: dict[str, Any], share: str, passcode: bool) -> str:
+    """Return the 32 hex digits by which a durable run knows a document again.
+
+    Parameters
+    ----------
+    params : dict
+        The document's ``params``; the order of its keys does not count.
+    echoed : dict
+        The user's ``passthrough``, without our own entry.
+    share : str
+        The share code (api-contract 4.2).
+    passcode : bool
+        Whether the page is protected.
+
+    Examples
+    --------
+    >>> content_key({"a": 1, "b": 2}, {}, "01", False) == content_key({"b": 2, "a": 1}, {}, "01", False)
+    True
+    """
+    content = orjson.dumps([params, echoed, share, passcode], option=orjson.OPT_SORT_KEYS)
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
 
 
 class Documents:
@@ -58,13 +84,7 @@ class Documents:
         self._drop = options.drop_missing
         self._columns = [source for source in sources if source.cells is not None]
         self._nested = [source for source in sources if source.nested is not None]
-        self._constants = {
-            source.parameter: json_value(source.constant.value, source.kind)
-            for source in sources
-            if source.constant is not None
-        }
-        self._constants |= {source.parameter: None for source in sources if source.blank and not self._drop}
-        self._order = [source.parameter for source in sources]
+        self._constants = self._same_everywhere(sources)
         self._share = _shares(frame, options)
         self._passcode = _passcodes(frame, options)
         self._passthrough = _passthrough(frame, options)
@@ -83,30 +103,69 @@ class Documents:
         for offset, params in enumerate(self.params(start, stop)):
             position = start + offset
             identity = document_id(self._run, position)
+            name = self.names[position]
             content = {
-                "fileName": self.names[position],
+                "fileName": name,
                 "params": params,
-                "shareType": self._share if isinstance(self._share, str) else self._share[position],
-                "passcodeEnabled": self._passcode
-                if isinstance(self._passcode, bool)
-                else self._passcode[position],
+                "shareType": self._share[position] if isinstance(self._share, list) else self._share,
+                "passcodeEnabled": self._passcode[position]
+                if isinstance(self._passcode, list)
+                else self._passcode,
                 "passthrough": {**echoed[offset], RESERVED: identity} if echoed else {RESERVED: identity},
             }
-            yield Document(position, identity, self.names[position], orjson.dumps(content))
+            yield Document(position, identity, name, orjson.dumps(content))
+
+    def keys(self, start: int, stop: int) -> list[str]:
+        """Return each document's `content_key` from ``start`` up to ``stop``.
+
+        It depends on the row's content alone: not on its position, its file name, our id or the run.
+        """
+        echoed = self._echoed(start, stop)
+        return [
+            content_key(
+                params,
+                echoed[offset] if echoed else {},
+                self._share[start + offset] if isinstance(self._share, list) else self._share,
+                self._passcode[start + offset] if isinstance(self._passcode, list) else self._passcode,
+            )
+            for offset, params in enumerate(self.params(start, stop))
+        ]
 
     def params(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
         """Yield the ``params`` of each document from ``start`` up to ``stop`` (api-contract 4.4)."""
         names = [source.parameter for source in (*self._columns, *self._nested)]
-        columns: list[list[Any]] = [_cells(source, start, stop) for source in self._columns]
+        columns: list[list[Any]] = [self._cells(source, start, stop) for source in self._columns]
         columns += [source.nested.rows(start, stop) for source in self._nested if source.nested is not None]
         rows = zip(*columns, strict=True) if columns else (() for _ in range(start, stop))
         for row in rows:
             params = dict(zip(names, row, strict=True))
             if self._drop:
-                params = {name: value for name, value in params.items() if value is not None}
+                params = without_missing(params)
             if self._constants:
                 params |= self._constants
             yield params
+
+    def _cells(self, source: Source, start: int, stop: int) -> list[Any]:
+        assert source.cells is not None  # noqa: S101 - for the type checker: chosen so above
+        cells = column_values(source.cells.iloc[start:stop], source.kind)
+        if source.kind in BLANK and not self._drop:
+            return [BLANK[source.kind] if cell is None else cell for cell in cells]
+        return cells
+
+    def _same_everywhere(self, sources: Sources) -> dict[str, Any]:
+        """Return what is the same in every document: constants, and parameters that are blank on purpose."""
+        same = {
+            source.parameter: json_value(source.constant.value, source.kind)
+            if source.constant is not None
+            else None
+            for source in sources
+            if source.constant is not None or source.blank
+        }
+        if self._drop:
+            cleaned: dict[str, Any] = without_missing(same)
+            return cleaned
+        kinds = {source.parameter: source.kind for source in sources}
+        return {name: BLANK.get(kinds[name]) if value is None else value for name, value in same.items()}
 
     def _echoed(self, start: int, stop: int) -> list[dict[str, Any]]:
         if not self._passthrough:
@@ -116,11 +175,6 @@ class Documents:
             {name: value for name, value in zip(self._passthrough, row, strict=True) if value is not None}
             for row in zip(*columns, strict=True)
         ]
-
-
-def _cells(source: Source, start: int, stop: int) -> list[Any]:
-    assert source.cells is not None  # noqa: S101 - for the type checker: chosen so above
-    return column_values(source.cells.iloc[start:stop], source.kind)
 
 
 def _shares(frame: pd.DataFrame, options: Options) -> str | list[str]:
@@ -139,20 +193,22 @@ def _shares(frame: pd.DataFrame, options: Options) -> str | list[str]:
 def _passcodes(frame: pd.DataFrame, options: Options) -> bool | list[bool]:
     if isinstance(options.passcode, bool):
         return options.passcode
-    given = aligned(frame, options.passcode, "passcode")
-    if not pd.api.types.is_bool_dtype(given.dtype):
-        raise ConfigurationError(f"passcode: a Series of True and False, not of {given.dtype}")
-    return [bool(value) for value in given.tolist()]
+    given = aligned(frame, options.passcode, "passcode").tolist()
+    wrong = [value for value in given if not isinstance(value, bool | np.bool_)]
+    if wrong:
+        raise ConfigurationError(f"passcode: a Series of True and False, and {wrong[0]!r} is neither")
+    return [bool(value) for value in given]
 
 
 def _passthrough(frame: pd.DataFrame, options: Options) -> dict[str, pd.Series[Any]]:
+    columns: dict[str, pd.Series[Any]] = {}
     for name in options.passthrough_columns:
         if not named(frame, name):
-            raise ConfigurationError(
-                f"passthrough: the frame has no column {name!r}. Columns: {', '.join(map(repr, frame.columns[:20]))}"
-            )
-        if str(name) == RESERVED:
-            raise ConfigurationError(
-                f"passthrough: {RESERVED!r} is ours, it ties answers to rows; rename the column"
-            )
-    return {str(name): cells_of(frame, name) for name in options.passthrough_columns}
+            shown = ", ".join(map(repr, names_of(frame)[:20]))
+            raise ConfigurationError(f"passthrough: the frame has no column {name!r}. Columns: {shown}")
+        if str(name) == RESERVED or str(name) in columns:
+            why = "it ties answers to rows" if str(name) == RESERVED else "there are two of this name"
+            raise ConfigurationError(f"passthrough: {str(name)!r} cannot be echoed, {why}; rename the column")
+        columns[str(name)] = cells_of(frame, name)
+    refuse_in(frame.index, {f"passthrough column {name!r}": cells for name, cells in columns.items()})
+    return columns

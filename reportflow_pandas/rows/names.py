@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import contextlib
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -11,16 +11,26 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
-from reportflow_pandas.rows.columns import cells_of, label_texts, labels_at, named, rows_phrase
-from reportflow_pandas.rows.values import NotJson, as_text, json_value
+from reportflow_pandas.rows.columns import (
+    called,
+    cells_of,
+    label_texts,
+    labels_at,
+    named,
+    names_of,
+    nearest,
+    rows_phrase,
+)
+from reportflow_pandas.rows.series import column_values
+from reportflow_pandas.rows.values import NotJson, json_value
 
-__all__ = ["LONGEST", "equal_names", "file_names"]
+__all__ = ["LONGEST", "columns_in", "equal_names", "file_names"]
 
 LONGEST = 200
 """Characters in a name. The service's own limit is unknown (api-contract 4.3); file systems stop at 255 bytes."""
 
-FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')
-"""What the service refuses, api-contract 4.3."""
+FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\ud800-\udfff]')
+"""What the service refuses, api-contract 4.3; and halves of characters, which no file name can hold."""
 
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
@@ -57,13 +67,21 @@ def file_names(frame: pd.DataFrame, file_name: str | None, label: str) -> list[s
     """
     if file_name is None:
         return _default(frame, label)
-    if not isinstance(file_name, str):
-        raise ConfigurationError(f"file_name={file_name!r}: a column, or a template such as 'INV-{{InvoiceId}}'")
     if named(frame, file_name):
         names = _texts(frame, file_name, "")
-    else:
+    elif isinstance(file_name, str):
         names = _filled(frame, file_name)
+    else:
+        raise ConfigurationError(f"file_name={file_name!r}: a column, or a template such as 'INV-{{InvoiceId}}'")
     return _valid(frame, [_bare(name) for name in names], file_name)
+
+
+def columns_in(frame: pd.DataFrame, file_name: str | None) -> set[Any]:
+    """Return the columns that the names are made of."""
+    if file_name is None or named(frame, file_name):
+        return {file_name} - {None}
+    inside = [found[1] for found in _FIELD.finditer(file_name) if found[1] is not None]
+    return {found[0] for found in (_parted(frame, text) for text in inside) if found is not None}
 
 
 def equal_names(names: list[str]) -> dict[str, list[int]]:
@@ -81,7 +99,7 @@ def equal_names(names: list[str]) -> dict[str, list[int]]:
 
 def _default(frame: pd.DataFrame, label: str) -> list[str]:
     stem = FORBIDDEN.sub("_", _bare(label))[:100].strip() or "document"
-    names = [FORBIDDEN.sub("_", f"{stem}-{text}")[:180] for text in label_texts(frame.index)]
+    names = [_bare(FORBIDDEN.sub("_", f"{stem}-{text}")[:180]) for text in label_texts(frame.index)]
     used: set[str] = set()
     if len(set(map(str.casefold, names))) == len(names):
         return names
@@ -122,43 +140,73 @@ def _filled(frame: pd.DataFrame, template: str) -> list[str]:
 
 
 def _field(frame: pd.DataFrame, template: str, inside: str) -> list[str]:
-    if named(frame, inside):
-        return _texts(frame, inside, "")
-    name, colon, spec = inside.rpartition(":")
-    while colon and not named(frame, name) and name != "index":
-        name, colon, more = name.rpartition(":")
-        spec = f"{more}:{spec}"
-    if colon and (named(frame, name) or name == "index"):
-        return _texts(frame, name, spec)
-    if inside == "index":
-        return label_texts(frame.index)
+    parted = _parted(frame, inside)
+    if parted is not None:
+        return _texts(frame, *parted)
+    shown = ", ".join(str(name) for name in names_of(frame)[:20])
     raise ConfigurationError(
-        f"file_name={template!r}: the frame has no column {inside!r}. {_near(frame, inside)}"
-        f"Columns: {', '.join(map(str, frame.columns[:20]))}"
+        f"file_name={template!r}: the frame has no column {inside!r}. {_near(frame, inside)}Columns: {shown}"
     )
 
 
+def _parted(frame: pd.DataFrame, inside: str) -> tuple[Any, str] | None:
+    """Part what stands in braces into a column, or ``index``, and a format: the longest name that there is."""
+    end = len(inside)
+    while end >= 0:
+        name, spec = inside[:end], inside[end + 1 :]
+        column = called(frame, name)
+        if column is not None or name == "index":
+            return (name if column is None else column), spec
+        end = inside.rfind(":", 0, end)
+    return None
+
+
 def _texts(frame: pd.DataFrame, name: Any, spec: str) -> list[str]:
-    cells = frame.index.to_list() if name == "index" and not named(frame, name) else cells_of(frame, name).tolist()
+    if name == "index" and not named(frame, name):
+        if not spec:
+            return label_texts(frame.index)
+        column = pd.Series(frame.index)
+    else:
+        column = cells_of(frame, name)
+    if not spec:
+        with contextlib.suppress(NotJson):
+            quick = column_values(column, "text")
+            if all(isinstance(text, str) for text in quick):
+                return quick
+    cells = column.tolist()
     texts, bad = [], []
     for position, cell in enumerate(cells):
         try:
-            plain = json_value(cell)
-            if plain is None:
-                raise NotJson("missing")
-            texts.append(format(cell, spec) if spec else plain if isinstance(plain, str) else as_text(plain))
+            texts.append(_text(cell, spec))
         except (ValueError, TypeError) as problem:
             bad.append((position, str(problem)))
             texts.append("")
     if bad:
-        position, reason = bad[0]
         rows = labels_at(frame.index, [position for position, _ in bad])
-        why = "is missing" if reason == "missing" else f"does not fit the format {spec!r} ({reason})"
         raise InvalidRows(
-            f"file_name: {name!r} {why} in {rows_phrase(rows)}. Fill the column (fillna) or choose another one",
+            f"file_name: {name!r} {bad[0][1]} in {rows_phrase(rows)}. Fill or clean the column, or choose another",
             rows,
         )
     return texts
+
+
+def _text(cell: Any, spec: str) -> str:
+    try:
+        plain = json_value(cell, "text")
+    except NotJson as reason:
+        raise ValueError(f"cannot be a name ({reason})") from None
+    if plain is None:
+        raise ValueError("is missing")
+    if not spec:
+        if not isinstance(plain, str):
+            raise ValueError("is a list or dict and cannot be a name")
+        return plain
+    if isinstance(cell, float) and cell.is_integer() and spec[-1] in "bcdoxX":
+        cell = int(cell)  # a column of whole numbers becomes floats as soon as one of them was missing
+    try:
+        return format(cell, spec)
+    except (ValueError, TypeError) as reason:
+        raise ValueError(f"does not fit the format {spec!r} ({reason})") from None
 
 
 def _valid(frame: pd.DataFrame, names: list[str], file_name: str) -> list[str]:
@@ -175,21 +223,24 @@ def _valid(frame: pd.DataFrame, names: list[str], file_name: str) -> list[str]:
         if bad:
             rows = labels_at(frame.index, bad)
             raise InvalidRows(
-                f"file_name={file_name!r} gives a name with {problem} in {rows_phrase(rows)}, e.g. {names[bad[0]]!r}. "
-                "Clean the column first, e.g. df['name'] = df['name'].str.replace('/', '-'), or leave file_name out",
+                f"file_name={file_name!r} gives a name with {problem} in {rows_phrase(rows)}, "
+                f"e.g. {names[bad[0]]!r}. Clean the column first, e.g. df['name'] = "
+                "df['name'].str.replace('/', '-'), or leave file_name out",
                 rows,
             )
     return names
 
 
 def _bare(name: str) -> str:
-    """Leave one ``.pdf`` out, whatever its case: the service adds it again (api-contract 4.3)."""
-    return name[:-4] if name[-4:].lower() == ".pdf" else name
+    """Leave ``.pdf`` out, whatever its case: the service takes one away and adds it again (api-contract 4.3)."""
+    while name[-4:].lower() == ".pdf":
+        name = name[:-4]
+    return name
 
 
 def _near(frame: pd.DataFrame, name: str) -> str:
-    near = difflib.get_close_matches(name, [str(column) for column in frame.columns], 1)
-    return f"Did you mean {near[0]!r}? " if near else ""
+    near = nearest(name, names_of(frame))
+    return f"Did you mean {near!r}? " if near is not None else ""
 
 
 def _example(frame: pd.DataFrame) -> str:

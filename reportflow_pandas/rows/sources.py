@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import difflib
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -12,7 +12,7 @@ import pandas as pd
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Constant, Options
-from reportflow_pandas.rows.columns import cells_of, named, names_of
+from reportflow_pandas.rows.columns import cells_of, named, names_of, nearest
 from reportflow_pandas.rows.tables import Nested
 
 __all__ = ["Source", "Sources", "bind", "missing_parameters", "paste"]
@@ -22,21 +22,31 @@ __all__ = ["Source", "Sources", "bind", "missing_parameters", "paste"]
 class Source:
     """Where the values of one parameter come from.
 
-    Exactly one of ``cells``, ``constant``, ``nested`` and ``blank`` says so; ``kind`` is the parameter's type, or
-    ``""`` where nobody looked it up.
+    Exactly one of ``cells``, ``constant``, ``nested`` and ``blank`` says so. Cells come from a ``column`` or a
+    ``function`` of the row; ``kind`` is the parameter's type, or ``""`` where nobody looked it up; ``known`` says
+    whether the design has the parameter.
     """
 
     parameter: str
     kind: str = ""
     column: Any = None
     cells: pd.Series[Any] | None = None
+    function: Callable[[Any], Any] | None = None
     constant: Constant | None = None
     nested: Nested | None = None
     blank: bool = False
     known: bool = True
 
+    @property
+    def title(self) -> str:
+        """The column for people; the parameter where there is none."""
+        return str(self.column) if self.column is not None else self.parameter
+
 
 Sources = list[Source]
+
+SCALARS = ("text", "number", "boolean", "date", "image")
+"""Types of parameters that no table fits into (api-contract 4.4)."""
 
 
 def bind(frame: pd.DataFrame, options: Options, parameters: Sequence[Parameter] | None) -> Sources:
@@ -60,17 +70,32 @@ def bind(frame: pd.DataFrame, options: Options, parameters: Sequence[Parameter] 
     """
     kinds = {parameter.name: parameter for parameter in parameters or ()}
     tables = dict(options.tables or {})
-    sources = _given(frame, options, kinds) if options.params is not None else _by_name(frame, kinds, tables)
+    if options.params is not None:
+        sources = _given(frame, options.params, None if parameters is None else kinds)
+    else:
+        sources = _by_name(frame, kinds, tables)
     for parameter, table in tables.items():
         if any(source.parameter == parameter and options.params is not None for source in sources):
             raise ConfigurationError(f"parameter {parameter!r} is filled twice: by params= and by tables=")
-        spec = kinds[parameter].spec if parameter in kinds else None
+        own = kinds.get(parameter)
+        if own is not None and own.type in SCALARS:
+            arrays = [name for name, other in kinds.items() if other.type not in SCALARS]
+            raise ConfigurationError(
+                f"tables[{parameter!r}]: the design's parameter {parameter!r} is a {own.type}, not a table. "
+                + (f"Its tables: {', '.join(map(repr, arrays))}" if arrays else "It has no tables")
+            )
         sources.append(
             Source(
                 parameter,
-                kind=kinds[parameter].type if parameter in kinds else "",
-                nested=Nested(frame, parameter, table, spec, look_up=options.check is not False),
-                known=not kinds or parameter in kinds,
+                kind=own.type if own is not None else "",
+                nested=Nested(
+                    frame,
+                    parameter,
+                    table,
+                    own.spec if own is not None else None,
+                    look_up=options.check is not False,
+                ),
+                known=parameters is None or own is not None,
             )
         )
     return sources
@@ -85,33 +110,26 @@ def missing_parameters(sources: Sources, parameters: Sequence[Parameter]) -> lis
 def paste(frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter]) -> str:
     """Return a ``params={…}`` that a person can paste and correct."""
     used = {source.parameter: source for source in sources}
-    lines = []
-    for parameter in parameters:
-        source = used.get(parameter.name)
-        if source is not None and source.nested is not None:
-            continue
-        if source is not None and source.cells is not None:
-            filling = repr(source.column)
-        elif source is not None and source.constant is not None:
-            filling = f"rf.Constant({source.constant.value!r})"
-        else:
-            near = nearest(parameter.name, names_of(frame))
-            filling = f"{near!r}" if near is not None else "None"
-        lines.append(f"    {parameter.name!r}: {filling},")
+    taken = {source.column for source in sources}
+    free = [name for name in names_of(frame) if name not in taken]
+    lines = [
+        f"    {parameter.name!r}: {_filling(parameter.name, used.get(parameter.name), free)},"
+        for parameter in parameters
+        if parameter.name not in used or used[parameter.name].nested is None
+        if parameter.name in used or parameter.type in SCALARS
+    ]
     return "params={\n" + "\n".join(lines) + "\n}"
 
 
-def nearest(name: str, candidates: Sequence[Any]) -> Any | None:
-    """Return the candidate that was probably meant: ignoring case and punctuation, else by likeness."""
-    plain = {_plain(str(candidate)): candidate for candidate in reversed(candidates)}
-    if _plain(name) in plain:
-        return plain[_plain(name)]
-    near = difflib.get_close_matches(_plain(name), list(plain), 1, cutoff=0.75)
-    return plain[near[0]] if near else None
-
-
-def _plain(name: str) -> str:
-    return "".join(character for character in name.casefold() if character.isalnum())
+def _filling(parameter: str, source: Source | None, free: Sequence[Any]) -> str:
+    if source is None:
+        return repr(nearest(parameter, free))
+    if source.function is not None:
+        name = getattr(source.function, "__name__", "")
+        return name if name.isidentifier() else "lambda row: ..."
+    if source.constant is not None:
+        return f"rf.Constant({source.constant.value!r})"
+    return repr(source.column)
 
 
 def _by_name(frame: pd.DataFrame, kinds: Mapping[str, Parameter], tables: Mapping[str, Any]) -> Sources:
@@ -122,30 +140,35 @@ def _by_name(frame: pd.DataFrame, kinds: Mapping[str, Parameter], tables: Mappin
     ]
 
 
-def _given(frame: pd.DataFrame, options: Options, kinds: Mapping[str, Parameter]) -> Sources:
-    given = _mapping(options.params)
-    _refuse_reversed(frame, given, kinds)
+def _given(frame: pd.DataFrame, params: Any, kinds: Mapping[str, Parameter] | None) -> Sources:
+    given = _mapping(params)
+    _refuse_reversed(frame, given, kinds or {})
     sources = []
     for parameter, filling in given.items():
         source = Source(
             parameter,
-            kind=kinds[parameter].type if parameter in kinds else "",
-            known=not kinds or parameter in kinds,
+            kind=kinds[parameter].type if kinds and parameter in kinds else "",
+            known=kinds is None or parameter in kinds,
         )
-        if filling is None:
+        if _is_missing(filling):
             source.blank = True
         elif isinstance(filling, Constant):
             source.constant = filling
-        elif callable(filling) and not named(frame, filling):
-            source.column = getattr(filling, "__name__", "a function")
-            source.cells = _called(frame, parameter, filling)
         elif named(frame, filling):
             source.column = filling
             source.cells = cells_of(frame, filling)
+        elif callable(filling):
+            source.function = filling
+            source.cells = _called(frame, parameter, filling)
         else:
             raise ConfigurationError(_no_such_column(frame, parameter, filling))
         sources.append(source)
     return sources
+
+
+def _is_missing(filling: Any) -> bool:
+    # a Series of texts turns None into NaN
+    return filling is None or filling is pd.NA or (isinstance(filling, float) and math.isnan(filling))
 
 
 def _mapping(params: Any) -> dict[str, Any]:
@@ -155,14 +178,14 @@ def _mapping(params: Any) -> dict[str, Any]:
         given = {name: name for name in params}
     else:
         raise ConfigurationError(
-            f"params={params!r}: a list of columns, or {{parameter: column}}, e.g. "
+            f"params: a list of columns, or {{parameter: column}}, not a {type(params).__name__}; e.g. "
             "params={'Customer': 'customer_name'}"
         )
     for parameter in given:
         if not isinstance(parameter, str):
             raise ConfigurationError(
-                f"params: the parameter {parameter!r} is no text. Parameters of a design have names; give "
-                f"{{'name': {parameter!r}}}"
+                f"params: the parameter {parameter!r} is no text, and parameters of a design are. Give it the "
+                f"design's name: params={{'…': {parameter!r}}}"
             )
     return given
 
@@ -174,14 +197,28 @@ def _refuse_reversed(frame: pd.DataFrame, given: Mapping[str, Any], kinds: Mappi
         return
     if kinds and not all(texts[key] in kinds for key in wrong):
         return
-    turned = ", ".join(f"{value!r}: {key!r}" for key, value in texts.items())
+    turned = ", ".join(
+        f"{filling!r}: {key!r}" if key in wrong else f"{key!r}: {_written(filling)}"
+        for key, filling in given.items()
+    )
     raise ConfigurationError(
         "params is the wrong way round: it says {parameter: column}, as the design is filled. "
         f"Paste this instead: params={{{turned}}}"
     )
 
 
+def _written(filling: Any) -> str:
+    if isinstance(filling, Constant):
+        return f"rf.Constant({filling.value!r})"
+    return getattr(filling, "__name__", "lambda row: ...") if callable(filling) else repr(filling)
+
+
 def _no_such_column(frame: pd.DataFrame, parameter: str, filling: Any) -> str:
+    if isinstance(filling, pd.Series | pd.Index | list | tuple | dict):
+        return (
+            f"params[{parameter!r}]: a column's name, not a {type(filling).__name__}. Make it a column first: "
+            f"df.assign(new=…), then params={{{parameter!r}: 'new'}}; one value for all: rf.Constant(…)"
+        )
     near = nearest(str(filling), names_of(frame))
     hint = f" Did you mean {near!r}?" if near is not None else ""
     shown = ", ".join(map(repr, names_of(frame)[:20]))
@@ -195,10 +232,11 @@ def _called(frame: pd.DataFrame, parameter: str, function: Callable[[Any], Any])
     """Call the function once a row, before anything is sent: an error in row 9,000 costs nothing then."""
     names = names_of(frame)
     columns = [cells_of(frame, name).tolist() for name in names]
+    header = pd.Index(names, dtype=object, tupleize_cols=False)
     values = []
     for position, row in enumerate(zip(*columns, strict=True)):
         try:
-            values.append(function(pd.Series(row, index=pd.Index(names), dtype=object)))
+            values.append(function(pd.Series(row, index=header, dtype=object, name=frame.index[position])))
         except Exception as reason:
             label = frame.index[position]
             raise InvalidRows(

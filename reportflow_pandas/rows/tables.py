@@ -13,7 +13,7 @@ from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.options import Table
 from reportflow_pandas.rows.columns import cells_of, check_frame, key_kind, named
-from reportflow_pandas.rows.values import column_values
+from reportflow_pandas.rows.series import column_values
 
 __all__ = ["Nested"]
 
@@ -55,6 +55,7 @@ class Nested:
         self.keys = table.right_keys
         self.left_keys = table.left_keys
         self.spec = spec
+        self._chosen = table.columns is not None
         self.fields = self._fields(table, spec, look_up=look_up)
         left = [self._key(frame, name, "the frame") for name in table.left_keys]
         right = [self._key(self.lines, name, f"the table for {parameter!r}") for name in table.right_keys]
@@ -68,7 +69,10 @@ class Nested:
         self._ends[without_key] = self._starts[without_key]
 
     def rows(self, start: int, stop: int) -> list[list[dict[str, Any]]]:
-        """Return the lines of the documents from ``start`` up to ``stop``, in the table's order."""
+        """Return the lines of the documents from ``start`` up to ``stop``, in the table's order.
+
+        A missing value is None here, for the caller to leave out or to send as null.
+        """
         starts, ends = self._starts[start:stop].tolist(), self._ends[start:stop].tolist()
         chosen = [self._order[first:last] for first, last in zip(starts, ends, strict=True)]
         taken = self.lines.iloc[np.concatenate(chosen)] if chosen else self.lines.iloc[:0]
@@ -87,11 +91,22 @@ class Nested:
 
     def lines_without_document(self) -> npt.NDArray[np.intp]:
         """Return the positions of lines that belong to no document."""
-        return np.flatnonzero(~np.isin(self._codes_right, self._codes_left) | (self._codes_right < 0))
+        return np.flatnonzero(~self._sent())
 
     def lines_with_document(self) -> npt.NDArray[np.intp]:
         """Return the positions of lines that are sent."""
-        return np.flatnonzero(np.isin(self._codes_right, self._codes_left) & (self._codes_right >= 0))
+        return np.flatnonzero(self._sent())
+
+    def _sent(self) -> npt.NDArray[np.bool_]:
+        found: npt.NDArray[np.bool_] = np.isin(self._codes_right, self._codes_left) & (self._codes_right >= 0)
+        return found
+
+    def unused_columns(self) -> list[Any]:
+        """Return columns that are neither sent nor key; none where the columns were named by hand."""
+        if self._chosen:
+            return []
+        used = {column for _, column, _ in self.fields}
+        return [name for name in self.lines.columns if name not in used and name not in self.keys]
 
     def _fields(
         self, table: Table, spec: Sequence[Parameter] | None, *, look_up: bool
@@ -100,6 +115,8 @@ class Nested:
         given: Mapping[str, Any]
         if isinstance(table.columns, Mapping):
             given = table.columns
+        elif isinstance(table.columns, str):
+            given = {table.columns: table.columns}
         elif table.columns is not None:
             given = {str(name): name for name in table.columns}
         elif spec is None and look_up:
@@ -133,16 +150,16 @@ class Nested:
             one, two = key_kind(ours), key_kind(theirs)
             if one and two and one != two:
                 raise ConfigurationError(
-                    f"tables[{self.parameter!r}]: {name!r} holds {one} ({ours.dtype}) in the frame and {other!r} holds "
-                    f"{two} ({theirs.dtype}) in the table, so {_sample(ours)} would never find {_sample(theirs)}. Make "
-                    f"them alike: lines[{other!r}] = lines[{other!r}].astype({str(ours.dtype)!r}), or read both files "
-                    "with the same dtype="
+                    f"tables[{self.parameter!r}]: {name!r} holds {one} ({ours.dtype}) in the frame and {other!r} "
+                    f"holds {two} ({theirs.dtype}) in the table, so {_sample(ours)} would never find "
+                    f"{_sample(theirs)}. Make them alike: lines[{other!r}] = lines[{other!r}]"
+                    f".astype({str(ours.dtype)!r}), or read both files with the same dtype="
                 )
 
 
 def _sample(cells: pd.Series[Any]) -> str:
-    present = cells.dropna()
-    return repr(present.iloc[0] if not hasattr(present.iloc[0], "item") else present.iloc[0].item())
+    first = cells.dropna().iloc[0]
+    return repr(first.item() if isinstance(first, np.generic) else first)
 
 
 def _codes(
@@ -152,7 +169,11 @@ def _codes(
     rows = len(left[0])
     columns = []
     for ours, theirs in zip(left, right, strict=True):
-        both = pd.concat([_plain(ours), _plain(theirs)], ignore_index=True)
+        sides = [ours, theirs]
+        if ours.dtype != theirs.dtype or isinstance(ours.dtype, pd.CategoricalDtype):
+            # each by its own value: a common dtype would round whole numbers beside a missing one
+            sides = [side.astype(object) for side in sides]
+        both = pd.concat(sides, ignore_index=True)
         columns.append(pd.factorize(both)[0])
     codes = columns[0].astype(np.intp)
     for more in columns[1:]:
@@ -160,9 +181,3 @@ def _codes(
         codes = pd.factorize(codes * (int(more.max(initial=0)) + 2) + more)[0].astype(np.intp)
         codes[missing] = -1
     return codes[:rows], codes[rows:]
-
-
-def _plain(cells: pd.Series[Any]) -> pd.Series[Any]:
-    if isinstance(cells.dtype, pd.CategoricalDtype):
-        return cells.astype(cells.dtype.categories.dtype)
-    return cells

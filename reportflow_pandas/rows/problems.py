@@ -1,0 +1,90 @@
+"""What the check found, one line each, and the refusal that it becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from reportflow_pandas.api.models import Parameter
+from reportflow_pandas.errors import InvalidRows
+from reportflow_pandas.rows.sources import Sources, paste
+
+__all__ = ["COLUMNS", "Problem", "problems_frame", "refuse"]
+
+COLUMNS = ["level", "column", "row", "count", "problem", "suggestion"]
+
+SHOWN = 12
+"""Errors in a message; all of them are in its ``.problems``."""
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One line of what ``check`` returns.
+
+    Attributes
+    ----------
+    level : str
+        ``"error"``: would print blank or be refused. ``"warning"``: worth a look.
+    column : str
+        Column, or parameter where there is none; ``Lines.Track`` in tables.
+    problem, suggestion : str
+        What is wrong; what to do.
+    rows : sequence
+        Labels of the rows concerned; empty when the whole column is meant.
+    count : int
+        Rows or other things concerned, where ``rows`` does not list them.
+    """
+
+    level: str
+    column: str
+    problem: str
+    suggestion: str
+    rows: Sequence[Any] = ()
+    count: int = 0
+
+
+def problems_frame(problems: Sequence[Problem]) -> pd.DataFrame:
+    """Return problems as a frame of the columns `COLUMNS`; ``row`` is the first label concerned."""
+    return pd.DataFrame(
+        {
+            "level": pd.Series([problem.level for problem in problems], dtype="str"),
+            "column": pd.Series([problem.column for problem in problems], dtype="str"),
+            "row": pd.Series(
+                [problem.rows[0] if len(problem.rows) else None for problem in problems], dtype=object
+            ),
+            "count": pd.Series([problem.count or len(problem.rows) for problem in problems], dtype="int64"),
+            "problem": pd.Series([problem.problem for problem in problems], dtype="str"),
+            "suggestion": pd.Series([problem.suggestion for problem in problems], dtype="str"),
+        },
+        columns=COLUMNS,
+    )
+
+
+def refuse(
+    problems: Sequence[Problem], frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter]
+) -> None:
+    """Raise for the problems of level ``error``, with all of them in the text and a mapping to paste.
+
+    Raises
+    ------
+    InvalidRows
+        ``.problems`` is the frame of all problems, ``.rows`` the labels of the rows concerned.
+    """
+    errors = [problem for problem in problems if problem.level == "error"]
+    if not errors:
+        return
+    lines = [f"  - {problem.problem}. {problem.suggestion}".rstrip() for problem in errors[:SHOWN]]
+    if len(errors) > SHOWN:
+        lines.append(f"  - and {len(errors) - SHOWN:,} more: df.reportflow.check(...) lists them")
+    rows = list(dict.fromkeys(row for problem in errors for row in problem.rows))
+    text = (
+        f"the documents would print blank or be refused; nothing was sent ({len(errors):,} "
+        f"{'problem' if len(errors) == 1 else 'problems'}):\n" + "\n".join(lines)
+    )
+    if any("params" in problem.suggestion for problem in errors):
+        text += f"\nTo correct and paste:\n{paste(frame, sources, parameters)}"
+    text += "\ncheck='warn' goes on all the same."
+    raise InvalidRows(text, rows, problems_frame(problems))
