@@ -86,4 +86,4 @@ def _whole_characters(cells: list[Any]) -> None:
     except UnicodeEncodeError:
         for cell in cells:
             if cell is not None:
-                _text(cell)
+                json_value(cell)
