@@ -7,10 +7,10 @@ import io
 import logging
 import tempfile
 from collections import deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, BinaryIO, cast
+from typing import Any, BinaryIO, TypeVar, cast
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered, FileEntry
@@ -26,6 +26,8 @@ from reportflow_pandas.results.folder import PdfFolder
 __all__ = ["Download", "Wanted", "fetch_outcomes", "save_delivered"]
 
 log = logging.getLogger("reportflow_pandas")
+
+T = TypeVar("T")
 
 FIRST, GROWTH, LONGEST = 1.0, 1.7, 30.0
 """Pauses between asking, in seconds: nothing is published (api-contract 7.2)."""
@@ -98,6 +100,8 @@ class Download:
         self._ready_after = 0.0
         """How long the last request took to become ready: nobody asks for the next ones much sooner."""
         self._changed = asyncio.Event()
+        self._saving: set[asyncio.Task[Any]] = set()
+        """Files on their way to the disk: what has arrived is told, also when everything else ends."""
 
     async def fetch(self, wanted: Iterable[Wanted]) -> None:
         """Fetch all, oldest request first. Returns when each is saved or has failed.
@@ -143,7 +147,13 @@ class Download:
             left: list[asyncio.Task[Any]] = [change, *running]
             for task in left:
                 task.cancel()
-            await asyncio.gather(*left, return_exceptions=True)
+            await asyncio.gather(*left, *self._saving, return_exceptions=True)
+
+    async def _saved_whole(self, saving: Coroutine[Any, Any, T]) -> T:
+        task = asyncio.create_task(saving)
+        self._saving.add(task)
+        task.add_done_callback(self._saving.discard)
+        return await asyncio.shield(task)
 
     async def _request(self, group: Sequence[Wanted]) -> None:
         patience = _Patience(
@@ -211,7 +221,10 @@ class Download:
                     if not isinstance(refused.error, NotReady) or not await patience.again(refused.error):
                         raise
             self._learn(patience, tries)
-            found = await asyncio.to_thread(self._unpack, content, group)
+            return await self._saved_whole(self._unpacked(content, group))
+
+    async def _unpacked(self, content: BinaryIO, group: Sequence[Wanted]) -> list[Wanted]:
+        found = await asyncio.to_thread(self._unpack, content, group)
         for one in group:
             if one.position in found:
                 self._found(one, found[one.position])
@@ -249,8 +262,7 @@ class Download:
                 else:
                     unreached = 0
                     self._learn(patience, tries)
-                    path = await asyncio.to_thread(self._folder.save, one.document, one.file_name, pdf)
-                    self._found(one, path)
+                    await self._saved_whole(self._save(one, pdf))
             if pending and not await patience.again(max((error for *_, error in pending), key=_asked_pause)):
                 for one, reason, _ in pending:
                     self._refused(one, reason, patience)
@@ -261,6 +273,9 @@ class Download:
         return await self._line.tries(
             lambda: self._client.download_file(one.request_id, one.file_id or ""), kind="download", tries=tries
         )
+
+    async def _save(self, one: Wanted, pdf: bytes) -> None:
+        self._found(one, await asyncio.to_thread(self._folder.save, one.document, one.file_name, pdf))
 
     def _refused(self, one: Wanted, refused: Refused, patience: _Patience) -> None:
         decision = refused.decision
@@ -324,10 +339,10 @@ class _Patience:
             return False
         pause = min(error.retry_after or self._pause * (0.75 + 0.5 * self._clock.random()), left)
         self._pause = min(self._pause * GROWTH, LONGEST)
-        self._paused += pause
         if self._paused > LONGEST and not self.is_stuck:
             self.is_stuck = True
             self._stuck()
+        self._paused += pause
         await self._clock.sleep(pause)
         return True
 
