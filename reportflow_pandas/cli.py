@@ -44,11 +44,11 @@ exit codes:
 
 GENERATE = """\
 how a CSV file is read:
-  A column becomes numbers, dates (2026-11-05, 2026-11-05 09:30:00) or booleans (true, false) only if each of
-  its values would be written again exactly as it stands: 0171, +81 3 1234, 1e5 and numbers of more than 15
-  digits stay text, and 10.50 prints 10.50. --text COLUMN keeps any column as it stands. An empty field is
-  missing; NA, NaN and null are missing among numbers and dates, and texts elsewhere. In .xlsx and .parquet
-  files the cells have types already, and keep them.
+  A column becomes numbers, dates (2026-11-05) or booleans (true, false) only if each of its values would be
+  written again exactly as it stands: 0171, +81 3 1234, 1e5 and numbers of more than 15 digits stay text, and
+  10.50 prints 10.50. Dates that all end in 00:00:00 lose it. --text COLUMN keeps any column as it stands. An
+  empty field is missing; NA, NaN and null are missing among numbers and dates, and texts elsewhere. In .xlsx
+  and .parquet files the cells have types already, and keep them.
 
 the job file (--options), all of it optional; paths are relative to it; what is typed wins:
   file = "orders.csv"
@@ -112,7 +112,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             complain(f"reportflow-pandas: {error}{_in_a_shell(str(error))}")
             return REFUSED
         except KeyboardInterrupt:
-            complain("Interrupted before anything was sent.")
+            complain("Interrupted.")
             return INTERRUPTED
         except BrokenPipeError:
             # the reader of a pipe left; Python's own flush at exit must not complain again
@@ -160,7 +160,7 @@ def _parser() -> argparse.ArgumentParser:
     _add_generate(one)
 
     one = _verb(verbs, "serve", service.serve, "the embedded service, until Ctrl-C")
-    one.add_argument("--port", type=int, default=8787, help="default 8787; 0: any free one")
+    one.add_argument("--port", type=_port, default=8787, help="default 8787; 0: any free one")
     one.add_argument(
         "--designs", action="append", metavar="DIR", help="folder of designs beside the packaged ones; repeatable"
     )
@@ -240,6 +240,12 @@ def _version(word: str) -> int | Literal["latest"]:
         return "latest"
     if not word.isdecimal() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"{word!r}: 'latest' or a whole number from 1")
+    return int(word)
+
+
+def _port(word: str) -> int:
+    if not word.isdecimal() or int(word) > 65535:
+        raise argparse.ArgumentTypeError(f"{word!r}: a whole number from 0 to 65535")
     return int(word)
 
 

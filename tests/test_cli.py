@@ -281,6 +281,9 @@ def test_a_pdf_that_was_asked_for_and_not_saved_ends_with_1(
         (["generate", "orders.csv", "--design", "invoice", "--encoding", "klingon"], "there is none of this name"),
         (["generate", "orders.csv", "--options", "no.toml"], "there is no file 'no.toml'"),
         (["generate", "orders.csv", "--design", "invoice", "--version", "0"], "a whole number from 1"),
+        (["serve", "--port", "99999"], "from 0 to 65535"),
+        (["serve", "--latency", "-1"], "seconds, 0 or more"),
+        (["serve", "--port", "0", "--designs", "nowhere"], "no such folder"),
     ],
 )
 def test_bad_input_ends_with_2_and_one_teaching_text_before_anything_is_sent(
@@ -331,6 +334,13 @@ def test_without_a_key_both_ways_out_are_named(files: Path, capsys: pytest.Captu
     said = capsys.readouterr().err
     assert "REPORT_FLOW_APP_KEY" in said
     assert "--local" in said
+
+
+def test_a_file_without_rows_makes_an_empty_workbook_and_no_call(files: Path, service: LocalService) -> None:
+    (files / "none.csv").write_text("InvoiceId,Total\n")
+    assert main(["generate", "none.csv", "--design", "invoice"]) == 0
+    assert not service.calls
+    assert results_in(files / "review.xlsx").empty
 
 
 def test_local_needs_no_key_and_says_what_becomes_of_the_documents(
@@ -397,6 +407,29 @@ def test_results_are_rescued_when_the_workbook_cannot_be_written(
     assert main(["generate", "orders.csv", "--options", "job.toml"]) == 0
     assert len(pd.read_csv(files / "review-results.csv")) == 12
     assert "No space left" in capsys.readouterr().err
+
+
+def test_an_interrupt_before_anything_was_sent_writes_no_workbook(
+    files: Path, service: LocalService, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def interrupted(*_: object, **__: object) -> pd.DataFrame:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reportflow_pandas.shell.job.read_frame", interrupted)
+    assert main(["generate", "orders.csv", "--options", "job.toml"]) == 130
+    assert capsys.readouterr().err == "Interrupted.\n"
+    assert not (files / "review.xlsx").exists()
+
+
+def test_a_second_interrupt_while_the_workbook_is_written_loses_no_result(
+    files: Path, service: LocalService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupted(*_: object, **__: object) -> Path:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("reportflow_pandas.results.verbs.to_excel", interrupted)
+    assert main(["generate", "orders.csv", "--options", "job.toml"]) == 0
+    assert len(pd.read_csv(files / "review-results.csv")) == 12
 
 
 def test_the_log_goes_to_stderr_only_when_asked_for(

@@ -19,7 +19,8 @@ __all__ = ["Reading", "key_columns_alike", "read_frame"]
 _WHOLE = r"0|-?[1-9]\d{0,14}"
 _NUMBER = rf"{_WHOLE}|-?(?:0|[1-9]\d{{0,14}})\.\d+"
 _DATE = r"\d{4}-\d{2}-\d{2}"
-_MOMENT = rf"{_DATE}[ T]\d{{2}}:\d{{2}}:\d{{2}}"
+_MIDNIGHT = rf"{_DATE}[ T]00:00:00"
+"""How databases export dates. Another time of day stays text: it is sent as it stands (api-contract 4.4)."""
 _NO_NUMBER = ("NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A")
 """Missing in a column of numbers or dates only: elsewhere ``NA`` is Namibia."""
 
@@ -196,7 +197,7 @@ def _inferred(cells: pd.Series[Any]) -> pd.Series[Any]:
         plain = all(map(_survives, present.unique()))
         found = present.astype("float64") if plain else present.astype(object).map(Decimal)
         return found.reindex(cells.index)
-    if all_are(_DATE) or all_are(_MOMENT):
+    if all_are(_DATE) or all_are(_MIDNIGHT):
         with contextlib.suppress(ValueError):  # the 31st of February stays as it stands
             return pd.to_datetime(present, format="ISO8601").reindex(cells.index)
     elif present.isin(("true", "false")).all() and len(present) == int((cells != "").sum()):

@@ -74,7 +74,8 @@ def generate(arguments: argparse.Namespace) -> int:
     what, written = write_workbook(results, out, source)
     run = results.attrs["reportflow"]
     name = design if run["design"] in ("", design) else f"{run['design']} ({design})"
-    say(f"{counted(len(results), 'row')} of {rows.name}, design {name}, version {run['version']}:")
+    version = f", version {run['version']}" if run["version"] else ""
+    say(f"{counted(len(results), 'row')} of {rows.name}, design {name}{version}:")
     for line in outcome_lines(results, download=download):
         say(line)
     say()
@@ -82,7 +83,7 @@ def generate(arguments: argparse.Namespace) -> int:
     if download:
         say(f"PDFs      {shown(chosen['download'])} ({int(results['path'].notna().sum()):,})")
     say(f"{what:<9} {shown(written)}")
-    if arguments.local and not download:
+    if arguments.local and len(results) and not download:
         say("These documents were the embedded service's and are gone with it; --download DIR keeps their PDFs.")
     if stopped:
         complain(f"\n{stopped}")
@@ -95,6 +96,7 @@ def _sent(frame: pd.DataFrame, design: str, chosen: dict[str, Any]) -> tuple[pd.
         return generate_documents(frame, design, **chosen), "", None
     except RunInterrupted as interrupted:
         if not _anything_sent(interrupted.results):
+            complain("Nothing was sent.")
             raise
         return interrupted.results, "Interrupted: what is missing was not sent.", INTERRUPTED
     except ReportFlowError as error:

@@ -73,6 +73,9 @@ class JobFile:
         ):
             if not isinstance(values[name], str):
                 raise ConfigurationError(f"{path}: {name} = {values[name]!r}: a text in quotes")
+        for name in {"show", "text"} & set(values):
+            if not isinstance(values[name], list):
+                raise ConfigurationError(f"{path}: {name} = {values[name]!r}: a list of columns, e.g. ['Total']")
         _check_tables(path, values.get("tables", {}))
         return cls(path, values)
 

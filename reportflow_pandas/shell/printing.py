@@ -99,7 +99,7 @@ def ready_for(out: Path) -> Path:
 
 
 def write_workbook(results: pd.DataFrame, out: Path, source: pd.DataFrame) -> tuple[str, Path]:
-    """Write the review workbook, or at least the results: what was paid for must not be lost with a full disk.
+    """Write the review workbook, or at least the results: a full disk or a second Ctrl-C must not lose them.
 
     Returns
     -------
@@ -112,9 +112,9 @@ def write_workbook(results: pd.DataFrame, out: Path, source: pd.DataFrame) -> tu
         warnings.simplefilter("always")
         try:
             written = verbs.to_excel(results, out, source=source)
-        except (OSError, ReportFlowError) as reason:
+        except (OSError, ReportFlowError, KeyboardInterrupt) as reason:
             rescue = _free(out.with_name(f"{out.stem}-results.csv"))
-            complain(f"The workbook {out} could not be written: {reason}")
+            complain(f"The workbook {out} could not be written: {reason or 'interrupted'}")
             results.to_csv(rescue, index_label="index")
             return "Results", rescue
     for one in told:

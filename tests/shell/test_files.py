@@ -48,7 +48,8 @@ def test_text_that_no_number_writes_stays_text(cells: list[str]) -> None:
         (["1.5", "NA", "2.25"], [1.5, None, 2.25]),
         (["true", "false", ""], [True, False, None]),
         (["2026-11-05", ""], ["2026-11-05", None]),
-        (["2026-11-05 09:30:00", "2026-11-06 00:00:00"], ["2026-11-05T09:30:00", "2026-11-06"]),
+        (["2026-11-05 00:00:00", "2026-11-06 00:00:00"], ["2026-11-05", "2026-11-06"]),
+        (["2026-11-05 09:30:00", "2026-11-06 00:00:00"], ["2026-11-05 09:30:00", "2026-11-06 00:00:00"]),
     ],
 )
 def test_plain_numbers_dates_and_booleans_become_what_they_are(cells: list[str], values: list[object]) -> None:
