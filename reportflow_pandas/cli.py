@@ -14,6 +14,8 @@ from pathlib import Path
 from types import FrameType
 from typing import Literal
 
+from tqdm import tqdm
+
 from reportflow_pandas import __version__
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.shell import demo, job, listing, service
@@ -256,11 +258,21 @@ def _seconds(word: str) -> float:
     raise argparse.ArgumentTypeError(f"{word!r}: seconds, 0 or more")
 
 
+class _BesideBars(logging.Handler):
+    """Writes each record on a line of its own, above a bar that is being drawn."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            tqdm.write(self.format(record), file=sys.stderr)
+        except Exception:  # noqa: BLE001 - logging's own way: a log that fails ends nothing
+            self.handleError(record)
+
+
 @contextlib.contextmanager
 def _logging_to_stderr(level: str) -> Iterator[None]:
     """Send the package's log to stderr as long as the command runs."""
     log = logging.getLogger("reportflow_pandas")
-    handler, before = logging.StreamHandler(), log.level
+    handler, before = _BesideBars(), log.level
     handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
     log.addHandler(handler)
     log.setLevel(level.upper())

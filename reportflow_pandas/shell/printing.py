@@ -73,7 +73,8 @@ def outcome_lines(results: pd.DataFrame, *, download: bool) -> list[str]:
         unsaved = results["path"].isna() & ~bad
         if unsaved.any():
             lines.append(
-                f"{int(unsaved.sum()):>7,} of the accepted could not be downloaded yet; that costs no document"
+                f"{int(unsaved.sum()):>7,} of the accepted could not be downloaded; they are paid for: "
+                "do not send them again"
             )
         bad |= unsaved
     needing = results[bad & results["error"].notna()]
