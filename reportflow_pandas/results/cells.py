@@ -1,7 +1,7 @@
 """One sanitiser for every value that goes into a workbook: what Excel cannot hold is changed, and counted.
 
 Values leave as the few types that openpyxl writes as they are (text, number, boolean, nothing) or as a
-`Stamp`. A text stays a text: `SheetCells` writes the ones that Excel would take for a formula or an error as
+`Stamp`. A text stays a text: `ColumnCells` writes the ones that Excel would take for a formula or an error as
 literal text.
 """
 
@@ -24,7 +24,7 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.cell.cell import ERROR_CODES
 from openpyxl.styles import Alignment
 
-__all__ = ["LONGEST_TEXT", "CellValue", "Sanitiser", "SheetCells", "Stamp", "Trap", "clean_text", "is_formula"]
+__all__ = ["LONGEST_TEXT", "CellValue", "ColumnCells", "Sanitiser", "Stamp", "Trap", "clean_text", "is_formula"]
 
 LONGEST_TEXT = 32_767
 """Characters (UTF-16 units) that an Excel cell holds."""
@@ -122,7 +122,7 @@ def clean_text(text: str, traps: Counter[Trap] | None = None) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").replace("\r", "\n")
     escaped = _ESCAPE_LIKE.sub("_x005F_", text)
-    if _units(escaped) > LONGEST_TEXT:
+    if len(escaped) * 2 > LONGEST_TEXT and _units(escaped) > LONGEST_TEXT:
         traps[Trap.SHORTENED] += 1
         marker = f" […] ({len(text):,})"
         room = LONGEST_TEXT - len(marker)
@@ -135,7 +135,7 @@ def clean_text(text: str, traps: Counter[Trap] | None = None) -> str:
 
 def _units(text: str) -> int:
     """Return the length as Excel counts it: characters beyond the basic plane are two."""
-    if len(text) * 2 <= LONGEST_TEXT or text.isascii():
+    if text.isascii():
         return len(text)
     return len(text) + sum(character > "\uffff" for character in text)
 
@@ -195,6 +195,7 @@ class Sanitiser:
 
     def texts(self, values: list[str | None]) -> list[str | None]:
         """Return texts that Excel can hold; a chunk without any hazard is looked at only once, as a whole."""
+        values = [text or None for text in values]  # an empty inline string is no valid cell
         present = [text for text in values if text]
         if not _HAZARD.search("\n".join(present)) and max(map(len, present), default=0) * 2 <= LONGEST_TEXT:
             return values
@@ -212,7 +213,7 @@ class Sanitiser:
         if value is None or value is pd.NaT or value is pd.NA:
             return None
         if isinstance(value, str):
-            return self.text(str(value))
+            return self.text(str(value)) or None
         if isinstance(value, bool | np.bool_):
             return bool(value)
         if isinstance(value, Decimal):
@@ -335,15 +336,18 @@ class Sanitiser:
         return self.text(text)
 
 
-class SheetCells:
-    """The cells of one sheet that need more than a value; each is made once and used for every row.
+class ColumnCells:
+    """The cells of one column of a sheet that need more than a value; each is made once and used for every row.
 
-    openpyxl writes a row before it asks for the next one, so a cell can carry one value after the other.
+    openpyxl writes a row before it takes the next one, so a cell can carry one value after the other. Not so for
+    the columns of a row: each has cells of its own.
     """
 
-    def __init__(self, sheet: Any) -> None:
+    def __init__(self, sheet: Any, *, on_top: bool = False) -> None:
         self.sheet = sheet
-        self._literal = WriteOnlyCell(sheet)
+        self._on_top = Alignment(vertical="top") if on_top else None
+        self._plain = self._made()
+        self._literal = self._made()
         # As if the text had been typed behind an apostrophe: it stays a text when somebody edits the cell.
         self._literal.quotePrefix = True
         self._stamps: dict[str, Any] = {}
@@ -352,7 +356,9 @@ class SheetCells:
         """Return the column as `append` takes it: as it is where every value may stand for itself."""
         if form is not None:
             return self._formed(values, self.stamp(form))
-        if any(type(value) is Stamp or (type(value) is str and value[:1] in "=#") for value in values):
+        if self._on_top is not None or any(
+            type(value) is Stamp or (type(value) is str and value[:1] in "=#") for value in values
+        ):
             return self._mixed(values)
         return values
 
@@ -367,9 +373,18 @@ class SheetCells:
     def stamp(self, form: str) -> Any:
         """Return the cell for times and numbers of one form."""
         if form not in self._stamps:
-            self._stamps[form] = WriteOnlyCell(self.sheet)
-            self._stamps[form].number_format = _FORMATS[form]
+            cell = self._made()
+            cell.number_format = _FORMATS[form]
+            if form in ("date", "datetime"):
+                cell.alignment = Alignment(horizontal="left", vertical="top" if self._on_top else None)
+            self._stamps[form] = cell
         return self._stamps[form]
+
+    def _made(self) -> Any:
+        cell = WriteOnlyCell(self.sheet)
+        if self._on_top is not None:
+            cell.alignment = self._on_top
+        return cell
 
     def _formed(self, values: list[Any], cell: Any) -> Iterator[Any]:
         for value in values:
@@ -389,5 +404,8 @@ class SheetCells:
                 cell = self.stamp(value.form)
                 cell.value = float(value)
                 yield cell
+            elif self._on_top is not None:
+                self._plain.value = value
+                yield self._plain
             else:
                 yield value

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 from openpyxl.utils.escape import unescape
 
-from reportflow_pandas.results.cells import Sanitiser, SheetCells, Stamp, clean_text
+from reportflow_pandas.results.cells import ColumnCells, Sanitiser, Stamp, clean_text
 from reportflow_pandas.results.labels import encoded
 from reportflow_pandas.results.lines import NAME_KEPT
 from reportflow_pandas.results.links import LinkCells
@@ -49,7 +49,7 @@ class Column:
         self.kind = kind
         self.wrap = wrap
 
-    def begin(self, cells: SheetCells, room: int) -> int:
+    def begin(self, cells: ColumnCells, room: int) -> int:
         """Get ready for a sheet on which ``room`` links are left; return how many this column leaves."""
         self.cells = cells
         return room
@@ -80,7 +80,8 @@ class Values(Column):
                 heading = heading if "UTC" in heading else f"{heading} (UTC)"
             form = "datetime" if form or (midnight != midnight.dt.normalize()).any() else "date"
         self.form = form
-        self.values = values
+        self.values = values.copy(deep=False)
+        self.values.attrs = {}  # pandas copies them, deeply, for every chunk
         self.sanitiser = sanitiser
         self.count_missing = count_missing
         super().__init__(heading, self._width(heading, widest), kind)
@@ -146,7 +147,7 @@ class Links(Column):
         self.targets = targets
         self.sanitiser = sanitiser
 
-    def begin(self, cells: SheetCells, room: int) -> int:
+    def begin(self, cells: ColumnCells, room: int) -> int:
         """Take as many links of the sheet's room as this column can use."""
         super().begin(cells, room)
         mine = min(room, int(self.values.notna().sum()))

@@ -15,8 +15,8 @@ from openpyxl.formatting.rule import DataBarRule
 
 from reportflow_pandas.results.cells import Trap, clean_text
 from reportflow_pandas.results.links import disk_target
+from reportflow_pandas.results.look import DECISION_COLOURS, STATUS_COLOURS
 from reportflow_pandas.results.page import Page
-from reportflow_pandas.results.sheets import DECISION_COLOURS, STATUS_COLOURS
 from reportflow_pandas.results.summary import summary
 from reportflow_pandas.results.typed import Typed
 from reportflow_pandas.results.wording import DECISIONS, STATUSES, Words, decision_of
@@ -136,7 +136,7 @@ class Cover:
         for (status, kind), number in Counter(zip(told["status"], told["error_kind"], strict=True)).most_common(
             30
         ):
-            label = f"{words.statuses.get(status, status)}: {str(kind).replace('_', ' ')}"
+            label = f"{words.statuses.get(status, status)}: {words.kinds.get(kind, kind)}"
             page.entry(label, number, text=words.advise(status, kind))
 
     def _pdfs(self, page: Page) -> None:

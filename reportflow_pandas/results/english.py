@@ -46,6 +46,20 @@ ENGLISH = Words(
         "unknown": "Sent, but the answer was lost: the document may exist or not. See the sheet Failed.",
         "not_sent": "Never sent, so not billed. See the sheet Failed.",
     },
+    kinds={
+        "invalid": "values refused",
+        "auth": "key refused",
+        "not_found": "not found",
+        "rate_limited": "too many calls",
+        "too_large": "too large",
+        "server": "problem at the service",
+        "network": "no connection",
+        "unknown_outcome": "answer lost",
+        "not_ready": "PDF not ready in time",
+        "expired": "PDF no longer kept",
+        "changed": "content changed",
+        "cancelled": "run stopped",
+    },
     advice={
         "invalid": "Correct the values of this row in the source, then results.reportflow.retry(source).",
         "auth": "Have the key checked (it is missing, wrong or may not do this), then results.reportflow.retry().",
@@ -59,9 +73,9 @@ ENGLISH = Words(
         "server": "The service had a problem. Try once more: results.reportflow.retry().",
         "network": "There was no connection to the service. Check it, then results.reportflow.retry().",
         "unknown_outcome": (
-            "Look in the Report Flow web app whether the document is there. It is: "
+            "Look in the Report Flow web app whether the document is there. If so: "
             "results.reportflow.settle(rows). "
-            "It is not: results.reportflow.retry(unknown=True). Sending blindly may bill it twice."
+            "If not: results.reportflow.retry(unknown=True). Sending blindly may bill it twice."
         ),
         "not_ready": "Accepted, but the PDF was not ready in time. Later: results.reportflow.download(folder).",
         "expired": "The service no longer keeps this PDF. If it is needed, decide redo: it is billed again.",
@@ -110,10 +124,7 @@ ENGLISH = Words(
         "on_disk": "saved on disk",
         "folder": "folder",
         "on_web": "with a web page only",
-        "nowhere": (
-            "The PDFs were not downloaded. The column “{web}” leads to each document's page; signing in may "
-            "be needed."
-        ),
+        "nowhere": ("Not downloaded. The column “{web}” leads to each document's page; signing in may be needed."),
         "none": "There are no PDFs yet.",
         "relative": "The links in “{pdf}” work as long as the workbook and the folder are moved together.",
         "time": "Time",

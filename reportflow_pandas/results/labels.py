@@ -13,7 +13,7 @@ from uuid import UUID
 import numpy as np
 import pandas as pd
 
-__all__ = ["decoded", "described", "encoded", "rebuilt"]
+__all__ = ["decoded", "described", "encoded", "levels_of", "rebuilt"]
 
 _PLAIN = {str, int, bool, type(None)}
 
@@ -33,6 +33,12 @@ def encoded(index: pd.Index[Any]) -> list[list[Any]]:
     """
     levels = [_level(index.get_level_values(number)) for number in range(index.nlevels)]
     return [list(labels) for labels in zip(*levels, strict=True)]
+
+
+def levels_of(index: pd.Index[Any]) -> list[pd.Series[Any]]:
+    """Return an index's levels as columns, of their own dtypes: guessed anew, broken texts would not pass."""
+    levels = [index.get_level_values(number) for number in range(index.nlevels)]
+    return [pd.Series(level, dtype=level.dtype) for level in levels]
 
 
 def described(index: pd.Index[Any]) -> dict[str, Any]:
@@ -90,15 +96,14 @@ def _typed(labels: list[Any], dtype: str | None, categories: dict[str, Any] | No
     if categories is not None:
         values = [decoded(value) for value in categories["values"]]
         return pd.CategoricalIndex(labels, categories=values, ordered=categories["ordered"])
-    if dtype is None:
-        return pd.Index(labels)
     if dtype == "object":
-        return pd.Index(labels, dtype=object)
+        return pd.Index(labels, dtype=object, tupleize_cols=False)
     try:
-        return pd.Index(labels).astype(dtype)
+        built = pd.Index(labels, tupleize_cols=False)
+        return built if dtype is None else built.astype(dtype)
     except (TypeError, ValueError, ImportError):
         # Another pandas wrote it, or pyarrow is not here: the labels themselves have their types.
-        return pd.Index(labels)
+        return pd.Index(labels, dtype=object, tupleize_cols=False)
 
 
 def _tagged(label: Any) -> Any:  # noqa: C901, PLR0911, PLR0912 - one line per type reads best as a table

@@ -12,10 +12,10 @@ import pandas as pd
 
 from reportflow_pandas.results.cells import Sanitiser, Trap, clean_text
 from reportflow_pandas.results.columns import Column, Given, Keys, Links, Same, Values
-from reportflow_pandas.results.labels import described
+from reportflow_pandas.results.labels import described, levels_of
 from reportflow_pandas.results.lines import KEY, ROW, RUN, run_name
 from reportflow_pandas.results.links import disk_target, web_target
-from reportflow_pandas.results.sources import distinct
+from reportflow_pandas.results.sources import Beside, distinct
 from reportflow_pandas.results.typed import Typed
 from reportflow_pandas.results.wording import WORDS, Words, decide
 
@@ -34,8 +34,8 @@ class Layout:
     ----------
     results : pandas.DataFrame
         The lines of the sheet.
-    extra : pandas.DataFrame
-        The source's columns for the same lines, as `beside` returns them.
+    extra : Beside
+        The source's columns for the same lines.
     words : Words
         The language.
     sanitiser : Sanitiser
@@ -43,7 +43,7 @@ class Layout:
     """
 
     results: pd.DataFrame
-    extra: pd.DataFrame
+    extra: Beside
     words: Words
     sanitiser: Sanitiser
 
@@ -88,7 +88,7 @@ class Layout:
             *self.left(),
             self._status(),
             self._result("error", "key", widest=50),
-            Given(self.words.headings["advice"], 80, "key", advice, wrap=True),
+            Given(self.words.headings["advice"], 92, "key", advice, wrap=True),
         ]
         details = self._results("error_kind", "http_status", "attempts", "elapsed", "request_id")
         return [*columns, *self._source(len(columns) + len(details)), *details]
@@ -113,11 +113,9 @@ class Layout:
         return Given(self.words.headings["status"], 12, "status", shown.__getitem__)
 
     def _index(self) -> list[Column]:
-        index = self.results.index
-        levels = [index.get_level_values(number).to_series() for number in range(index.nlevels)]
         return [
             Values(heading, level, self.sanitiser, "key", count_missing=True, widest=28)
-            for heading, level in zip(self._index_headings(), levels, strict=True)
+            for heading, level in zip(self._index_headings(), levels_of(self.results.index), strict=True)
         ]
 
     def _index_headings(self) -> list[str]:
@@ -129,13 +127,13 @@ class Layout:
         return distinct(names, self._taken(), "_index")
 
     def _source(self, others: int) -> list[Column]:
-        names = [clean_text(_named(name)) for name in self.extra.attrs["headings"]]
+        names = [clean_text(_named(name)) for name in self.extra.names]
         headings = distinct(names, [*self._taken(), *self._index_headings()])
         fits = max(_MOST_COLUMNS - others, 0)
         if len(headings) > fits:
             self.sanitiser.traps[Trap.COLUMNS] += len(headings) - fits
         return [
-            Values(heading, self.extra.iloc[:, at], self.sanitiser, "source", count_missing=True)
+            Values(heading, self.extra.frame.iloc[:, at], self.sanitiser, "source", count_missing=True)
             for at, heading in enumerate(headings[:fits])
         ]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
@@ -108,7 +109,9 @@ def read_lines(path: Path) -> Reviewed:
         Not a workbook of ours.
     """
     try:
-        with path.open("rb") as file:
+        with path.open("rb") as file, warnings.catch_warnings():
+            # What other programs add (LibreOffice's extensions, Excel's views) is none of our business.
+            warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
             workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             try:
                 reviewed = Reviewed(path)

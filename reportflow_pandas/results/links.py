@@ -10,18 +10,16 @@ from typing import Any
 from urllib.parse import quote
 
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Font
 
-from reportflow_pandas.results.cells import Sanitiser, SheetCells, Trap
+from reportflow_pandas.results.cells import ColumnCells, Sanitiser, Trap
+from reportflow_pandas.results.look import font
 
-__all__ = ["LINK_FONT", "LONGEST_TARGET", "MOST_LINKS", "LinkCells", "disk_target", "web_target"]
+__all__ = ["LONGEST_TARGET", "MOST_LINKS", "LinkCells", "disk_target", "web_target"]
 
 MOST_LINKS = 65_530
 """Links on one sheet; Excel drops them when there are more."""
 LONGEST_TARGET = 2_079
 """Characters of a link's target."""
-
-LINK_FONT = Font(color="1F5FA8", underline="single")
 
 _RESERVED = re.compile("[\x00-\x20\x22#%:<>?\\[\\\\\\]^`{|}\x7f\ud800-\udfff]+")
 _SAFE = "/:?#[]@!$&'()*+,;=~%|"
@@ -82,12 +80,12 @@ class LinkCells:
         Cleans the plain texts, counts them.
     """
 
-    def __init__(self, cells: SheetCells, shown: str, room: int, sanitiser: Sanitiser) -> None:
+    def __init__(self, cells: ColumnCells, shown: str, room: int, sanitiser: Sanitiser) -> None:
         self.cells = cells
         self.room = room
         self.sanitiser = sanitiser
         self._cell = WriteOnlyCell(cells.sheet, value=shown)
-        self._cell.font = LINK_FONT
+        self._cell.font = font(link=True)
 
     def column(self, targets: Iterable[tuple[str, str | None] | None]) -> Iterator[Any]:
         """Yield a cell for each ``(text, target)``: the link, or the text where there can be none."""

@@ -5,18 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 from openpyxl.cell import WriteOnlyCell
-from openpyxl.styles import Alignment, Border, Font, PatternFill, Side
+from openpyxl.styles import Alignment, Border, PatternFill, Side
 
 from reportflow_pandas.results.cells import is_formula
 from reportflow_pandas.results.columns import display_width
-from reportflow_pandas.results.links import LINK_FONT
-from reportflow_pandas.results.sheets import INK
+from reportflow_pandas.results.look import GREY, INK, PALE, font
 
 __all__ = ["Page"]
 
-_GREY = "6B7280"
-_PALE = "D7DCE3"
-_UNDER = Border(bottom=Side(style="thin", color=_PALE))
+_UNDER = Border(bottom=Side(style="thin", color=PALE))
 _LEFT = Alignment(horizontal="left", vertical="center", indent=1)
 _RIGHT = Alignment(horizontal="right", vertical="center")
 _TEXT_WIDTH = 96
@@ -56,19 +53,19 @@ class Page:
         """Write the band on top."""
         fill = PatternFill("solid", fgColor=INK)
         rest = [self._cell(None, fill=fill) for _ in range(self.columns - 1)]
-        big, small = Font(bold=True, size=20, color="FFFFFF"), Font(size=11, color=_PALE)
+        big, small = font("FFFFFF", size=20, bold=True), font(PALE)
         above = Alignment(horizontal="left", vertical="top", indent=1)
         self.put(self._cell(text, font=big, fill=fill, alignment=_LEFT), *rest, height=38)
         self.put(self._cell(below, font=small, fill=fill, alignment=above), *rest, height=22)
 
     def band(self, *headings: str) -> None:
         """Write the headings of a plain table."""
-        font, fill = Font(bold=True, color="FFFFFF"), PatternFill("solid", fgColor=INK)
-        self.put(*(self._cell(text, font=font, fill=fill, alignment=_LEFT) for text in headings), height=24)
+        white, fill = font("FFFFFF", bold=True), PatternFill("solid", fgColor=INK)
+        self.put(*(self._cell(text, font=white, fill=fill, alignment=_LEFT) for text in headings), height=24)
 
     def fact(self, label: str, value: Any) -> None:
         """Write a label and its value."""
-        bold, plain = Font(bold=True, color=INK), Font(color=INK)
+        bold, plain = font(bold=True), font()
         self.put(
             self._cell(label, font=bold, border=_UNDER, alignment=_LEFT),
             self._cell(value, font=plain, border=_UNDER, alignment=_LEFT),
@@ -79,7 +76,7 @@ class Page:
         """Begin a section; the smaller headings stand over its columns."""
         self.put()
         border = Border(bottom=Side(style="medium", color=INK))
-        big, small = Font(bold=True, size=13, color=INK), Font(bold=True, size=10, color=_GREY)
+        big, small = font(size=13, bold=True), font(GREY, size=10, bold=True)
         self.put(
             self._cell(
                 heading, font=big, border=border, alignment=Alignment(horizontal="left", vertical="center")
@@ -103,14 +100,12 @@ class Page:
         link: str | None = None,
     ) -> None:
         """Write a line of a section: a label, a number, its share, a text."""
-        number = Font(bold=bold, color=INK)
-        named = self._cell(label, font=Font(bold=bold, color=INK), border=_UNDER, alignment=_LEFT)
+        number = font(bold=bold)
+        named = self._cell(label, font=font(bold=bold), border=_UNDER, alignment=_LEFT)
         if colours is not None:
-            named.fill, named.font = PatternFill("solid", fgColor=colours[0]), Font(bold=True, color=colours[1])
+            named.fill, named.font = PatternFill("solid", fgColor=colours[0]), font(colours[1], bold=True)
         wrapped = Alignment(horizontal="left", vertical="center", wrap_text=True, indent=1)
-        explained = self._cell(
-            text, font=LINK_FONT if link else Font(color=_GREY), border=_UNDER, alignment=wrapped
-        )
+        explained = self._cell(text, font=font(GREY, link=link is not None), border=_UNDER, alignment=wrapped)
         if link:
             explained.hyperlink = link
         self.put(
@@ -123,10 +118,8 @@ class Page:
 
     def say(self, text: str, *, big: bool = False, grey: bool = False, code: bool = False) -> None:
         """Write a sentence."""
-        font = Font(
-            name="Consolas" if code else None, bold=big, size=13 if big else 11, color=_GREY if grey else INK
-        )
-        self.put(self._cell(text, font=font, alignment=_LEFT), height=20)
+        look = font(GREY if grey else INK, size=13 if big else 11, bold=big, code=code)
+        self.put(self._cell(text, font=look, alignment=_LEFT), height=20)
 
     def _cell(self, value: Any, **look: Any) -> Any:
         cell = WriteOnlyCell(self.sheet, value=value)

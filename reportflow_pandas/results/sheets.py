@@ -13,32 +13,19 @@ from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
-from reportflow_pandas.results.cells import Sanitiser, SheetCells, Trap, is_formula
+from reportflow_pandas.results.cells import ColumnCells, Sanitiser, Trap, is_formula
 from reportflow_pandas.results.columns import Column
 from reportflow_pandas.results.links import MOST_LINKS
+from reportflow_pandas.results.look import DECISION_COLOURS, INK, INPUT, STATUS_COLOURS, font
 from reportflow_pandas.results.wording import DECISIONS, STATUSES, Words
 
-__all__ = ["DECISION_COLOURS", "INK", "MOST_ROWS", "STATUS_COLOURS", "write_rows"]
+__all__ = ["MOST_ROWS", "write_rows"]
 
 MOST_ROWS = 1_048_576
 """Rows of a sheet, its heading among them."""
 _CHUNK = 2_000
 _WIDEST_FROZEN = 70
 
-INK = "1F2A37"
-STATUS_COLOURS = {  # background, text
-    "ready": ("C9EBD3", "14532D"),
-    "accepted": ("DCEBFB", "1E4E8C"),
-    "failed": ("F9D2CF", "8F1D14"),
-    "unknown": ("FCE7B8", "7A4B00"),
-    "not_sent": ("E5E7EB", "374151"),
-}
-DECISION_COLOURS = {
-    "approve": STATUS_COLOURS["ready"],
-    "redo": STATUS_COLOURS["unknown"],
-    "reject": STATUS_COLOURS["failed"],
-}
-_INPUT = "FFFBE6"
 _HEADINGS = {"input": "B7791F", "source": "5B6B7F", "detail": "8792A2", "hidden": "8792A2"}
 
 
@@ -76,10 +63,10 @@ def write_rows(
         end = min(rows, begin + MOST_ROWS - 1)
         sheet = workbook.create_sheet(title if number == 1 else f"{title} {number}")
         _lay_out(sheet, columns, end - begin, words, frozen)
-        cells = SheetCells(sheet)
+        on_top = any(column.wrap for column in columns)
         room = MOST_LINKS
         for column in columns:
-            room = column.begin(cells, room)
+            room = column.begin(ColumnCells(sheet, on_top=on_top), room)
         sheet.append([_heading(sheet, column) for column in columns])
         for start in range(begin, end, _CHUNK):
             stop = min(start + _CHUNK, end)
@@ -101,6 +88,10 @@ def _lay_out(sheet: Any, columns: Sequence[Column], rows: int, words: Words, fro
     sheet.auto_filter.ref = f"A1:{get_column_letter(len(columns))}{last}"
     sheet.sheet_view.zoomScale = 100
     sheet.row_dimensions[1].height = 24
+    if any(column.wrap for column in columns):
+        # Two lines for every row: a height of each row's own would cost 1 KB a row.
+        sheet.sheet_format.customHeight = True
+        sheet.sheet_format.defaultRowHeight = 36
     for number, column in enumerate(columns, 1):
         letter = get_column_letter(number)
         sheet.column_dimensions[letter].width = column.width
@@ -139,7 +130,7 @@ def _input(sheet: Any, where: str, letter: str, column: Column, words: Words) ->
         )
         listed.add(where)
         sheet.data_validations.append(listed)
-    blank = Rule(type="expression", formula=[f"LEN({letter}2)=0"], dxf=_look(_INPUT, INK))
+    blank = Rule(type="expression", formula=[f"LEN({letter}2)=0"], dxf=_look(INPUT, INK))
     sheet.conditional_formatting.add(where, blank)
 
 
@@ -157,7 +148,7 @@ def _heading(sheet: Any, column: Column) -> Any:
     cell = WriteOnlyCell(sheet, value=column.heading)
     if is_formula(column.heading):
         cell.data_type = "s"
-    cell.font = Font(bold=True, color="FFFFFF")
+    cell.font = font("FFFFFF", bold=True)
     cell.fill = PatternFill("solid", fgColor=_HEADINGS.get(column.kind, INK))
     cell.alignment = Alignment(vertical="center")
     cell.border = Border(right=Side(style="thin", color="FFFFFF"))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -11,7 +11,7 @@ import pandas as pd
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.results.wording import plain
 
-__all__ = ["beside", "distinct"]
+__all__ = ["Beside", "beside", "distinct"]
 
 _RESULT_COLUMNS = (
     "row", "status", "file_name", "url", "file_id", "request_id", "path", "error_kind", "error", "http_status",
@@ -19,7 +19,18 @@ _RESULT_COLUMNS = (
 )  # fmt: skip
 
 
-def beside(results: pd.DataFrame, source: pd.DataFrame | pd.Series[Any] | Sequence[str] | None) -> pd.DataFrame:
+class Beside(NamedTuple):
+    """Columns of the source, one line for each line of the results: the values numbered, the names apart."""
+
+    frame: pd.DataFrame
+    names: list[Any]
+
+    def lines(self, chosen: np.ndarray[Any, np.dtype[np.bool_]]) -> Beside:
+        """Return some of the lines."""
+        return Beside(self.frame.loc[chosen], self.names)
+
+
+def beside(results: pd.DataFrame, source: pd.DataFrame | pd.Series[Any] | Sequence[str] | None) -> Beside:
     """Return the source's columns, one line for each line of the results, in their order.
 
     Parameters
@@ -32,8 +43,8 @@ def beside(results: pd.DataFrame, source: pd.DataFrame | pd.Series[Any] | Sequen
 
     Returns
     -------
-    pandas.DataFrame
-        As long as ``results``, its columns numbered; ``.attrs["headings"]`` names them.
+    Beside
+        As long as ``results``.
 
     Raises
     ------
@@ -108,11 +119,11 @@ def _added(results: pd.DataFrame, names: Sequence[str]) -> pd.DataFrame:
     return results.loc[:, [name for name in dict.fromkeys(names) if name not in _RESULT_COLUMNS]]
 
 
-def _numbered(frame: pd.DataFrame) -> pd.DataFrame:
-    headings = list(frame.columns)
+def _numbered(frame: pd.DataFrame) -> Beside:
+    names = list(frame.columns)
     frame = frame.set_axis(range(frame.shape[1]), axis=1)
-    frame.attrs = {"headings": headings}
-    return frame
+    frame.attrs = {}  # pandas copies them, deeply, for every column and every chunk of it
+    return Beside(frame, names)
 
 
 def _run_rows(results: pd.DataFrame) -> int | None:

@@ -21,6 +21,7 @@ class Words:
     decisions: dict[str, str]
     decision_meanings: dict[str, str]
     status_meanings: dict[str, str]
+    kinds: dict[str, str]
     advice: dict[str, str]
     traps: dict[Trap, str]
     says: dict[str, str]

@@ -105,8 +105,7 @@ def _write(layout: Layout, typed: Typed, target: Path, temporary: Path) -> None:
         )
         chosen = results["status"].isin(_TO_REDO).to_numpy()
         # What is changed on Failed was counted on Results already.
-        failed = Layout(results.loc[chosen], layout.extra.loc[chosen], words, Sanitiser())
-        failed.extra.attrs = layout.extra.attrs
+        failed = Layout(results.loc[chosen], layout.extra.lines(chosen), words, Sanitiser())
         write_rows(
             workbook,
             "Failed",
