@@ -165,7 +165,12 @@ def _numpy_moment(value: np.datetime64) -> str | None:
 
 
 def _duration(value: Any) -> str | None:
-    return None if value is pd.NaT else pd.Timedelta(value).isoformat()
+    if value is pd.NaT or (isinstance(value, np.timedelta64) and np.isnat(value)):
+        return None
+    try:
+        return str(pd.Timedelta(value).isoformat())
+    except ValueError:  # months and years have no length
+        raise NotJson(f"the duration {value} has no fixed length; turn it into days") from None
 
 
 def _rows(value: Any) -> list[Any]:
