@@ -26,6 +26,7 @@ from reportflow_pandas.errors import (
     ConfigurationError,
     ConnectionFailed,
     InvalidRows,
+    JournalError,
     NotFoundError,
     NotReady,
     OutcomeUnknown,
@@ -36,9 +37,11 @@ from reportflow_pandas.errors import (
 )
 from reportflow_pandas.examples import example_orders
 from reportflow_pandas.inspection import Plan
+from reportflow_pandas.jobs import Job, JobWarning, job
 from reportflow_pandas.notebook.preview import Preview
 from reportflow_pandas.options import Constant, Table
 from reportflow_pandas.results.review import read_review
+from reportflow_pandas.resuming import forget, load, resume, runs
 from reportflow_pandas.settings import Limits, Settings, configure
 
 if TYPE_CHECKING:
@@ -52,6 +55,9 @@ __all__ = [
     "ConnectionFailed",
     "Constant",
     "InvalidRows",
+    "Job",
+    "JobWarning",
+    "JournalError",
     "Limits",
     "NotFoundError",
     "NotReady",
@@ -67,9 +73,14 @@ __all__ = [
     "configure",
     "designs",
     "example_orders",
+    "forget",
+    "job",
+    "load",
     "local_service",
     "parameters",
     "read_review",
+    "resume",
+    "runs",
     "use_local",
 ]
 

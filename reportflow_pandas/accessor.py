@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
-from reportflow_pandas import generation, inspection
+from reportflow_pandas import generation, inspection, jobs, resuming
 from reportflow_pandas.results import verbs
 
 __all__ = ["ReportFlowAccessor"]
@@ -49,6 +49,7 @@ class ReportFlowAccessor:
     generate = _bound(generation.generate)
     agenerate = _bound(generation.agenerate)
 
+    submit = _bound(jobs.submit)
     plan = _bound(inspection.plan)
     check = _bound(inspection.check)
     preview = _bound(inspection.preview)
@@ -57,6 +58,8 @@ class ReportFlowAccessor:
     summary = _bound(verbs.summary)
     failed = property(verbs.failed_of)
     unknown = property(verbs.unknown_of)
+    retry = _bound(resuming.retry)
+    settle = _bound(resuming.settle)
     download = _bound(verbs.download)
     to_excel = _bound(verbs.to_excel)
     read_review = _bound(verbs.read_review)

@@ -11,6 +11,7 @@
     │   └── RateLimited         429 that did not go away: probably the plan is used up
     ├── ConnectionFailed        nothing reached the service
     ├── OutcomeUnknown          the request went out, no readable answer came back
+    ├── JournalError            the run's journal can no longer be written; the run stops
     └── NotReady                a document was not ready within ``wait=``
 
     KeyboardInterrupt
@@ -34,6 +35,7 @@ __all__ = [
     "ConfigurationError",
     "ConnectionFailed",
     "InvalidRows",
+    "JournalError",
     "NotFoundError",
     "NotReady",
     "OutcomeUnknown",
@@ -143,6 +145,13 @@ class OutcomeUnknown(ReportFlowError):  # noqa: N818 - the public name
     def __init__(self, message: str, status: int | None = None) -> None:
         super().__init__(message)
         self.status = status
+
+
+class JournalError(ReportFlowError):
+    """The journal of a run can no longer be written or read: the disk is full, read-only or gone.
+
+    The run stops: nothing is sent without a recorded intent. What is recorded stays, and the run can be resumed.
+    """
 
 
 class NotReady(ReportFlowError):  # noqa: N818 - the public name

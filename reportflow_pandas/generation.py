@@ -4,37 +4,37 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import hashlib
 import logging
 import secrets
-from collections.abc import Coroutine, Sequence
-from pathlib import Path
-from typing import Any, TypeVar, Unpack
+from collections import OrderedDict
+from dataclasses import replace
+from typing import Unpack
 
 import pandas as pd
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
-from reportflow_pandas.engine.concurrency import Gate
-from reportflow_pandas.engine.line import Line, line_to
+from reportflow_pandas.engine import runs
+from reportflow_pandas.engine.feed import Feed
+from reportflow_pandas.engine.journal import Journal, Terms
+from reportflow_pandas.engine.line import Line
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.plan import Call, Document, endpoint_for
-from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.engine.run import Run
-from reportflow_pandas.errors import ReportFlowError, RunCancelled, RunInterrupted
-from reportflow_pandas.notebook import loop
+from reportflow_pandas.errors import ReportFlowError, RunCancelled
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.preparation import Prepared, check_offline, prepare, takes_options
-from reportflow_pandas.results.download import fetch_outcomes, save_delivered
-from reportflow_pandas.results.folder import PdfFolder
-from reportflow_pandas.results.frame import results_frame
+from reportflow_pandas.results import labels
 from reportflow_pandas.rows.checks import refuse
+from reportflow_pandas.rows.documents import CHUNK
+from reportflow_pandas.rows.keys import Keys, positions_of
+from reportflow_pandas.running import Running, watched
 
-__all__ = ["Generation", "agenerate", "generate"]
+__all__ = ["Generation", "agenerate", "generate", "remembered"]
 
 log = logging.getLogger("reportflow_pandas")
 
-T = TypeVar("T")
+FIRST_CHUNK = 200
+"""Documents written down before the first call: it should leave at once."""
 
 TICK = 0.1
 """Seconds between two looks of a waiting coroutine: an awaiting cell feels an interrupt when its loop wakes."""
@@ -53,8 +53,8 @@ def generate(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unp
     **arguments
         The shared arguments, see `reportflow_pandas.options.Options`: ``version``, ``params``, ``tables``,
         ``file_name``, ``share``, ``passcode``, ``passthrough``, ``endpoint``, ``batch_size``, ``concurrency``,
-        ``limits``, ``attempts``, ``backoff``, ``timeout``, ``download``, ``wait``, ``on_error``, ``check``,
-        ``drop_missing``, ``progress``, ``settings``.
+        ``limits``, ``attempts``, ``backoff``, ``timeout``, ``download``, ``wait``, ``run``, ``key``, ``again``,
+        ``on_error``, ``check``, ``drop_missing``, ``progress``, ``settings``.
 
     Returns
     -------
@@ -83,16 +83,7 @@ def generate(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unp
     >>> results["status"].tolist()
     ['accepted', 'accepted']
     """
-    work = Generation(frame, Options.of(design_id, arguments))
-    bar = Bar(work.progress, work.options.progress)
-    results = None
-    try:
-        results = loop.run(work.carry_out(), paint=bar.paint, interrupt=work.interrupt)
-    finally:
-        bar.close(work.line_of_summary() if results is not None else "")
-    if work.interrupted:
-        raise RunInterrupted(work.goodbye(), results)
-    return results
+    return watched(Generation(frame, Options.of(design_id, arguments)))
 
 
 @takes_options
@@ -140,7 +131,7 @@ async def agenerate(
     return task.result()
 
 
-class Generation:
+class Generation(Running):
     """One generation, from a frame and its options to the results frame.
 
     Parameters
@@ -149,174 +140,133 @@ class Generation:
         The rows.
     options : Options
         How.
+
+    Raises
+    ------
+    ConfigurationError, InvalidRows
+        What can be known without a look-up.
     """
 
     def __init__(self, frame: pd.DataFrame, options: Options) -> None:
         check_offline(frame, options)
-        self.options = options
-        self.settings = options.effective_settings
-        self.clock = self.settings.clock
-        self.progress = Progress(self.clock)
-        self.interrupted = False
-        self.run_name = f"{self.clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(2)}"
+        clock = options.effective_settings.clock
+        name = options.run or f"{clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
+        super().__init__(options, name, frame.index)
         self._frame = frame
-        self._outcomes = Outcomes(
-            ["" for _ in range(len(frame))] if options.file_name is None else [""] * len(frame)
-        )
-        self._folder = PdfFolder(options.download) if options.download is not None else None
-        self._run: Run | None = None
-        self._stage: asyncio.Task[Any] | None = None
-        self._attrs = {
-            "run": self.run_name,
-            "design_id": options.design_id,
-            "design": "",
-            "version": "" if options.version == "latest" else str(options.version),
-            "base_url": self.settings.base_url,
-            "workspace": self.settings.workspace,
-            "endpoint": endpoint_for(options.endpoint, len(frame)),
-            "rows": str(len(frame)),
-            "calls": "0",
-            "started_at": self.clock.now().isoformat(timespec="seconds"),
-            "finished_at": "",
-            "download": str(Path(options.download).resolve()) if options.download is not None else "",
-        }
+        self._again = positions_of(frame, options.again) if options.again is not None else ()
+        self._prepared: Prepared | None = None
+        self._keys = Keys(frame, options.key) if options.key is not None else None
+        remember(name, options)
 
-    def interrupt(self) -> None:
-        """Stop sending. What is in flight is waited for a few seconds; call it on the loop that does the work."""
-        self.interrupted = True
-        if self._run is not None:
-            self._run.stop()
-        if self._stage is not None:
-            self._stage.cancel()
-
-    async def carry_out(self) -> pd.DataFrame:
-        """Do it all."""
-        if not len(self._frame):
-            return self.results()
-        started = self.clock.monotonic()
-        async with Client(self.settings, timeout=self.options.timeout) as client:
-            line = line_to(
-                self.settings,
-                limits=self.options.effective_limits,
-                attempts=self.options.attempts,
-                backoff=self.options.backoff,
-                timeout=self.options.timeout,
-                progress=self.progress,
-            )
-            try:
-                prepared = await self._staged(prepare(self._frame, self.options, client, line, self.run_name))
-                if prepared is None:
-                    return self.results()
-                self._refuse_or_warn(prepared)
-                await self._send(prepared, client, line)
-                if self._folder is not None and not self.interrupted:
-                    await self._staged(self._fetch(client, line, self._folder))
-            except ReportFlowError as error:
-                error.results = self.results()
-                raise
-            finally:
-                self.progress.ended = True
-        log.info(
-            "run %s ended after %.1f s: %s",
-            self.run_name,
-            self.clock.monotonic() - started,
-            self._outcomes.counts(),
-        )
-        return self.results()
-
-    async def _staged(self, work: Coroutine[Any, Any, T]) -> T | None:
-        """Await a part that an interrupt cancels as a whole; None if it did."""
-        self._stage = task = asyncio.ensure_future(work)
+    async def _begin(self, client: Client, line: Line) -> bool:
+        """Look up, refuse what would print blank, and begin the journal."""
+        options = self.options
+        pinned = None
+        if options.run is not None:
+            self.journal = self._journal()
+            pinned = self.journal.pinned_version(options.design_id)
         try:
-            return await task
-        except asyncio.CancelledError:
-            if not self.interrupted:
-                task.cancel()
-                raise
-            return None
-        finally:
-            self._stage = None
+            if options.version == "latest" and pinned is not None:
+                options = replace(options, version=pinned)
+            token = f"{self.run_name}/{secrets.token_hex(8)}"
+            self._prepared = prepared = await prepare(self._frame, options, client, line, token)
+            self._refuse_or_warn(prepared)
+        except BaseException:
+            self._forget_an_empty_journal()
+            raise
+        self.version, self.endpoint = prepared.version, prepared.endpoint
+        self.first_alone = not prepared.looked_up
+        self.outcomes = Outcomes(prepared.names)
+        if self.journal is None:
+            self.journal = self._journal()
+        terms = Terms(options.design_id, prepared.design, prepared.version, prepared.endpoint, options.kept())
+        await self.journal.begin(self.outcomes, terms, labels.described(self._frame.index))
+        self.attrs |= {
+            "design": prepared.design,
+            "version": str(prepared.version),
+            "endpoint": prepared.endpoint,
+            "frame": str(self.journal.meta["frame"]),
+        }
+        return True
+
+    async def _plan(self, feed: Feed) -> None:
+        """Write the documents down in chunks, and hand on those that are to be sent."""
+        assert self._prepared is not None  # noqa: S101 - _begin prepared it
+        documents, journal = self._prepared.documents, self._open_journal
+        phase = self.progress.phases[-1]
+        spilled = None
+        start, step = 0, FIRST_CHUNK
+        while start < len(documents):
+            stop = min(start + step, len(documents))
+            chunk = list(documents.between(start, stop))
+            contents = [self._told(key) for key in documents.keys(start, stop)]
+            keys = contents if self._keys is None else self._keys.between(start, stop, self._told)
+            fresh = await journal.plan(
+                chunk,
+                keys,
+                labels=labels.encoded(self._frame.index[start:stop]),
+                digests=None if self._keys is None else contents,
+                again=self._again,
+            )
+            phase.done += len(chunk) - len(fresh)
+            if spilled is None and feed.full:
+                spilled = start
+            if spilled is None:
+                feed.add(fresh)
+            start, step = stop, CHUNK
+            await asyncio.sleep(0)
+        await journal.end_plan()
+        rest = range(len(documents) if spilled is None else spilled, len(documents))
+        feed.end(journal.pending(failed=False, positions=rest) if rest else ())
+
+    def _told(self, key: str) -> bytes:
+        """Return what a document is known by in its run: design and version belong to it."""
+        text = f"{self.options.design_id}\n{self.version}\n{key}"
+        return hashlib.blake2b(text.encode(), digest_size=16).digest()
+
+    def _journal(self) -> Journal:
+        settings = self.settings
+        return Journal.open(
+            settings.runs,
+            self.run_name,
+            base_url=settings.base_url,
+            workspace=settings.workspace,
+            clock=self.clock,
+        )
+
+    def _forget_an_empty_journal(self) -> None:
+        """Leave no file behind for a named run that never began."""
+        journal, self.journal = self.journal, None
+        if journal is not None:
+            empty = journal.created and not journal.meta["frame"]
+            journal.close()
+            if empty:
+                runs.forget(self.settings.runs, self.run_name, self.clock)
 
     def _refuse_or_warn(self, prepared: Prepared) -> None:
-        self._attrs |= {"design": prepared.design, "version": str(prepared.version)}
-        self._outcomes = Outcomes(prepared.names)
         if self.options.check is True:
             refuse(prepared.problems, self._frame, prepared.sources, prepared.parameters or [])
-        else:
-            for problem in prepared.problems:
-                if problem.level == "error":
-                    self.progress.lines.append(f"check: {problem.problem}")
-                    log.warning("check: %s", problem.problem)
+            return
+        for problem in prepared.problems:
+            if problem.level == "error":
+                self.progress.lines.append(f"check: {problem.problem}")
+                log.warning("check: %s", problem.problem)
 
-    async def _send(self, prepared: Prepared, client: Client, line: Line) -> None:
-        options = self.options
-        note = f"version {prepared.version}, the latest" if options.version == "latest" else ""
-        phase = self.progress.begin("documents", len(self._frame), note)
-        log.info("run %s: %d rows for design %s", self.run_name, len(self._frame), options.design_id)
 
-        async def send(call: Call, body: bytes) -> Accepted:
-            return await client.send(call.endpoint, body)
+_options: OrderedDict[str, Options] = OrderedDict()
+"""Options of this process's runs: a retry from a corrected frame needs what no journal holds, such as tables."""
 
-        gate = Gate(options.concurrency, clock=self.clock)
-        most = len(self._frame) if prepared.endpoint.endswith("single") else 1 + len(self._frame) // 2
-        ceiling = 256 if options.concurrency == "auto" else options.concurrency
-        self._run = Run(
-            prepared.calls(options),
-            self._outcomes,
-            send=send,
-            line=line,
-            phase=phase,
-            gate=gate,
-            workers=max(1, min(ceiling, most)),
-            stop_on_failure=options.on_error == "raise",
-            first_alone=not prepared.looked_up,
-            deliver=self._deliver if self._folder is not None else None,
-        )
-        if self.interrupted:
-            self._run.stop()
-        await self._run.carry_out()
-        self._attrs["calls"] = str(self._run.calls_made)
-        if self._run.error is not None:
-            raise self._run.error
+REMEMBERED = 100
 
-    async def _deliver(self, answer: Delivered, pairs: Sequence[tuple[Document, FileEntry | None]]) -> None:
-        assert self._folder is not None  # noqa: S101 - only then is this called
-        await save_delivered(
-            answer, pairs, self._folder, lambda position, path: self._outcomes.saved(position, str(path))
-        )
 
-    async def _fetch(self, client: Client, line: Line, folder: PdfFolder) -> None:
-        await fetch_outcomes(self._outcomes, client, line, folder, wait=self.options.wait_seconds)
+def remember(run: str, options: Options) -> None:
+    """Keep the options of a run for its retries."""
+    _options[run] = options
+    _options.move_to_end(run)
+    while len(_options) > REMEMBERED:
+        _options.popitem(last=False)
 
-    def results(self) -> pd.DataFrame:
-        """Return the results frame so far."""
-        self._attrs["finished_at"] = self.clock.now().isoformat(timespec="seconds")
-        return results_frame(self._outcomes, self._frame.index, self._attrs)
 
-    def line_of_summary(self) -> str:
-        """Return the run in one line."""
-        counts = self._outcomes.counts()
-        good = counts["accepted"] + counts["ready"]
-        parts = [f"{good:,} of {len(self._outcomes):,} accepted"]
-        parts += [
-            f"{counts[word]:,} {word.replace('_', ' ')}"
-            for word in ("failed", "unknown", "not_sent")
-            if counts[word]
-        ]
-        if self._folder is not None:
-            saved = sum(path is not None for path in self._outcomes.path)
-            parts.append(f"{saved:,} PDFs in {self._folder.path}")
-        return ", ".join(parts)
-
-    def goodbye(self) -> str:
-        """Return what an interrupted person should know."""
-        counts = self._outcomes.counts()
-        return (
-            f"interrupted: {self.line_of_summary()}. Nothing more is being sent. The frame so far is in this "
-            f"exception's .results"
-            + (
-                f"; {counts['unknown']:,} were in flight and are unknown, they may have been accepted"
-                if counts["unknown"]
-                else ""
-            )
-        )
+def remembered(run: str) -> Options | None:
+    """Return the options of a run of this process."""
+    return _options.get(run)

@@ -124,6 +124,9 @@ class Arguments(TypedDict, total=False):
     timeout: float
     download: str | Path | None
     wait: float | str
+    run: str | None
+    key: str | Sequence[str] | None
+    again: Any
     on_error: Literal["collect", "raise"]
     check: bool | Literal["warn"]
     drop_missing: bool
@@ -178,6 +181,13 @@ class Options:
         Folder: wait until the PDFs are ready and save them there.
     wait : float or str
         How long a document may take from acceptance to readiness when it is downloaded. Default ``"15min"``.
+    run : str, optional
+        Name of a durable run: documents that it already has are not sent again. ``None``: a fresh name.
+    key : str or list of str, optional
+        Column(s) that identify a document in its run; ``None``: its content. With a key, an accepted document
+        whose content changed is reported (``changed``) and not sent by itself.
+    again : mask or index labels, optional
+        Rows to send anew although the run has them.
     on_error : {"collect", "raise"}
         ``"raise"``: stop at the first failed row; the exception carries ``.results``.
     check : bool or "warn"
@@ -213,6 +223,9 @@ class Options:
     timeout: float = 60.0
     download: str | Path | None = None
     wait: float | str = "15min"
+    run: str | None = None
+    key: str | Sequence[str] | None = None
+    again: Any = None
     on_error: Literal["collect", "raise"] = "collect"
     check: bool | Literal["warn"] = True
     drop_missing: bool = False
@@ -308,6 +321,30 @@ class Options:
     def effective_settings(self) -> Settings:
         """The settings that count, checked."""
         return (self.settings or current()).checked()
+
+    def kept(self) -> dict[str, Any]:
+        """Return what a journal keeps of these: enough to go on without the frame. No credential is among it."""
+        limits = self.effective_limits
+        return {
+            "batch_size": self.batch_size,
+            "concurrency": self.concurrency,
+            "limits": [limits.async_calls, limits.sync_calls, limits.window],
+            "attempts": self.attempts,
+            "backoff": self.backoff,
+            "timeout": self.timeout,
+            "download": str(self.download) if self.download is not None else None,
+            "wait": self.wait,
+            "on_error": self.on_error,
+        }
+
+    @classmethod
+    def of_kept(
+        cls, design_id: str, version: int, endpoint: Endpoint, kept: Mapping[str, Any], **more: Any
+    ) -> Self:
+        """Return the options of a run that goes on without its frame."""
+        values: dict[str, Any] = dict(kept)
+        values["limits"] = Limits(*values["limits"])
+        return cls(design_id, version=version, endpoint=endpoint, check=False, params={}, **{**values, **more})
 
     @property
     def wait_seconds(self) -> float:

@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["DEFAULT_BASE_URL", "Limits", "Settings", "configure", "current", "point_at"]
+__all__ = ["DEFAULT_BASE_URL", "Limits", "Settings", "configure", "current", "point_at", "when_configured"]
 
 DEFAULT_BASE_URL = "https://api.re-port-flow.com/v1"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
@@ -182,6 +182,9 @@ def _with_version(base_url: str) -> str:
 _chosen: dict[str, object] = {}
 """What ``configure`` was told; the environment fills the rest each time."""
 
+_checks: list[Callable[[Settings], None]] = []
+"""What must agree before `configure` does: rooms above this one know whether this process can keep a promise."""
+
 _ENVIRONMENT = {
     "app_key": ("REPORT_FLOW_APP_KEY", "REPORTFLOW_API_KEY"),
     "base_url": ("REPORTFLOW_API_BASE_URL",),
@@ -229,11 +232,19 @@ def configure(**values: object) -> Settings:
     for name in [name for name, value in _chosen.items() if value is None]:
         del _chosen[name]
     try:
-        return current()
+        settings = current()
+        for check in _checks:
+            check(settings)
+        return settings  # noqa: TRY300 - both steps may refuse
     except ConfigurationError:
         _chosen.clear()
         _chosen.update(before)
         raise
+
+
+def when_configured(check: Callable[[Settings], None]) -> None:
+    """Have new settings checked: ``check`` raises `ConfigurationError`, and they stay as they were."""
+    _checks.append(check)
 
 
 def point_at(base_url: str, app_key: str) -> Callable[[], None]:

@@ -23,6 +23,7 @@ from reportflow_pandas.engine.retry import (
 from reportflow_pandas.errors import (
     ApiError,
     ConnectionFailed,
+    JournalError,
     NotReady,
     OutcomeUnknown,
     RateLimited,
@@ -133,6 +134,8 @@ class Line:
             felt: Felt = "ok"
             try:
                 answer = await self._once(send, kind, tries, sending)
+            except JournalError:
+                raise
             except ReportFlowError as error:
                 felt = _felt(error)
                 decision = self.policy.decide(error, kind=kind, attempt=tries.count, clock=self.clock)

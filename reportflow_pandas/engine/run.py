@@ -6,10 +6,12 @@ import asyncio
 import logging
 import re
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
 from reportflow_pandas.engine.concurrency import Gate
+from reportflow_pandas.engine.feed import Feed
+from reportflow_pandas.engine.journal import Journal
 from reportflow_pandas.engine.line import Line, Refused, Tries
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.plan import MAX_BODY, Call, Document
@@ -36,8 +38,10 @@ class Run:
 
     Parameters
     ----------
-    calls : iterator of Call
-        Pulled when there is room for one more: nothing is encoded ahead of its turn.
+    feed : Feed
+        Its calls are pulled when there is room for one more: nothing is put together ahead of its turn.
+    journal : Journal
+        Told before the first byte of each try, and of each outcome before it is shown.
     outcomes : Outcomes
         Where the outcomes go.
     send : callable
@@ -62,7 +66,8 @@ class Run:
 
     def __init__(
         self,
-        calls: Iterator[Call],
+        feed: Feed,
+        journal: Journal,
         outcomes: Outcomes,
         *,
         send: Send,
@@ -75,7 +80,8 @@ class Run:
         deliver: Deliver | None = None,
         settled: Callable[[int], None] | None = None,
     ) -> None:
-        self._calls = calls
+        self._feed = feed
+        self._journal = journal
         self._outcomes = outcomes
         self._send = send
         self._line = line
@@ -90,6 +96,7 @@ class Run:
         self._stopping = False
         self._refusals: deque[str] = deque(maxlen=SAME_REFUSALS)
         self._any_accepted = False
+        self._intents: dict[Call, int] = {}
         self.calls_made = 0
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
@@ -140,7 +147,7 @@ class Run:
             while not self._stopping:
                 if not self._gate.try_enter():
                     await self._gate.enter()
-                call = None if self._stopping else next(self._calls, None)
+                call = None if self._stopping else await self._feed.next()
                 if call is None:
                     self._gate.leave("ok")
                     return
@@ -150,6 +157,9 @@ class Run:
         except asyncio.CancelledError:
             if not self._stopping:
                 raise
+        except ReportFlowError as error:
+            # the journal cannot be written: nothing is sent without a recorded intent
+            self.stop(error)
         finally:
             del self._tasks[task]
 
@@ -170,6 +180,8 @@ class Run:
             except asyncio.CancelledError:
                 if tries.in_flight:
                     self._refuse(part, tries, "unknown", "unknown_outcome", _GIVEN_UP, None)
+                    self._journal.answered(self._intents.pop(part, None), part.positions)
+                    self._finish(part)
                 raise
 
     async def _try(self, call: Call, tries: Tries) -> list[Call]:
@@ -179,29 +191,58 @@ class Run:
             self._gate.leave("ok")
             text = f"the document is {len(body):,} bytes and a call takes {MAX_BODY:,}: make its images smaller"
             self._refuse(call, tries, "failed", "too_large", text, None)
+            await self._journal.answered(None, call.positions)
+            self._finish(call)
             return []
         self.calls_made += 1
+
+        async def sending() -> None:
+            self._intents[call] = await self._journal.intent(call.positions, call.endpoint)
+
+        async def refused() -> None:
+            self._clear(call)
+
         try:
             answer = await self._line.tries(
-                lambda: self._send(call, body), kind="sync" if call.sync else "async", tries=tries, gate=self._gate
+                lambda: self._send(call, body),
+                kind="sync" if call.sync else "async",
+                tries=tries,
+                gate=self._gate,
+                sending=sending,
+                refused=refused,
             )
-        except Refused as refused:
-            return self._after_refusal(call, refused, tries)
+        except Refused as problem:
+            return await self._after_refusal(call, problem, tries)
         await self._settle(call, answer, tries)
         return []
 
-    def _after_refusal(self, call: Call, refused: Refused, tries: Tries) -> list[Call]:
+    def _clear(self, call: Call) -> None:
+        """Take an intent back: the service definitely refused the call."""
+        number = self._intents.pop(call, None)
+        if number is not None:
+            self._journal.clear(number, call.positions)
+
+    async def _record(self, call: Call) -> None:
+        """Write the outcomes of a call down; only then they are shown."""
+        await self._journal.answered(self._intents.pop(call, None), call.positions)
+        self._finish(call)
+
+    async def _after_refusal(self, call: Call, refused: Refused, tries: Tries) -> list[Call]:
         decision = refused.decision
         if isinstance(decision, Unknown):
             self._refuse(call, tries, "unknown", decision.error_kind, decision.text, decision.http_status)
+            await self._record(call)
             return []
         if isinstance(decision, Stop):
             self._refuse(call, tries, "not_sent", decision.error_kind, decision.text, decision.http_status)
+            self._clear(call)
             self.stop(decision.error)
             return []
         if len(call) > 1 and isinstance(refused.error, ApiError) and refused.error.status in (400, 413, 422):
+            self._clear(call)
             return taken_apart(call, refused.error.messages)
         self._refuse(call, tries, "failed", decision.error_kind, decision.text, decision.http_status)
+        await self._record(call)
         self._refusals.append(decision.text)
         if (
             not self._any_accepted
@@ -237,7 +278,7 @@ class Run:
                     at=at,
                     ready=ready,
                 )
-            self._finish(document.position)
+        await self._record(call)
         extra = len(answer.files) - sum(entry is not None for _, entry in pairs)
         if extra > 0:
             log.warning("request %s: the answer names %d files that nobody asked for", answer.request_id, extra)
@@ -255,12 +296,12 @@ class Run:
             elif status == "unknown":
                 self._phase.unknown += 1
             log.warning("row %d: %s, %s: %s", document.position, status, kind, text)
-            self._finish(document.position)
 
-    def _finish(self, position: int) -> None:
-        self._phase.done += 1
+    def _finish(self, call: Call) -> None:
+        self._phase.done += len(call)
         if self._settled is not None:
-            self._settled(position)
+            for document in call.documents:
+                self._settled(document.position)
 
 
 _ENTRY = re.compile(r"\bcontents(?:\.(\d+)|\[(\d+)\])")

@@ -358,7 +358,7 @@ def local_service(
     client_id: str = "cl_local_demo",
     client_secret: str = "local_demo_secret_0001",  # noqa: S107 - opens nothing but this service
     clock: Clock = SYSTEM_CLOCK,
-    seed: int | None = 0,
+    seed: int | None = None,
 ) -> LocalService:
     """Return the embedded service: the API's eight endpoints on this machine, with real PDFs.
 
@@ -438,7 +438,8 @@ def local_service(
     clock : Clock
         Time; tests pass their own.
     seed : int or None
-        Ids are the same for the same seed and order of calls; None: different each time.
+        Ids are the same for the same seed and order of calls; None (default): different each time, so that
+        no two services ever issue the same ones.
 
     Returns
     -------

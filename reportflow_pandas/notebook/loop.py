@@ -7,12 +7,21 @@ import contextlib
 import os
 import threading
 from collections.abc import Callable, Coroutine
-from typing import Any, TypeVar
+from typing import Any, Literal, TypeVar
+
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.notebook import nest
+from reportflow_pandas.notebook.carried import Carried
+from reportflow_pandas.notebook.signals import kept_for
+from reportflow_pandas.settings import current
 
 __all__ = ["SLICE", "private_loop", "run"]
 
 SLICE = 0.1
-"""Seconds that the calling thread waits at a time: an interrupt is felt, and the bar painted, that often."""
+"""Seconds that the calling thread waits at a time: the bar is painted that often."""
+
+PATIENCE = 3
+"""So many interrupts, and work that does not end is left to itself."""
 
 T = TypeVar("T")
 
@@ -23,31 +32,42 @@ class _Private:
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._thread: threading.Thread | None = None
+        self._left: list[asyncio.AbstractEventLoop] = []
+        self.thread: threading.Thread | None = None
 
     def loop(self) -> asyncio.AbstractEventLoop:
         with self._lock:
-            if self._loop is None or self._thread is None or not self._thread.is_alive():
+            if self._loop is None or self.thread is None or not self.thread.is_alive():
+                # a selector loop by name: where uvloop's policy rules, new_event_loop() would make one of its own
                 self._loop = asyncio.SelectorEventLoop() if os.name != "nt" else asyncio.new_event_loop()
-                self._thread = threading.Thread(
-                    target=self._serve, args=(self._loop,), name="reportflow", daemon=True
-                )
-                self._thread.start()
+                self.thread = threading.Thread(target=_serve, args=(self._loop,), name="reportflow", daemon=True)
+                self.thread.start()
             return self._loop
 
-    @staticmethod
-    def _serve(loop: asyncio.AbstractEventLoop) -> None:
-        asyncio.set_event_loop(loop)
-        loop.run_forever()
+    def leave(self) -> None:
+        """Have the next run get a fresh loop."""
+        if self._loop is not None:
+            # kept: closing it would pull the selector, which a fork shares with its parent, from under the other
+            self._left.append(self._loop)
+        self._loop = self.thread = None
 
-    def forget(self) -> None:
+    def forked(self) -> None:
         self._lock = threading.Lock()
-        self._loop = self._thread = None
+        self.leave()
+
+
+def _serve(loop: asyncio.AbstractEventLoop) -> None:
+    asyncio.set_event_loop(loop)
+    while True:
+        # a callback of the user's that calls sys.exit() ends run_forever(), and must not end everybody's loop
+        with contextlib.suppress(SystemExit, KeyboardInterrupt):
+            loop.run_forever()
+            return
 
 
 _private = _Private()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_private.forget)
+    os.register_at_fork(after_in_child=_private.forked)
 
 
 def private_loop() -> asyncio.AbstractEventLoop:
@@ -55,13 +75,14 @@ def private_loop() -> asyncio.AbstractEventLoop:
     return _private.loop()
 
 
-def run(  # noqa: C901 - two ways to end, each with an interrupt in any line
+def run(
     work: Coroutine[Any, Any, T],
     *,
     paint: Callable[[], None] | None = None,
     interrupt: Callable[[], None] | None = None,
+    how: Literal["thread", "nest"] | None = None,
 ) -> T:
-    """Run a coroutine on the private loop and wait for it, painting meanwhile.
+    """Run a coroutine and wait for it, painting meanwhile.
 
     Parameters
     ----------
@@ -71,55 +92,57 @@ def run(  # noqa: C901 - two ways to end, each with an interrupt in any line
         Called in this thread about ten times a second.
     interrupt : callable, optional
         Called on the loop when this thread is interrupted (Ctrl-C, "Interrupt kernel"); it must make ``work``
-        end soon by itself. None: the task is cancelled.
+        end soon by itself, and its caller has to raise. A second interrupt cancels ``work``. None: the first
+        one does.
+    how : {"thread", "nest"}, optional
+        ``"thread"``: on the private loop. ``"nest"``: on this thread's own running loop; where none runs there is
+        nothing to nest in, and the private loop is used. None: as this process is configured.
 
     Returns
     -------
     object
-        What the coroutine returns.
+        What the coroutine returns, also after an interrupt that ``interrupt`` was called for.
 
     Raises
     ------
     KeyboardInterrupt
         After an interrupt that the coroutine did not answer with a result of its own, when it has ended and
         nothing of it is left behind.
+    ConfigurationError
+        Called from the private loop's own thread, which would wait for itself; or nesting is not possible here.
     """
-    loop = private_loop()
-    ended = threading.Event()
-    task: asyncio.Task[T] | None = None
+    if threading.current_thread() is _private.thread:
+        work.close()
+        raise ConfigurationError(
+            "this was called from inside a run (by on_row, on_done or a callable in params=), which would wait "
+            "for itself for ever. Call it when the run is over"
+        )
+    try:
+        own = nest.running_loop() if (how or current().loop) == "nest" else None
+        loop = nest.nested(own) if own is not None else private_loop()
+    except BaseException:
+        work.close()
+        raise
+    carried = Carried(work, loop, interrupt)
+    with kept_for(carried.ask_to_end):
+        if own is not None:
+            nest.wait(carried, paint, SLICE)
+        else:
+            loop.call_soon_threadsafe(carried.start)
+            _wait(carried, paint)
+    # only here, for a signal may have come until the handlers were put back
+    return carried.answer()
 
-    async def started() -> T:
-        nonlocal task
-        task = asyncio.current_task()
+
+def _wait(carried: Carried[T], paint: Callable[[], None] | None) -> None:
+    while not carried.ended.is_set():
         try:
-            return await work
-        finally:
-            # The future of run_coroutine_threadsafe says "done" while cancelled tasks still unwind: this does not.
-            loop.call_soon(ended.set)
-
-    future = asyncio.run_coroutine_threadsafe(started(), loop)
-
-    def stop() -> None:
-        if interrupt is not None:
-            interrupt()
-        elif task is not None:
-            task.cancel()
-
-    interrupted: KeyboardInterrupt | None = None
-    while not ended.is_set():
-        try:
-            if not ended.wait(SLICE) and paint is not None:
-                paint()
-        except KeyboardInterrupt as signal:
-            if interrupted is not None:
-                if task is not None:
-                    loop.call_soon_threadsafe(task.cancel)
-            else:
-                interrupted = signal
-                loop.call_soon_threadsafe(stop)
-    if paint is not None:
-        with contextlib.suppress(KeyboardInterrupt):
-            paint()
-    if interrupted is not None and (future.cancelled() or future.exception() is not None):
-        raise interrupted
-    return future.result()
+            while not carried.ended.wait(SLICE):
+                if paint is not None:
+                    paint()
+                if carried.asked >= PATIENCE:
+                    _private.leave()
+                    carried.give_up()
+                    return
+        except BaseException as reason:  # noqa: BLE001 - a signal handler of the caller's raised; see `Carried.answer`
+            carried.broken_off(reason)

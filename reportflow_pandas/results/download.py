@@ -375,7 +375,7 @@ def _raise_systemic(refused: Refused) -> None:
 
 
 async def fetch_outcomes(
-    outcomes: Outcomes, client: Client, line: Line, folder: PdfFolder, *, wait: float
+    outcomes: Outcomes, client: Client, line: Line, folder: PdfFolder, *, wait: float, noted: Callable[[int], None] | None = None
 ) -> None:
     """Fetch the PDFs of all accepted documents that are not in the folder, and note it in the outcomes."""
     wanted = [
@@ -390,11 +390,15 @@ async def fetch_outcomes(
     def saved(one: Wanted, path: Path) -> None:
         outcomes.saved(one.position, str(path))
         phase.done += 1
+        if noted is not None:
+            noted(one.position)
 
     def failed(one: Wanted, kind: str, text: str, status: int | None) -> None:
         outcomes.not_fetched(one.position, kind, text, status)
         phase.done += 1
         phase.failed += 1
+        if noted is not None:
+            noted(one.position)
         log.warning("row %d (request %s): not downloaded, %s: %s", one.position, one.request_id, kind, text)
 
     await Download(client, line, folder, wait=wait, saved=saved, failed=failed).fetch(wanted)

@@ -1,0 +1,376 @@
+"""The journal's file: its name, its folder, its tables, and the refusal of everything that is no journal."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import sqlite3
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from reportflow_pandas.errors import ConfigurationError, JournalError
+
+__all__ = [
+    "APPLICATION",
+    "SCHEMA",
+    "checked_name",
+    "create",
+    "journals",
+    "make_folder",
+    "open_to_read",
+    "open_to_write",
+    "path_of",
+    "remove",
+    "translated",
+]
+
+APPLICATION = 0x52466A31
+"""SQLite's ``application_id`` of a journal."""
+
+SCHEMA = 1
+"""SQLite's ``user_version``: the form of the tables below."""
+
+SUFFIX = ".sqlite"
+
+_TABLES = """
+CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
+
+-- Documents by number, in the order in which they were first planned; a number never changes its document.
+-- A block holds those that will probably travel in one call: its columns are concatenations, one entry a document.
+CREATE TABLE blocks (
+    first INTEGER PRIMARY KEY,  -- the first number
+    documents INTEGER NOT NULL,
+    ids BLOB NOT NULL,          -- our ids in passthrough, 16 ASCII characters each
+    keys BLOB NOT NULL,         -- 16 bytes each
+    digests BLOB,               -- of the contents, 16 bytes each, where a user's key is the key
+    sizes BLOB NOT NULL,        -- of the contents that are kept, in bytes, 4 little-endian bytes each; 0: dropped
+    contents BLOB               -- NULL: all dropped
+);
+
+-- The rows of the frame that was last given: which document each is, and what it is called.
+CREATE TABLE rows (
+    first INTEGER PRIMARY KEY,  -- the first position
+    numbers TEXT NOT NULL,      -- runs of document numbers: 0-99 104
+    names TEXT NOT NULL,        -- JSON: file names without .pdf
+    labels TEXT,                -- JSON: index labels, a list of one for each level
+    changed BLOB                -- positions whose content changed under the user's key, 4 little-endian bytes each
+);
+
+-- An intent per try of a call, written before its first byte, and what came of it.
+CREATE TABLE calls (
+    call INTEGER PRIMARY KEY,
+    endpoint TEXT NOT NULL,
+    numbers TEXT NOT NULL,
+    started_at REAL NOT NULL
+);
+CREATE TABLE answers (
+    call INTEGER PRIMARY KEY,
+    answered_at REAL,           -- NULL: never answered
+    statuses TEXT NOT NULL,     -- a letter a document, or one for all; empty: definitely refused and cleared
+    outcomes BLOB               -- JSON: the columns of the results frame
+);
+
+-- What became known later: a webhook, a download, a look in the web app.
+CREATE TABLE marks (
+    number INTEGER PRIMARY KEY,
+    status TEXT,
+    file_id TEXT,
+    request_id TEXT,
+    path TEXT,
+    error_kind TEXT,
+    error TEXT,
+    http_status INTEGER,
+    at REAL NOT NULL
+);
+"""
+
+_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
+_NAME = re.compile(r"\w(?:[\w .\-+=()]*[\w\-+=()])?")
+_ELSEWHERE = "choose another folder with rf.configure(runs='…') or the environment's REPORTFLOW_RUNS"
+
+
+# -- names and folders --------------------------------------------------------------------------------------
+
+
+def checked_name(run: str) -> str:
+    """Return a run's name as it is stored.
+
+    Letters of any script, digits, space and ``_-.+=()`` make a name of at most 80 characters that every file
+    system takes; composed and decomposed accents are one name.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot name a file everywhere.
+
+    Examples
+    --------
+    >>> checked_name("請求書 2026-11")
+    '請求書 2026-11'
+    """
+    name = unicodedata.normalize("NFC", run) if isinstance(run, str) else ""
+    if not _NAME.fullmatch(name) or len(name) > 80 or len(name.encode()) > 200:
+        raise ConfigurationError(
+            f"run={run!r}: a run is named by letters, digits, spaces and _-.+=(), beginning and ending with a "
+            "letter or digit, at most 80 of them: it becomes the name of a file. For example run='november'"
+        )
+    if name.split(".")[0].strip().casefold() in _RESERVED:
+        raise ConfigurationError(f"run={run!r}: Windows keeps this name for itself; for example run='{name}-run'")
+    return name
+
+
+def path_of(folder: Path, run: str) -> Path:
+    """Return where a run's journal is, or would be.
+
+    Raises
+    ------
+    ConfigurationError
+        No name, or the folder has a run whose name differs in case only: on many machines that is one file.
+    """
+    name = checked_name(run)
+    path = folder / (name + SUFFIX)
+    if not path.exists() or os.name == "nt":
+        for other in journals(folder):
+            if other != name and other.casefold() == name.casefold():
+                raise ConfigurationError(
+                    f"run={name!r}: {folder} has a run {other!r}. Names that differ in upper and lower case only are "
+                    f"one and the same on many machines: write run={other!r}, or choose another name"
+                )
+    return path
+
+
+def journals(folder: Path) -> list[str]:
+    """Return the names of a folder's runs, sorted; none where there is no folder."""
+    try:
+        found = [entry.name for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise ConfigurationError(
+            f"the runs' folder {folder} cannot be read ({error.strerror}); {_ELSEWHERE}"
+        ) from error
+    return sorted(unicodedata.normalize("NFC", name.removesuffix(SUFFIX)) for name in found)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the runs' folder: for its owner only, and kept out of version control.
+
+    A folder that is there already is used as it is.
+
+    Raises
+    ------
+    ConfigurationError
+        It cannot be made or written.
+    """
+    try:
+        if not folder.is_dir():
+            missing = [folder]
+            while not missing[-1].parent.exists():
+                missing.append(missing[-1].parent)
+            for one in reversed(missing):
+                with contextlib.suppress(FileExistsError):
+                    one.mkdir(mode=0o700)
+            _made_private(folder)
+        elif not any(folder.iterdir()):
+            _made_private(folder)
+        if not os.access(folder, os.W_OK | os.X_OK):
+            raise PermissionError(13, "no permission to write")
+    except OSError as error:
+        raise unusable(folder, error) from error
+
+
+def _made_private(folder: Path) -> None:
+    (folder / ".gitignore").write_text("*\n")
+
+
+def unusable(folder: Path, error: Exception) -> ConfigurationError:
+    """Return the error for a folder that cannot hold journals."""
+    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return ConfigurationError(
+        f"the runs' folder {folder} cannot be used ({said}): the journal of a run is written there before anything "
+        f"is sent, and nothing was sent. Free or mend it, or {_ELSEWHERE}"
+    )
+
+
+# -- opening ------------------------------------------------------------------------------------------------
+
+
+def create(path: Path, meta: dict[str, str]) -> None:
+    """Make a journal, whole or not at all: a process killed here leaves none.
+
+    Raises
+    ------
+    ConfigurationError
+        The folder cannot hold one.
+    """
+    draft = path.with_name(path.name + ".new")
+    try:
+        for leftover in (draft, *_companions(draft)):
+            leftover.unlink(missing_ok=True)
+        # made before SQLite sees it: its files beside this one take over the mode
+        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+        connection = sqlite3.connect(draft, isolation_level=None)
+        try:
+            connection.execute("PRAGMA synchronous = FULL")
+            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
+            if mode != "wal":
+                raise sqlite3.OperationalError("no write-ahead log is possible here; perhaps a network drive")
+            connection.executescript(
+                f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {_TABLES} COMMIT;"
+            )
+            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        finally:
+            connection.close()
+        # never over a file that appeared meanwhile
+        if path.exists():
+            raise FileExistsError(17, "another run of this name appeared")
+        draft.rename(path)
+        _synced(path.parent)
+    except (OSError, sqlite3.Error) as error:
+        raise unusable(path.parent, error) from error
+
+
+def open_to_write(path: Path) -> sqlite3.Connection:
+    """Open a journal.
+
+    Raises
+    ------
+    ConfigurationError
+        It is no journal, damaged, newer than this package, or cannot be written.
+    """
+    if not os.access(path, os.W_OK):
+        raise unusable(path.parent, PermissionError(13, f"{path.name} is read-only"))
+    return _checked(path, f"{path.absolute().as_uri()}?mode=rw", write=True)
+
+
+def open_to_read(path: Path) -> sqlite3.Connection:
+    """Open a journal beside the process that writes it, or on a read-only folder.
+
+    Raises
+    ------
+    ConfigurationError
+        There is none, or it is no journal, damaged, or newer than this package.
+    """
+    if not path.exists():
+        run, folder = path.name.removesuffix(SUFFIX), path.parent
+        known = journals(folder)
+        there = f"{folder} has {', '.join(map(repr, known[:20]))}" if known else f"{folder} has none at all"
+        raise ConfigurationError(
+            f"there is no run {run!r}: {there}. rf.runs() lists them; another folder: rf.configure(runs='…') or the "
+            "environment's REPORTFLOW_RUNS"
+        )
+    uri = path.absolute().as_uri()
+    writable = os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
+    if not writable and not any(other.exists() for other in _companions(path)):
+        return _checked(path, f"{uri}?mode=ro&immutable=1", write=False)
+    return _checked(path, f"{uri}?mode={'rw' if writable else 'ro'}", write=False)
+
+
+def _checked(path: Path, uri: str, *, write: bool) -> sqlite3.Connection:
+    """Return a connection to a file that is a whole journal of our own."""
+    connection = None
+    try:
+        with path.open("rb") as file:
+            if file.read(len(_MAGIC)) != _MAGIC:
+                raise foreign(path)
+        connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30.0)
+        _examine(path, connection, write=write)
+    except BaseException as error:
+        if connection is not None:
+            connection.close()
+        if isinstance(error, OSError | sqlite3.OperationalError):
+            raise unusable(path.parent, error) from error
+        if isinstance(error, sqlite3.DatabaseError):
+            raise damaged(path, str(error)) from error
+        raise
+    return connection
+
+
+def _examine(path: Path, connection: sqlite3.Connection, *, write: bool) -> None:
+    connection.execute("PRAGMA trusted_schema = OFF")
+    (application,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if application != APPLICATION:
+        raise foreign(path)
+    if version > SCHEMA:
+        raise ConfigurationError(
+            f"{path} was written by a newer reportflow-pandas (form {version}, this one reads up to {SCHEMA}). "
+            "Upgrade: pip install --upgrade reportflow-pandas. The file was not touched"
+        )
+    if not write:
+        connection.execute("SELECT count(*) FROM meta").fetchone()
+        return
+    (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
+    if mode != "wal":
+        raise sqlite3.OperationalError(f"the write-ahead log was switched off ({mode})")
+    # what a cut copy left is better found here than half-way through a run
+    (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
+    if verdict != "ok":
+        raise damaged(path, verdict)
+
+
+_MAGIC = b"SQLite format 3\x00"
+
+
+def foreign(path: Path) -> ConfigurationError:
+    """Return the error for a file that is no journal."""
+    return ConfigurationError(
+        f"{path} is no journal of a run: a file of another program, or one that was cut off. It was not touched. "
+        "Move it away if you want to use this run's name, or choose another name"
+    )
+
+
+def damaged(path: Path, said: str) -> ConfigurationError:
+    """Return the error for a journal that cannot be read whole."""
+    return ConfigurationError(
+        f"{path} is damaged ({said}), so it can't tell which documents were already accepted. Nothing was sent and the "
+        f"file was not touched. Restore it from a backup with {path.name}-wal beside it if there is one; else "
+        "look up what was generated in the web app, and start a run of another name with the rest"
+    )
+
+
+@contextmanager
+def translated(path: Path) -> Iterator[None]:
+    """Turn SQLite's errors into ours."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        raise journal_error(path, error) from error
+    except sqlite3.DatabaseError as error:
+        raise damaged(path, str(error)) from error
+
+
+def journal_error(path: Path, error: BaseException) -> JournalError:
+    """Return the error for a journal that stopped taking records."""
+    return JournalError(
+        f"the journal {path} cannot be written any more ({error}). The run stops, because nothing is sent without a "
+        "recorded intent; calls in flight whose answer could not be recorded will show as unknown. What was accepted "
+        f"so far is in this exception's .results. Free the disk (or make it writable), then "
+        f"rf.resume({path.name.removesuffix(SUFFIX)!r}) goes on; or {_ELSEWHERE}"
+    )
+
+
+def remove(path: Path) -> None:
+    """Delete a journal's files, the lock's last."""
+    try:
+        for one in (path, *_companions(path), path.with_name(path.name + ".new")):
+            one.unlink(missing_ok=True)
+    except OSError as error:
+        raise unusable(path.parent, error) from error
+
+
+def _companions(path: Path) -> tuple[Path, ...]:
+    return tuple(path.with_name(path.name + suffix) for suffix in ("-wal", "-shm", "-journal"))
+
+
+def _synced(folder: Path) -> None:
+    """Make a new name in a folder survive a power loss; Windows has no such thing."""
+    if os.name != "nt":
+        file = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(file)
+        finally:
+            os.close(file)

@@ -1,0 +1,180 @@
+"""What a journal knows: the frame that was last given, and what became of each document."""
+
+from __future__ import annotations
+
+import sqlite3
+from array import array
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from reportflow_pandas.engine.answers import decoded, outcomes_in
+from reportflow_pandas.engine.commits import unpacked
+from reportflow_pandas.engine.outcomes import Outcome, Outcomes
+from reportflow_pandas.engine.spans import numbers_in
+
+__all__ = [
+    "CHANGED",
+    "IN_FLIGHT",
+    "LOST",
+    "Frame",
+    "documents_in",
+    "frame_of",
+    "mark_changed",
+    "meta_of",
+    "moved",
+    "replay",
+]
+
+LOST = (
+    "the process ended before the answer came: the service may or may not have accepted it. Look in the web app, "
+    "then results.reportflow.settle(rows) if it is there, or .retry(unknown=True) if it is not"
+)
+IN_FLIGHT = "sent just now, the answer is awaited by the process that carries the run out"
+CHANGED = (
+    "this document was accepted with other content than the row has now, and is not sent again by itself; "
+    "again=[label] sends it anew"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Frame:
+    """The rows that were last given to a run.
+
+    Attributes
+    ----------
+    names : list of str
+        File names without ``.pdf``, by position.
+    labels : list of list or None
+        Index labels as they were planned, a list of one for each level.
+    numbers : array of int
+        Which document of the journal each row is.
+    changed : frozenset of int
+        Positions whose content changed after the document was accepted, under the user's key.
+    """
+
+    names: list[str]
+    labels: list[list[Any]] | None
+    numbers: array[int]
+    changed: frozenset[int]
+
+    def positions(self, documents: int) -> array[int]:
+        """Return the position of each document by its number, -1 where it is in no row."""
+        positions = array("q", [-1]) * documents
+        for position, number in enumerate(self.numbers):
+            if number < documents:
+                positions[number] = position
+        return positions
+
+
+def meta_of(connection: sqlite3.Connection) -> dict[str, Any]:
+    """Return what the journal says about its run."""
+    return {name: decoded(value) for name, value in connection.execute("SELECT name, value FROM meta")}
+
+
+def documents_in(connection: sqlite3.Connection) -> int:
+    """Return how many documents were ever planned."""
+    found = connection.execute("SELECT first + documents FROM blocks ORDER BY first DESC LIMIT 1").fetchone()
+    return int(found[0]) if found else 0
+
+
+def frame_of(connection: sqlite3.Connection) -> Frame:
+    """Return the rows that were last given."""
+    names: list[str] = []
+    labels: list[list[Any]] | None = []
+    numbers: array[int] = array("I")
+    changed: set[int] = set()
+    for spans, some_names, some_labels, some_changed in connection.execute(
+        "SELECT numbers, names, labels, changed FROM rows ORDER BY first"
+    ):
+        numbers.extend(numbers_in(spans))
+        names += decoded(some_names)
+        if some_labels is None:
+            labels = None
+        elif labels is not None:
+            labels += decoded(some_labels)
+        if some_changed is not None:
+            changed.update(unpacked(some_changed))
+    return Frame(names, labels, numbers, frozenset(changed))
+
+
+def replay(
+    connection: sqlite3.Connection, outcomes: Outcomes, positions: Sequence[int] | None = None
+) -> list[tuple[int, str]]:
+    """Bring outcomes to what the journal knows.
+
+    Parameters
+    ----------
+    connection : sqlite3.Connection
+        The journal.
+    outcomes : Outcomes
+        By number, or by position.
+    positions : sequence of int, optional
+        The position of each number, -1 for none; ``None``: outcomes are by number.
+
+    Returns
+    -------
+    list of (int, str)
+        Calls that were begun and never answered, with their numbers as text: their rows are set to unknown.
+    """
+    begun: list[tuple[int, str]] = []
+    for call, spans, statuses, blob in connection.execute(
+        "SELECT call, numbers, statuses, outcomes FROM calls LEFT JOIN answers USING (call) ORDER BY call"
+    ):
+        if statuses == "":
+            continue
+        columns: dict[str, Any] = {}
+        if statuses is None:
+            begun.append((call, spans))
+            statuses = "u"  # noqa: PLW2901 - nothing is known of it
+            columns = {"error_kind": "unknown_outcome", "error": IN_FLIGHT, "attempts": 1}
+        elif blob is not None:
+            columns = decoded(blob)
+        for number, status, values in outcomes_in(numbers_in(spans), statuses, columns):
+            position = _place(number, positions, len(outcomes))
+            if position >= 0 and (status in _GOOD or outcomes.status_of(position) not in _GOOD):
+                outcomes.restore(Outcome(row=position, status=status, **values))
+    _replay_marks(connection, outcomes, positions)
+    return begun
+
+
+_GOOD = ("accepted", "ready")
+
+
+def _place(number: int, positions: Sequence[int] | None, size: int) -> int:
+    if positions is None:
+        return number if number < size else -1
+    return positions[number] if number < len(positions) else -1
+
+
+def moved(outcomes: Outcomes, number: int, position: int) -> Outcome:
+    """Return an outcome as one of another row; a name that the service did not give stays open."""
+    return replace(outcomes[number], row=position, file_name=outcomes.file_name[number])
+
+
+def _replay_marks(connection: sqlite3.Connection, outcomes: Outcomes, positions: Sequence[int] | None) -> None:
+    for number, status, file_id, request_id, path, kind, error, http_status, at in connection.execute(
+        "SELECT number, status, file_id, request_id, path, error_kind, error, http_status, at FROM marks"
+    ):
+        position = _place(number, positions, len(outcomes))
+        if position < 0:
+            continue
+        if status is not None and outcomes.status_of(position) != "ready":
+            known = moved(outcomes, position, position)
+            accepted_at = known.accepted_at or at
+            outcomes.restore(replace(known, status=status, error_kind=None, error=None, accepted_at=accepted_at))
+        if file_id is not None:
+            outcomes.file_id[position] = outcomes.file_id[position] or file_id
+        if request_id is not None:
+            outcomes.request_id[position] = outcomes.request_id[position] or request_id
+        if path is not None:
+            outcomes.saved(position, path)
+        if kind is not None:
+            outcomes.not_fetched(position, kind, error or "", http_status)
+
+
+def mark_changed(outcomes: Outcomes, positions: Sequence[int] | frozenset[int]) -> None:
+    """Say of rows that their document was accepted with other content."""
+    for position in positions:
+        outcomes.error_kind[position] = "changed"
+        outcomes.error[position] = CHANGED

@@ -1,0 +1,65 @@
+"""Document numbers as text: ``0-99 104``, in the order in which they travel."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+__all__ = ["numbers_in", "spans", "stretches"]
+
+
+def spans(numbers: Sequence[int]) -> str:
+    """Return numbers as text, their order kept.
+
+    Examples
+    --------
+    >>> spans([5, 6, 7, 3])
+    '5-7 3'
+    """
+    if len(numbers) < 2:
+        return str(numbers[0]) if len(numbers) else ""
+    first, last = numbers[0], numbers[-1]
+    if last - first == len(numbers) - 1 and list(numbers) == list(range(first, last + 1)):
+        return f"{first}-{last}"
+    parts: list[list[int]] = []
+    for number in numbers:
+        if parts and number == parts[-1][1] + 1:
+            parts[-1][1] = number
+        else:
+            parts.append([number, number])
+    return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+
+
+def numbers_in(text: str) -> Sequence[int]:
+    """Return the numbers that `spans` wrote.
+
+    Examples
+    --------
+    >>> list(numbers_in("5-7 3"))
+    [5, 6, 7, 3]
+    """
+    parts = [_span(part) for part in text.split()]
+    if len(parts) == 1:
+        return parts[0]
+    return [number for part in parts for number in part]
+
+
+def _span(part: str) -> range:
+    first, _, last = part.partition("-")
+    return range(int(first), int(last or first) + 1)
+
+
+def stretches(numbers: Iterable[int]) -> list[tuple[int, int]]:
+    """Return numbers, in any order, as unbroken stretches: the first of each, and how many.
+
+    Examples
+    --------
+    >>> stretches([3, 5, 6, 7])
+    [(3, 1), (5, 3)]
+    """
+    found: list[tuple[int, int]] = []
+    for number in sorted(numbers):
+        if found and number == found[-1][0] + found[-1][1]:
+            found[-1] = (found[-1][0], found[-1][1] + 1)
+        else:
+            found.append((number, 1))
+    return found

@@ -1,0 +1,311 @@
+"""A run under way: what generating, resuming and retrying have in common."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, TypeVar
+
+import pandas as pd
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
+from reportflow_pandas.engine import runs
+from reportflow_pandas.engine.concurrency import Gate
+from reportflow_pandas.engine.feed import Feed
+from reportflow_pandas.engine.journal import Journal
+from reportflow_pandas.engine.limits import Kind
+from reportflow_pandas.engine.line import Line, line_to
+from reportflow_pandas.engine.outcomes import Outcome, Outcomes
+from reportflow_pandas.engine.plan import Call, Document, pack
+from reportflow_pandas.engine.progress import Progress
+from reportflow_pandas.engine.run import Run
+from reportflow_pandas.errors import ReportFlowError, RunInterrupted
+from reportflow_pandas.notebook import loop
+from reportflow_pandas.notebook.progress import Bar
+from reportflow_pandas.options import Options
+from reportflow_pandas.results.download import fetch_outcomes, save_delivered
+from reportflow_pandas.results.folder import PdfFolder
+from reportflow_pandas.results.frame import results_frame
+
+__all__ = ["CEILING", "Running", "watched"]
+
+log = logging.getLogger("reportflow_pandas")
+
+T = TypeVar("T")
+
+CEILING = 256
+"""Calls in flight that ``concurrency="auto"`` may grow to."""
+
+
+class Running:
+    """One run under way, from its first look-up to its results frame.
+
+    Subclasses say where the documents come from (`_begin`).
+
+    Attributes
+    ----------
+    run_name : str
+        The run.
+    progress : Progress
+        For whoever watches.
+    settled : callable or None
+        Told of each row's outcome, on the loop that does the work.
+    interrupted : bool
+        Whether somebody stopped it.
+    """
+
+    def __init__(self, options: Options, run_name: str, index: pd.Index[Any]) -> None:
+        self.options = options
+        self.settings = options.effective_settings
+        self.clock = self.settings.clock
+        self.progress = Progress(self.clock)
+        self.interrupted = False
+        self.run_name = run_name
+        self.settled: Callable[[Outcome], None] | None = None
+        self.index = index
+        self.outcomes = Outcomes([""] * len(index))
+        self.journal: Journal | None = None
+        self.version = 0
+        self.endpoint: str = options.endpoint
+        self.first_alone = True
+        self._folder = PdfFolder(options.download) if options.download is not None else None
+        self._run: Run | None = None
+        self._stage: asyncio.Task[Any] | None = None
+        self._planning: asyncio.Task[None] | None = None
+        self.attrs = {
+            "run": run_name,
+            "design_id": options.design_id,
+            "design": "",
+            "version": "",
+            "base_url": self.settings.base_url,
+            "workspace": self.settings.workspace,
+            "endpoint": options.endpoint,
+            "rows": str(len(index)),
+            "calls": "0",
+            "started_at": self.clock.now().isoformat(timespec="seconds"),
+            "finished_at": "",
+            "download": str(Path(options.download).resolve()) if options.download is not None else "",
+        }
+
+    # -- where the documents come from -----------------------------------------------------------------------
+
+    async def _begin(self, client: Client, line: Line) -> bool:
+        """Look up, open the journal, set ``version`` and ``endpoint``; False when there is nothing to send."""
+        raise NotImplementedError
+
+    async def _plan(self, feed: Feed) -> None:
+        """Give the feed its documents, written down first."""
+        raise NotImplementedError
+
+    # -- carrying it out -------------------------------------------------------------------------------------
+
+    def interrupt(self) -> None:
+        """Stop sending. What is in flight is waited for a few seconds; call it on the loop that does the work."""
+        self.interrupted = True
+        if self._run is not None:
+            self._run.stop()
+        if self._stage is not None:
+            self._stage.cancel()
+
+    async def carry_out(self) -> pd.DataFrame:
+        """Do it all and return the results frame."""
+        if not len(self.index):
+            return self.results()
+        started = self.clock.monotonic()
+        try:
+            async with Client(self.settings, timeout=self.options.timeout) as client:
+                line = line_to(
+                    self.settings,
+                    limits=self.options.effective_limits,
+                    attempts=self.options.attempts,
+                    backoff=self.options.backoff,
+                    timeout=self.options.timeout,
+                    progress=self.progress,
+                )
+                if await self._staged(self._begin(client, line)):
+                    await self._send(client, line)
+                if self._folder is not None and not self.interrupted:
+                    await self._staged(self._fetch(client, line, self._folder))
+        except ReportFlowError as error:
+            error.results = self.results()
+            raise
+        finally:
+            self.progress.ended = True
+            self._close()
+            counts = self.outcomes.counts()
+            log.info("run %s ended after %.1f s: %s", self.run_name, self.clock.monotonic() - started, counts)
+        return self.results()
+
+    async def _staged(self, work: Coroutine[Any, Any, T]) -> T | None:
+        """Await a part that an interrupt cancels as a whole; None if it did."""
+        self._stage = task = asyncio.ensure_future(work)
+        try:
+            return await task
+        except asyncio.CancelledError:
+            if not self.interrupted:
+                task.cancel()
+                raise
+            return None
+        finally:
+            self._stage = None
+
+    async def _send(self, client: Client, line: Line) -> None:
+        options, journal = self.options, self._open_journal
+        await self._take_slots_of_processes_before(line)
+        note = f"version {self.version}, the latest" if options.version == "latest" else ""
+        phase = self.progress.begin("documents", len(self.index), note)
+        phase.done = sum(count for status, count in self.outcomes.counts().items() if status != "not_sent")
+        log.info("run %s: %d rows for design %s", self.run_name, len(self.index), options.design_id)
+        feed = Feed(
+            partial(
+                pack,
+                design_id=options.design_id,
+                version=self.version,
+                endpoint=self.endpoint,
+                batch_size=options.batch_size,
+            )
+        )
+
+        async def send(call: Call, body: bytes) -> Accepted:
+            return await client.send(call.endpoint, body)
+
+        most = len(self.index) if self.endpoint.endswith("single") else 1 + len(self.index) // 2
+        ceiling = CEILING if options.concurrency == "auto" else options.concurrency
+        self._run = run = Run(
+            feed,
+            journal,
+            self.outcomes,
+            send=send,
+            line=line,
+            phase=phase,
+            gate=Gate(options.concurrency, clock=self.clock, ceiling=ceiling),
+            workers=max(1, min(ceiling, most)),
+            stop_on_failure=options.on_error == "raise",
+            first_alone=self.first_alone,
+            deliver=self._deliver if self._folder is not None else None,
+            settled=self._row_settled if self.settled is not None else None,
+        )
+        if self.interrupted:
+            run.stop()
+        planning = asyncio.ensure_future(self._planned(feed))
+        try:
+            await run.carry_out()
+            if not run.error and not self.interrupted:
+                await planning
+        finally:
+            planning.cancel()
+            await asyncio.gather(planning, return_exceptions=True)
+            self.attrs["calls"] = str(run.calls_made)
+            with contextlib.suppress(ReportFlowError):
+                await journal.flush()
+        if run.error is not None:
+            raise run.error
+
+    async def _planned(self, feed: Feed) -> None:
+        try:
+            await self._plan(feed)
+        except ReportFlowError as error:
+            feed.fail(error)
+
+    async def _take_slots_of_processes_before(self, line: Line) -> None:
+        """Count the calls of the last minute that a process made which is no more."""
+        now, window = self.clock.now().timestamp(), line.limits.window
+        ago: dict[Kind, list[float]] = {"sync": [], "async": []}
+        recent = runs.recent_calls(self.settings.runs, self.settings.workspace, now - window)
+        for call in recent:
+            kind: Kind = "sync" if call.endpoint.startswith("sync") else "async"
+            ago[kind].append(now - call.answered_at if call.answered_at is not None else 0.0)
+        for kind, moments in ago.items():
+            if moments:
+                await line.window.preload(kind, moments, clock=self.clock)
+
+    def _row_settled(self, position: int) -> None:
+        if self.settled is not None:
+            self.settled(self.outcomes[position])
+
+    async def _deliver(self, answer: Delivered, pairs: Sequence[tuple[Document, FileEntry | None]]) -> None:
+        assert self._folder is not None  # noqa: S101 - only then is this called
+        await save_delivered(answer, pairs, self._folder, self._saved)
+
+    def _saved(self, position: int, path: Path) -> None:
+        self.outcomes.saved(position, str(path))
+        if self.journal is not None:
+            self.journal.saved(position)
+
+    async def _fetch(self, client: Client, line: Line, folder: PdfFolder) -> None:
+        journal = self.journal
+        noted = journal.saved if journal is not None else None
+        await fetch_outcomes(self.outcomes, client, line, folder, wait=self.options.wait_seconds, noted=noted)
+        if journal is not None:
+            await journal.flush()
+
+    @property
+    def _open_journal(self) -> Journal:
+        assert self.journal is not None  # noqa: S101 - _begin opens it
+        return self.journal
+
+    def _close(self) -> None:
+        if self.journal is not None:
+            self.journal.close()
+
+    # -- what it tells ---------------------------------------------------------------------------------------
+
+    def results(self) -> pd.DataFrame:
+        """Return the results frame so far."""
+        self.attrs["finished_at"] = self.clock.now().isoformat(timespec="seconds")
+        return results_frame(self.outcomes, self.index, self.attrs)
+
+    def counts(self) -> dict[str, int]:
+        """Return counts of rows: ``total``, ``done``, and by status."""
+        counts = self.outcomes.counts()
+        return {"total": len(self.index), "done": len(self.index) - counts["not_sent"], **counts}
+
+    def line_of_summary(self) -> str:
+        """Return the run in one line."""
+        counts = self.outcomes.counts()
+        good = counts["accepted"] + counts["ready"]
+        parts = [f"{good:,} of {len(self.outcomes):,} accepted"]
+        parts += [
+            f"{counts[word]:,} {word.replace('_', ' ')}"
+            for word in ("failed", "unknown", "not_sent")
+            if counts[word]
+        ]
+        if self._folder is not None:
+            saved = sum(path is not None for path in self.outcomes.path)
+            parts.append(f"{saved:,} PDFs in {self._folder.path}")
+        return ", ".join(parts)
+
+    def goodbye(self) -> str:
+        """Return what a person should know who interrupted the run."""
+        counts = self.outcomes.counts()
+        unknown = ""
+        if counts["unknown"]:
+            unknown = f"; {counts['unknown']:,} were in flight and are unknown, they may have been accepted"
+        return (
+            f"interrupted: {self.line_of_summary()}{unknown}. Nothing more is being sent. The frame so far is in "
+            f"this exception's .results; rf.resume({self.run_name!r}) goes on"
+        )
+
+
+def watched(work: Running) -> pd.DataFrame:
+    """Carry a run out on the private loop, with its bar, and return its results.
+
+    Raises
+    ------
+    RunInterrupted
+        Ctrl-C, or "Interrupt kernel".
+    """
+    bar = Bar(work.progress, work.options.progress)
+    results = None
+    try:
+        results = loop.run(work.carry_out(), paint=bar.paint, interrupt=work.interrupt)
+    finally:
+        bar.close(work.line_of_summary() if results is not None else "")
+    if work.interrupted:
+        raise RunInterrupted(work.goodbye(), results)
+    return results
