@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from collections import Counter
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,7 @@ class Cover:
         known = self.known | {
             "shown": str(len(self.results)),
             "written": f"{self.written:%Y-%m-%d %H:%M:%S}",
-            "by": f"reportflow-pandas {version('reportflow-pandas')}",
+            "by": _program(),
         }
         page.band(self.words.says["field"], self.words.says["value"])
         for name, label in self.words.run.items():
@@ -204,6 +204,13 @@ class Cover:
         for note in notes or [says["untouched"]]:
             page.say(note)
         page.say(says["written"].format(at=f"{self.written:%Y-%m-%d %H:%M}"), grey=True)
+
+
+def _program() -> str:
+    try:
+        return f"reportflow-pandas {version('reportflow-pandas')}"
+    except PackageNotFoundError:  # run from a folder, not installed
+        return "reportflow-pandas"
 
 
 def _parsed(text: str) -> dt.datetime | None:

@@ -22,7 +22,8 @@ LONGEST_TARGET = 2_079
 """Characters of a link's target."""
 
 _RESERVED = re.compile("[\x00-\x20\x22#%:<>?\\[\\\\\\]^`{|}\x7f\ud800-\udfff]+")
-_SAFE = "/:?#[]@!$&'()*+,;=~%|"
+_WEB = re.compile("https?://[^\x00-\x1f\x7f\ud800-\udfff]+", re.IGNORECASE)
+_NEEDS_QUOTES = re.compile('[ "<>\\\\^`{|}\x80-\U0010ffff]+')
 
 
 def web_target(url: str) -> str | None:
@@ -35,11 +36,7 @@ def web_target(url: str) -> str | None:
     >>> web_target("javascript:alert(1)")
     """
     url = url.strip()
-    if not url.lower().startswith(("https://", "http://")) or any(
-        ord(c) < 32 or "\ud800" <= c <= "\udfff" for c in url
-    ):
-        return None
-    return quote(url, safe=_SAFE) if not url.isascii() or " " in url or '"' in url else url
+    return _NEEDS_QUOTES.sub(lambda found: quote(found[0]), url) if _WEB.fullmatch(url) else None
 
 
 def disk_target(path: str, folder: Path) -> str | None:
@@ -52,12 +49,19 @@ def disk_target(path: str, folder: Path) -> str | None:
     folder : pathlib.Path
         Folder of the workbook, absolute.
     """
-    absolute = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links out of the folder
-    try:
-        relative = os.path.relpath(absolute, folder)
-    except ValueError:  # another drive of Windows
-        return Path(absolute).as_uri()
-    target = Path(relative).as_posix()
+    start = f"{folder}{os.sep}"
+    if path.startswith(start) and ".." not in path:  # ten times as fast as what it takes in general
+        relative = path[len(start) :]
+    else:
+        absolute = os.path.abspath(path)  # noqa: PTH100 - resolve() would follow links out of the folder
+        try:
+            relative = os.path.relpath(absolute, folder)
+            if relative.startswith(".."):  # the folder may have two names, as /tmp has on a Mac
+                real = os.path.relpath(os.path.realpath(absolute), folder)
+                relative = relative if real.startswith("..") else real
+        except ValueError:  # another drive of Windows
+            return Path(absolute).as_uri()
+    target = relative.replace(os.sep, "/")
     # Excel writes other scripts as they are; a name that is no text is known by its bytes.
     try:
         return _RESERVED.sub(lambda found: quote(os.fsencode(found[0]), safe=""), target)
