@@ -155,6 +155,8 @@ def rows_phrase(rows: Sequence[Any]) -> str:
 
 def key_kind(keys: pd.Series[Any]) -> str:
     """Return what sort of values a key column holds; keys of two sorts are never equal. Empty if it holds none."""
+    if not keys.notna().any():
+        return ""
     dtype: Any = keys.dtype
     if isinstance(dtype, pd.CategoricalDtype):
         keys = pd.Series(keys.cat.categories)
@@ -196,5 +198,4 @@ _SORTS = {
     "datetime64": "timestamps",
     "mixed": "values of several sorts",
     "mixed-integer": "texts and numbers mixed",
-    "empty": "",
 }
