@@ -25,8 +25,6 @@ class Carried(Generic[T]):
     ----------
     work : coroutine
         What to run.
-    loop : asyncio.AbstractEventLoop
-        Where.
     interrupt : callable, optional
         What the first interrupt does on the loop, so that ``work`` ends soon by itself; None: cancel it, as
         further ones do.
@@ -40,29 +38,32 @@ class Carried(Generic[T]):
         How often the work was asked to end.
     """
 
-    def __init__(
-        self,
-        work: Coroutine[Any, Any, T],
-        loop: asyncio.AbstractEventLoop,
-        interrupt: Callable[[], None] | None,
-    ) -> None:
+    def __init__(self, work: Coroutine[Any, Any, T], interrupt: Callable[[], None] | None) -> None:
         self.ended = threading.Event()
         self.asked = 0
-        self.task: asyncio.Task[None] | None = None
         self._work = work
-        self._loop = loop
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._task: asyncio.Task[None] | None = None
         self._interrupt = interrupt
         self._heard = 0
-        self._all_heard = threading.Event()
+        self._first_heard = threading.Event()
         self._result: list[T] = []
         self._error: BaseException | None = None
         self._broken_off: BaseException | None = None
         self._given_up = False
 
-    def start(self) -> None:
-        """Begin; on the loop."""
-        self.task = self._loop.create_task(self._carry_out())
-        self.task.add_done_callback(self._done)
+    def start_on(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Begin on a loop that runs in another thread."""
+        self._loop = loop
+        loop.call_soon_threadsafe(self.start_here, loop)
+
+    def start_here(self, loop: asyncio.AbstractEventLoop) -> asyncio.Task[None]:
+        """Begin on a loop that runs in this thread."""
+        self._loop = loop
+        self._task = task = loop.create_task(self._carry_out())
+        task.add_done_callback(self._done)
+        self._stop()
+        return task
 
     async def _carry_out(self) -> None:
         try:
@@ -79,22 +80,23 @@ class Carried(Generic[T]):
     def ask_to_end(self) -> None:
         """Ask the work to end; in any thread, in a signal handler too."""
         self.asked += 1
-        self._loop.call_soon_threadsafe(self._stop)
+        if self._loop is not None:
+            self._loop.call_soon_threadsafe(self._stop)
 
     def _stop(self) -> None:
-        self._heard += 1
-        try:
+        if self._task is None:  # asked before the start, which looks here again
+            return
+        while self._heard < self.asked:
+            self._heard += 1
             if self._interrupt is not None and self._heard == 1:
-                self._interrupt()
-            elif self.task is not None:
-                self.task.cancel()
-        except Exception:
-            log.exception("the run could not be stopped in its own way and is cancelled")
-            if self.task is not None:
-                self.task.cancel()
-        finally:
-            if self._heard >= self.asked:
-                self._all_heard.set()
+                try:
+                    self._interrupt()
+                except Exception:
+                    log.exception("the run could not be stopped in its own way and is cancelled")
+                    self._task.cancel()
+            else:
+                self._task.cancel()
+            self._first_heard.set()
 
     def broken_off(self, reason: BaseException) -> None:
         """Note that the waiting was broken off by an exception, and ask the work to end: nobody waits any more."""
@@ -117,10 +119,19 @@ class Carried(Generic[T]):
                     "interrupted; a part of the work does not end (a callable of yours?) and was left behind"
                 )
             # also when it came too late to stop anything: who asked must learn that it was heard
-            self._all_heard.wait(HEARD)
+            if _running_here(self._loop):
+                self._stop()
+            self._first_heard.wait(HEARD)
             if self._interrupt is None or not self._result:
                 cause = None if isinstance(self._error, asyncio.CancelledError) else self._error
                 raise (broken_off or KeyboardInterrupt()) from cause
         if self._error is not None:
             raise self._error
         return self._result[0]
+
+
+def _running_here(loop: asyncio.AbstractEventLoop | None) -> bool:
+    try:
+        return asyncio.get_running_loop() is loop
+    except RuntimeError:
+        return False

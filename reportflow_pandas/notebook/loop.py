@@ -36,6 +36,8 @@ class _Private:
         self.thread: threading.Thread | None = None
 
     def loop(self) -> asyncio.AbstractEventLoop:
+        if self._loop is not None and self.thread is not None and self.thread.is_alive():
+            return self._loop
         with self._lock:
             if self._loop is None or self.thread is None or not self.thread.is_alive():
                 # a selector loop by name: where uvloop's policy rules, new_event_loop() would make one of its own
@@ -117,18 +119,18 @@ def run(
             "this was called from inside a run (by on_row, on_done or a callable in params=), which would wait "
             "for itself for ever. Call it when the run is over"
         )
-    try:
-        own = nest.running_loop() if (how or current().loop) == "nest" else None
-        loop = nest.nested(own) if own is not None else private_loop()
-    except BaseException:
-        work.close()
-        raise
-    carried = Carried(work, loop, interrupt)
+    carried = Carried(work, interrupt)
     with kept_for(carried.ask_to_end):
+        own = nest.running_loop() if (how or current().loop) == "nest" else None
         if own is not None:
-            nest.wait(carried, paint, SLICE)
+            try:
+                nest.make_reentrant(own)
+            except BaseException:
+                work.close()
+                raise
+            nest.wait(carried, own, paint, SLICE)
         else:
-            loop.call_soon_threadsafe(carried.start)
+            carried.start_on(private_loop())
             _wait(carried, paint)
     # only here, for a signal may have come until the handlers were put back
     return carried.answer()

@@ -18,7 +18,7 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.notebook.carried import Carried
 from reportflow_pandas.settings import Settings, when_configured
 
-__all__ = ["check", "nested", "running_loop", "wait"]
+__all__ = ["check", "make_reentrant", "running_loop", "wait"]
 
 T = TypeVar("T")
 
@@ -46,18 +46,16 @@ def check(settings: Settings) -> None:
         _patcher(running_loop())
 
 
-def nested(loop: asyncio.AbstractEventLoop) -> asyncio.AbstractEventLoop:
-    """Return the running loop, made re-entrant."""
+def make_reentrant(loop: asyncio.AbstractEventLoop) -> None:
+    """Patch the running loop, and with it asyncio, for the rest of this process."""
     _patcher(loop).apply(loop)
-    return loop
 
 
-def wait(carried: Carried[T], paint: Callable[[], None] | None, every: float) -> None:
-    """Run the loop, which runs already, until the work has ended and nothing of it is left."""
-    carried.start()
-    task = carried.task
-    assert task is not None  # noqa: S101 - just made
-    loop = task.get_loop()
+def wait(
+    carried: Carried[T], loop: asyncio.AbstractEventLoop, paint: Callable[[], None] | None, every: float
+) -> None:
+    """Run a loop that runs already until the work has ended and nothing of it is left."""
+    task = carried.start_here(loop)
 
     async def watch() -> None:
         # `ended` is set by a callback, a step of the loop after the task is done

@@ -39,8 +39,8 @@ def kept_for(interrupted: Callable[[], None]) -> Iterator[None]:
                 signal.signal(number, noted)
         yield
     finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for taken, handler in before.items():
+            signal.signal(taken, handler)
 
 
 def _is_of_a_runner(handler: object) -> bool:
