@@ -113,7 +113,8 @@ def pack(
         for document in documents:
             yield Call(design_id, version, endpoint, (document,))
         return
-    room = max_body - len(_head(design_id, version)) - len(b'"contents":[]}')
+    # each document is counted with a comma, and the first one has none
+    room = max_body - len(_head(design_id, version)) - len(b'"contents":[]}') + len(",")
     incoming = iter(documents)
     waiting: deque[Document] = deque()
     while True:
