@@ -10,7 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import pandas as pd
 
 from reportflow_pandas import generation, inspection, jobs, resuming
-from reportflow_pandas.results import verbs
+from reportflow_pandas.results import overview, verbs
 
 __all__ = ["ReportFlowAccessor"]
 
@@ -55,9 +55,10 @@ class ReportFlowAccessor:
     preview = _bound(inspection.preview)
 
     # on a results frame
+    _repr_html_ = _bound(overview.overview_html)
     summary = _bound(verbs.summary)
-    failed = property(verbs.failed_of)
-    unknown = property(verbs.unknown_of)
+    failed = property(_bound(verbs.failed_of))
+    unknown = property(_bound(verbs.unknown_of))
     retry = _bound(resuming.retry)
     settle = _bound(resuming.settle)
     download = _bound(verbs.download)

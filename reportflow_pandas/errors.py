@@ -182,6 +182,10 @@ class RunInterrupted(KeyboardInterrupt):
         super().__init__(message)
         self.results = results
 
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in a notebook: who interrupts has made no mistake to be traced."""
+        return [f"{type(self).__name__}: {self}"]
+
 
 class RunCancelled(asyncio.CancelledError):
     """An awaited run was cancelled.
@@ -195,6 +199,10 @@ class RunCancelled(asyncio.CancelledError):
     def __init__(self, message: str, results: Any = None) -> None:
         super().__init__(message)
         self.results = results
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the message alone in a notebook: who interrupts has made no mistake to be traced."""
+        return [f"{type(self).__name__}: {self}"]
 
 
 def api_error(

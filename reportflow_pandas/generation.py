@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import hashlib
 import logging
 import secrets
@@ -19,7 +18,7 @@ from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.journal import Journal, Terms
 from reportflow_pandas.engine.line import Line
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.errors import ReportFlowError, RunCancelled
+from reportflow_pandas.errors import RunCancelled
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.preparation import Prepared, check_offline, prepare, takes_options
@@ -126,8 +125,7 @@ async def agenerate(
     finally:
         bar.close(work.line_of_summary() if task.done() and not task.cancelled() and not task.exception() else "")
     if cancelled:
-        with contextlib.suppress(asyncio.CancelledError, ReportFlowError):
-            raise RunCancelled(work.goodbye(), task.result())
+        raise RunCancelled(work.goodbye(), work.results())
     return task.result()
 
 

@@ -303,7 +303,10 @@ def watched(work: Running) -> pd.DataFrame:
     bar = Bar(work.progress, work.options.progress)
     results = None
     try:
-        results = loop.run(work.carry_out(), paint=bar.paint, interrupt=work.interrupt)
+        results = loop.run(work.carry_out(), paint=bar.paint, interrupt=work.interrupt, how=work.settings.loop)
+    except KeyboardInterrupt:
+        # a second one: what was in flight was not waited for
+        raise RunInterrupted(work.goodbye(), work.results()) from None
     finally:
         bar.close(work.line_of_summary() if results is not None else "")
     if work.interrupted:
