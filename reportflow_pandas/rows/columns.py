@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
-from reportflow_pandas.rows.series import column_values, holds_texts
+from reportflow_pandas.rows.series import column_values, holds_texts, series_of
 from reportflow_pandas.rows.values import NotJson, as_text, json_value
 
 __all__ = [
@@ -84,7 +84,7 @@ def cells_of(frame: pd.DataFrame, name: Any, what: str = "") -> pd.Series[Any]:
         cells: pd.Series[Any] = frame[name]
         return cells
     if named(frame, name):
-        return pd.Series(frame.index.get_level_values(name))
+        return series_of(frame.index.get_level_values(name))
     raise ConfigurationError(f"{what + ': ' if what else ''}the frame has no column {name!r}")
 
 
@@ -114,7 +114,7 @@ def label_texts(index: pd.Index[Any]) -> list[str]:
     if isinstance(index, pd.RangeIndex):
         return list(map(str, index))
     try:
-        labels = column_values(pd.Series(index), "text")
+        labels = column_values(series_of(index), "text")
     except NotJson:
         labels = [_label(label) for label in index]
     return ["missing" if label is None else _joined(label) for label in labels]
@@ -159,7 +159,7 @@ def key_kind(keys: pd.Series[Any]) -> str:
         return ""
     dtype: Any = keys.dtype
     if isinstance(dtype, pd.CategoricalDtype):
-        keys = pd.Series(keys.cat.categories)
+        keys = series_of(keys.cat.categories)
         dtype = keys.dtype
     if pd.api.types.is_object_dtype(dtype):
         kind = str(pd.api.types.infer_dtype(keys, skipna=True))

@@ -21,7 +21,7 @@ from reportflow_pandas.rows.columns import (
     nearest,
     rows_phrase,
 )
-from reportflow_pandas.rows.series import column_values
+from reportflow_pandas.rows.series import column_values, series_of
 from reportflow_pandas.rows.values import NotJson, json_value
 
 __all__ = ["LONGEST", "columns_in", "equal_names", "file_names"]
@@ -165,7 +165,7 @@ def _texts(frame: pd.DataFrame, name: Any, spec: str) -> list[str]:
     if name == "index" and not named(frame, name):
         if not spec:
             return label_texts(frame.index)
-        column = pd.Series(frame.index)
+        column = series_of(frame.index)
     else:
         column = cells_of(frame, name)
     if not spec:

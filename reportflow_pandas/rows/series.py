@@ -9,7 +9,7 @@ import pandas as pd
 
 from reportflow_pandas.rows.values import as_text, json_value
 
-__all__ = ["column_values", "holds_texts"]
+__all__ = ["column_values", "holds_texts", "series_of"]
 
 
 def column_values(column: pd.Series[Any], kind: str = "") -> list[Any]:
@@ -57,11 +57,17 @@ def holds_texts(dtype: Any) -> bool:
     return isinstance(dtype, pd.StringDtype)
 
 
+def series_of(index: pd.Index[Any]) -> pd.Series[Any]:
+    """Return an index as a column of its own dtype: pandas 2 would guess another one for objects."""
+    column: pd.Series[Any] = pd.Series(index, dtype=cast("Any", index.dtype))
+    return column
+
+
 def _category_values(column: pd.Series[Any], kind: str) -> list[Any]:
     # only those that occur: a chunk of a column with 100,000 categories must not convert them all
     codes, places = np.unique(column.cat.codes.to_numpy(), return_inverse=True)
     missing = bool(len(codes)) and codes[0] < 0
-    words = column_values(pd.Series(column.cat.categories[codes[int(missing) :]]), kind)
+    words = column_values(series_of(column.cat.categories[codes[int(missing) :]]), kind)
     words = [None, *words] if missing else words
     return [words[place] for place in places.tolist()]
 
