@@ -56,6 +56,6 @@ def plain() -> dict[str, Any]:
         "design_id": "certificate",
         "version": 1,
         "check": False,
-        "params": {"Name": "name"},
+        "params": {"RecipientName": "name"},
         "file_name": "name",
     }

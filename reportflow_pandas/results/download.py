@@ -375,7 +375,13 @@ def _raise_systemic(refused: Refused) -> None:
 
 
 async def fetch_outcomes(
-    outcomes: Outcomes, client: Client, line: Line, folder: PdfFolder, *, wait: float, noted: Callable[[int], None] | None = None
+    outcomes: Outcomes,
+    client: Client,
+    line: Line,
+    folder: PdfFolder,
+    *,
+    wait: float,
+    noted: Callable[[int], None] | None = None,
 ) -> None:
     """Fetch the PDFs of all accepted documents that are not in the folder, and note it in the outcomes."""
     wanted = [
