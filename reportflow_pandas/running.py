@@ -24,7 +24,7 @@ from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.plan import Call, Document, pack
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.engine.run import Run
-from reportflow_pandas.errors import ReportFlowError, RunInterrupted
+from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Options
@@ -230,7 +230,11 @@ class Running:
 
     async def _deliver(self, answer: Delivered, pairs: Sequence[tuple[Document, FileEntry | None]]) -> None:
         assert self._folder is not None  # noqa: S101 - only then is this called
-        await save_delivered(answer, pairs, self._folder, self._saved)
+        try:
+            await save_delivered(answer, pairs, self._folder, self._saved)
+        except ConfigurationError as problem:
+            # What is in flight is paid for, a full disk or not: the download at the end tries again, and raises.
+            log.warning("%s", problem)
 
     def _saved(self, position: int, path: Path) -> None:
         self.outcomes.saved(position, str(path))
@@ -264,6 +268,15 @@ class Running:
         """Return counts of rows: ``total``, ``done``, and by status."""
         counts = self.outcomes.counts()
         return {"total": len(self.index), "done": len(self.index) - counts["not_sent"], **counts}
+
+    def failures(self, most: int) -> list[tuple[Any, Outcome]]:
+        """Return the first rows that failed: their index labels and outcomes."""
+        found: list[tuple[Any, Outcome]] = []
+        at = self.outcomes.next_failed(0)
+        while at >= 0 and len(found) < most:
+            found.append((self.index[at], self.outcomes[at]))
+            at = self.outcomes.next_failed(at + 1)
+        return found
 
     def line_of_summary(self) -> str:
         """Return the run in one line."""
