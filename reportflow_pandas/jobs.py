@@ -17,7 +17,7 @@ from reportflow_pandas.engine import runs
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import Generation
-from reportflow_pandas.notebook import loop
+from reportflow_pandas.notebook import loop, panel
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.preparation import takes_options
 from reportflow_pandas.resuming import Resumption, load
@@ -90,6 +90,20 @@ class Job:
     def __repr__(self) -> str:
         """Say how far it is."""
         return f"<Job {self.id}: {self.status}, {self._work.line_of_summary()}>"
+
+    def _ipython_display_(self) -> None:
+        panel.show(
+            panel.Watched(
+                id=self.id,
+                counts=lambda: self.progress,
+                status=lambda: self.status,
+                wait=lambda: self._work.progress.wait,
+                failures=self._work.failures,
+                cancel=self.cancel,
+                words=lambda: repr(self),
+                monotonic=self._work.clock.monotonic,
+            )
+        )
 
     @property
     def status(self) -> Status:

@@ -95,6 +95,10 @@ class Outcomes:
         """Return how many rows have each status; costs nothing however many there are."""
         return dict(zip(STATUSES, self._counts, strict=True))
 
+    def next_failed(self, start: int) -> int:
+        """Return the first position from ``start`` on that failed; -1 when there is none."""
+        return self.status.find(_CODE["failed"], start)
+
     def kinds(self) -> Counter[str]:
         """Return how many rows have each kind of error."""
         return Counter(kind for kind in self.error_kind if kind is not None)

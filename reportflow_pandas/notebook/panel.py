@@ -1,0 +1,203 @@
+"""A job in a notebook: bar, counts, rate, time left, the first failures, Cancel; live while cells run."""
+
+from __future__ import annotations
+
+import asyncio
+import html
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from reportflow_pandas.engine.outcomes import Outcome
+from reportflow_pandas.notebook import loop
+from reportflow_pandas.notebook.progress import in_notebook
+
+__all__ = ["Panel", "Watched", "seconds_left", "show"]
+
+TICK = 0.2
+"""Seconds between two looks: smooth to the eye, and nothing to the run."""
+
+RATE_OVER = 15.0
+"""Seconds over which the rate is taken."""
+
+SHOWN = 5
+"""Failures that are listed."""
+
+COLOURS = {
+    "accepted": "#2563a8",
+    "ready": "#22783c",
+    "failed": "#b3261e",
+    "unknown": "#9a6700",
+    "not_sent": "#666666",
+}
+"""Status colours, as in the workbook: readable on white and on dark backgrounds."""
+
+
+@dataclass(frozen=True)
+class Watched:
+    """What a panel asks of a job."""
+
+    id: str
+    counts: Callable[[], dict[str, int]]
+    status: Callable[[], str]
+    wait: Callable[[], float]
+    failures: Callable[[int], list[tuple[Any, Outcome]]]
+    cancel: Callable[[], None]
+    words: Callable[[], str]
+    monotonic: Callable[[], float]
+
+
+def show(job: Watched) -> None:
+    """Display the panel, or text where there are no widgets."""
+    if in_notebook():
+        try:
+            import ipywidgets  # noqa: F401, PLC0415 - asked for where a panel is shown, not by a script
+        except ImportError:
+            pass
+        else:
+            from IPython.display import display  # noqa: PLC0415
+
+            panel = Panel(job)
+            display(panel.box)  # type: ignore[no-untyped-call]
+            panel.start()
+            return
+    print(job.words())  # noqa: T201 - a job typed at a prompt shows itself
+
+
+class Panel:
+    """The widgets of one job. Made in the thread of the cell; only trait values are set from the loop's thread.
+
+    Parameters
+    ----------
+    job : Watched
+        What is shown.
+
+    Attributes
+    ----------
+    box : ipywidgets.VBox
+        What is displayed.
+    """
+
+    def __init__(self, job: Watched) -> None:
+        import ipywidgets as widgets  # noqa: PLC0415 - as above
+
+        self._job = job
+        self._history: deque[tuple[float, int]] = deque()
+        self._failed = -1
+        self._bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(width="100%", height="18px"))
+        self._line = widgets.HTML()
+        self._failures = widgets.HTML()
+        self._button = widgets.Button(
+            description="Cancel",
+            tooltip="Stop sending; what is in flight is waited for",
+            layout=widgets.Layout(width="90px"),
+        )
+        self._button.on_click(self._cancel)
+        _answer_while_a_cell_runs(self._button)
+        title = widgets.HTML(f"<b>{html.escape(job.id)}</b>")
+        top = widgets.HBox(
+            [title, self._button], layout=widgets.Layout(justify_content="space-between", align_items="center")
+        )
+        self.box = widgets.VBox(
+            [top, self._bar, self._line, self._failures],
+            layout=widgets.Layout(border="1px solid #d0d0d0", padding="8px 12px", max_width="760px"),
+        )
+        self.refresh()
+
+    def start(self) -> None:
+        """Keep the panel up to date until the job has ended, from the private loop."""
+        asyncio.run_coroutine_threadsafe(self._watch(), loop.private_loop())
+
+    async def _watch(self) -> None:
+        while self.refresh():  # noqa: ASYNC110 - the job is on no loop in particular
+            await asyncio.sleep(TICK)
+
+    def refresh(self) -> bool:
+        """Bring the widgets up to date; return whether the job is still running."""
+        job = self._job
+        status = job.status()
+        counts = job.counts()
+        total, done = counts["total"], counts["done"]
+        now = job.monotonic()
+        self._history.append((now, done))
+        while now - self._history[0][0] > RATE_OVER:
+            self._history.popleft()
+        self._bar.max = max(total, 1)
+        self._bar.value = done
+        self._bar.bar_style = _STYLES.get(status, "info" if not counts["failed"] else "warning")
+        self._line.value = self._words(counts, status)
+        if counts["failed"] != self._failed:
+            self._failed = counts["failed"]
+            self._failures.value = self._list()
+        running = status == "running"
+        self._button.disabled = not running
+        return running
+
+    def _words(self, counts: dict[str, int], status: str) -> str:
+        parts = [f"{counts['done']:,} of {counts['total']:,}"]
+        parts += [
+            f'<span style="color:{colour}">{counts[word]:,} {word.replace("_", " ")}</span>'
+            for word, colour in COLOURS.items()
+            if counts[word] and (word != "not_sent" or status != "running")
+        ]
+        if status == "running":
+            rate = self._rate()
+            if rate:
+                parts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:,.1f}/s")
+            wait = self._job.wait()
+            if wait >= 1:
+                parts.append(f"rate limit, goes on in {wait:.0f} s")
+            left = seconds_left(counts["total"] - counts["done"], rate)
+            if left:
+                parts.append(left)
+        else:
+            parts.append(status)
+        return " · ".join(parts)
+
+    def _rate(self) -> float:
+        (first, before), (last, now) = self._history[0], self._history[-1]
+        return (now - before) / (last - first) if last > first else 0.0
+
+    def _list(self) -> str:
+        failures = self._job.failures(SHOWN)
+        if not failures:
+            return ""
+        lines = "".join(
+            f"<li>{html.escape(repr(label))}: {html.escape(outcome.error or outcome.error_kind or '')}</li>"
+            for label, outcome in failures
+        )
+        more = self._failed - len(failures)
+        rest = f"<li>and {more:,} more: <code>job.results().reportflow.failed</code></li>" if more > 0 else ""
+        return f'<ul style="margin:2px 0 0 18px;padding:0;color:{COLOURS["failed"]}">{lines}{rest}</ul>'
+
+    def _cancel(self, _button: object) -> None:
+        # may run in the main thread or in a subshell's: nothing is printed or displayed here
+        self._button.disabled = True
+        self._button.description = "Stopping…"
+        self._job.cancel()
+
+
+_STYLES = {"done": "success", "failed": "danger", "cancelled": "warning", "interrupted": "warning"}
+
+
+def seconds_left(rows: int, rate: float) -> str:
+    """Return how long so many rows take at a rate, in words; nothing where nobody can know."""
+    if not rate or rows <= 0:
+        return ""
+    seconds = rows / rate
+    if seconds < 90:
+        return f"about {max(1, round(seconds))} s left"
+    minutes = round(seconds / 60)
+    return f"about {minutes} min left" if minutes < 90 else f"about {minutes / 60:.1f} h left"
+
+
+def _answer_while_a_cell_runs(button: Any) -> None:
+    """Let clicks come in while a cell blocks.
+
+    A private name, so asked for first: where it is missing, clicks come by themselves or wait for the cell.
+    A private name, so asked for first: where it is missing, clicks come in by themselves or wait for the cell.
+    """
+    comm: Any = getattr(button, "comm", None)
+    if hasattr(comm, "_reply_subshell_for"):
+        comm._reply_subshell_for = lambda _parent, default=None: default  # noqa: SLF001

@@ -1,0 +1,108 @@
+"""The panel of a job, without a browser; test_jupyterlab.py looks at it in one."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.notebook.panel import Panel, Watched, seconds_left, show
+
+
+class Job:
+    """A job as the panel sees it."""
+
+    def __init__(self, rows: int) -> None:
+        self.outcomes = Outcomes([f"doc-{number}" for number in range(rows)])
+        self.now = 0.0
+        self.state = "running"
+        self.waits = 0.0
+        self.cancelled = 0
+
+    def counts(self) -> dict[str, int]:
+        counts = self.outcomes.counts()
+        return {"total": len(self.outcomes), "done": len(self.outcomes) - counts["not_sent"], **counts}
+
+    def fail(self, position: int, text: str) -> None:
+        self.outcomes.refused(position, "failed", "invalid", text, 400)
+
+    def failures(self, most: int) -> list[tuple[Any, Any]]:
+        found = [(one.row, one) for one in self.outcomes if one.status == "failed"]
+        return found[:most]
+
+    def cancel(self) -> None:
+        self.cancelled += 1
+
+    def watched(self) -> Watched:
+        return Watched(
+            id="november",
+            counts=self.counts,
+            status=lambda: self.state,
+            wait=lambda: self.waits,
+            failures=self.failures,
+            cancel=self.cancel,
+            words=lambda: "<Job november>",
+            monotonic=lambda: self.now,
+        )
+
+
+@pytest.fixture
+def job() -> Job:
+    return Job(10)
+
+
+def test_the_panel_shows_counts_rate_wait_and_time_left(job: Job) -> None:
+    panel = Panel(job.watched())
+    for position in range(4):
+        job.fail(position, "bad")
+    job.now, job.waits = 2.0, 37.0
+    assert panel.refresh()
+    line = panel._line.value
+    for words in ("4 of 10", "4 failed", "2.0/s", "goes on in 37 s", "about 3 s left"):
+        assert words in line
+    assert panel._bar.value == 4
+
+
+def test_the_first_failures_are_listed_with_row_and_message(job: Job) -> None:
+    panel = Panel(job.watched())
+    for position in range(8):
+        job.fail(position, f"<b>no</b> {position}")
+    panel.refresh()
+    listed = panel._failures.value
+    assert "0: &lt;b&gt;no&lt;/b&gt; 0" in listed
+    assert "and 3 more" in listed
+
+
+def test_cancel_is_passed_on_once_and_says_so(job: Job) -> None:
+    panel = Panel(job.watched())
+    panel._button.click()
+    assert job.cancelled == 1
+    assert panel._button.description == "Stopping…"
+
+
+def test_a_job_that_has_ended_needs_no_more_looks(job: Job) -> None:
+    panel = Panel(job.watched())
+    job.state = "done"
+    assert not panel.refresh()
+    assert panel._button.disabled
+    assert "done" in panel._line.value
+
+
+def test_without_a_notebook_the_job_is_text(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
+    show(job.watched())
+    assert capsys.readouterr().out == "<Job november>\n"
+
+
+@pytest.mark.parametrize(
+    ("rows", "rate", "words"),
+    [
+        (0, 1.0, ""),
+        (5, 0.0, ""),
+        (5, 1.0, "about 5 s left"),
+        (600, 1.0, "about 10 min left"),
+        (9000, 0.5, "about 5.0 h left"),
+    ],
+)
+def test_time_left_is_told_only_where_it_is_known(rows: int, rate: float, words: str) -> None:
+    assert seconds_left(rows, rate) == words
