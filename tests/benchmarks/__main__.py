@@ -1,0 +1,99 @@
+"""The benchmarks: one command prints the table.
+
+    python -m tests.benchmarks            # quick, under three minutes
+    python -m tests.benchmarks --full     # half an hour; a million rows, every contender
+    python -m tests.benchmarks --only memory
+    python -m tests.benchmarks --write    # and writes it to RESULTS.md beside this file
+
+Ratios only: every contender runs on the same server in the same run, in turns.
+"""
+
+from __future__ import annotations
+
+import argparse
+import datetime as dt
+import os
+import platform
+import time
+from collections.abc import Callable
+from importlib.metadata import version
+from pathlib import Path
+
+from tests.benchmarks import costs, start_and_size, walls
+from tests.benchmarks.costs import Table
+from tests.benchmarks.counting import Meter
+from tests.benchmarks.server import running
+
+RESULTS = Path(__file__).with_name("RESULTS.md")
+
+
+def main() -> None:
+    """Measure, print, write."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
+    parser.add_argument("--full", action="store_true", help="everything; half an hour")
+    parser.add_argument("--only", action="append", metavar="PART", help="cost, instructions, walls, tails, …")
+    parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} too")
+    chosen = parser.parse_args()
+    quick = not chosen.full
+    meter = Meter()
+    parts: list[str] = []
+    with running() as server:
+        measurements: dict[str, tuple[str, Callable[[], Table]]] = {
+            "cost": (
+                "Cost of a row for the client (latency 0, 50 in flight, one call a row)",
+                lambda: costs.cost(server, meter, rounds=5 if quick else 15, rows=1000),
+            ),
+            "instructions": (
+                "User instructions of a row, under valgrind (50 in flight, one call a row)",
+                lambda: costs.instructions(rows=1000),
+            ),
+            "walls": ("Wall time at a fixed concurrency, no limit", lambda: walls.walls(server, quick=quick)),
+            "tails": ("Wall time with a log-normal tail", lambda: walls.tails(server, quick=quick)),
+            "hidden": ("Limits that nobody was told of", lambda: walls.hidden_limits(server, quick=quick)),
+            "first": ("First call", lambda: start_and_size.first_call(server)),
+            "memory": ("Memory, results included", lambda: start_and_size.memory(quick=quick)),
+            "rendering": (
+                "The embedded service: a look-up while it renders",
+                start_and_size.look_ups_while_rendering,
+            ),
+        }
+        for name, (title, measure) in measurements.items():
+            if chosen.only is None and quick and name == "instructions":
+                continue
+            if chosen.only is not None and name not in chosen.only:
+                continue
+            begun = time.monotonic()
+            parts.append(f"## {title}\n\n{_markdown(measure())}\n")
+            print(parts[-1], f"({time.monotonic() - begun:.0f} s)\n", sep="", flush=True)  # noqa: T201 - the table
+    if chosen.write:
+        RESULTS.write_text("\n".join([_head(quick=quick), *parts]), encoding="utf-8")
+
+
+def _head(*, quick: bool) -> str:
+    libraries = ("pandas", "aiohttp", "orjson")
+    versions = ", ".join(f"{name} {version(name)}" for name in libraries)
+    return (
+        "# Benchmarks\n\n"
+        f"`python -m tests.benchmarks {'' if quick else '--full '}--write`, {dt.datetime.now(dt.UTC):%Y-%m-%d}. "
+        f"{_machine()}, {os.cpu_count()} cores, Python {platform.python_version()}, {versions}. "
+        "Ratios within one run are what counts: the machine had other work too.\n"
+    )
+
+
+def _machine() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    return next(
+        (line.split(":")[1].strip() for line in lines if line.startswith("model name")), platform.machine()
+    )
+
+
+def _markdown(table: Table) -> str:
+    head, *lines = table
+    return "\n".join("| " + " | ".join(line) + " |" for line in (head, ["---"] * len(head), *lines))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,60 @@
+"""One measurement in a process of its own; the parent reads what it prints."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from pathlib import Path
+
+import reportflow_pandas as rf
+from tests.benchmarks.contenders import CONTENDERS, orders, ours
+from tests.benchmarks.server import running
+
+
+def cost(name: str, rows: int) -> None:
+    """Send so many rows once; valgrind counts."""
+    frame, items = orders(rows)
+    with running() as server:
+        CONTENDERS[name](server.scenario(), frame.head(10), items[:10], 5)
+        gc.collect()
+        gc.freeze()  # a full collection that happens to fall into a run would cost as much as 200 rows
+        CONTENDERS[name](server.scenario(), frame, items, 50)
+
+
+def memory(rows: int) -> None:
+    """Print the bytes that a run took at its peak beyond its input."""
+    frame, _ = orders(1000)
+    with running() as server:
+        ours(server.scenario(), frame, "auto", endpoint="async/multiple")
+        frame, items = orders(rows)
+        del items
+        gc.collect()
+        before = _resident("VmRSS")
+        Path("/proc/self/clear_refs").write_text("5", encoding="ascii")  # the peak counts from here
+        results = ours(server.scenario(), frame, "auto", endpoint="async/multiple")
+        peak = _resident("VmHWM")
+        if not (results["status"] == "accepted").all():
+            raise RuntimeError("not every row was accepted")
+    print(peak - before)  # noqa: T201 - read by the parent
+
+
+def _resident(what: str) -> int:
+    lines = Path("/proc/self/status").read_text(encoding="ascii").splitlines()
+    return next(1024 * int(line.split()[1]) for line in lines if line.startswith(what))
+
+
+def service() -> None:
+    """Run the embedded service until the parent closes our input."""
+    with rf.local_service() as running_service:
+        print(running_service.base_url, running_service.app_key, flush=True)  # noqa: T201 - read by the parent
+        sys.stdin.read()
+
+
+if __name__ == "__main__":
+    _, what, *words = sys.argv
+    if what == "cost":
+        cost(words[0], int(words[1]))
+    elif what == "memory":
+        memory(int(words[0]))
+    else:
+        service()

@@ -1,0 +1,75 @@
+"""What a row costs the client's processor."""
+
+from __future__ import annotations
+
+import gc
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+
+from tests.benchmarks.contenders import installed, orders
+from tests.benchmarks.counting import Meter
+from tests.benchmarks.server import Server
+
+POOL = "bare aiohttp pool"
+Table = list[list[str]]
+
+
+def must(holds: bool, what: str) -> None:
+    """Stop a benchmark whose contender did not do the work."""
+    if not holds:
+        raise RuntimeError(f"{what}: not every row was accepted")
+
+
+def cost(server: Server, meter: Meter, *, rounds: int, rows: int) -> Table:
+    """Return what a row costs at latency 0, 50 in flight: slices of the contenders in turns."""
+    contenders = {name: run for name, run in installed().items() if name != "recipe: 100 and a second"}
+    frame, items = orders(rows)
+    gc.collect()
+    gc.freeze()  # a full collection that happens to fall into a slice would cost as much as 200 rows
+    spent: dict[str, list[float]] = {name: [] for name in contenders}
+    for turn in range(rounds + 1):
+        for name, run in contenders.items():
+            few = 100 if name == "httpx" else rows
+            if name == "httpx" and turn > 2:
+                continue
+            gc.collect()
+            before = meter.read()
+            accepted = run(server.scenario(), frame.iloc[:few], items[:few], 10 if name == "httpx" else 50)
+            must(accepted == few, name)
+            if turn:  # the first one imports and warms up
+                spent[name].append((meter.read() - before) / few)
+    pool = spent[POOL]
+    lines = [["contender", f"{meter.unit} a row (least)", "least / the pool's", "median of the turns' ratios"]]
+    for name, found in spent.items():
+        turns = [one / other for one, other in zip(found, pool, strict=False)]
+        words = f"{name} (100 rows, 10 in flight)" if name == "httpx" else name
+        ratio = f"{min(found) / min(pool):.2f}"
+        lines.append([words, f"{min(found):,.0f}", ratio, f"{statistics.median(turns):.2f}"])
+    return lines
+
+
+def instructions(*, rows: int) -> Table:
+    """Return the user instructions a row takes, counted by valgrind: the slope between two runs.
+
+    They are the same however busy the machine is, and leave out the kernel.
+    """
+    if shutil.which("valgrind") is None:
+        return [["", ""], ["valgrind", "is not installed here"]]
+    found = {}
+    for name in (POOL, "ours", "ours, bar on", "recipe: gather over all"):
+        few, many = (_counted(name, count) for count in (200, 200 + rows))
+        found[name] = (many - few) / rows / 1e3
+    return [
+        ["contender", "k user instructions a row", "against the pool"],
+        *([name, f"{spent:,.0f}", f"{spent / found[POOL]:.2f}"] for name, spent in found.items()),
+    ]
+
+
+def _counted(name: str, rows: int) -> int:
+    command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
+    command += [sys.executable, "-m", "tests.benchmarks.alone", "cost", name, str(rows)]
+    told = subprocess.run(command, check=True, capture_output=True, text=True).stderr  # noqa: S603 - our own words
+    return max(int(count.replace(",", "")) for count in re.findall(r"I\s+refs:\s+([\d,]+)", told))

@@ -1,0 +1,86 @@
+"""When the first call leaves, what a row takes in memory, and whether rendering keeps look-ups waiting."""
+
+from __future__ import annotations
+
+import asyncio
+import statistics
+import subprocess
+import sys
+import time
+
+import reportflow_pandas as rf
+from reportflow_pandas.api.models import Content
+from tests.benchmarks.contenders import orders, ours
+from tests.benchmarks.costs import Table
+from tests.benchmarks.server import Server
+
+
+def first_call(server: Server) -> Table:
+    """Return the seconds from ``generate()`` to its first call at the server, without look-ups."""
+    lines: Table = [["rows", "first call at the server after"]]
+    for rows in (1_000, 100_000):
+        frame, _ = orders(rows)
+        address = server.scenario()
+        begun = time.monotonic()
+        ours(address, frame, "auto", endpoint="async/multiple")
+        lines.append([f"{rows:,}", f"{server.seen(address)['first'] - begun:.3f} s"])
+    return lines
+
+
+def memory(*, quick: bool) -> Table:
+    """Return the peak beyond the input, each size in a process of its own, and the slope between them."""
+    lines: Table = [["rows", "peak above the input, MB", "bytes a row"]]
+    found = {}
+    for rows in (50_000, 200_000 if quick else 1_000_000):
+        command = [sys.executable, "-m", "tests.benchmarks.alone", "memory", str(rows)]
+        found[rows] = int(subprocess.run(command, check=True, capture_output=True, text=True).stdout)  # noqa: S603 - our own words
+        lines.append([f"{rows:,}", f"{found[rows] / 1e6:.1f}", f"{found[rows] / rows:,.0f}"])
+    (few, small), (many, large) = found.items()
+    lines.append(["slope", "", f"{(large - small) / (many - few):,.0f}"])
+    return lines
+
+
+def look_ups_while_rendering() -> Table:
+    """Return how long the embedded service takes for a design list: idle, and while 200 documents render."""
+    command = [sys.executable, "-m", "tests.benchmarks.alone", "service"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603 - our own words
+        assert process.stdout is not None
+        assert process.stdin is not None
+        address, key = process.stdout.readline().split()
+        idle, busy = asyncio.run(_asked(rf.Settings(app_key=key, base_url=address)))
+        process.stdin.close()
+    lines: Table = [["look-up", "median", "worst", "n"]]
+    for words, found in (("idle", idle), ("while 200 documents render", busy)):
+        median, worst = statistics.median(found) * 1000, max(found) * 1000
+        lines.append([words, f"{median:.1f} ms", f"{worst:.1f} ms", f"{len(found)}"])
+    ratio = statistics.median(busy) / statistics.median(idle)
+    lines.append(["ratio", f"{ratio:.1f}", f"{max(busy) / max(idle):.1f}", ""])
+    return lines
+
+
+async def _asked(settings: rf.Settings) -> tuple[list[float], list[float]]:
+    async with rf.Client(settings) as client:
+
+        async def ask() -> float:
+            begun = time.monotonic()
+            await client.designs()
+            return time.monotonic() - begun
+
+        await ask()
+        idle = [await ask() for _ in range(100)]
+        contents = [Content(f"document {number}", {"Name": f"Person {number}"}) for number in range(200)]
+        requests = [
+            await client.async_multiple("certificate", 1, contents[start : start + 100]) for start in (0, 100)
+        ]
+        pending = {request.request_id for request in requests}
+        busy = []
+        while pending:
+            busy.append(await ask())
+            for request_id in list(pending):
+                try:
+                    await client.download_zip(request_id)
+                except rf.NotReady:
+                    continue
+                pending.discard(request_id)
+            await asyncio.sleep(0.02)
+    return idle, busy
