@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
@@ -173,21 +174,24 @@ def _texts(frame: pd.DataFrame, name: Any, spec: str) -> list[str]:
             quick = column_values(column, "text")
             if all(isinstance(text, str) for text in quick):
                 return quick
-    cells = column.tolist()
+    # a day's text is the same wherever it stands, and strftime is slow
+    moments = isinstance(column.dtype, np.dtype) and column.dtype.kind == "M"
+    places, cells = pd.factorize(column, use_na_sentinel=False) if moments else (None, column)
     texts, bad = [], []
-    for position, cell in enumerate(cells):
+    for position, cell in enumerate(cells.tolist()):
         try:
             texts.append(_text(cell, spec))
         except (ValueError, TypeError) as problem:
             bad.append((position, str(problem)))
             texts.append("")
     if bad:
-        rows = labels_at(frame.index, [position for position, _ in bad])
+        wrong = [position for position, _ in bad]
+        rows = labels_at(frame.index, wrong if places is None else np.flatnonzero(np.isin(places, wrong)).tolist())
         raise InvalidRows(
             f"file_name: {name!r} {bad[0][1]} in {rows_phrase(rows)}. Fill or clean the column, or choose another",
             rows,
         )
-    return texts
+    return texts if places is None else [texts[place] for place in places.tolist()]
 
 
 def _text(cell: Any, spec: str) -> str:

@@ -179,6 +179,14 @@ def test_equal_names_are_found_ignoring_case() -> None:
     assert equal_names(["a", "b", "A", "straße", "STRASSE"]) == {"a": [0, 2], "straße": [3, 4]}
 
 
+def test_a_missing_moment_is_named_by_its_rows() -> None:
+    frame = pd.DataFrame({"d": [pd.Timestamp(2026, 11, 23), pd.NaT, pd.Timestamp(2026, 11, 23), pd.NaT]})
+    with pytest.raises(InvalidRows, match="'d' is missing in 2 rows") as caught:
+        file_names(frame, "{d:%Y}-{index}", "")
+    assert caught.value.rows == [1, 3]
+    assert file_names(frame.dropna(), "{d:%Y}-{index}", "") == ["2026-0", "2026-2"]
+
+
 def test_the_columns_in_a_template_are_known() -> None:
     assert columns_in(FRAME, "{a:b:>3}-{No:04d}-{index}-{nothing}") == {"a:b", "No", "index"}
     assert columns_in(FRAME, "InvoiceId") == {"InvoiceId"}
