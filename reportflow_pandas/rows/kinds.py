@@ -146,13 +146,22 @@ def _where(cells: pd.Series[Any], test: Callable[[Any], Any]) -> Mask:
     return np.fromiter((here and bool(test(cell)) for here, cell in cases), bool, len(cells))
 
 
+def _are(cells: pd.Series[Any], kinds: Any) -> Mask:
+    """Tell of each cell whether it is of these types; where no cell is, nobody looks at each."""
+    values = cells.tolist()
+    meant = {kind for kind in set(map(type, values)) if issubclass(kind, kinds)}
+    if not meant:
+        return np.zeros(len(values), dtype=bool)
+    return np.fromiter((type(value) in meant for value in values), bool, len(values))
+
+
 def _numbers(cells: pd.Series[Any]) -> list[_Verdict]:
     cure = "Make it a number: pd.to_numeric({})"
     dtype = cells.dtype
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
         return []
     wrong = _where(cells, lambda cell: not _is_number(cell))
-    texts = _where(cells, lambda cell: isinstance(cell, str)) & ~wrong
+    texts = _are(cells, str) & ~wrong
     return [
         _Verdict("error", wrong, "something else", cure),
         _Verdict("warning", texts, "numbers as text", cure),
@@ -195,8 +204,8 @@ def _texts(cells: pd.Series[Any]) -> list[_Verdict]:
     dtype = cells.dtype
     if holds_texts(dtype) or not (pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.ArrowDtype)):
         return []
-    lists = _where(cells, lambda cell: isinstance(cell, list | dict | tuple | np.ndarray))
-    coded = _where(cells, lambda cell: isinstance(cell, bytes | bytearray | memoryview))
+    lists = _are(cells, (list, dict, tuple, np.ndarray))
+    coded = _are(cells, (bytes, bytearray, memoryview))
     return [
         _Verdict("error", lists, "lists or dicts", "Join them to one text: {}.str.join(', ')"),
         _Verdict("warning", coded, "bytes, which would print as Base64", "Decode them: {}.str.decode('utf-8')"),

@@ -47,7 +47,15 @@ def column_values(column: pd.Series[Any], kind: str = "") -> list[Any]:
         cells = _nullable(column)
         _whole_characters(cells)
         return cells
-    return [json_value(cell, kind) for cell in column.tolist()]
+    cells = column.tolist()
+    if set(map(type, cells)) <= _MOSTLY_TEXTS:
+        _whole_characters([cell for cell in cells if isinstance(cell, str)])
+        return [cell if isinstance(cell, str) else json_value(cell, kind) for cell in cells]
+    return [json_value(cell, kind) for cell in cells]
+
+
+_MOSTLY_TEXTS = {str, type(None), float, type(pd.NA), type(pd.NaT)}
+"""What a column of texts with gaps holds as objects: a third of the time of a look at each cell's type."""
 
 
 def holds_texts(dtype: Any) -> bool:
