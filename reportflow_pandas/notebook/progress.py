@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 import warnings
-from typing import Any, Literal
+from typing import Any, Literal, TextIO
 
 from reportflow_pandas.engine.progress import Phase, Progress
 
-__all__ = ["Bar", "in_notebook", "visible"]
+__all__ = ["EVERY", "Bar", "in_notebook", "visible"]
+
+log = logging.getLogger("reportflow_pandas")
+
+EVERY = 0.09
+"""Seconds between two pictures, however often one asks: a bar must not slow the run it shows. A little less than
+the slices in which a waiting thread asks."""
 
 
 def in_notebook() -> bool:
     """Tell whether output goes into a notebook's cell."""
     shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
-    return type(shell).__name__ == "ZMQInteractiveShell"
+    # Colab and others derive shells of their own from Jupyter's
+    return any(kind.__name__ == "ZMQInteractiveShell" for kind in type(shell).__mro__)
 
 
 def visible(progress: bool | Literal["auto"]) -> bool:
@@ -25,46 +33,77 @@ def visible(progress: bool | Literal["auto"]) -> bool:
 
 
 class Bar:
-    """Paints a `Progress`, one tqdm bar a phase, and one line at the end of each.
+    """Paints a `Progress`: one tqdm bar a phase, and when all is done the lines that people should keep.
 
-    A bar is no record: in papermill and nbconvert it stays at its first picture, so the line is printed too.
+    In a notebook the bar is a widget, elsewhere text on stderr. A bar is no record: papermill and nbconvert keep
+    its first picture only, therefore the lines are printed too. What is drawn never ends a run: a bar that cannot
+    be drawn (a closed terminal, a widget without its front end) is given up.
+
+    Parameters
+    ----------
+    progress : Progress
+        What is shown.
+    show : bool or "auto"
+        ``"auto"``: where somebody can see it.
+    stream : file, optional
+        Where text goes in place of stderr (in a notebook: the cell).
     """
 
-    def __init__(self, progress: Progress, show: bool | Literal["auto"]) -> None:
+    def __init__(self, progress: Progress, show: bool | Literal["auto"], stream: TextIO | None = None) -> None:
         self._progress = progress
         self._show = visible(show)
-        self._notebook = in_notebook()
+        self._stream = stream
+        self._notebook = stream is None and in_notebook()
         self._phase: Phase | None = None
         self._bar: Any = None
+        self._picture: tuple[object, ...] = ()
+        self._looked = progress.clock.monotonic()
 
     def paint(self) -> None:
         """Bring the bar up to date; call it in the thread that owns the cell or the terminal."""
-        if not self._show:
-            return
+        if self._show and self._progress.clock.monotonic() - self._looked >= EVERY:
+            self._safely(self._paint)
+
+    def close(self, line: str = "") -> None:
+        """Take the bar to its end and print the run's lines."""
+        if self._show:
+            self._safely(self._paint)
+        self._safely(self._end)
+        if self._show:
+            self._safely(lambda: self._print([*self._progress.lines, line]))
+
+    def _safely(self, draw: Any) -> None:
+        try:
+            draw()
+        except Exception as problem:  # noqa: BLE001 - whatever a terminal or a front end does, the run is paid for
+            log.debug("the bar is given up: %r", problem)
+            self._show = False
+            self._bar = None
+
+    def _paint(self) -> None:
         phases = self._progress.phases
-        started = phases.index(self._phase) if self._phase is not None else -1
+        shown = phases.index(self._phase) if self._phase is not None else -1
         if self._phase is not None:
             self._draw(self._phase)
-        for phase in phases[started + 1 :]:
+        for phase in phases[shown + 1 :]:
             self._end()
             self._phase = phase
             self._bar = self._make(phase)
             self._draw(phase)
-
-    def close(self, line: str = "") -> None:
-        """Take the bar to its end and print the run's one line."""
-        self.paint()
-        self._end()
-        if self._show:
-            for text in [*self._progress.lines, line]:
-                if text:
-                    print(text, file=sys.stdout if self._notebook else sys.stderr, flush=True)
+        self._looked = self._progress.clock.monotonic()
 
     def _draw(self, phase: Phase) -> None:
         if self._bar is None:
             return
+        words = self._words(phase)
+        # a run that waits for its limit moves once a second: that is how often its picture changes
+        picture = (phase.done, phase.total, words, int(self._progress.clock.monotonic()))
+        if picture == self._picture:
+            return
+        self._picture = picture
+        self._bar.total = phase.total
         self._bar.n = phase.done
-        self._bar.set_postfix_str(self._words(phase), refresh=False)
+        self._bar.set_postfix_str(words, refresh=False)
         self._bar.refresh()
 
     def _words(self, phase: Phase) -> str:
@@ -76,17 +115,42 @@ class Bar:
         return ", ".join(words)
 
     def _make(self, phase: Phase) -> Any:
-        with warnings.catch_warnings():
-            # without ipywidgets tqdm falls back to text and says so; the text bar is fine
-            warnings.simplefilter("ignore")
-            from tqdm import tqdm  # noqa: PLC0415 - imported where a bar is drawn, not for a script that draws none
-            from tqdm.auto import tqdm as auto  # noqa: PLC0415
-
-        make = auto if self._notebook else tqdm
         description = f"{phase.what}{f' ({phase.note})' if phase.note else ''}"
-        return make(total=phase.total, desc=description, unit=f" {phase.what}", mininterval=0, miniters=0)
+        kind = _widget() if self._notebook else _text()
+        unit = f" {phase.what}"
+        bar = kind(total=phase.total, desc=description, unit=unit, mininterval=0, miniters=0, file=self._stream)
+        # the phase began since the last look, so a fast one is not shown as infinitely fast
+        bar.start_t -= max(self._progress.clock.monotonic() - self._looked, EVERY)
+        return bar
 
     def _end(self) -> None:
         if self._bar is not None:
             self._bar.close()
             self._bar = None
+            self._picture = ()
+
+    def _print(self, lines: list[str]) -> None:
+        for text in lines:
+            if text:
+                print(text, file=self._stream or (sys.stdout if self._notebook else sys.stderr), flush=True)
+
+
+def _text() -> Any:
+    from tqdm import tqdm  # noqa: PLC0415 - imported where a bar is drawn, not for a script that draws none
+
+    class Text(tqdm):  # type: ignore[type-arg]
+        monitor_interval = 0  # no thread that outlives the bar
+
+    return Text
+
+
+def _widget() -> Any:
+    with warnings.catch_warnings():
+        # without ipywidgets tqdm falls back to text and says so ("IProgress not found"); the text bar is fine
+        warnings.simplefilter("ignore")
+        from tqdm.auto import tqdm  # noqa: PLC0415 - the same, and it looks for ipywidgets
+
+    class Widget(tqdm):  # type: ignore[type-arg]
+        monitor_interval = 0
+
+    return Widget
