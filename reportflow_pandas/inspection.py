@@ -15,7 +15,7 @@ import pandas as pd
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered
 from reportflow_pandas.engine.line import Line, Refused, Tries, line_to
-from reportflow_pandas.engine.plan import Call
+from reportflow_pandas.engine.plan import MAX_BODY, Call
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
 from reportflow_pandas.notebook import loop
@@ -24,6 +24,8 @@ from reportflow_pandas.notebook.progress import visible
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.preparation import Prepared, check_offline, prepare, takes_options
 from reportflow_pandas.rows.checks import problems_frame, refuse
+from reportflow_pandas.rows.columns import labels_at, rows_phrase
+from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.settings import Limits
 
 __all__ = ["Plan", "check", "plan", "preview"]
@@ -154,7 +156,25 @@ def check(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack
     """
     options = Options.of(design_id, arguments)
     prepared, _ = _prepared(frame, options)
-    return problems_frame(prepared.problems)
+    return problems_frame([*_too_large(frame, prepared, options), *prepared.problems])
+
+
+def _too_large(frame: pd.DataFrame, prepared: Prepared, options: Options) -> list[Problem]:
+    rows = [
+        document.position
+        for document in prepared.documents
+        if len(document.content) > MAX_BODY - _FRAME
+        and len(Call(options.design_id, prepared.version, "async/single", (document,)).body()) > MAX_BODY
+    ]
+    if not rows:
+        return []
+    labels = labels_at(frame.index, rows)
+    text = f"a call takes {MAX_BODY:,} bytes (50 MB), and one document alone is larger in {rows_phrase(labels)}"
+    return [Problem("error", "", text, "Make its images smaller", labels)]
+
+
+_FRAME = 4096
+"""More bytes than stand around a document in a body."""
 
 
 @takes_options
@@ -251,6 +271,8 @@ def preview(
     """
     require()
     options = Options.of(design_id, arguments)
+    if not len(frame):
+        raise ConfigurationError("this frame has no rows, so there is no document to preview")
     if isinstance(row, bool) or not isinstance(row, int) or not -len(frame) <= row < len(frame):
         raise ConfigurationError(
             f"row={row!r}: a position from 0 to {len(frame) - 1}; this frame has {len(frame)} rows"
