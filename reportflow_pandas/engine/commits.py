@@ -7,6 +7,7 @@ import contextlib
 import sqlite3
 import threading
 from array import array
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
@@ -17,7 +18,8 @@ from reportflow_pandas.errors import JournalError
 
 __all__ = ["Commits", "Records", "write"]
 
-_BLOCK = "INSERT INTO blocks VALUES (?, ?, ?, ?, ?, ?, ?)"
+_DOCUMENTS = "INSERT INTO documents VALUES (?, ?, ?, ?)"
+_CONTENTS = "INSERT INTO contents VALUES (?, ?, ?)"
 _ROWS = "INSERT INTO rows VALUES (?, ?, ?, ?, ?)"
 _CALL = "INSERT INTO calls VALUES (?, ?, ?, ?)"
 # a second writing of one record, after a commit that failed in between, changes nothing
@@ -44,7 +46,8 @@ class Records:
 
     new_frame: bool = False
     """The rows of the frame before are forgotten first; their documents stay."""
-    blocks: list[tuple[Any, ...]] = field(default_factory=list)
+    documents: list[tuple[int, bytes, bytes, bytes | None]] = field(default_factory=list)
+    contents: list[tuple[int, bytes, bytes]] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
     calls: list[tuple[int, str, str, float]] = field(default_factory=list)
     answers: list[tuple[int, float | None, str, bytes | None]] = field(default_factory=list)
@@ -53,12 +56,14 @@ class Records:
     drops: list[tuple[int, int]] = field(default_factory=list)
     """Stretches of numbers, the first and how many, whose contents are no longer needed."""
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
+    then: list[Callable[[], None]] = field(default_factory=list)
+    """Called when all this is on the disk."""
 
     def __bool__(self) -> bool:
         return bool(
             self.calls
             or self.answers
-            or self.blocks
+            or self.documents
             or self.rows
             or self.marks
             or self.meta
@@ -75,7 +80,8 @@ def write(connection: sqlite3.Connection, records: Records) -> None:
         if records.new_frame:
             connection.execute("DELETE FROM rows")
         for statement, lines in (
-            (_BLOCK, records.blocks),
+            (_DOCUMENTS, records.documents),
+            (_CONTENTS, records.contents),
             (_ROWS, records.rows),
             (_CALL, records.calls),
             (_ANSWER, records.answers),
@@ -94,10 +100,8 @@ def write(connection: sqlite3.Connection, records: Records) -> None:
 
 
 def _drop(connection: sqlite3.Connection, stretches: list[tuple[int, int]]) -> None:
-    """Drop the contents of documents: whole blocks at once, as calls mostly are one."""
-    whole = connection.executemany(
-        "UPDATE blocks SET contents = NULL WHERE first = ? AND documents = ?", stretches
-    )
+    """Drop the contents of documents, given as stretches; whole blocks at once, as calls mostly are."""
+    whole = connection.executemany("DELETE FROM contents WHERE first = ? AND length(sizes) = ? * 4", stretches)
     if whole.rowcount < len(stretches):
         for first, documents in stretches:
             _drop_some(connection, first, first + documents)
@@ -105,23 +109,26 @@ def _drop(connection: sqlite3.Connection, stretches: list[tuple[int, int]]) -> N
 
 def _drop_some(connection: sqlite3.Connection, first: int, end: int) -> None:
     blocks = connection.execute(
-        "SELECT first, sizes, contents FROM blocks WHERE contents IS NOT NULL AND first < :end AND first >= "
-        "coalesce((SELECT max(first) FROM blocks WHERE first <= :first), 0)",
+        "SELECT first, sizes, content FROM contents WHERE first < :end AND first >= "
+        "coalesce((SELECT max(first) FROM contents WHERE first <= :first), 0)",
         {"first": first, "end": end},
     ).fetchall()
-    for start, packed, contents in blocks:
+    for start, packed, content in blocks:
         sizes = unpacked(packed)
         kept, at = bytearray(), 0
         for number, size in enumerate(sizes, start):
             if first <= number < end:
                 sizes[number - start] = 0
             else:
-                kept += contents[at : at + size]
+                kept += content[at : at + size]
             at += size
-        connection.execute(
-            "UPDATE blocks SET contents = ?, sizes = ? WHERE first = ?",
-            (bytes(kept) if kept else None, packed_sizes(sizes), start),
-        )
+        if kept:
+            connection.execute(
+                "UPDATE contents SET content = ?, sizes = ? WHERE first = ?",
+                (bytes(kept), packed_sizes(sizes), start),
+            )
+        else:
+            connection.execute("DELETE FROM contents WHERE first = ?", (start,))
 
 
 def packed_sizes(sizes: list[int] | array[int]) -> bytes:
@@ -228,12 +235,15 @@ class Commits:
                 else:
                     _fail(future, self.error)
         records.waiting = []
+        if self.error is None:
+            for then in records.then:
+                then()
 
     def close(self) -> None:
         """Commit what is left and end the thread; on the event loop's own thread, or when the loop has ended.
 
-        After a failed commit the outcomes are tried once more: perhaps the disk has room again. A call whose intent
-        is not on the disk was not sent, so it is left out.
+        After a failed commit the outcomes are tried once more: perhaps the disk has room again. A call whose
+        intent is not on the disk was not sent, so it is left out.
         """
         if self._closed:
             return
@@ -248,7 +258,8 @@ class Commits:
             records.answers += [(call[0], None, "", None) for call in records.calls if call[0] not in answered]
             records.calls = [call for call in records.calls if call[0] in answered]
             if self.error is not None:
-                records.blocks, records.rows, records.meta, records.new_frame = [], [], [], False
+                records.documents, records.contents, records.rows, records.meta = [], [], [], []
+                records.new_frame = False
             try:
                 if records:
                     write(self._connection, records)

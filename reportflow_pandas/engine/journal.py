@@ -4,43 +4,42 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import hashlib
 import os
 import sqlite3
 import weakref
-from array import array
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine import journal_file
-from reportflow_pandas.engine.answers import LETTERS, columns_of, encoded, letters
-from reportflow_pandas.engine.commits import Commits, Mark, Records, packed_sizes, unpacked, write
+from reportflow_pandas.engine.answers import columns_of, encoded, letters
+from reportflow_pandas.engine.commits import Commits, Mark, Records, packed_sizes, write
 from reportflow_pandas.engine.lock import RunLock
-from reportflow_pandas.engine.outcomes import STATUSES, Outcomes
+from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.engine.recovery import (
     LOST,
     Frame,
+    RecentCall,
+    contents_after,
     documents_in,
     frame_of,
+    keys_in,
+    last_call,
     mark_changed,
     meta_of,
-    moved,
+    recent_calls_in,
     replay,
 )
+from reportflow_pandas.engine.register import ACCEPTED, FAILED, IN_FLIGHT, NOT_SENT, READY, UNKNOWN, Register
 from reportflow_pandas.engine.spans import numbers_in, spans, stretches
 from reportflow_pandas.errors import ConfigurationError, JournalError
 
 __all__ = ["Journal", "RecentCall", "Terms"]
 
-_IN_FLIGHT = 5
-"""Beside the codes of `STATUSES`."""
-
-_NOT_SENT, _ACCEPTED, _READY, _FAILED, _UNKNOWN = range(5)
-_GOOD = LETTERS[_ACCEPTED] + LETTERS[_READY]
+_GOOD = bytes((ACCEPTED, READY))
 
 _OPEN: weakref.WeakSet[Journal] = weakref.WeakSet()
 _LEFT: list[Journal] = []
@@ -70,31 +69,12 @@ class Terms:
     options: dict[str, Any] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RecentCall:
-    """A call of the last minute, for the limiter of a resumed run.
-
-    Attributes
-    ----------
-    endpoint : str
-        Which bucket it counts in.
-    started_at : float
-        Seconds since 1970, UTC.
-    answered_at : float or None
-        None: it was never answered, and may still count.
-    """
-
-    endpoint: str
-    started_at: float
-    answered_at: float | None
-
-
 class Journal:
     """A run's journal, held by the one process that sends.
 
-    Open it with `open`, then either give it a frame (`begin`, `plan`, `end_plan`) or let it go on with the last one
-    (`go_on`, `pending`). Around each try of a call: ``call = await intent(...)`` before its first byte, then
-    ``await answered(call, ...)``, or `clear` after a definite refusal that is tried again. Used from one event loop.
+    Open it with `open`, then either give it a frame (`begin`, `plan`, `end_plan`) or let it go on with the last
+    one (`go_on`, `pending`). Around each try of a call: ``call = await intent(...)`` before its first byte, then
+    ``await answered(call, ...)``, or `clear` after a definite refusal that is tried again. Used from one loop.
 
     Attributes
     ----------
@@ -118,17 +98,12 @@ class Journal:
         self._clock = clock
         self._lock = lock
         self._reader: sqlite3.Connection | None = None
-        self._next = documents_in(connection)
-        self._past = Outcomes([""] * self._next)
-        self._recover(connection)
-        self._state = bytearray(self._past.status)
-        self._released: set[int] = set()
-        self._calls = _last_call(connection) + 1
+        past = Outcomes([""] * documents_in(connection))
+        _recover(connection, past)
+        self._register = Register(past)
+        self._calls = last_call(connection) + 1
         self._outcomes = Outcomes([])
-        self._numbers: array[int] = array("I")
         self._frame: Frame | None = None
-        self._seen: set[bytes] = set()
-        self._known: dict[bytes, tuple[int, bytes | None]] | None = None
         self._commits = Commits(connection, path)
         _OPEN.add(self)
 
@@ -238,16 +213,9 @@ class Journal:
         """
         self._check()
         self._outcomes = outcomes
-        self._numbers = array("I")
-        self._seen = set()
-        self._released = set()
         self._frame = None
-        self._known = None
-        if self._next:
-            if len(self._past) != self._next:
-                self._past = self._whole_past()
-                self._state = bytearray(self._past.status)
-            self._known = self._keys()
+        past = self._register.past or self._whole_past()
+        self._register.begin(past, self._keys() if len(past) else {})
         self.meta |= {
             "frame": self.meta["frame"] + 1,
             "frame_at": self._clock.now().timestamp(),
@@ -299,29 +267,27 @@ class Journal:
         self._check()
         if not documents:
             return []
-        first = documents[0].position
-        assert first == len(self._numbers)  # noqa: S101 - a gap would give rows each other's outcomes
-        own = self._told_apart(keys)
-        if self._known is None:
-            fresh: Sequence[int] = range(len(documents))
-            numbers: Sequence[int] = range(self._next, self._next + len(documents))
-            changed: list[int] = []
-        else:
-            fresh, numbers, changed = self._matched(first, own, digests, again)
-        self._numbers.extend(numbers)
-        records = self._commits.open
-        self._add_blocks(records, fresh, documents, own, digests)
+        register, records = self._register, self._commits.open
+        first, before = documents[0].position, len(register)
+        assert first == len(register.numbers)  # noqa: S101 - a gap would give rows each other's outcomes
+        own = register.told_apart(keys)
+        fresh, changed = register.add(own, self._outcomes, digests=digests, again=again)
+        if fresh:
+            theirs = None if digests is None else b"".join([digests[offset] for offset in fresh])
+            chosen = [documents[offset] for offset in fresh]
+            ours = b"".join([own[offset] for offset in fresh])
+            _add(records, before, chosen, keys=ours, digests=theirs, together=self._together)
         records.rows.append(
             (
                 first,
-                spans(numbers),
+                spans(register.numbers[first:]),
                 encoded([document.name for document in documents]).decode(),
                 None if labels is None else encoded(labels).decode(),
-                packed_sizes(array("I", changed)) if changed else None,
+                packed_sizes(changed) if changed else None,
             )
         )
         await self._commits.committed()
-        return list(documents) if len(fresh) == len(documents) else [documents[offset] for offset in fresh]
+        return [documents[offset] for offset in fresh]
 
     async def end_plan(self) -> None:
         """Close the plan: from now on the run can be resumed without the frame.
@@ -332,15 +298,8 @@ class Journal:
             It could not be written.
         """
         self._check()
-        if self._known is not None:
-            # of documents that are in no row any more, only those that may have been accepted can still matter
-            here = set(self._numbers)
-            gone = [n for n in range(self._next) if n not in here and self._state[n] in (_NOT_SENT, _FAILED)]
-            if gone:
-                self._commits.open.drops += stretches(gone)
-        self._seen = set()
-        self._known = None
-        self._past = Outcomes([])
+        # of documents that are in no row any more, only those that may have been accepted can still matter
+        self._commits.open.drops += stretches(self._register.end())
         self.meta["planned"] = True
         self._commits.open.meta.append(("planned", "true"))
         await self._commits.committed()
@@ -351,25 +310,21 @@ class Journal:
         Raises
         ------
         ConfigurationError
-            Its plan was never closed: the process died while it was written, so the journal does not have all rows.
+            Its plan was never closed: the process died while it was written, so the journal has not all rows.
         """
         self._check()
         if not self.meta["planned"]:
             design = self.meta.get("design_id", "…")
             raise ConfigurationError(
-                f"run {self.run!r} can't be resumed by its name alone: its process ended before all rows were written "
-                f"down. Nothing was sent now. Give it the frame again, and what was accepted is not sent twice:\n"
+                f"run {self.run!r} can't be resumed by its name alone: its process ended before all rows were "
+                "written down. Nothing was sent now. Give it the frame again, and what was accepted is not sent "
+                "twice:\n"
                 f"    df.reportflow.generate(design_id={design!r}, run={self.run!r}, …)"
             )
         frame = self._frame = self.last_frame()
-        self._numbers = frame.numbers
         self._outcomes = Outcomes(frame.names)
-        past = self._past if len(self._past) == self._next else self._whole_past()
-        for position, number in enumerate(frame.numbers):
-            if past.status[number] or past.error_kind[number] is not None:
-                self._outcomes.restore(moved(past, number, position))
+        self._register.take_up(frame.numbers, self._outcomes, self._register.past or self._whole_past())
         mark_changed(self._outcomes, frame.changed)
-        self._past = Outcomes([])
         return self._outcomes
 
     def last_frame(self) -> Frame:
@@ -391,34 +346,24 @@ class Journal:
         """
         self._check()
         frame = self._frame or self.last_frame()
-        place = frame.positions(self._next)
-        wanted = {_NOT_SENT} | ({_FAILED} if failed else set()) | ({_UNKNOWN} if unknown else set())
+        register = self._register
+        place = frame.positions(len(register))
+        wanted = {NOT_SENT} | ({FAILED} if failed else set()) | ({UNKNOWN} if unknown else set())
         after = -1
         while True:
             with journal_file.translated(self.path):
-                blocks = (
-                    self._reading()
-                    .execute(
-                        "SELECT first, ids, sizes, contents FROM blocks WHERE first > ? AND contents IS NOT NULL "
-                        "ORDER BY first LIMIT 20",
-                        (after,),
-                    )
-                    .fetchall()
-                )
-            if not blocks:
+                kept = contents_after(self._reading(), after)
+            if not kept:
                 return
-            for first, ids, packed, contents in blocks:
-                after, at = first, 0
-                for offset, size in enumerate(unpacked(packed)):
-                    position = place[first + offset]
-                    number = first + offset
-                    if size and position >= 0 and self._state[number] in wanted:
-                        if positions is None or position in positions:
-                            if self._state[number] == _UNKNOWN:
-                                self._released.add(number)
-                            identity = ids[16 * offset : 16 * offset + 16].decode().rstrip()
-                            yield Document(position, identity, frame.names[position], contents[at : at + size])
-                    at += size
+            after = kept[-1][0]
+            for number, identity, content in kept:
+                position = place[number]
+                if position < 0 or register.state[number] not in wanted:
+                    continue
+                if positions is None or position in positions:
+                    if register.state[number] == UNKNOWN:
+                        register.release(number)
+                    yield Document(position, identity, frame.names[position], content)
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -444,19 +389,17 @@ class Journal:
             flight, or may have been accepted and was not released by `pending`.
         """
         self._check()
-        numbers = self._numbers_of(positions)
-        states = self._states_of(numbers)
-        if states.strip(b"\0\x03"):
-            self._refuse_twice(positions, numbers)
+        numbers = self._register.numbers_of(positions)
+        self._register.refuse_twice(self.run, positions, numbers)
         call = self._calls
         self._calls += 1
-        self._set(numbers, _IN_FLIGHT)
+        self._register.mark(numbers, IN_FLIGHT)
         self._commits.open.calls.append((call, endpoint, spans(numbers), self._clock.now().timestamp()))
         try:
             await self._commits.committed()
         except BaseException:
             # it was not sent, whether or not the record gets onto the disk
-            self._set(numbers, _NOT_SENT)
+            self._register.mark(numbers, NOT_SENT)
             self._commits.open.answers.append((call, None, "", None))
             with contextlib.suppress(RuntimeError):
                 self._commits.soon()
@@ -468,7 +411,7 @@ class Journal:
 
         The record goes along with the next commit. A process killed before shows the rows as ``unknown``.
         """
-        self._set(self._numbers_of(positions), _NOT_SENT)
+        self._register.mark(self._register.numbers_of(positions), NOT_SENT)
         self._commits.open.answers.append((call, self._clock.now().timestamp(), "", None))
         self._commits.soon()
 
@@ -487,7 +430,21 @@ class Journal:
         asyncio.Future
             Done when the record is on the disk: only then may the outcome be shown. It may raise `JournalError`.
         """
-        numbers = self._numbers_of(positions)
+        self._note(call, positions)
+        return self._commits.committed()
+
+    def note(self, call: int | None, positions: Sequence[int], then: Callable[[], None]) -> None:
+        """Do as `answered`, but call ``then`` on the event loop when the record is on the disk.
+
+        Who does not wait goes on with its next call at once, and the two records share a commit. A record that
+        cannot be written shows at the next `intent` or `flush`, and its ``then`` is never called.
+        """
+        self._note(call, positions)
+        self._commits.open.then.append(then)
+        self._commits.soon()
+
+    def _note(self, call: int | None, positions: Sequence[int]) -> None:
+        numbers = self._register.numbers_of(positions)
         records = self._commits.open
         now = self._clock.now().timestamp()
         if call is None:
@@ -497,23 +454,22 @@ class Journal:
         states, columns = columns_of(self._outcomes, positions)
         statuses = letters(states)
         if len(statuses) == 1:
-            self._set(numbers, states[0])
-            done = numbers if statuses in _GOOD else ()
+            self._register.mark(numbers, states[0])
+            done = numbers if states[0] in _GOOD else ()
         else:
             for number, state in zip(numbers, states, strict=True):
-                self._state[number] = state
-            done = [n for n, state in zip(numbers, states, strict=True) if state in (_ACCEPTED, _READY)]
+                self._register.state[number] = state
+            done = [number for number, state in zip(numbers, states, strict=True) if state in _GOOD]
         if done:
             records.drops += ((done[0], 1),) if len(done) == 1 else stretches(done)
         records.answers.append((call, now, statuses, encoded(columns)))
-        return self._commits.committed()
 
     def saved(self, position: int) -> None:
         """Record where a PDF was saved, or why it was not; the record goes along with the next commit."""
         outcomes = self._outcomes
         path = outcomes.path[position]
         mark: Mark = (
-            self._numbers[position],
+            self._register.numbers[position],
             "ready" if path is not None else None,
             None,
             None,
@@ -549,17 +505,6 @@ class Journal:
 
     # -- inside ----------------------------------------------------------------------------------------------
 
-    def _recover(self, connection: sqlite3.Connection) -> None:
-        """Learn what became of each document; what was in flight when the process died is unknown."""
-        lost = replay(connection, self._past)
-        if lost:
-            columns = encoded({"error_kind": "unknown_outcome", "error": LOST, "attempts": 1})
-            write(connection, Records(answers=[(call, None, "u", columns) for call, _ in lost]))
-            for _, numbers in lost:
-                for number in numbers_in(numbers):
-                    if self._past.status_of(number) == "unknown":
-                        self._past.error[number] = LOST
-
     def _check(self) -> None:
         if self._commits.error is not None:
             raise self._commits.error
@@ -573,128 +518,50 @@ class Journal:
             self._reader = journal_file.open_to_read(self.path)
         return self._reader
 
+    @property
+    def _together(self) -> int:
+        """How many documents probably travel in one call: their contents are dropped together."""
+        single = str(self.meta["endpoint"]).endswith("single")
+        return 1 if single else int(self.meta["options"].get("batch_size", 100))
+
     def _whole_past(self) -> Outcomes:
-        past = Outcomes([""] * self._next)
+        past = Outcomes([""] * len(self._register))
         with journal_file.translated(self.path):
             replay(self._reading(), past)
         return past
 
     def _keys(self) -> dict[bytes, tuple[int, bytes | None]]:
-        """Return the last document of each key, with its content's digest."""
-        known: dict[bytes, tuple[int, bytes | None]] = {}
         with journal_file.translated(self.path):
-            for first, count, keys, digests in self._reading().execute(
-                "SELECT first, documents, keys, digests FROM blocks ORDER BY first"
-            ):
-                for offset in range(count):
-                    part = slice(16 * offset, 16 * offset + 16)
-                    known[keys[part]] = (first + offset, None if digests is None else digests[part])
-        return known
+            return keys_in(self._reading())
 
-    def _told_apart(self, keys: Sequence[bytes]) -> Sequence[bytes]:
-        """Return keys of which no two in this frame are equal: the second of two equal ones is another."""
-        if len(set(keys)) == len(keys) and self._seen.isdisjoint(keys):
-            self._seen.update(keys)
-            return keys
-        apart: list[bytes] = []
-        for key in keys:
-            own, times = key, 0
-            while own in self._seen:
-                times += 1
-                own = hashlib.blake2b(key + times.to_bytes(8, "big"), digest_size=16).digest()
-            self._seen.add(own)
-            apart.append(own)
-        return apart
 
-    def _matched(
-        self, first: int, keys: Sequence[bytes], digests: Sequence[bytes] | None, again: Collection[int]
-    ) -> tuple[list[int], list[int], list[int]]:
-        """Return offsets of the new documents, each row's number, and positions of changed ones."""
-        assert self._known is not None  # noqa: S101 - only then is this called
-        fresh: list[int] = []
-        numbers: list[int] = []
-        changed: list[int] = []
-        new = self._next
-        for offset, key in enumerate(keys):
-            position = first + offset
-            number, digest = self._known.get(key, (-1, None))
-            if number < 0 or position in again or self._state[number] not in (_ACCEPTED, _READY, _UNKNOWN):
-                fresh.append(offset)
-                numbers.append(new)
-                new += 1
-                continue
-            numbers.append(number)
-            self._outcomes.restore(moved(self._past, number, position))
-            if digests is not None and digest is not None and digest != digests[offset]:
-                changed.append(position)
-        mark_changed(self._outcomes, changed)
-        return fresh, numbers, changed
+def _add(
+    records: Records,
+    first: int,
+    documents: Sequence[Document],
+    *,
+    keys: bytes,
+    digests: bytes | None,
+    together: int,
+) -> None:
+    """Add new documents, and their contents as many to a line as probably travel in one call."""
+    ids = b"".join([document.id.encode().ljust(16)[:16] for document in documents])
+    records.documents.append((first, ids, keys, digests))
+    for start in range(0, len(documents), together):
+        contents = [document.content for document in documents[start : start + together]]
+        records.contents.append((first + start, packed_sizes(list(map(len, contents))), b"".join(contents)))
 
-    def _add_blocks(
-        self,
-        records: Records,
-        fresh: Sequence[int],
-        documents: Sequence[Document],
-        keys: Sequence[bytes],
-        digests: Sequence[bytes] | None,
-    ) -> None:
-        """Add the new documents, as many to a block as probably travel in one call."""
-        single = str(self.meta["endpoint"]).endswith("single")
-        if single:
-            # a row of its own each, so that dropping one rewrites no other
-            for offset in fresh:
-                document = documents[offset]
-                content, digest = document.content, None if digests is None else digests[offset]
-                identity, length = document.id.encode().ljust(16)[:16], len(content).to_bytes(4, "little")
-                records.blocks.append((self._next, 1, identity, keys[offset], digest, length, content))
-                self._next += 1
-            self._state.extend(bytes(len(fresh)))
-            return
-        size = int(self.meta.get("options", {}).get("batch_size", 100))
-        for start in range(0, len(fresh), size):
-            part = fresh[start : start + size]
-            chosen = [documents[offset] for offset in part]
-            contents = [document.content for document in chosen]
-            records.blocks.append(
-                (
-                    self._next,
-                    len(chosen),
-                    b"".join([document.id.encode().ljust(16)[:16] for document in chosen]),
-                    b"".join([keys[offset] for offset in part]),
-                    None if digests is None else b"".join([digests[offset] for offset in part]),
-                    packed_sizes(array("I", map(len, contents))),
-                    b"".join(contents),
-                )
-            )
-            self._next += len(chosen)
-        self._state.extend(bytes(len(fresh)))
 
-    def _numbers_of(self, positions: Sequence[int]) -> Sequence[int]:
-        if len(positions) == 1:
-            return (self._numbers[positions[0]],)
-        first, last = positions[0], positions[-1]
-        if last - first == len(positions) - 1 and list(positions) == list(range(first, last + 1)):
-            return self._numbers[first : last + 1]
-        return [self._numbers[position] for position in positions]
-
-    def _states_of(self, numbers: Sequence[int]) -> bytes:
-        return bytes([self._state[number] for number in numbers])
-
-    def _set(self, numbers: Sequence[int], state: int) -> None:
-        for number in numbers:
-            self._state[number] = state
-
-    def _refuse_twice(self, positions: Sequence[int], numbers: Sequence[int]) -> None:
-        """Raise for a document that must not be sent: the last door before the service."""
-        for position, number in zip(positions, numbers, strict=True):
-            state = self._state[number]
-            if state in (_NOT_SENT, _FAILED) or (state == _UNKNOWN and number in self._released):
-                continue
-            word = "being sent" if state == _IN_FLIGHT else STATUSES[state]
-            raise JournalError(
-                f"row {position} of run {self.run!r} is {word} already and was about to be sent again; it was not. "
-                "This is an error of reportflow-pandas, please report it"
-            )
+def _recover(connection: sqlite3.Connection, past: Outcomes) -> None:
+    """Learn what became of each document; what was in flight when the process died is unknown."""
+    lost = replay(connection, past)
+    if lost:
+        columns = encoded({"error_kind": "unknown_outcome", "error": LOST, "attempts": 1})
+        write(connection, Records(answers=[(call, None, "u", columns) for call, _ in lost]))
+        for _, numbers in lost:
+            for number in numbers_in(numbers):
+                if past.status_of(number) == "unknown":
+                    past.error[number] = LOST
 
 
 def lock_of(path: Path) -> Path:
@@ -702,29 +569,12 @@ def lock_of(path: Path) -> Path:
     return path.with_suffix(".lock")
 
 
-def recent_calls_in(connection: sqlite3.Connection, since: float) -> list[RecentCall]:
-    """Return a journal's calls that were answered since then, or started since then and never answered."""
-    found = connection.execute(
-        "SELECT endpoint, started_at, answered_at FROM calls LEFT JOIN answers USING (call) "
-        "WHERE endpoint <> '' AND coalesce(answered_at, started_at) >= ? ORDER BY call",
-        (since,),
-    )
-    return [RecentCall(*call) for call in found]
-
-
-def _last_call(connection: sqlite3.Connection) -> int:
-    """Return the highest number a call ever had, also one whose intent never reached the disk."""
-    (last,) = connection.execute(
-        "SELECT max(coalesce((SELECT max(call) FROM calls), 0), coalesce((SELECT max(call) FROM answers), 0))"
-    ).fetchone()
-    return int(last)
-
-
 def _refuse_another(meta: dict[str, Any], run: str, base_url: str, workspace: str) -> None:
     if meta.get("base_url") != base_url:
         raise ConfigurationError(
-            f"run {run!r} belongs to {meta.get('base_url')}, and this process is configured for {base_url}. Nothing "
-            f"was sent. Either rf.configure(base_url={meta.get('base_url')!r}), or give this run another name"
+            f"run {run!r} belongs to {meta.get('base_url')}, and this process is configured for {base_url}. "
+            f"Nothing was sent. Either rf.configure(base_url={meta.get('base_url')!r}), or give this run another "
+            "name"
         )
     if meta.get("workspace") != workspace:
         raise ConfigurationError(

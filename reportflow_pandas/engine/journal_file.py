@@ -39,15 +39,19 @@ _TABLES = """
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 -- Documents by number, in the order in which they were first planned; a number never changes its document.
--- A block holds those that will probably travel in one call: its columns are concatenations, one entry a document.
-CREATE TABLE blocks (
+-- The columns are concatenations, one entry a document.
+CREATE TABLE documents (
     first INTEGER PRIMARY KEY,  -- the first number
-    documents INTEGER NOT NULL,
     ids BLOB NOT NULL,          -- our ids in passthrough, 16 ASCII characters each
     keys BLOB NOT NULL,         -- 16 bytes each
-    digests BLOB,               -- of the contents, 16 bytes each, where a user's key is the key
-    sizes BLOB NOT NULL,        -- of the contents that are kept, in bytes, 4 little-endian bytes each; 0: dropped
-    contents BLOB               -- NULL: all dropped
+    digests BLOB                -- of the contents, 16 bytes each, where a user's key is the key
+);
+
+-- What is still to be sent, or may have to be: as many together as will probably travel in one call.
+CREATE TABLE contents (
+    first INTEGER PRIMARY KEY,  -- the first number
+    sizes BLOB NOT NULL,        -- bytes, 4 little-endian bytes each; 0: dropped
+    content BLOB NOT NULL
 );
 
 -- The rows of the frame that was last given: which document each is, and what it is called.
@@ -136,8 +140,8 @@ def path_of(folder: Path, run: str) -> Path:
         for other in journals(folder):
             if other != name and other.casefold() == name.casefold():
                 raise ConfigurationError(
-                    f"run={name!r}: {folder} has a run {other!r}. Names that differ in upper and lower case only are "
-                    f"one and the same on many machines: write run={other!r}, or choose another name"
+                    f"run={name!r}: {folder} has a run {other!r}. Names that differ in upper and lower case only "
+                    f"are one and the same on many machines: write run={other!r}, or choose another name"
                 )
     return path
 
@@ -190,8 +194,8 @@ def unusable(folder: Path, error: Exception) -> ConfigurationError:
     """Return the error for a folder that cannot hold journals."""
     said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
     return ConfigurationError(
-        f"the runs' folder {folder} cannot be used ({said}): the journal of a run is written there before anything "
-        f"is sent, and nothing was sent. Free or mend it, or {_ELSEWHERE}"
+        f"the runs' folder {folder} cannot be used ({said}): the journal of a run is written there before "
+        f"anything is sent, and nothing was sent. Free or mend it, or {_ELSEWHERE}"
     )
 
 
@@ -259,8 +263,8 @@ def open_to_read(path: Path) -> sqlite3.Connection:
         known = journals(folder)
         there = f"{folder} has {', '.join(map(repr, known[:20]))}" if known else f"{folder} has none at all"
         raise ConfigurationError(
-            f"there is no run {run!r}: {there}. rf.runs() lists them; another folder: rf.configure(runs='…') or the "
-            "environment's REPORTFLOW_RUNS"
+            f"there is no run {run!r}: {there}. rf.runs() lists them; another folder: rf.configure(runs='…') or "
+            "the environment's REPORTFLOW_RUNS"
         )
     uri = path.absolute().as_uri()
     writable = os.access(path.parent, os.W_OK) and os.access(path, os.W_OK)
@@ -273,9 +277,6 @@ def _checked(path: Path, uri: str, *, write: bool) -> sqlite3.Connection:
     """Return a connection to a file that is a whole journal of our own."""
     connection = None
     try:
-        with path.open("rb") as file:
-            if file.read(len(_MAGIC)) != _MAGIC:
-                raise foreign(path)
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30.0)
         _examine(path, connection, write=write)
     except BaseException as error:
@@ -284,12 +285,14 @@ def _checked(path: Path, uri: str, *, write: bool) -> sqlite3.Connection:
         if isinstance(error, OSError | sqlite3.OperationalError):
             raise unusable(path.parent, error) from error
         if isinstance(error, sqlite3.DatabaseError):
-            raise damaged(path, str(error)) from error
+            strange = error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+            raise (foreign(path) if strange else damaged(path, str(error))) from error
         raise
     return connection
 
 
 def _examine(path: Path, connection: sqlite3.Connection, *, write: bool) -> None:
+    # never by opening the file ourselves: closing it again would free SQLite's locks of this whole process
     connection.execute("PRAGMA trusted_schema = OFF")
     (application,) = connection.execute("PRAGMA application_id").fetchone()
     (version,) = connection.execute("PRAGMA user_version").fetchone()
@@ -312,9 +315,6 @@ def _examine(path: Path, connection: sqlite3.Connection, *, write: bool) -> None
         raise damaged(path, verdict)
 
 
-_MAGIC = b"SQLite format 3\x00"
-
-
 def foreign(path: Path) -> ConfigurationError:
     """Return the error for a file that is no journal."""
     return ConfigurationError(
@@ -326,9 +326,9 @@ def foreign(path: Path) -> ConfigurationError:
 def damaged(path: Path, said: str) -> ConfigurationError:
     """Return the error for a journal that cannot be read whole."""
     return ConfigurationError(
-        f"{path} is damaged ({said}), so it can't tell which documents were already accepted. Nothing was sent and the "
-        f"file was not touched. Restore it from a backup with {path.name}-wal beside it if there is one; else "
-        "look up what was generated in the web app, and start a run of another name with the rest"
+        f"{path} is damaged ({said}), so it can't tell which documents were already accepted. Nothing was sent "
+        f"and the file was not touched. Restore it from a backup, with {path.name}-wal beside it if there is one; "
+        "else look up what was generated in the web app, and start a run of another name with the rest"
     )
 
 
@@ -346,9 +346,9 @@ def translated(path: Path) -> Iterator[None]:
 def journal_error(path: Path, error: BaseException) -> JournalError:
     """Return the error for a journal that stopped taking records."""
     return JournalError(
-        f"the journal {path} cannot be written any more ({error}). The run stops, because nothing is sent without a "
-        "recorded intent; calls in flight whose answer could not be recorded will show as unknown. What was accepted "
-        f"so far is in this exception's .results. Free the disk (or make it writable), then "
+        f"the journal {path} cannot be written any more ({error}). The run stops, because nothing is sent without "
+        "a recorded intent; calls in flight whose answer could not be recorded will show as unknown. What was "
+        f"accepted so far is in this exception's .results. Free the disk (or make it writable), then "
         f"rf.resume({path.name.removesuffix(SUFFIX)!r}) goes on; or {_ELSEWHERE}"
     )
 

@@ -17,7 +17,7 @@ from reportflow_pandas.errors import ConfigurationError
 __all__ = ["RunLock", "is_locked"]
 
 _PATIENCE = 20
-"""Looks at a taken lock before it counts as taken: who only asks whether a run is going on holds it for an instant."""
+"""Looks at a taken lock before it counts as taken: who only asks whether a run goes on holds it for an instant."""
 
 _HELD: weakref.WeakSet[RunLock] = weakref.WeakSet()
 
@@ -130,7 +130,7 @@ if sys.platform == "win32":
     _FAR = 1 << 30
     """The byte that is locked: far behind the text, which others so can read."""
 
-    def _lock(file: int, *, shared: bool) -> bool:
+    def _lock(file: int, *, shared: bool) -> bool:  # noqa: ARG001 - Windows knows no shared lock here
         os.lseek(file, _FAR, os.SEEK_SET)
         try:
             msvcrt.locking(file, msvcrt.LK_NBLCK, 1)

@@ -18,11 +18,16 @@ __all__ = [
     "IN_FLIGHT",
     "LOST",
     "Frame",
+    "RecentCall",
+    "contents_after",
     "documents_in",
     "frame_of",
+    "keys_in",
+    "last_call",
     "mark_changed",
     "meta_of",
     "moved",
+    "recent_calls_in",
     "replay",
 ]
 
@@ -67,6 +72,25 @@ class Frame:
         return positions
 
 
+@dataclass(frozen=True, slots=True)
+class RecentCall:
+    """A call of the last minute, for the limiter of a resumed run.
+
+    Attributes
+    ----------
+    endpoint : str
+        Which bucket it counts in.
+    started_at : float
+        Seconds since 1970, UTC.
+    answered_at : float or None
+        None: it was never answered, and may still count.
+    """
+
+    endpoint: str
+    started_at: float
+    answered_at: float | None
+
+
 def meta_of(connection: sqlite3.Connection) -> dict[str, Any]:
     """Return what the journal says about its run."""
     return {name: decoded(value) for name, value in connection.execute("SELECT name, value FROM meta")}
@@ -74,7 +98,9 @@ def meta_of(connection: sqlite3.Connection) -> dict[str, Any]:
 
 def documents_in(connection: sqlite3.Connection) -> int:
     """Return how many documents were ever planned."""
-    found = connection.execute("SELECT first + documents FROM blocks ORDER BY first DESC LIMIT 1").fetchone()
+    found = connection.execute(
+        "SELECT first + length(ids) / 16 FROM documents ORDER BY first DESC LIMIT 1"
+    ).fetchone()
     return int(found[0]) if found else 0
 
 
@@ -178,3 +204,50 @@ def mark_changed(outcomes: Outcomes, positions: Sequence[int] | frozenset[int]) 
     for position in positions:
         outcomes.error_kind[position] = "changed"
         outcomes.error[position] = CHANGED
+
+
+def recent_calls_in(connection: sqlite3.Connection, since: float) -> list[RecentCall]:
+    """Return a journal's calls that were answered since then, or started since then and never answered."""
+    found = connection.execute(
+        "SELECT endpoint, started_at, answered_at FROM calls LEFT JOIN answers USING (call) "
+        "WHERE endpoint <> '' AND coalesce(answered_at, started_at) >= ? ORDER BY call",
+        (since,),
+    )
+    return [RecentCall(*call) for call in found]
+
+
+def last_call(connection: sqlite3.Connection) -> int:
+    """Return the highest number a call ever had, also one whose intent never reached the disk."""
+    (last,) = connection.execute(
+        "SELECT max(coalesce((SELECT max(call) FROM calls), 0), coalesce((SELECT max(call) FROM answers), 0))"
+    ).fetchone()
+    return int(last)
+
+
+def keys_in(connection: sqlite3.Connection) -> dict[bytes, tuple[int, bytes | None]]:
+    """Return the last document of each key, with its content's digest where the key is the user's."""
+    known: dict[bytes, tuple[int, bytes | None]] = {}
+    for first, keys, digests in connection.execute("SELECT first, keys, digests FROM documents ORDER BY first"):
+        for offset in range(len(keys) // 16):
+            part = slice(16 * offset, 16 * offset + 16)
+            known[keys[part]] = (first + offset, None if digests is None else digests[part])
+    return known
+
+
+def contents_after(connection: sqlite3.Connection, number: int) -> list[tuple[int, str, bytes]]:
+    """Return the next documents behind a number whose contents are kept: number, our id, content."""
+    found: list[tuple[int, str, bytes]] = []
+    # a cursor left open would keep the log from being emptied: so a few lines at a time
+    for first, packed, content, ids in connection.execute(
+        "SELECT first, sizes, content, (SELECT substr(ids, 16 * (contents.first - documents.first) + 1, "
+        "4 * length(sizes)) FROM documents WHERE documents.first <= contents.first ORDER BY first DESC LIMIT 1) "
+        "FROM contents WHERE first > ? ORDER BY first LIMIT 20",
+        (number,),
+    ).fetchall():
+        at = 0
+        for offset, size in enumerate(unpacked(packed)):
+            if size:
+                identity = ids[16 * offset : 16 * offset + 16].decode().rstrip()
+                found.append((first + offset, identity, content[at : at + size]))
+            at += size
+    return found

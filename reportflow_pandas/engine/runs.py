@@ -13,17 +13,19 @@ from typing import Any, Literal
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine import journal_file
 from reportflow_pandas.engine.commits import Records, write
-from reportflow_pandas.engine.journal import RecentCall, lock_of, recent_calls_in
+from reportflow_pandas.engine.journal import lock_of
 from reportflow_pandas.engine.lock import RunLock, is_locked
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.recovery import (
     IN_FLIGHT,
     LOST,
     Frame,
+    RecentCall,
     documents_in,
     frame_of,
     mark_changed,
     meta_of,
+    recent_calls_in,
     replay,
 )
 from reportflow_pandas.engine.spans import numbers_in, stretches
@@ -221,7 +223,9 @@ def mark_ready(
 
 
 def _number_of(connection: sqlite3.Connection, document_id: bytes) -> int | None:
-    for first, ids in connection.execute("SELECT first, ids FROM blocks WHERE instr(ids, ?) > 0", (document_id,)):
+    for first, ids in connection.execute(
+        "SELECT first, ids FROM documents WHERE instr(ids, ?) > 0", (document_id,)
+    ):
         for at in range(0, len(ids), 16):
             if ids[at : at + 16] == document_id:
                 return int(first) + at // 16

@@ -1,0 +1,171 @@
+"""Which document of the journal each row of the frame is, and how far each document is."""
+
+from __future__ import annotations
+
+import hashlib
+from array import array
+from collections.abc import Collection, Mapping, Sequence
+
+from reportflow_pandas.engine.outcomes import STATUSES, Outcomes
+from reportflow_pandas.engine.recovery import mark_changed, moved
+from reportflow_pandas.errors import JournalError
+
+__all__ = ["ACCEPTED", "FAILED", "IN_FLIGHT", "NOT_SENT", "READY", "UNKNOWN", "Register"]
+
+NOT_SENT, ACCEPTED, READY, FAILED, UNKNOWN = range(len(STATUSES))
+IN_FLIGHT = len(STATUSES)
+"""Beside the codes of `STATUSES`: its intent is written, its outcome is not."""
+
+_SENDABLE = bytes((NOT_SENT, FAILED))
+
+
+class Register:
+    """The documents of a run by number, and the rows of its frame by position.
+
+    Parameters
+    ----------
+    past : Outcomes
+        What the journal knows, by number.
+
+    Attributes
+    ----------
+    state : bytearray
+        A code for each document.
+    numbers : array of int
+        The document of each row.
+    """
+
+    def __init__(self, past: Outcomes) -> None:
+        self.state = bytearray(past.status)
+        self.numbers: array[int] = array("I")
+        self._past = past
+        self._known: Mapping[bytes, tuple[int, bytes | None]] | None = None
+        self._seen: set[bytes] = set()
+        self._released: set[int] = set()
+
+    def __len__(self) -> int:
+        return len(self.state)
+
+    # -- the frame -------------------------------------------------------------------------------------------
+
+    def begin(self, past: Outcomes, known: Mapping[bytes, tuple[int, bytes | None]]) -> None:
+        """Expect a frame, row by row; ``known`` has the last document of each key and its content's digest."""
+        self._past = past
+        self._known = known if len(past) else None
+        self.state = bytearray(past.status)
+        self.numbers = array("I")
+        self._seen = set()
+        self._released = set()
+
+    def add(
+        self,
+        keys: Sequence[bytes],
+        outcomes: Outcomes,
+        *,
+        digests: Sequence[bytes] | None = None,
+        again: Collection[int] = (),
+    ) -> tuple[Sequence[int], list[int]]:
+        """Take the next rows and bring their outcomes to what is known.
+
+        Returns
+        -------
+        sequence of int
+            Which of them, counted from the first, are new documents; their numbers follow the last one's.
+        list of int
+            Positions whose content changed after the document was accepted.
+        """
+        if self._known is None:
+            numbers = range(len(self.state), len(self.state) + len(keys))
+            self.numbers.extend(numbers)
+            self.state.extend(bytes(len(keys)))
+            return range(len(keys)), []
+        first = len(self.numbers)
+        fresh: list[int] = []
+        changed: list[int] = []
+        for offset, key in enumerate(keys):
+            position = first + offset
+            number, digest = self._known.get(key, (-1, None))
+            if number < 0 or position in again or self.state[number] not in (ACCEPTED, READY, UNKNOWN):
+                fresh.append(offset)
+                self.numbers.append(len(self.state))
+                self.state.append(NOT_SENT)
+                continue
+            self.numbers.append(number)
+            outcomes.restore(moved(self._past, number, position))
+            if digests is not None and digest is not None and digest != digests[offset]:
+                changed.append(position)
+        mark_changed(outcomes, changed)
+        return fresh, changed
+
+    def told_apart(self, keys: Sequence[bytes]) -> Sequence[bytes]:
+        """Return keys of which no two in this frame are equal: the second of two equal ones is another."""
+        if len(set(keys)) == len(keys) and self._seen.isdisjoint(keys):
+            self._seen.update(keys)
+            return keys
+        apart: list[bytes] = []
+        for key in keys:
+            own, times = key, 0
+            while own in self._seen:
+                times += 1
+                own = hashlib.blake2b(key + times.to_bytes(8, "big"), digest_size=16).digest()
+            self._seen.add(own)
+            apart.append(own)
+        return apart
+
+    def end(self) -> list[int]:
+        """Return the documents that are in no row any more and were certainly not accepted: nobody needs them."""
+        gone: list[int] = []
+        if self._known is not None:
+            here = set(self.numbers)
+            gone = [n for n, state in enumerate(self.state) if state in _SENDABLE and n not in here]
+        self._past, self._known, self._seen = Outcomes([]), None, set()
+        return gone
+
+    def take_up(self, numbers: array[int], outcomes: Outcomes, past: Outcomes) -> None:
+        """Take a frame up again, and bring its outcomes to what is known."""
+        self.numbers = numbers
+        for position, number in enumerate(numbers):
+            if past.status[number] or past.error_kind[number] is not None:
+                outcomes.restore(moved(past, number, position))
+        self._past = Outcomes([])
+
+    @property
+    def past(self) -> Outcomes | None:
+        """What the journal knew when it was opened, by number; None when it was let go or documents came since."""
+        return self._past if len(self._past) == len(self.state) else None
+
+    # -- calls -----------------------------------------------------------------------------------------------
+
+    def numbers_of(self, positions: Sequence[int]) -> Sequence[int]:
+        """Return the documents of rows."""
+        if len(positions) == 1:
+            return (self.numbers[positions[0]],)
+        first, last = positions[0], positions[-1]
+        if last - first == len(positions) - 1 and list(positions) == list(range(first, last + 1)):
+            return self.numbers[first : last + 1]
+        return [self.numbers[position] for position in positions]
+
+    def mark(self, numbers: Sequence[int], state: int) -> None:
+        """Set the state of documents."""
+        states = self.state
+        for number in numbers:
+            states[number] = state
+
+    def release(self, number: int) -> None:
+        """Let a document be sent again although it may have been accepted: somebody asked for it."""
+        self._released.add(number)
+
+    def refuse_twice(self, run: str, positions: Sequence[int], numbers: Sequence[int]) -> None:
+        """Raise for documents that must not be sent: the last door before the service."""
+        states = self.state
+        if not bytes([states[number] for number in numbers]).strip(_SENDABLE):
+            return
+        for position, number in zip(positions, numbers, strict=True):
+            state = states[number]
+            if state in _SENDABLE or (state == UNKNOWN and number in self._released):
+                continue
+            word = "being sent" if state == IN_FLIGHT else STATUSES[state]
+            raise JournalError(
+                f"row {position} of run {run!r} is {word} already and was about to be sent again; it was not. "
+                "This is an error of reportflow-pandas, please report it"
+            )
