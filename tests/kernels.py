@@ -5,16 +5,15 @@ from __future__ import annotations
 import os
 import queue
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
-import pytest
-from jupyter_client import KernelManager
+from jupyter_client.manager import KernelManager
 
-__all__ = ["Cell", "Kernel", "kernel_environment", "kernel_in", "manager"]
+__all__ = ["Cell", "Kernel", "kernel_environment", "kernel_in"]
 
 PATIENCE = 120.0
 """Seconds after which a kernel counts as hanging: far more than anything here takes."""
@@ -121,21 +120,14 @@ def kernel_environment(folder: Path) -> dict[str, str]:
     return {**os.environ, **own}
 
 
-def manager(folder: Path) -> KernelManager:
-    """Return the manager of a kernel of this Python, not started yet."""
+@contextmanager
+def kernel_in(folder: Path, launcher: Sequence[str] = ("-m", "ipykernel_launcher")) -> Iterator[Kernel]:
+    """Start a kernel of this Python in a folder and end it afterwards."""
     km = KernelManager(connection_file=str(folder / "kernel.json"))
     spec = km.kernel_spec
     assert spec is not None
-    spec.argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
-    return km
-
-
-@contextmanager
-def kernel_in(folder: Path, *arguments: str) -> Iterator[Kernel]:
-    """Start a kernel in a folder and end it afterwards."""
-    pytest.importorskip("ipykernel")
-    km = manager(folder)
-    km.start_kernel(cwd=str(folder), env=kernel_environment(folder), extra_arguments=list(arguments))
+    spec.argv = [sys.executable, *launcher, "-f", "{connection_file}"]
+    km.start_kernel(cwd=str(folder), env=kernel_environment(folder))
     try:
         with Kernel(km) as kernel:
             yield kernel
