@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import itertools
+import operator
 import os
 import zipfile
 from collections.abc import Iterator
@@ -386,9 +387,12 @@ def test_results_of_another_workspace_or_service_are_refused(here: World, tmp_pa
     assert here.calls("download") == {}
 
 
-def test_a_frame_of_rows_is_told_which_verb_it_wants(here: World, tmp_path: Path) -> None:
-    with pytest.raises(rf.ConfigurationError, match=r"holds no results.*generate"):
-        here.download(pd.DataFrame({"name": ["A"]}), tmp_path)
+@pytest.mark.parametrize("verb", ["download", "to_excel", "read_review", "summary", "failed", "unknown"])
+def test_a_frame_of_rows_is_told_which_verb_it_wants(verb: str, tmp_path: Path) -> None:
+    rows = pd.DataFrame({"name": ["A"]})
+    arguments = [tmp_path / "x.xlsx"] if verb in ("download", "to_excel", "read_review") else []
+    with pytest.raises(rf.ConfigurationError, match=rf"\.{verb}.*holds no results.*generate"):
+        operator.methodcaller(verb, *arguments)(rows.reportflow)
 
 
 def test_a_frame_of_results_is_told_which_verbs_it_has(here: World) -> None:
