@@ -283,11 +283,15 @@ def line_to(
     backoff: float = 1.0,
     timeout: float = 60.0,
     progress: Progress | None = None,
+    window: Window | None = None,
 ) -> Line:
-    """Return a way to the service that shares the workspace's window with everything else in this process."""
+    """Return a way to the service that shares the workspace's window with everything else in this process.
+
+    ``window`` is another one in its place: that of all machines.
+    """
     effective = limits or Limits()
     return Line(
-        window=window_of(settings.workspace),
+        window=window or window_of(settings.workspace),
         limits=effective,
         policy=RetryPolicy(attempts, backoff, effective.window),
         clock=settings.clock,

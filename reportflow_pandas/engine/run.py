@@ -7,11 +7,11 @@ import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from typing import Protocol
 
 from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.feed import Feed
-from reportflow_pandas.engine.journal import Journal
 from reportflow_pandas.engine.line import Line, Refused, Tries
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.plan import MAX_BODY, Call, Document
@@ -19,7 +19,7 @@ from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.retry import Stop, Unknown
 from reportflow_pandas.errors import ApiError, ReportFlowError
 
-__all__ = ["GRACE", "Run", "Send"]
+__all__ = ["GRACE", "SAME_REFUSALS", "Record", "Run", "Send"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -33,6 +33,19 @@ Send = Callable[[Call, bytes], Awaitable[Accepted]]
 Deliver = Callable[[Delivered, Sequence[tuple[Document, FileEntry | None]]], Awaitable[None]]
 
 
+class Record(Protocol):
+    """Where intents and outcomes are recorded: a run's journal, or another machine's lease of a call."""
+
+    async def intent(self, positions: Sequence[int], endpoint: str) -> int:
+        """Record that a call is about to be sent; raise a `ReportFlowError` if it must not be."""
+
+    def clear(self, call: int, positions: Sequence[int]) -> None:
+        """Take an intent back after a definite refusal."""
+
+    def answered(self, call: int | None, positions: Sequence[int]) -> asyncio.Future[None]:
+        """Record outcomes; they are shown when the future is done."""
+
+
 class Run:
     """Carries calls out.
 
@@ -40,7 +53,7 @@ class Run:
     ----------
     feed : Feed
         Its calls are pulled when there is room for one more: nothing is put together ahead of its turn.
-    journal : Journal
+    journal : Record
         Told before the first byte of each try, and of each outcome before it is shown.
     outcomes : Outcomes
         Where the outcomes go.
@@ -62,12 +75,16 @@ class Run:
         Takes the files that came with a sync answer.
     settled : callable, optional
         Told of each position that has a final outcome.
+    alike_ends : bool
+        Whether refusals in the same words end the run; not where it has one call of many.
+    grace : float
+        Seconds that calls in flight are waited for after a stop.
     """
 
     def __init__(
         self,
         feed: Feed,
-        journal: Journal,
+        journal: Record,
         outcomes: Outcomes,
         *,
         send: Send,
@@ -79,7 +96,11 @@ class Run:
         first_alone: bool = False,
         deliver: Deliver | None = None,
         settled: Callable[[int], None] | None = None,
+        alike_ends: bool = True,
+        grace: float = GRACE,
     ) -> None:
+        self._alike_ends = alike_ends
+        self._grace = grace
         self._feed = feed
         self._journal = journal
         self._outcomes = outcomes
@@ -122,7 +143,7 @@ class Run:
             await asyncio.gather(*tasks, return_exceptions=True)
 
     def stop(self, error: ReportFlowError | None = None) -> None:
-        """Start no new call. Calls that wait for their turn are not sent; those in flight get `GRACE` seconds."""
+        """Start no new call. What waits for its turn is not sent; calls in flight get ``grace`` seconds."""
         if error is not None and self.error is None:
             self.error = error
         if self._stopping:
@@ -132,7 +153,7 @@ class Run:
             if not tries.in_flight and task is not asyncio.current_task():
                 task.cancel()
         if any(tries.in_flight for tries in self._tasks.values()):
-            asyncio.get_running_loop().call_later(GRACE, self.abandon)
+            asyncio.get_running_loop().call_later(self._grace, self.abandon)
 
     def abandon(self) -> None:
         """Give the calls in flight up: their rows are unknown."""
@@ -245,7 +266,8 @@ class Run:
         await self._record(call)
         self._refusals.append(decision.text)
         if (
-            not self._any_accepted
+            self._alike_ends
+            and not self._any_accepted
             and len(self._refusals) == SAME_REFUSALS
             and len(set(self._refusals)) == 1
             and len(self._outcomes) > SAME_REFUSALS
