@@ -62,5 +62,6 @@ class ReportFlowAccessor:
     retry = _bound(resuming.retry)
     settle = _bound(resuming.settle)
     download = _bound(verbs.download)
+    to_csv = _bound(verbs.to_csv)
     to_excel = _bound(verbs.to_excel)
     read_review = _bound(verbs.read_review)

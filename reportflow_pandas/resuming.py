@@ -17,7 +17,7 @@ from reportflow_pandas.engine.journal import Journal
 from reportflow_pandas.engine.line import Line
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.generation import Generation, remembered
+from reportflow_pandas.generation import Generation, Only, remembered
 from reportflow_pandas.options import Options
 from reportflow_pandas.results import labels
 from reportflow_pandas.results.frame import outcome_of, provenance, results_frame
@@ -288,26 +288,34 @@ def retry(
     wanted = [int(row) for row in results["row"].to_numpy()[chosen]]
     where = (settings or current()).checked()
     if source is None:
-        work: Running = Resumption(
-            attrs["run"], where, positions=frozenset(wanted), unknown=unknown, progress=progress
-        )
-        if work.attrs["frame"] != attrs.get("frame"):
-            raise ConfigurationError(
-                f"run {attrs['run']!r} was given other rows since these results. Retry the newest results "
-                f"(rf.load({attrs['run']!r})), or give the rows: results.reportflow.retry(source=df)"
-            )
-        places = wanted
+        work: Running = _as_they_were(attrs, wanted, where, unknown=unknown, progress=progress)
     else:
-        work = _from_source(attrs, source, wanted, where, progress)
-        places = list(range(len(wanted)))
+        only = Only(frozenset(wanted), frozenset(words), attrs.get("frame") or "0")
+        work = _from_source(attrs, source, only, where, progress)
     sent = watched(work)
-    return _merged(results, sent, np.flatnonzero(chosen).tolist(), places)
+    return _merged(results, sent, np.flatnonzero(chosen).tolist(), wanted)
+
+
+def _as_they_were(attrs: dict[str, str], wanted: list[int], settings: Settings, **more: Any) -> Resumption:
+    run = attrs["run"]
+    if not attrs.get("frame"):
+        raise ConfigurationError(
+            f"run {run!r} ended before anything of it was written down, and nothing was sent. Generate again "
+            "when the cause is gone, or give the rows: results.reportflow.retry(source=df)"
+        )
+    work = Resumption(run, settings, positions=frozenset(wanted), **more)
+    if work.attrs["frame"] != attrs["frame"]:
+        raise ConfigurationError(
+            f"run {run!r} was given other rows since these results; nothing was sent. Retry the newest results: "
+            f"rf.load({run!r}).reportflow.retry()"
+        )
+    return work
 
 
 def _from_source(
     attrs: dict[str, str],
     source: pd.DataFrame,
-    wanted: list[int],
+    only: Only,
     settings: Settings,
     progress: bool | Literal["auto"],
 ) -> Generation:
@@ -323,11 +331,8 @@ def _from_source(
             f"source has {len(source):,} rows and the run had {int(attrs['rows']):,}: give the whole corrected "
             "frame, with its rows in the run's order; only rows that failed or were not sent are taken from it"
         )
-    # the rows' names are those of the run: a default name holds the index, hence stays
-    return Generation(
-        source.iloc[wanted],
-        replace(options, run=attrs["run"], again=None, settings=settings, progress=progress),
-    )
+    chosen = replace(options, run=attrs["run"], again=None, settings=settings, progress=progress)
+    return Generation(source, chosen, only)
 
 
 def _merged(results: pd.DataFrame, sent: pd.DataFrame, rows: list[int], places: list[int]) -> pd.DataFrame:

@@ -15,13 +15,13 @@ from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import seconds
-from reportflow_pandas.results import review, summary as summaries, workbook
+from reportflow_pandas.results import csv_file, review, summary as summaries, workbook
 from reportflow_pandas.results.download import fetch_outcomes
 from reportflow_pandas.results.folder import PdfFolder
 from reportflow_pandas.results.frame import COLUMNS, outcome_of, provenance, results_frame
 from reportflow_pandas.settings import Settings, current
 
-__all__ = ["download", "failed_of", "read_review", "summary", "to_excel", "unknown_of"]
+__all__ = ["download", "failed_of", "read_review", "summary", "to_csv", "to_excel", "unknown_of"]
 
 
 def summary(results: pd.DataFrame) -> pd.Series[int]:
@@ -152,6 +152,26 @@ def download(
 
 _DOWNLOADED = ("status", "path", "error_kind", "error", "http_status")
 """What a download can change."""
+
+
+def to_csv(results: pd.DataFrame, path: str | Path, source: pd.DataFrame | list[str] | None = None) -> Path:
+    """Write the results as CSV in which no cell starts a formula; return the path.
+
+    Parameters
+    ----------
+    path : str or path
+        Where.
+    source : DataFrame or list of str, optional
+        Columns of the run's frame beside the results, as for ``to_excel``.
+
+    Returns
+    -------
+    Path
+        The file: UTF-8 with a byte order mark, as Excel wants it. A text that a spreadsheet would take for a
+        formula (``=``, ``+``, ``-``, ``@``) gets an apostrophe; numbers stay numbers.
+    """
+    provenance(results, "to_csv")
+    return csv_file.write_csv(results, path, source)
 
 
 def read_review(results: pd.DataFrame, path: str | Path) -> pd.DataFrame:
