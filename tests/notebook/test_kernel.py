@@ -225,6 +225,18 @@ def test_a_kernel_on_uvloop_works_and_refuses_to_nest(slow: LocalService, tmp_pa
         assert sent(slow) == 18
 
 
+def test_without_ipywidgets_the_bar_is_text_and_nothing_complains(slow: LocalService, tmp_path: Path) -> None:
+    with kernel_in(tmp_path) as kernel:
+        kernel.run("import sys; sys.modules['ipywidgets'] = None")
+        kernel.value(START.format(base_url=slow.base_url, app_key=slow.app_key) + "\nTrue")
+        cell = kernel.run("results = df.head(8).reportflow.generate(**plain)")
+        assert cell.status == "ok", cell.reply
+        assert cell.stdout == "8 of 8 accepted\n"
+        assert "8/8" in cell.stderr
+        assert "IProgress" not in cell.stderr
+        assert "Warning" not in cell.stderr
+
+
 @pytest.mark.parametrize("command", ["papermill", "nbconvert"])
 def test_a_notebook_run_by_a_scheduler_keeps_the_one_line(
     command: str, slow: LocalService, tmp_path: Path
