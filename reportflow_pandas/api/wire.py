@@ -35,12 +35,15 @@ _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 def new_session(connector: aiohttp.BaseConnector | None) -> aiohttp.ClientSession:
     """Return a session without a limit of its own (ours is the only one), without cookies or credentials."""
-    return aiohttp.ClientSession(
+    session = aiohttp.ClientSession(
         connector=connector or aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE),
         connector_owner=connector is None,
         cookie_jar=aiohttp.DummyCookieJar(),
         headers={"User-Agent": "reportflow-pandas", "Accept": "*/*"},
     )
+    # aiohttp sends a GET again by itself when a kept connection drops: a call that no limiter would know of
+    session._retry_connection = False  # noqa: SLF001 - it has no public name
+    return session
 
 
 class Wire:
