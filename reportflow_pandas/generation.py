@@ -7,7 +7,8 @@ import hashlib
 import logging
 import secrets
 from collections import OrderedDict
-from dataclasses import replace
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Unpack
 
 import pandas as pd
@@ -18,7 +19,7 @@ from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.journal import Journal, Terms
 from reportflow_pandas.engine.line import Line
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.errors import RunCancelled
+from reportflow_pandas.errors import ConfigurationError, RunCancelled
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.preparation import Prepared, check_offline, prepare, takes_options
@@ -28,7 +29,7 @@ from reportflow_pandas.rows.documents import CHUNK
 from reportflow_pandas.rows.keys import Keys, positions_of
 from reportflow_pandas.running import Running, watched
 
-__all__ = ["Generation", "agenerate", "generate", "remembered"]
+__all__ = ["Generation", "Only", "agenerate", "generate", "remembered"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -129,6 +130,25 @@ async def agenerate(
     return task.result()
 
 
+@dataclass(frozen=True)
+class Only:
+    """Rows of a run that are sent anew from a corrected frame; all others stay what they are.
+
+    Attributes
+    ----------
+    rows : frozenset of int
+        Positions.
+    statuses : frozenset of str
+        Sent only if their status is one of these by now.
+    frame : str
+        Number of the frame that the positions belong to.
+    """
+
+    rows: frozenset[int]
+    statuses: frozenset[str]
+    frame: str
+
+
 class Generation(Running):
     """One generation, from a frame and its options to the results frame.
 
@@ -138,6 +158,8 @@ class Generation(Running):
         The rows.
     options : Options
         How.
+    only : Only, optional
+        Rows of a run's frame that are sent anew from this one.
 
     Raises
     ------
@@ -145,13 +167,15 @@ class Generation(Running):
         What can be known without a look-up.
     """
 
-    def __init__(self, frame: pd.DataFrame, options: Options) -> None:
+    def __init__(self, frame: pd.DataFrame, options: Options, only: Only | None = None) -> None:
         check_offline(frame, options)
         clock = options.effective_settings.clock
         name = options.run or f"{clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
         super().__init__(options, name, frame.index)
         self._frame = frame
-        self._again = positions_of(frame, options.again) if options.again is not None else ()
+        self._only = only
+        self._chosen: frozenset[int] | None = None
+        self._again: Collection[int] = positions_of(frame, options.again) if options.again is not None else ()
         self._prepared: Prepared | None = None
         self._keys = Keys(frame, options.key) if options.key is not None else None
         remember(name, options)
@@ -164,6 +188,7 @@ class Generation(Running):
             self.journal = self._journal()
             pinned = self.journal.pinned_version(options.design_id)
         try:
+            before = self._choose()
             if options.version == "latest" and pinned is not None:
                 options = replace(options, version=pinned)
             token = f"{self.run_name}/{secrets.token_hex(8)}"
@@ -174,11 +199,18 @@ class Generation(Running):
             raise
         self.version, self.endpoint = prepared.version, prepared.endpoint
         self.first_alone = not prepared.looked_up
+        for position in before:
+            prepared.names[position] = before[position][1]
         self.outcomes = Outcomes(prepared.names)
         if self.journal is None:
             self.journal = self._journal()
         terms = Terms(options.design_id, prepared.design, prepared.version, prepared.endpoint, options.kept())
-        await self.journal.begin(self.outcomes, terms, labels.described(self._frame.index))
+        await self.journal.begin(
+            self.outcomes,
+            terms,
+            labels.described(self._frame.index),
+            held={position: number for position, (number, _) in before.items()},
+        )
         self.attrs |= {
             "design": prepared.design,
             "version": str(prepared.version),
@@ -206,6 +238,8 @@ class Generation(Running):
                 digests=None if self._keys is None else contents,
                 again=self._again,
             )
+            if self._chosen is not None:
+                fresh = [document for document in fresh if document.position in self._chosen]
             phase.done += len(chunk) - len(fresh)
             if spilled is None and feed.full:
                 spilled = start
@@ -214,8 +248,30 @@ class Generation(Running):
             start, step = stop, CHUNK
             await asyncio.sleep(0)
         await journal.end_plan()
-        rest = range(len(documents) if spilled is None else spilled, len(documents))
+        rest: Collection[int] = range(len(documents) if spilled is None else spilled, len(documents))
+        if self._chosen is not None:
+            rest = self._chosen.intersection(rest)
         feed.end(journal.pending(failed=False, positions=rest) if rest else ())
+
+    def _choose(self) -> dict[int, tuple[int, str]]:
+        """Return the rows that stay what they are: their documents' numbers and names, by position."""
+        only, journal = self._only, self.journal
+        if only is None or journal is None:
+            return {}
+        if str(journal.meta["frame"]) != only.frame:
+            raise ConfigurationError(
+                f"run {self.run_name!r} was given other rows since these results, so it is not known which of "
+                f"them are accepted by now; nothing was sent. Retry the newest results: rf.load({self.run_name!r})"
+            )
+        frame, statuses = journal.standing()
+        self._chosen = self._again = frozenset(
+            position for position in only.rows if position >= len(statuses) or statuses[position] in only.statuses
+        )
+        return {
+            position: (frame.numbers[position], frame.names[position])
+            for position in range(len(statuses))
+            if position not in self._chosen
+        }
 
     def _told(self, key: str) -> bytes:
         """Return what a document is known by in its run: design and version belong to it."""

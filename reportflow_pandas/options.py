@@ -332,7 +332,7 @@ class Options:
             "attempts": self.attempts,
             "backoff": self.backoff,
             "timeout": self.timeout,
-            "download": str(self.download) if self.download is not None else None,
+            "download": str(Path(self.download).absolute()) if self.download is not None else None,
             "wait": self.wait,
             "on_error": self.on_error,
         }

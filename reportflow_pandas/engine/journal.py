@@ -7,7 +7,7 @@ import contextlib
 import os
 import sqlite3
 import weakref
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, Self
@@ -17,7 +17,7 @@ from reportflow_pandas.engine import journal_file
 from reportflow_pandas.engine.answers import columns_of, encoded, letters
 from reportflow_pandas.engine.commits import Commits, Mark, Records, packed_sizes, write
 from reportflow_pandas.engine.lock import RunLock
-from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.outcomes import STATUSES, Outcomes
 from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.engine.recovery import (
     LOST,
@@ -194,7 +194,14 @@ class Journal:
         """Return the version that this run's last frame used of a design: "latest" means it from then on."""
         return self.meta["version"] if self.meta.get("design_id") == design_id else None
 
-    async def begin(self, outcomes: Outcomes, terms: Terms, index: Any = None) -> None:
+    def standing(self) -> tuple[Frame, list[str]]:
+        """Return the rows that were last given, and the status of each; of a journal just opened."""
+        frame = self.last_frame()
+        return frame, [STATUSES[self._register.state[number]] for number in frame.numbers]
+
+    async def begin(
+        self, outcomes: Outcomes, terms: Terms, index: Any = None, held: Mapping[int, int] | None = None
+    ) -> None:
         """Take a frame, in place of the one before; documents that the journal has stay known.
 
         Parameters
@@ -205,6 +212,8 @@ class Journal:
             How its rows are sent.
         index : Any
             What the labels alone do not tell, as JSON holds it.
+        held : mapping, optional
+            Document numbers of rows that stay what they are, whatever their content is now, by position.
 
         Raises
         ------
@@ -215,7 +224,7 @@ class Journal:
         self._outcomes = outcomes
         self._frame = None
         past = self._register.past or self._whole_past()
-        self._register.begin(past, self._keys() if len(past) else {})
+        self._register.begin(past, self._keys() if len(past) else {}, held)
         self.meta |= {
             "frame": self.meta["frame"] + 1,
             "frame_at": self._clock.now().timestamp(),

@@ -40,6 +40,7 @@ class Register:
         self.numbers: array[int] = array("I")
         self._past = past
         self._known: Mapping[bytes, tuple[int, bytes | None]] | None = None
+        self._held: Mapping[int, int] = {}
         self._seen: set[bytes] = set()
         self._released: set[int] = set()
 
@@ -48,13 +49,31 @@ class Register:
 
     # -- the frame -------------------------------------------------------------------------------------------
 
-    def begin(self, past: Outcomes, known: Mapping[bytes, tuple[int, bytes | None]]) -> None:
-        """Expect a frame, row by row; ``known`` has the last document of each key and its content's digest."""
+    def begin(
+        self,
+        past: Outcomes,
+        known: Mapping[bytes, tuple[int, bytes | None]],
+        held: Mapping[int, int] | None = None,
+    ) -> None:
+        """Expect a frame, row by row.
+
+        Parameters
+        ----------
+        past : Outcomes
+            What is known, by number.
+        known : mapping
+            The last document of each key, and its content's digest.
+        held : mapping, optional
+            Rows that stay the document that they are, whatever their content is now.
+        """
         self._past = past
         self._known = known if len(past) else None
         self.state = bytearray(past.status)
         self.numbers = array("I")
-        self._seen = set()
+        self._held = held or {}
+        # in a later frame, a row equal to a held one must be another document than that
+        stay = set(self._held.values())
+        self._seen = {key for key, (number, _) in known.items() if number in stay} if stay else set()
         self._released = set()
 
     def add(
@@ -84,6 +103,10 @@ class Register:
         changed: list[int] = []
         for offset, key in enumerate(keys):
             position = first + offset
+            if position in self._held:
+                self.numbers.append(self._held[position])
+                outcomes.restore(moved(self._past, self._held[position], position))
+                continue
             number, digest = self._known.get(key, (-1, None))
             if number < 0 or position in again or self.state[number] not in (ACCEPTED, READY, UNKNOWN):
                 fresh.append(offset)
@@ -99,12 +122,15 @@ class Register:
 
     def told_apart(self, keys: Sequence[bytes]) -> Sequence[bytes]:
         """Return keys of which no two in this frame are equal: the second of two equal ones is another."""
-        if len(set(keys)) == len(keys) and self._seen.isdisjoint(keys):
+        if not self._held and len(set(keys)) == len(keys) and self._seen.isdisjoint(keys):
             self._seen.update(keys)
             return keys
         apart: list[bytes] = []
-        for key in keys:
+        for position, key in enumerate(keys, len(self.numbers)):
             own, times = key, 0
+            if position in self._held:
+                apart.append(key)
+                continue
             while own in self._seen:
                 times += 1
                 own = hashlib.blake2b(key + times.to_bytes(8, "big"), digest_size=16).digest()
