@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import orjson
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from reportflow_pandas.engine.plan import Call, Document, endpoint_for, pack
 
@@ -26,6 +26,7 @@ def packed(documents: list[Document] | Iterator[Document], **limits: int) -> Ite
 
 
 @given(st.lists(st.tuples(names, st.integers(2, 300)), max_size=40), st.integers(1, 10))
+@settings(deadline=None)
 def test_every_document_travels_exactly_once_within_all_limits(shapes: list[tuple[str, int]], batch: int) -> None:
     documents = documents_of(shapes)
     calls = list(packed(documents, batch_size=batch, max_body=ROOM))
@@ -40,6 +41,7 @@ def test_every_document_travels_exactly_once_within_all_limits(shapes: list[tupl
 
 
 @given(st.lists(sizes, max_size=40), st.integers(1, 10))
+@settings(deadline=None)
 def test_documents_of_different_names_travel_in_their_order_and_calls_are_full(
     sizes: list[int], batch: int
 ) -> None:
@@ -52,6 +54,7 @@ def test_documents_of_different_names_travel_in_their_order_and_calls_are_full(
 
 
 @given(st.lists(names, max_size=30), st.integers(1, 5))
+@settings(deadline=None)
 def test_of_one_name_the_earlier_document_travels_first(chosen: list[str], batch: int) -> None:
     documents = documents_of([(name, 10) for name in chosen])
     seen: dict[str, int] = {}

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.rows.names import FORBIDDEN, LONGEST, columns_in, equal_names, file_names
@@ -143,6 +143,7 @@ labels = (
     st.lists(labels, max_size=8),
     st.text(max_size=8) | st.sampled_from(["", "  ", "a/b", "Invoice.pdf", "y" * 500]),
 )
+@settings(deadline=None)
 def test_default_names_are_always_legal_and_unique(index: list[Any], label: str) -> None:
     """Whatever the index and the design's label are, no document is refused for its name."""
     frame = pd.DataFrame({"a": range(len(index))}, index=pd.Index(index, dtype=object, tupleize_cols=False))

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 from rows.making import made, parameters_of, params_of, problems_of
 
 from reportflow_pandas.errors import ConfigurationError
@@ -75,6 +75,7 @@ pairs = st.lists(st.sampled_from(["a", "b", "c", None]), max_size=8)
 
 
 @given(pairs, pairs, st.booleans())
+@settings(deadline=None)
 def test_every_line_goes_to_its_documents_once_and_in_order(left: Any, right: Any, categories: bool) -> None:
     """As a person would do it: for each document, the lines with its key."""
     orders = pd.DataFrame({"Id": pd.Series(left, dtype="category" if categories else "str")})

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 import pandas as pd
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from reportflow_pandas.rows.series import column_values
 from reportflow_pandas.rows.values import NotJson, as_text, json_value, without_missing
@@ -159,6 +159,7 @@ values = st.recursive(
 
 
 @given(values)
+@settings(deadline=None)
 def test_whatever_becomes_json_is_read_back_strictly(value: Any) -> None:
     """No NaN, no infinity, nothing that a strict reader refuses."""
     try:
@@ -171,6 +172,7 @@ def test_whatever_becomes_json_is_read_back_strictly(value: Any) -> None:
 
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
+@settings(deadline=None)
 def test_a_float_keeps_its_value_in_a_number_and_in_a_text(value: float) -> None:
     assert json_value(value) == value
     assert float(as_text(value)) == value
@@ -178,6 +180,7 @@ def test_a_float_keeps_its_value_in_a_number_and_in_a_text(value: float) -> None
 
 
 @given(st.lists(plain_values))
+@settings(deadline=None)
 def test_a_column_of_objects_is_converted_as_each_of_its_cells(cells: list[Any]) -> None:
     def converted() -> Any:
         return [orjson.dumps(json_value(cell)) for cell in cells]
