@@ -6,7 +6,7 @@ import html
 import json
 import logging
 from collections import OrderedDict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, Unpack
 
 import orjson
@@ -281,11 +281,17 @@ def preview(
     check_offline(frame, options)
     settings = options.effective_settings
     billed = not settings.on_this_machine
+    cut: dict[str, Any] = {
+        name: given.iloc[[place]]
+        for name, given in (("share", options.share), ("passcode", options.passcode))
+        if isinstance(given, pd.Series)
+    }
+    one = replace(options, **cut)
 
     async def shown() -> Preview:
         async with Client(settings, timeout=options.timeout) as client:
             line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
-            prepared = await prepare(frame.iloc[[place]], options, client, line, "preview")
+            prepared = await prepare(frame.iloc[[place]], one, client, line, "preview")
             if options.check is True:
                 refuse(prepared.problems, frame, prepared.sources, prepared.parameters or [])
             params = next(iter(prepared.documents.params(0, 1)))

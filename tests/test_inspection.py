@@ -418,3 +418,12 @@ def test_each_packaged_design_can_be_previewed_in_both_languages(
     for sample in samples.values():
         frame = pd.DataFrame({name: pd.Series([value]) for name, value in sample.items()})
         assert frame.reportflow.preview(design).pages
+
+
+def test_a_preview_takes_its_row_of_a_share_series(orders: pd.DataFrame, lines: pd.DataFrame) -> None:
+    share = pd.Series(["workspace"] * len(orders), index=orders.index)
+    share.iloc[3] = "public"
+    with rf.use_local() as running:
+        tables = {"Lines": rf.Table(lines, on="InvoiceId")}
+        orders.reportflow.preview("invoice", tables=tables, share=share, row=3)
+        assert [document.share_type for document in running.documents] == ["public"]
