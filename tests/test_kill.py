@@ -1,0 +1,257 @@
+"""kill -9 at any instant: what was accepted is never sent again, what is not known is said to be so."""
+
+from __future__ import annotations
+
+import os
+import random
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+from nursery import Nursery
+from worlds import people, plain
+
+import reportflow_pandas as rf
+from reportflow_pandas.local.faults import Fault
+from reportflow_pandas.local.service import LocalService
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="killed children are forked")
+
+ROWS = 48
+WAYS: dict[str, dict[str, Any]] = {
+    "async/single": {"endpoint": "async/single", "concurrency": 6},
+    "async/multiple": {"endpoint": "async/multiple", "batch_size": 5, "concurrency": 3},
+}
+Start = Callable[..., LocalService]
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """PDFs are asked for at once, as in the children."""
+    monkeypatch.setattr("reportflow_pandas.results.download.FIRST", 0.02)
+
+
+@pytest.fixture(scope="module")
+def nursery() -> Iterator[Nursery]:
+    with Nursery() as running:
+        yield running
+
+
+class Bench:
+    """A service whose answers take a while only as long as a child is alive, and runs to kill."""
+
+    def __init__(self, nursery: Nursery, local: Start, folder: Path, seed: int) -> None:
+        self.chance = random.Random(seed)  # noqa: S311 - a test's chance
+        self.slow = True
+        self.lossy = False
+        self.service = local(latency=self._latency, faults=[self._fault])
+        self._nursery = nursery
+        self._folder = folder
+        self.phases: Counter[str] = Counter()
+        self.unknown = 0
+
+    def _latency(self) -> float:
+        return self.chance.uniform(0.002, 0.03) if self.slow else 0.0
+
+    def _fault(self, endpoint: str, _body: Mapping[str, Any] | None) -> Fault | None:
+        lost = self.lossy and self.slow and endpoint.startswith("async") and self.chance.random() < 0.05
+        return Fault("dropped_after") if lost else None
+
+    def job(self, run: str, way: str, **more: Any) -> dict[str, Any]:
+        options = {**WAYS[way], "run": run, "limits": False, **more}
+        settings = {
+            "base_url": self.service.base_url,
+            "app_key": self.service.app_key,
+            "runs": str(self._folder / "runs"),
+        }
+        child = {"rows": ROWS, "settings": settings, "seed": self.chance.randrange(10**9), "commit": 0.004}
+        return {**child, "held": 0.0, "options": options}
+
+    def die(self, run: str, way: str, after: float) -> float:
+        """Let a child generate and kill it after some seconds; return how many it lived."""
+        self.service.clear()
+        self.slow = True
+        download = str(self._folder / f"pdfs {run}")
+        started = time.monotonic()
+        child = self._nursery.start(**self.job(run, way, download=download))
+        while (left := started + after - time.monotonic()) > 0:
+            time.sleep(min(left, 0.01))
+            if not self._alive(child):
+                break
+        self._nursery.kill(child)
+        self.slow = False
+        return time.monotonic() - started
+
+    def life(self, way: str) -> float:
+        """Return how long a run takes that nobody kills."""
+        self.slow = True
+        started = time.monotonic()
+        child = self._nursery.start(
+            **self.job(f"life {way.replace('/', ' ')}", way, download=str(self._folder / "life"))
+        )
+        assert self._nursery.wait(child) == 0
+        return time.monotonic() - started
+
+    def _alive(self, child: int) -> bool:
+        try:
+            return Path(f"/proc/{child}/stat").read_text(encoding="ascii").split()[2] != "Z"
+        except OSError:
+            return not Path("/proc").exists()
+
+    def go_on(self, run: str, way: str) -> None:
+        """Resume a killed run, count at the service, retry what is unknown, and count again."""
+        names = set(people(ROWS)["name"])
+        before = self.accepted()
+        self.phases[self.phase(run)] += 1
+        listed = rf.runs().set_index("run")
+        state = str(listed.loc[run, "state"]) if run in listed.index else "none"
+        assert state in ("none", "unplanned", "open", "complete")
+        more = {**WAYS[way], "run": run, "limits": False, "download": self._folder / f"pdfs {run}"}
+        if state in ("none", "unplanned"):
+            results = people(ROWS).reportflow.generate(**{**plain(), **more})
+        else:
+            results = rf.resume(run)
+        counted = self.accepted()
+        status = dict(zip(people(ROWS)["name"], results["status"], strict=True))
+        assert set(status.values()) <= {"ready", "unknown"}, (run, state, Counter(status.values()))
+        for name in names:
+            assert counted[name] <= 1, (run, state, name)
+            assert counted[name] == 1 or status[name] == "unknown", (run, state, name)
+            # what was accepted when the process died is not sent again
+            assert before[name] == 0 or counted[name] == before[name], (run, state, name)
+        for path in results["path"].dropna():
+            assert Path(path).read_bytes().startswith(b"%PDF")
+        unknown = {name for name, word in status.items() if word == "unknown"}
+        self.unknown += len(unknown)
+        retried = results.reportflow.retry(unknown=True)
+        assert set(retried["status"]) == {"ready"}
+        assert retried["file_id"].is_unique
+        twice = {name for name, count in self.accepted().items() if count == 2}
+        assert twice <= unknown
+        assert set(self.accepted().values()) <= {1, 2}
+        assert set(self.accepted()) == names
+
+    def accepted(self) -> Counter[str]:
+        return Counter(document.params["RecipientName"] for document in self.service.documents)
+
+    def phase(self, run: str) -> str:
+        """Return where the run was when it died."""
+        if run not in set(rf.runs()["run"]):
+            return "before the journal"
+        results = rf.load(run)
+        counts = results["status"].value_counts()
+        if not self.service.calls:
+            return "planning"
+        if counts.get("not_sent", 0):
+            return "sending" if rf.runs().set_index("run").loc[run, "state"] == "open" else "planning and sending"
+        if results["path"].notna().all():
+            return "done"
+        return (
+            "downloading"
+            if any(call.endpoint.startswith("download") for call in self.service.calls)
+            else "sending"
+        )
+
+
+def killed(nursery: Nursery, local: Start, folder: Path, instants: int, seed: int) -> Bench:
+    bench = Bench(nursery, local, folder, seed)
+    lives = {way: bench.life(way) for way in WAYS}
+    bench.lossy = True
+    for number in range(instants):
+        way = list(WAYS)[number % 2]
+        # one stratum each, so that few instants still cover the whole life
+        share = (number // 2 + bench.chance.random()) / ((instants + 1) // 2)
+        bench.die(f"run {number}", way, 1.02 * share * lives[way])
+        bench.go_on(f"run {number}", way)
+    return bench
+
+
+def test_a_run_killed_at_20_instants_loses_nothing_and_sends_nothing_twice(
+    nursery: Nursery, local: Start, tmp_path: Path
+) -> None:
+    bench = killed(nursery, local, tmp_path, 20, seed=5)
+    assert len(bench.phases) >= 3, bench.phases
+
+
+@pytest.mark.long
+def test_a_run_killed_at_200_instants_loses_nothing_and_sends_nothing_twice(
+    nursery: Nursery, local: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    bench = killed(nursery, local, tmp_path, 200, seed=11)
+    with capsys.disabled():
+        print(f"\n200 deaths: {dict(bench.phases)}; {bench.unknown} rows unknown of {200 * ROWS}")  # noqa: T201 - the figure
+
+
+# the sharpest cases: the service accepted, and the process dies before that is written down
+
+
+def until(true: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if true():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came")
+
+
+@pytest.mark.parametrize("way", WAYS)
+@pytest.mark.parametrize("death", ["before the answer", "after the answer", "after the connection"])
+def test_accepted_and_killed_before_it_was_written_down_is_unknown(
+    nursery: Nursery, local: Start, tmp_path: Path, way: str, death: str
+) -> None:
+    """The answer never comes; or it is read and not yet committed; or the connection dies first."""
+    faults = {
+        "before the answer": Fault("slow", seconds=60, times=None),
+        "after the answer": Fault("slow", seconds=0),
+        "after the connection": Fault("dropped_after", times=None),
+    }
+    bench = Bench(nursery, local, tmp_path, 1)
+    bench.slow = False
+    bench.service = service = local(faults=faults[death])
+    job = bench.job("november", way, concurrency=1)
+    child = nursery.start(**{**job, "rows": 10, "held": 30.0})
+    first = 1 if way == "async/single" else 5
+    until(lambda: len(service.documents) == first)
+    if death != "before the answer":
+        until(lambda: service.calls[0].ended is not None)
+        time.sleep(0.1)  # the child's, to read the answer
+    assert nursery.kill(child)
+
+    rf.configure(runs=tmp_path / "runs")
+    loaded = rf.load("november")
+    assert loaded["status"].tolist() == ["unknown"] * first + ["not_sent"] * (10 - first)
+    other = local(faults=[], port=_port(service))
+    state = rf.runs()["state"].tolist()
+    if state == ["unplanned"]:
+        more = {**WAYS[way], "run": "november", "limits": False}
+        results = people(10).reportflow.generate(**{**plain(), **more})
+    else:
+        results = rf.resume("november")
+    assert results["status"].tolist() == ["unknown"] * first + ["accepted"] * (10 - first)
+    names = people(10)["name"].tolist()
+    assert [document.params["RecipientName"] for document in other.documents] == names[first:]
+    retried = results.reportflow.retry(unknown=True)
+    assert set(retried["status"]) == {"accepted"}
+    assert Counter(document.params["RecipientName"] for document in other.documents) == Counter(names)
+
+
+def _port(service: LocalService) -> int:
+    return int(service.base_url.split(":")[2].split("/")[0])
+
+
+def test_a_run_killed_in_a_retry_of_unknown_rows_makes_no_third_document(
+    nursery: Nursery, local: Start, tmp_path: Path
+) -> None:
+    """The rows were unknown, are sent again on request, and that answer is lost too: unknown again, not resent."""
+    service = local(faults=Fault("dropped_after", times=2))
+    results: pd.DataFrame = people(6).reportflow.generate(**plain(), run="november")
+    assert set(results["status"]) == {"unknown"}
+    again = results.reportflow.retry(unknown=True)
+    assert set(again["status"]) == {"unknown"}
+    assert len(service.documents) == 12
+    assert set(rf.resume("november")["status"]) == {"unknown"}
+    assert set(again.reportflow.retry()["status"]) == {"unknown"}
+    assert len(service.documents) == 12
