@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from reportflow_pandas import __version__
 from reportflow_pandas.errors import ReportFlowError
-from reportflow_pandas.shell import demo, job, listing, service
+from reportflow_pandas.shell import demo, job, listing, service, worker
 from reportflow_pandas.shell.printing import INTERRUPTED, REFUSED, SOME_FAILED, complain
 
 __all__ = ["main"]
@@ -107,7 +107,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else REFUSED
     verb: Verb = arguments.verb
-    with _logging_to_stderr(arguments.log_level), _terminated_as_interrupted():
+    as_json = vars(arguments).get("json", False)
+    with _logging_to_stderr(arguments.log_level, as_json=as_json), _terminated_as_interrupted():
         try:
             return verb(arguments)
         except ReportFlowError as error:
@@ -173,6 +174,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--render-delay", type=_seconds, default=0.0, metavar="S", help="seconds before a PDF may be ready"
     )
+
+    one = _verb(verbs, "worker", worker.work, "carry out what submit(queue=…) puts into a Redis, until SIGTERM")
+    worker.add_arguments(one)
 
     one = _verb(verbs, "designs", listing.designs, "the workspace's designs")
     _add_local(one)
@@ -269,11 +273,12 @@ class _BesideBars(logging.Handler):
 
 
 @contextlib.contextmanager
-def _logging_to_stderr(level: str) -> Iterator[None]:
+def _logging_to_stderr(level: str, *, as_json: bool = False) -> Iterator[None]:
     """Send the package's log to stderr as long as the command runs."""
     log = logging.getLogger("reportflow_pandas")
     handler, before = _BesideBars(), log.level
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s"))
+    plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(worker.JsonLines() if as_json else plain)
     log.addHandler(handler)
     log.setLevel(level.upper())
     try:

@@ -8,7 +8,7 @@ import contextlib
 import logging
 import threading
 import warnings
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Generator, Sequence
 from typing import Any, Literal, Unpack
 
 import pandas as pd
@@ -18,8 +18,11 @@ from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import Generation
 from reportflow_pandas.notebook import loop, panel
+from reportflow_pandas.notify import Notifier, ended, workbook_of
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.preparation import takes_options
+from reportflow_pandas.queue.messages import OnCrash
+from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.resuming import Resumption, load
 from reportflow_pandas.running import Running
 from reportflow_pandas.settings import current
@@ -67,12 +70,14 @@ class Job:
         *,
         on_row: Callable[[Outcome], object] | None = None,
         on_done: Callable[[Job], object] | None = None,
+        notifier: Notifier | None = None,
     ) -> None:
         self.id = work.run_name
         self.warnings: list[str] = []
         self._work = work
         self._on_row = on_row
         self._on_done = on_done
+        self._notifier = notifier
         self._finished = threading.Event()
         self._ended = threading.Event()
         self._error: BaseException | None = None
@@ -81,6 +86,8 @@ class Job:
         self._callbacks = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix=_CALLBACKS)
         if on_row is not None:
             work.settled = self._row_settled
+        if work.remote is not None:
+            work.remote.warn = self.warn
         _jobs[self.id] = self
         self._start()
 
@@ -187,14 +194,34 @@ class Job:
             self._callbacks.submit(self._end)
 
     def _end(self) -> None:
-        """End, after every ``on_row``: ``on_done`` first, then whoever waits."""
-        if self._results is None:
-            self._results = self._work.results()
-        self._finished.set()
-        if self._on_done is not None:
-            self._call("on_done", self._on_done, self)
-        self._ended.set()
-        self._callbacks.shutdown(wait=False)
+        """End, after every ``on_row``: ``on_done`` first, then notifications, then whoever waits."""
+        try:
+            if self._results is None:
+                self._results = self._work.results()
+            self._finished.set()
+            if self._on_done is not None:
+                self._call("on_done", self._on_done, self)
+            if self._notifier:
+                self._tell(self._notifier)
+        finally:
+            self._finished.set()
+            self._ended.set()
+            self._callbacks.shutdown(wait=False)
+
+    def _tell(self, notifier: Notifier) -> None:
+        run = self.results().attrs["reportflow"]
+        stopped = type(self._error).__name__ if self._error is not None else ""
+        message = ended(
+            self.id,
+            self.progress,
+            design=run["design"] or run["design_id"],
+            saved=int(self.results()["path"].notna().sum()),
+            folder=run["download"],
+            workbook=workbook_of(self.id),
+            stopped="cancelled" if self._work.interrupted else stopped,
+        )
+        for problem in notifier.tell(message):
+            self.warn(problem)
 
     def _row_settled(self, outcome: Outcome) -> None:
         if self._on_row is not None:
@@ -203,14 +230,15 @@ class Job:
     def _call(self, name: str, function: Callable[[Any], object], value: object) -> None:
         try:
             function(value)
-        except Exception as reason:  # noqa: BLE001 - the user's code: it may not end the run
+        except (Exception, SystemExit) as reason:  # noqa: BLE001 - the user's code: it may not end the run
             self.warn(f"{name} raised {type(reason).__name__}: {reason}; the run goes on")
 
     def warn(self, text: str) -> None:
         """Note that something beside the run failed."""
         self.warnings.append(text)
         log.warning("job %s: %s", self.id, text)
-        warnings.warn(f"job {self.id}: {text}", JobWarning, stacklevel=2)
+        with contextlib.suppress(JobWarning):  # where warnings are errors, this one still ends nothing
+            warnings.warn(f"job {self.id}: {text}", JobWarning, stacklevel=2)
 
 
 class PastJob(Job):
@@ -268,6 +296,9 @@ def submit(
     *,
     on_row: Callable[[Outcome], object] | None = None,
     on_done: Callable[[Job], object] | None = None,
+    notify: str | Sequence[str] | None = None,
+    queue: str | None = None,
+    on_crash: OnCrash = "unknown",
     **arguments: Unpack[Arguments],
 ) -> Job:
     """Generate one document for each row in the background, and return at once.
@@ -282,6 +313,17 @@ def submit(
     on_done : callable, optional
         Called with the job once at the end. An exception in either is a warning on the job, never the end of the
         run.
+    notify : str or list of str, optional
+        Who is told at the end, as Apprise's addresses (extra ``notify``): ``"mailto://user:password@example.com"``,
+        ``"slack://…"``. The message has the run's name, the counts, and the path of the workbook if ``on_done`` wrote
+        one; never the content of documents. A notification that fails is a warning on the job.
+    queue : str, optional
+        ``"redis://host:6379/0"``: the calls go there, and workers on any machines carry them out
+        (``reportflow-pandas worker --queue redis://host:6379/0``). The journal stays here and is the truth. None:
+        this process sends.
+    on_crash : {"unknown", "retry"}
+        With a queue: what becomes of a call whose worker died while sending it. ``"unknown"``: its rows are
+        ``unknown``, at most once. ``"retry"``: it is sent again, and its documents may exist twice.
     **arguments
         The shared arguments, as for ``generate``.
 
@@ -293,7 +335,8 @@ def submit(
     Raises
     ------
     ConfigurationError, InvalidRows
-        What can be known without a look-up; everything else is raised by ``.result()``.
+        What can be known without a look-up, also that there is no Redis at ``queue``; everything else is raised by
+        ``.result()``.
 
     Examples
     --------
@@ -313,7 +356,12 @@ def submit(
     for name, function in (("on_row", on_row), ("on_done", on_done)):
         if function is not None and not callable(function):
             raise ConfigurationError(f"{name}={function!r}: a function, called with the row or the job")
-    return Job(Generation(frame, Options.of(design_id, arguments)), on_row=on_row, on_done=on_done)
+    notifier = Notifier(notify)
+    work = Generation(frame, Options.of(design_id, arguments))
+    if queue is not None:
+        work.remote = Remote(queue, on_crash)
+        loop.run(work.remote.check())
+    return Job(work, on_row=on_row, on_done=on_done, notifier=notifier)
 
 
 def job(run: str) -> Job:

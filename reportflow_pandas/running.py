@@ -22,12 +22,14 @@ from reportflow_pandas.engine.limits import Kind
 from reportflow_pandas.engine.line import Line, line_to
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.plan import Call, Document, pack
-from reportflow_pandas.engine.progress import Progress
+from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.engine.run import Run
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Options
+from reportflow_pandas.queue.remote import Remote
+from reportflow_pandas.queue.submit import Dispatch
 from reportflow_pandas.results.download import fetch_outcomes, save_delivered
 from reportflow_pandas.results.folder import PdfFolder
 from reportflow_pandas.results.frame import results_frame
@@ -57,6 +59,8 @@ class Running:
         Told of each row's outcome, on the loop that does the work.
     interrupted : bool
         Whether somebody stopped it.
+    remote : Remote or None
+        The machines that carry it out; None: this one.
     """
 
     def __init__(self, options: Options, run_name: str, index: pd.Index[Any]) -> None:
@@ -74,7 +78,8 @@ class Running:
         self.endpoint: str = options.endpoint
         self.first_alone = True
         self._folder = PdfFolder(options.download) if options.download is not None else None
-        self._run: Run | None = None
+        self.remote: Remote | None = None
+        self._run: Run | Dispatch | None = None
         self._stage: asyncio.Task[Any] | None = None
         self._planning: asyncio.Task[None] | None = None
         self.attrs = {
@@ -126,6 +131,7 @@ class Running:
                     backoff=self.options.backoff,
                     timeout=self.options.timeout,
                     progress=self.progress,
+                    window=await self.remote.open(self.settings) if self.remote is not None else None,
                 )
                 if await self._staged(self._begin(client, line)):
                     await self._send(client, line)
@@ -136,6 +142,8 @@ class Running:
             raise
         finally:
             self.progress.ended = True
+            if self.remote is not None:
+                await self.remote.close()
             self._close()
             counts = self.outcomes.counts()
             log.info("run %s ended after %.1f s: %s", self.run_name, self.clock.monotonic() - started, counts)
@@ -156,7 +164,8 @@ class Running:
 
     async def _send(self, client: Client, line: Line) -> None:
         options, journal = self.options, self._open_journal
-        await self._take_slots_of_processes_before(line)
+        if self.remote is None:
+            await self._take_slots_of_processes_before(line)
         note = f"version {self.version}, the latest" if options.version == "latest" else ""
         phase = self.progress.begin("documents", len(self.index), note)
         phase.done = sum(count for status, count in self.outcomes.counts().items() if status != "not_sent")
@@ -171,25 +180,7 @@ class Running:
             )
         )
 
-        async def send(call: Call, body: bytes) -> Accepted:
-            return await client.send(call.endpoint, body)
-
-        most = len(self.index) if self.endpoint.endswith("single") else 1 + len(self.index) // 2
-        ceiling = CEILING if options.concurrency == "auto" else options.concurrency
-        self._run = run = Run(
-            feed,
-            journal,
-            self.outcomes,
-            send=send,
-            line=line,
-            phase=phase,
-            gate=Gate(options.concurrency, clock=self.clock, ceiling=ceiling),
-            workers=max(1, min(ceiling, most)),
-            stop_on_failure=options.on_error == "raise",
-            first_alone=self.first_alone,
-            deliver=self._deliver if self._folder is not None else None,
-            settled=self._row_settled if self.settled is not None else None,
-        )
+        self._run = run = self._runner(client, line, feed, phase)
         if self.interrupted:
             run.stop()
         planning = asyncio.ensure_future(self._planned(feed))
@@ -206,10 +197,49 @@ class Running:
         if run.error is not None:
             raise run.error
 
+    def _runner(self, client: Client, line: Line, feed: Feed, phase: Phase) -> Run | Dispatch:
+        """Return what carries the calls out: here, or on other machines."""
+        options = self.options
+        settled = self._row_settled if self.settled is not None else None
+        if self.remote is not None:
+            return self.remote.dispatch(
+                feed,
+                self._open_journal,
+                self.outcomes,
+                settings=self.settings,
+                limits=options.effective_limits,
+                attempts=options.attempts,
+                backoff=options.backoff,
+                timeout=options.timeout,
+                phase=phase,
+                stop_on_failure=options.on_error == "raise",
+                settled=settled,
+            )
+
+        async def send(call: Call, body: bytes) -> Accepted:
+            return await client.send(call.endpoint, body)
+
+        most = len(self.index) if self.endpoint.endswith("single") else 1 + len(self.index) // 2
+        ceiling = CEILING if options.concurrency == "auto" else options.concurrency
+        return Run(
+            feed,
+            self._open_journal,
+            self.outcomes,
+            send=send,
+            line=line,
+            phase=phase,
+            gate=Gate(options.concurrency, clock=self.clock, ceiling=ceiling),
+            workers=max(1, min(ceiling, most)),
+            stop_on_failure=options.on_error == "raise",
+            first_alone=self.first_alone,
+            deliver=self._deliver if self._folder is not None else None,
+            settled=settled,
+        )
+
     async def _planned(self, feed: Feed) -> None:
         try:
             await self._plan(feed)
-        except ReportFlowError as error:
+        except Exception as error:  # noqa: BLE001 - whatever it is: who waits for documents must hear of it
             feed.fail(error)
 
     async def _take_slots_of_processes_before(self, line: Line) -> None:

@@ -1,0 +1,1 @@
+"""Many machines: the planned calls of a run in Redis, and the workers that carry them out."""

@@ -1,0 +1,463 @@
+"""The worker: takes calls out of the queues of its workspace and carries each out with the one engine."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import os
+import secrets
+import socket
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import orjson
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.api.models import Accepted
+from reportflow_pandas.engine.concurrency import Gate
+from reportflow_pandas.engine.feed import Feed
+from reportflow_pandas.engine.limits import Window
+from reportflow_pandas.engine.line import Line, line_to
+from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.plan import Call
+from reportflow_pandas.engine.progress import Phase
+from reportflow_pandas.engine.run import Run
+from reportflow_pandas.queue.collection import LATE
+from reportflow_pandas.queue.connection import (
+    PREFIX,
+    checked_url,
+    connect,
+    key,
+    queues_of,
+    shown,
+    watch,
+    workers_of,
+)
+from reportflow_pandas.queue.lease import CANCELLED, Lease, LeaseLost
+from reportflow_pandas.queue.messages import SET_ASIDE, SetAside, Terms, answer_of, call_in
+from reportflow_pandas.queue.redis_store import RedisStore
+from reportflow_pandas.queue.submit import TERMS
+from reportflow_pandas.settings import Settings
+
+__all__ = ["CONCURRENCY", "GRACE", "LEASE", "Worker"]
+
+log = logging.getLogger("reportflow_pandas")
+
+CONCURRENCY = 16
+"""Calls in flight of one worker."""
+
+GRACE = 60.0
+"""Seconds that calls in flight get when the worker is told to end: the time-out of a call."""
+
+LEASE = 60.0
+"""Seconds without a sign of life after which a worker's calls are given up: longer than any restart of Redis."""
+
+LOOK = 0.5
+"""Seconds between two looks for new runs."""
+
+IDLE = 0.05
+"""Seconds between two looks for calls when there was none; twice as long each time, up to `LOOK`."""
+
+ALIVE = 30.0
+"""Seconds between two lines that tell the worker's health."""
+
+STALLED_ONCE_MORE = 2
+"""With ``on_crash="retry"``: a call whose worker died so many times is given up, for it may be what kills them."""
+
+
+class Lane:
+    """What a worker knows of one run."""
+
+    def __init__(self, name: str, terms: Terms, bull: Any, line: Line, client: Client) -> None:
+        self.name = name
+        self.terms = terms
+        self.bull = bull
+        self.line = line
+        self.client = client
+        self.in_flight: set[asyncio.Task[None]] = set()
+        self.checked_at = time.monotonic()
+
+
+class Worker:
+    """Carries calls out until it is told to end.
+
+    Parameters
+    ----------
+    settings : Settings
+        This machine's own: the queues of its workspace are served, and no others. No key travels through Redis.
+    url : str
+        The Redis.
+    concurrency : int
+        Calls in flight, over all runs together.
+    grace : float
+        Seconds that calls in flight get after `stop`.
+    lease : float
+        Seconds without a sign of life after which the calls of a worker are given up.
+
+    Examples
+    --------
+    >>> worker = Worker(settings, "redis://localhost:6379/0")            # doctest: +SKIP
+    >>> asyncio.run(worker.run())                                        # doctest: +SKIP
+    0
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        url: str,
+        *,
+        concurrency: int = CONCURRENCY,
+        grace: float = GRACE,
+        lease: float = LEASE,
+    ) -> None:
+        self._settings = settings.checked()
+        self._url = checked_url(url)
+        self._concurrency = concurrency
+        self._grace = grace
+        self._lease = lease
+        self._gate = Gate(concurrency, clock=settings.clock)
+        self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
+        self._lanes: dict[str, Lane] = {}
+        self._refused: set[str] = set()
+        self._clients: dict[float, Client] = {}
+        self._runs: set[Run] = set()
+        self._ending = asyncio.Event()
+        self._free = asyncio.Event()
+        self._tokens = 0
+        self.calls = 0
+        self.rows = 0
+        self.cut_off = 0
+        self._redis: Any = None
+        self._store: RedisStore
+
+    @property
+    def in_flight(self) -> int:
+        """Calls that this worker has."""
+        return sum(len(lane.in_flight) for lane in self._lanes.values())
+
+    def stop(self) -> None:
+        """Take no more calls; finish what is in flight, and end."""
+        if not self._ending.is_set():
+            log.info("told to end: %d calls in flight get up to %g s", self.in_flight, self._grace)
+            self._ending.set()
+            self._free.set()
+            for run in self._runs:
+                run.stop()
+
+    async def run(self) -> int:
+        """Work until `stop`.
+
+        Returns
+        -------
+        int
+            0: all that was begun is finished. 1: calls had to be cut off, their rows are unknown.
+
+        Raises
+        ------
+        ConfigurationError
+            Redis cannot be used.
+        """
+        self._redis = await connect(self._url)
+        self._store = RedisStore(self._redis, self._settings.workspace)
+        log.info(
+            "worker %s serves workspace %s of %s from %s, %d calls at a time",
+            self.name,
+            self._settings.workspace,
+            self._settings.host,
+            shown(self._url),
+            self._concurrency,
+        )
+        beside = [asyncio.create_task(work) for work in (watch(self._url), self._live(), self._discover())]
+        try:
+            await self._work()
+            await self._finish()
+        finally:
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
+            await self._close()
+        log.info("worker %s ended: %d calls, %d rows, %d cut off", self.name, self.calls, self.rows, self.cut_off)
+        return 1 if self.cut_off else 0
+
+    # -- runs ------------------------------------------------------------------------------------------------
+
+    async def _discover(self) -> None:
+        """Follow which runs there are; look after calls of workers that died."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+
+        while True:
+            try:
+                await self._follow()
+            except (RedisError, OSError) as error:
+                log.debug("the runs could not be listed: %s", error)
+            await asyncio.sleep(LOOK)
+
+    async def _follow(self) -> None:
+        names = await self._redis.zrange(queues_of(self._settings.workspace), 0, -1)
+        for name in names:
+            if name not in self._lanes and name not in self._refused:
+                await self._open(name)
+        for name in [name for name, lane in self._lanes.items() if name not in names and not lane.in_flight]:
+            await self._lanes.pop(name).bull.lockManager.close()
+            log.info("run %s has ended", name)
+        self._refused &= set(names)
+        for lane in list(self._lanes.values()):
+            if lane.name in names and time.monotonic() > lane.checked_at + self._lease / 2:
+                lane.checked_at = time.monotonic()
+                await lane.bull.runStalledJobsCheck()
+
+    async def _open(self, name: str) -> None:
+        import bullmq  # noqa: PLC0415 - only who uses a queue has it
+
+        text = await self._redis.get(key(name, TERMS))
+        try:
+            terms = Terms.read(text or "")
+        except SetAside as problem:
+            self._refused.add(name)
+            log.warning("queue %s is left alone: %s", name, problem)
+            return
+        lease = round(self._lease * 1000)
+        bull = bullmq.Worker(
+            name,
+            None,
+            {
+                "connection": self._redis,
+                "prefix": PREFIX,
+                "name": self.name,
+                "autorun": False,
+                "lockDuration": lease,
+                "stalledInterval": lease // 2,
+                # at most once, unless the submitter wants it otherwise
+                "maxStalledCount": STALLED_ONCE_MORE if terms.on_crash == "retry" else 0,
+            },
+        )
+        bull.on("stalled", lambda job: log.warning("call %s: its worker gave no sign of life", job))
+        bull.on("lockRenewalFailed", lambda jobs: log.warning("calls %s were given up meanwhile", jobs))
+        bull.on("error", lambda error, *_: log.warning("BullMQ: %s", error))
+        bull.lockManager.start()
+        line = line_to(
+            self._settings,
+            limits=terms.limits,
+            attempts=terms.attempts,
+            backoff=terms.backoff,
+            timeout=terms.timeout,
+            window=Window(self._store),
+        )
+        self._lanes[name] = Lane(name, terms, bull, line, await self._client(terms.timeout))
+        self._free.set()
+        log.info("run %s: serving it", terms.run)
+
+    async def _client(self, timeout: float) -> Client:  # noqa: ASYNC109 - of its calls
+        if timeout not in self._clients:
+            self._clients[timeout] = await Client(self._settings, timeout=timeout).__aenter__()
+        return self._clients[timeout]
+
+    # -- calls -----------------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        """Give each run its share: the one with the fewest calls here is asked first."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+
+        pause = IDLE
+        while not self._ending.is_set():
+            found = False
+            self._free.clear()
+            try:
+                for lane in sorted(self._lanes.values(), key=lambda lane: len(lane.in_flight)):
+                    if self.in_flight >= self._concurrency or self._ending.is_set():
+                        break
+                    found |= await self._take(lane)
+            except (RedisError, OSError) as error:
+                log.debug("no call could be taken: %s", error)
+            if found:
+                pause = IDLE
+                continue
+            full = self.in_flight >= self._concurrency
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._free.wait(), None if full else pause)
+            pause = min(LOOK, 2 * pause)
+
+    async def _take(self, lane: Lane) -> bool:
+        """Take one call of a run, if one waits."""
+        self._tokens += 1
+        token = f"{lane.bull.id}:{self._tokens}"
+        raw, identity, *_ = await lane.bull.backend.moveToActive(token, lane.bull.opts) or [None, None]
+        if not raw or not identity:
+            return False
+        task = asyncio.create_task(self._carry(lane, identity, raw, token))
+        lane.in_flight.add(task)
+        task.add_done_callback(lambda done: self._done(lane, done))
+        return True
+
+    def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
+        lane.in_flight.discard(task)
+        self._free.set()
+        if not task.cancelled() and (problem := task.exception()) is not None:
+            log.error("a call ended in an unforeseen way: %r", problem)
+
+    async def _carry(self, lane: Lane, identity: str, raw: dict[str, str], token: str) -> None:
+        """Carry one call out and store what came of it."""
+        from bullmq.job import Job  # noqa: PLC0415 - only who uses a queue has it
+
+        lane.bull.lockManager.track_job(identity, token, round(time.time() * 1000))
+        try:
+            try:
+                job = Job.fromJSON(lane.bull, raw, identity)
+                if job.deferredFailure:
+                    await self._fail(lane, job, token, job.deferredFailure)
+                    return
+                call = call_in(job.data)
+            except (SetAside, ValueError, TypeError, AttributeError) as problem:
+                log.warning("job %s of queue %s is set aside: %s", identity, lane.name, problem)
+                aside = Job(lane.bull, "set aside", {}, {"attempts": 1, "jobId": identity, "stackTraceLimit": 0})
+                await self._fail(lane, aside, token, f"{SET_ASIDE}: {problem}")
+                return
+            await self._carry_call(lane, job, call, token)
+        finally:
+            lane.bull.lockManager.untrack_job(identity)
+
+    async def _carry_call(self, lane: Lane, job: Any, call: Call, token: str) -> None:
+        lease = Lease(
+            self._redis, job_key=key(lane.name, job.id), cancelled_key=key(lane.name, CANCELLED), token=token
+        )
+        outcomes = Outcomes([document.name for document in call.documents])
+
+        async def send(part: Call, body: bytes) -> Accepted:
+            return await lane.client.send(part.endpoint, body)
+
+        feed = Feed(lambda _: iter((call,)))
+        feed.end()
+        run = Run(
+            feed,
+            lease,
+            outcomes,
+            send=send,
+            line=lane.line,
+            phase=Phase(),
+            gate=self._gate,
+            workers=1,
+            alike_ends=False,
+            grace=self._grace,
+        )
+        if self._ending.is_set():
+            run.stop()
+        self._runs.add(run)
+        try:
+            await run.carry_out()
+        finally:
+            self._runs.discard(run)
+        self.calls += run.calls_made
+        self.rows += len(call)
+        error = run.error
+        if isinstance(error, LeaseLost) and not error.cancelled:
+            log.warning("call %s is not sent: %s", job.id, error)
+            if lease.tries:
+                await self._note_late(lane, job.id, answer_of(outcomes, None))
+            return
+        if isinstance(error, LeaseLost):
+            error = None
+        if self._ending.is_set() and error is None and not lease.tries:
+            await self._give_back(lane, job, token)
+            return
+        if error is not None:
+            # every other call would be refused as this one was; the submitter does the rest
+            log.warning("run %s ends: %s", lane.terms.run, error)
+            await self._redis.set(key(lane.name, CANCELLED), "1", ex=86400)
+        if self._ending.is_set() and any(
+            status == "unknown" for status in map(outcomes.status_of, range(len(call)))
+        ):
+            self.cut_off += 1
+        await self._keep(lane, job, answer_of(outcomes, error), token)
+
+    async def _keep(self, lane: Lane, job: Any, answer: dict[str, Any], token: str) -> None:
+        """Store an answer; it was paid for, so Redis is waited for."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+
+        while True:
+            try:
+                await lane.bull.backend.moveToCompleted(job, answer, False, token, fetch_next=False)
+            except (RedisError, OSError) as error:
+                log.warning("the answer to call %s could not be stored (%s); tried again", job.id, error)
+                await asyncio.sleep(LOOK)
+            except TypeError as problem:
+                # BullMQ's words for: this worker no longer has the call. Or the answer is stored already, and only
+                # Redis' word of it was lost
+                if await self._redis.hexists(key(lane.name, job.id), "returnvalue"):
+                    return
+                log.warning(
+                    "call %s was given up before its answer came (%s); it is noted as late", job.id, problem
+                )
+                await self._note_late(lane, job.id, answer)
+                return
+            else:
+                return
+
+    async def _note_late(self, lane: Lane, identity: str, answer: dict[str, Any]) -> None:
+        late = key(lane.name, LATE)
+        await self._redis.hset(late, identity, orjson.dumps(answer).decode())
+        await self._redis.expire(late, 30 * 86400)
+
+    async def _fail(self, lane: Lane, job: Any, token: str, reason: str) -> None:
+        try:
+            await lane.bull.backend.moveToFailed(job, reason, False, token, fetch_next=False)
+        except TypeError as problem:
+            log.warning("call %s: %s", job.id, problem)
+
+    async def _give_back(self, lane: Lane, job: Any, token: str) -> None:
+        """Let another worker have a call of which nothing was sent."""
+        try:
+            await lane.bull.backend.retryJob(job.id, True, token)
+        except TypeError as problem:
+            log.warning("call %s could not be given back: %s", job.id, problem)
+
+    # -- its end -----------------------------------------------------------------------------------------------
+
+    async def _finish(self) -> None:
+        """Wait for what is in flight, as long as the grace lasts."""
+        tasks: Sequence[asyncio.Task[None]] = [task for lane in self._lanes.values() for task in lane.in_flight]
+        if not tasks:
+            return
+        # the engine records as unknown what has no answer by then; a moment more to store that
+        _, late = await asyncio.wait(tasks, timeout=self._grace + 5.0)
+        for task in late:
+            task.cancel()
+        self.cut_off += len(late)
+        await asyncio.gather(*late, return_exceptions=True)
+
+    async def _close(self) -> None:
+        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+
+        for lane in self._lanes.values():
+            await lane.bull.lockManager.close()
+        for client in self._clients.values():
+            await client.close()
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(5.0):
+                await self._store.settled()
+                await self._redis.zrem(workers_of(self._settings.workspace), self.name)
+        await self._redis.aclose()
+
+    # -- its health ----------------------------------------------------------------------------------------------
+
+    async def _live(self) -> None:
+        """Be seen, and say so."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+
+        workers = workers_of(self._settings.workspace)
+        said_at = time.monotonic()
+        while True:
+            with contextlib.suppress(RedisError, OSError):
+                await self._redis.zadd(workers, {self.name: time.time()})
+                await self._redis.zremrangebyscore(workers, "-inf", time.time() - 3600)
+            if time.monotonic() >= said_at + ALIVE:
+                said_at = time.monotonic()
+                log.info(
+                    "alive: %d runs, %d calls in flight, %d calls and %d rows so far",
+                    len(self._lanes),
+                    self.in_flight,
+                    self.calls,
+                    self.rows,
+                )
+            await asyncio.sleep(5.0)

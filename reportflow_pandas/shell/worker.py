@@ -1,0 +1,121 @@
+"""A worker in the foreground: ``reportflow-pandas worker``."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import datetime as dt
+import json
+import logging
+import signal
+from types import FrameType
+
+from reportflow_pandas.queue.worker import CONCURRENCY, GRACE, LEASE, Worker
+from reportflow_pandas.settings import current
+
+__all__ = ["JsonLines", "add_arguments", "work"]
+
+EPILOG = """\
+The key and the address are this machine's own (REPORT_FLOW_APP_KEY, REPORTFLOW_API_BASE_URL): the worker serves
+the runs of that workspace, and no others. Any number of workers share one rate limit.
+
+exit codes:
+  0  ended by SIGTERM or Ctrl-C, and all that was begun is finished
+  1  ended, but calls had to be cut off after the grace time: their rows are unknown
+  2  refused: no key, no Redis, wrong password
+"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.epilog = EPILOG
+    parser.formatter_class = argparse.RawDescriptionHelpFormatter
+    parser.set_defaults(log_level="info")
+    parser.add_argument("--queue", required=True, metavar="URL", help="the Redis, e.g. redis://localhost:6379/0")
+    parser.add_argument(
+        "--concurrency",
+        type=_count,
+        default=CONCURRENCY,
+        metavar="N",
+        help=f"calls in flight; default {CONCURRENCY}",
+    )
+    parser.add_argument(
+        "--grace",
+        type=_seconds,
+        default=GRACE,
+        metavar="S",
+        help=f"seconds that calls in flight get after SIGTERM; default {GRACE:g}",
+    )
+    parser.add_argument(
+        "--lease",
+        type=_positive,
+        default=LEASE,
+        metavar="S",
+        help="seconds without a sign of life after which a worker's calls are given up; the same for all workers, "
+        f"and longer than any restart of Redis; default {LEASE:g}",
+    )
+    parser.add_argument("--json", action="store_true", help="the log as one JSON object a line")
+
+
+def work(arguments: argparse.Namespace) -> int:
+    """Carry calls out until SIGTERM or Ctrl-C."""
+    return asyncio.run(_work(arguments))
+
+
+async def _work(arguments: argparse.Namespace) -> int:
+    worker = Worker(
+        current(),
+        arguments.queue,
+        concurrency=arguments.concurrency,
+        grace=arguments.grace,
+        lease=arguments.lease,
+    )
+    here = asyncio.get_running_loop()
+
+    def end(_signal: int, _frame: FrameType | None) -> None:
+        here.call_soon_threadsafe(worker.stop)
+
+    before = {}
+    with contextlib.suppress(ValueError):  # not the main thread: whoever runs us ends us
+        before = {one: signal.signal(one, end) for one in (signal.SIGTERM, signal.SIGINT)}
+    try:
+        return await worker.run()
+    finally:
+        for one, handler in before.items():
+            signal.signal(one, handler)
+
+
+class JsonLines(logging.Formatter):
+    """One JSON object a line: ``time`` (UTC), ``level``, ``message``."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        """Return a record as a line."""
+        at = dt.datetime.fromtimestamp(record.created, dt.UTC)
+        line = {
+            "time": at.isoformat(timespec="milliseconds"),
+            "level": record.levelname.lower(),
+            "message": record.getMessage(),
+        }
+        if record.exc_info:
+            line["exception"] = self.formatException(record.exc_info)
+        return json.dumps(line, ensure_ascii=False)
+
+
+def _count(word: str) -> int:
+    if not word.isdecimal() or not 1 <= int(word) <= 1000:
+        raise argparse.ArgumentTypeError(f"{word!r}: a whole number from 1 to 1000")
+    return int(word)
+
+
+def _seconds(word: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= float(word) < float("inf"):
+            return float(word)
+    raise argparse.ArgumentTypeError(f"{word!r}: seconds, 0 or more")
+
+
+def _positive(word: str) -> float:
+    if (seconds := _seconds(word)) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r}: seconds, 1 or more")
+    return seconds

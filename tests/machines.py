@@ -1,0 +1,176 @@
+"""A real redis-server on a port of its own, workers that are processes, and what is counted at the service."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reportflow_pandas.local.service import LocalService
+
+
+class RedisServer:
+    """A redis-server with an append-only file, in a folder of its own."""
+
+    def __init__(self, folder: Path, *options: str) -> None:
+        self.folder = folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        self.options = options
+        self.port = free_port()
+        self.process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def sync(self) -> Any:
+        import redis  # noqa: PLC0415 - of the extra
+
+        return redis.Redis(port=self.port, decode_responses=True)
+
+    def start(self) -> RedisServer:
+        command = [
+            *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
+            *("--appendonly", "yes", "--save", "", "--logfile", "redis.log", *self.options),
+        ]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own line
+        until(self.answers, "redis-server")
+        return self
+
+    def answers(self) -> bool:
+        with socket.socket() as line:
+            return line.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def kill(self) -> None:
+        if self.process is not None:
+            self.process.kill()
+            self.process.wait()
+            self.process = None
+
+    def everything(self) -> str:
+        """Return all names and values."""
+        client = self.sync
+        found: list[str] = []
+        for name in client.scan_iter(count=1000):
+            kind = client.type(name)
+            read = {
+                "string": client.get,
+                "hash": client.hgetall,
+                "list": lambda key: client.lrange(key, 0, -1),
+                "set": client.smembers,
+                "zset": lambda key: client.zrange(key, 0, -1, withscores=True),
+                "stream": client.xrange,
+            }[kind]
+            found.append(f"{name} {read(name)}")
+        client.close()
+        return "\n".join(found)
+
+
+class WorkerProcess:
+    """A worker as people start it."""
+
+    def __init__(self, url: str, service: LocalService, log: Path, *words: str) -> None:
+        environment = {
+            **os.environ,
+            "REPORT_FLOW_APP_KEY": service.app_key,
+            "REPORTFLOW_API_BASE_URL": service.base_url,
+            "PYTHONWARNINGS": "default",
+        }
+        self.log = log
+        with log.open("wb") as file:
+            self.process = subprocess.Popen(  # noqa: S603 - our own line
+                [sys.executable, "-m", "reportflow_pandas.cli", "worker", "--queue", url, *words],
+                env=environment,
+                stdout=file,
+                stderr=file,
+            )
+
+    def text(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def ready(self) -> WorkerProcess:
+        until(lambda: " serves workspace " in self.text() or self.process.poll() is not None, "a worker")
+        assert self.process.poll() is None, self.text()
+        return self
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def end(self) -> int:
+        if self.process.poll() is None:
+            self.send(signal.SIGCONT)
+            self.send(signal.SIGTERM)
+        try:
+            return self.process.wait(20)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            raise
+
+
+Workers = Callable[..., list[WorkerProcess]]
+
+
+def free_port() -> int:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return int(taken.getsockname()[1])
+
+
+def until(holds: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+    """Wait for other processes: theirs is real time."""
+    end = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < end, f"waited {seconds} s for {what}"
+        threading.Event().wait(0.02)
+
+
+def people(rows: int, word: str = "Person") -> pd.DataFrame:
+    return pd.DataFrame({"name": [f"{word} {number}" for number in range(rows)]})
+
+
+def plain(**more: Any) -> dict[str, Any]:
+    """Arguments for a frame with a column ``name`` that need no look-up; files are named like the people."""
+    return {
+        "design_id": "certificate",
+        "version": 1,
+        "check": False,
+        "params": {"RecipientName": "name"},
+        "file_name": "name",
+        "limits": False,
+        **more,
+    }
+
+
+def sent(service: LocalService) -> Counter[str]:
+    """Return how often each document was accepted."""
+    return Counter(document.file_name.removesuffix(".pdf") for document in service.documents)
+
+
+def statuses(results: pd.DataFrame) -> dict[str, int]:
+    return {str(word): int(count) for word, count in results["status"].value_counts().items()}
+
+
+def throttled(service: LocalService) -> int:
+    return sum(call.status == 429 for call in service.calls)
+
+
+def most_in_a_window(service: LocalService, window: float) -> int:
+    """Return the most generation calls that arrived within any window."""
+    moments = sorted(call.started for call in service.calls)
+    most = first = 0
+    for last, moment in enumerate(moments):
+        while moments[first] <= moment - window:
+            first += 1
+        most = max(most, last - first + 1)
+    return most
