@@ -53,10 +53,7 @@ def columns_of(outcomes: Outcomes, positions: Sequence[int]) -> tuple[bytes, dic
     first, last, size = positions[0], positions[-1], len(positions)
     columns: dict[str, Any] = {}
     if size == 1:
-        for name in _LISTS:
-            if (value := getattr(outcomes, name)[first]) is not None:
-                columns[name] = value
-        for name in _ARRAYS:
+        for name in (*_LISTS, *_ARRAYS):
             if value := getattr(outcomes, name)[first]:
                 columns[name] = value
         return bytes((outcomes.status[first],)), columns

@@ -181,16 +181,15 @@ class Commits:
         """Commit what is open as soon as the commit under way is done."""
         if not self._busy and self.error is None:
             self._busy = True
-            self._loop = asyncio.get_running_loop()
             # a turn later: what other tasks record in this turn goes along
-            self._loop.call_soon(self._hand_over)
+            self._own_loop().call_soon(self._hand_over)
 
     def committed(self) -> asyncio.Future[None]:
         """Return a future that is done when everything that was added until now is on the disk.
 
         It holds a `JournalError` if that could not be.
         """
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        future: asyncio.Future[None] = self._own_loop().create_future()
         if self.error is not None:
             _fail(future, self.error)
         elif not self.open and not self._busy:
@@ -199,6 +198,12 @@ class Commits:
             self.open.waiting.append(future)
             self.soon()
         return future
+
+    def _own_loop(self) -> asyncio.AbstractEventLoop:
+        # asked for once: in Python 3.11 each look-up is a system call
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     def _hand_over(self) -> None:
         if not self._closed:

@@ -517,7 +517,7 @@ class Journal:
     def _check(self) -> None:
         if self._commits.error is not None:
             raise self._commits.error
-        if self._lock.pid != os.getpid():
+        if self._lock.forked:
             raise JournalError(
                 f"run {self.run!r} was begun by another process, of which this one is a fork: start it anew here"
             )

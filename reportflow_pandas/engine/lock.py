@@ -41,9 +41,10 @@ class RunLock:
     """
 
     def __init__(self, path: Path, run: str, since: datetime) -> None:
-        self.pid = os.getpid()
+        self.forked = False
+        """Whether this is a child's copy of its parent's lock, which gives no right to send."""
         self._file = _taken(path, run)
-        holder = {"pid": self.pid, "host": socket.gethostname(), "since": since.isoformat(timespec="seconds")}
+        holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since.isoformat(timespec="seconds")}
         with contextlib.suppress(OSError):  # only the message of a second process would miss it
             os.ftruncate(self._file, 0)
             os.pwrite(self._file, json.dumps(holder).encode(), 0) if hasattr(os, "pwrite") else os.write(
@@ -59,8 +60,9 @@ class RunLock:
             os.close(self._file)
             self._file = -1
 
-    def forked(self) -> None:
+    def after_fork(self) -> None:
         """Drop a child's copy: it must not keep the run locked when its parent dies."""
+        self.forked = True
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -161,7 +163,7 @@ else:
 
 def _after_fork() -> None:
     for lock in list(_HELD):
-        lock.forked()
+        lock.after_fork()
 
 
 if hasattr(os, "register_at_fork"):
