@@ -7,7 +7,6 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from reportflow_pandas.engine.plan import Call, Document
-from reportflow_pandas.errors import ReportFlowError
 
 __all__ = ["AHEAD", "Feed"]
 
@@ -32,7 +31,7 @@ class Feed:
         self._rest: Iterator[Document] = iter(())
         self._calls = pack(self._documents())
         self._ended = False
-        self._error: ReportFlowError | None = None
+        self._error: Exception | None = None
         self._more = asyncio.Event()
         self._turn = asyncio.Lock()
 
@@ -52,7 +51,7 @@ class Feed:
         self._ended = True
         self._more.set()
 
-    def fail(self, error: ReportFlowError) -> None:
+    def fail(self, error: Exception) -> None:
         """Say that no more will come, and why."""
         self._error = error
         self.end()
@@ -62,9 +61,11 @@ class Feed:
 
         Raises
         ------
-        ReportFlowError
+        Exception
             What `fail` was told.
         """
+        if not self._turn.locked() and self._error is None and (len(self._held) > 2 * _BATCH or self._ended):
+            return next(self._calls, None)
         async with self._turn:
             # one call takes up to a batch, and up to another batch can wait for it because of equal names
             while len(self._held) <= 2 * _BATCH and not self._ended:

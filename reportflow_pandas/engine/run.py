@@ -7,6 +7,7 @@ import logging
 import re
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
+from functools import partial
 from typing import Protocol
 
 from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
@@ -114,10 +115,10 @@ class Run:
         self._settled = settled
         self._phase = phase
         self._tasks: dict[asyncio.Task[None], Tries] = {}
+        self._unshown: set[asyncio.Future[None]] = set()
         self._stopping = False
         self._refusals: deque[str] = deque(maxlen=SAME_REFUSALS)
         self._any_accepted = False
-        self._intents: dict[Call, int] = {}
         self.calls_made = 0
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
@@ -128,6 +129,8 @@ class Run:
             await self._start(1, only_one=True)
         if not self._stopping:
             await self._start(self._workers)
+        while self._unshown:
+            await asyncio.wait(self._unshown)
 
     async def _start(self, workers: int, *, only_one: bool = False) -> None:
         tasks = [asyncio.create_task(self._worker(only_one=only_one)) for _ in range(workers)]
@@ -201,8 +204,7 @@ class Run:
             except asyncio.CancelledError:
                 if tries.in_flight:
                     self._refuse(part, tries, "unknown", "unknown_outcome", _GIVEN_UP, None)
-                    self._journal.answered(self._intents.pop(part, None), part.positions)
-                    self._finish(part)
+                    self._record(part, tries)
                 raise
 
     async def _try(self, call: Call, tries: Tries) -> list[Call]:
@@ -212,16 +214,15 @@ class Run:
             self._gate.leave("ok")
             text = f"the document is {len(body):,} bytes and a call takes {MAX_BODY:,}: make its images smaller"
             self._refuse(call, tries, "failed", "too_large", text, None)
-            await self._journal.answered(None, call.positions)
-            self._finish(call)
+            self._record(call, tries)
             return []
         self.calls_made += 1
 
         async def sending() -> None:
-            self._intents[call] = await self._journal.intent(call.positions, call.endpoint)
+            tries.intent = await self._journal.intent(call.positions, call.endpoint)
 
         async def refused() -> None:
-            self._clear(call)
+            self._clear(call, tries)
 
         try:
             answer = await self._line.tries(
@@ -233,37 +234,44 @@ class Run:
                 refused=refused,
             )
         except Refused as problem:
-            return await self._after_refusal(call, problem, tries)
+            return self._after_refusal(call, problem, tries)
         await self._settle(call, answer, tries)
         return []
 
-    def _clear(self, call: Call) -> None:
+    def _clear(self, call: Call, tries: Tries) -> None:
         """Take an intent back: the service definitely refused the call."""
-        number = self._intents.pop(call, None)
+        number, tries.intent = tries.intent, None
         if number is not None:
             self._journal.clear(number, call.positions)
 
-    async def _record(self, call: Call) -> None:
-        """Write the outcomes of a call down; only then they are shown."""
-        await self._journal.answered(self._intents.pop(call, None), call.positions)
-        self._finish(call)
+    def _record(self, call: Call, tries: Tries) -> None:
+        """Write the outcomes of a call down; the next call does not wait for it, and shares its commit."""
+        number, tries.intent = tries.intent, None
+        recorded = self._journal.answered(number, call.positions)
+        self._unshown.add(recorded)
+        recorded.add_done_callback(partial(self._finish, call))
 
-    async def _after_refusal(self, call: Call, refused: Refused, tries: Tries) -> list[Call]:
+    def _after_refusal(self, call: Call, refused: Refused, tries: Tries) -> list[Call]:
         decision = refused.decision
+        request_id = getattr(refused.error, "request_id", None)
         if isinstance(decision, Unknown):
-            self._refuse(call, tries, "unknown", decision.error_kind, decision.text, decision.http_status)
-            await self._record(call)
+            self._refuse(
+                call, tries, "unknown", decision.error_kind, decision.text, decision.http_status, request_id
+            )
+            self._record(call, tries)
             return []
         if isinstance(decision, Stop):
-            self._refuse(call, tries, "not_sent", decision.error_kind, decision.text, decision.http_status)
-            self._clear(call)
+            self._refuse(
+                call, tries, "not_sent", decision.error_kind, decision.text, decision.http_status, request_id
+            )
+            self._clear(call, tries)
             self.stop(decision.error)
             return []
         if len(call) > 1 and isinstance(refused.error, ApiError) and refused.error.status in (400, 413, 422):
-            self._clear(call)
+            self._clear(call, tries)
             return taken_apart(call, refused.error.messages)
-        self._refuse(call, tries, "failed", decision.error_kind, decision.text, decision.http_status)
-        await self._record(call)
+        self._refuse(call, tries, "failed", decision.error_kind, decision.text, decision.http_status, request_id)
+        self._record(call, tries)
         self._refusals.append(decision.text)
         if (
             self._alike_ends
@@ -300,7 +308,7 @@ class Run:
                     at=at,
                     ready=ready,
                 )
-        await self._record(call)
+        self._record(call, tries)
         extra = len(answer.files) - sum(entry is not None for _, entry in pairs)
         if extra > 0:
             log.warning("request %s: the answer names %d files that nobody asked for", answer.request_id, extra)
@@ -308,8 +316,16 @@ class Run:
             await self._deliver(answer, pairs)
 
     def _refuse(  # noqa: PLR0917 - an outcome has so many parts
-        self, call: Call, tries: Tries, status: str, kind: str | None, text: str, http_status: int | None
+        self,
+        call: Call,
+        tries: Tries,
+        status: str,
+        kind: str | None,
+        text: str,
+        http_status: int | None,
+        request_id: str | None = None,
     ) -> None:
+        told = f" (request {request_id})" if request_id else ""
         for document in call.documents:
             self._outcomes.tried(document.position, tries.count, tries.elapsed)
             self._outcomes.refused(document.position, status, kind, text, http_status)
@@ -317,9 +333,18 @@ class Run:
                 self._phase.failed += 1
             elif status == "unknown":
                 self._phase.unknown += 1
-            log.warning("row %d: %s, %s: %s", document.position, status, kind, text)
+            log.warning("row %d: %s, %s: %s%s", document.position, status, kind, text, told)
 
-    def _finish(self, call: Call) -> None:
+    def _finish(self, call: Call, recorded: asyncio.Future[None]) -> None:
+        """Show the outcomes of a call: they are on the disk."""
+        self._unshown.discard(recorded)
+        if recorded.cancelled():
+            return
+        problem = recorded.exception()
+        if problem is not None:
+            # without a record nothing more may be sent
+            self.stop(problem if isinstance(problem, ReportFlowError) else None)
+            return
         self._phase.done += len(call)
         if self._settled is not None:
             for document in call.documents:
