@@ -9,7 +9,9 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import io
+import tempfile
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, Literal
 
 import aiohttp
@@ -53,8 +55,9 @@ def ours(
     endpoint: Literal["async/single", "async/multiple"] = "async/single",
     bar: bool = False,
 ) -> pd.DataFrame:
-    """Generate with this package, without look-ups, as the others have none."""
+    """Generate with this package, without look-ups, as the others have none; with a journal, as ever."""
     with contextlib.ExitStack() as stack:
+        runs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if bar:
             stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
         return generate(
@@ -67,7 +70,7 @@ def ours(
             endpoint=endpoint,
             concurrency=concurrency,
             progress=bar,
-            settings=Settings(app_key=KEY, base_url=address),
+            settings=Settings(app_key=KEY, base_url=address, runs=runs),
         )
 
 
