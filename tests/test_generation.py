@@ -306,7 +306,7 @@ def bad_inputs() -> dict[str, tuple[Callable[[pd.DataFrame, pd.DataFrame], Any],
 def test_bad_input_is_an_error_before_anything_is_sent(
     service: LocalService, orders: pd.DataFrame, lines: pd.DataFrame, case: str
 ) -> None:
-    """The message says what, where and what to do; the service has accepted nothing and seen no generation call."""
+    """The message says what, where and what to do; nothing is accepted, and no generation call was seen."""
     call, error, words = bad_inputs()[case]
     with pytest.raises(error) as caught:
         call(orders, lines)
