@@ -88,7 +88,7 @@ class Job:
             work.settled = self._row_settled
         if work.remote is not None:
             work.remote.warn = self.warn
-        _jobs[self.id] = self
+        _remember(self)
         self._start()
 
     def _start(self) -> None:
@@ -217,7 +217,7 @@ class Job:
             design=run["design"] or run["design_id"],
             saved=int(self.results()["path"].notna().sum()),
             folder=run["download"],
-            workbook=workbook_of(self.id),
+            workbook=workbook_of(run),
             stopped="cancelled" if self._work.interrupted else stopped,
         )
         for problem in notifier.tell(message):
@@ -230,8 +230,8 @@ class Job:
     def _call(self, name: str, function: Callable[[Any], object], value: object) -> None:
         try:
             function(value)
-        except (Exception, SystemExit) as reason:  # noqa: BLE001 - the user's code: it may not end the run
-            self.warn(f"{name} raised {type(reason).__name__}: {reason}; the run goes on")
+        except (Exception, SystemExit, KeyboardInterrupt) as reason:  # noqa: BLE001 - the user's code: it may not end the run
+            self.warn(f"{name} raised {type(reason).__name__}: {reason}; the run went on")
 
     def warn(self, text: str) -> None:
         """Note that something beside the run failed."""
@@ -288,6 +288,17 @@ class PastJob(Job):
 
 _jobs: dict[str, Job] = {}
 
+REMEMBERED = 100
+"""Jobs that `job` finds in this process; what it lets go, it finds in the journals."""
+
+
+def _remember(one: Job) -> None:
+    _jobs.pop(one.id, None)
+    _jobs[one.id] = one
+    for run, other in list(_jobs.items())[:-REMEMBERED]:
+        if other.status != "running":
+            del _jobs[run]
+
 
 @takes_options
 def submit(
@@ -315,8 +326,8 @@ def submit(
         run.
     notify : str or list of str, optional
         Who is told at the end, as Apprise's addresses (extra ``notify``): ``"mailto://user:password@example.com"``,
-        ``"slack://…"``. The message has the run's name, the counts, and the path of the workbook if ``on_done`` wrote
-        one; never the content of documents. A notification that fails is a warning on the job.
+        ``"slack://…"``. The message has the run's name, the counts, and the path of the workbook if ``on_done``
+        wrote one; never the content of documents. A notification that fails is a warning on the job.
     queue : str, optional
         ``"redis://host:6379/0"``: the calls go there, and workers on any machines carry them out
         (``reportflow-pandas worker --queue redis://host:6379/0``). The journal stays here and is the truth. None:
@@ -364,27 +375,39 @@ def submit(
     return Job(work, on_row=on_row, on_done=on_done, notifier=notifier)
 
 
-def job(run: str) -> Job:
+def job(run: str, *, queue: str | None = None) -> Job:
     """Return a job again: one of this process, or, after a restart of the kernel, the run's own.
 
     Parameters
     ----------
     run : str
         ``job.id``, the name of the run.
+    queue : str, optional
+        The Redis of a run that other machines carry out, where its address needs a password: no journal holds one.
 
     Returns
     -------
     Job
         A job of an earlier process has ended: its ``.results()`` are what the journal has, and
-        ``rf.resume(run)`` goes on with what is left.
+        ``rf.resume(run)`` goes on with what is left. One that other machines carry out goes on: its outcomes are
+        collected again.
 
     Raises
     ------
     ConfigurationError
         There is no such run.
     """
+    if queue is not None:
+        Remote(queue)  # known from now on
     if run in _jobs:
         return _jobs[run]
-    past = PastJob(Resumption(run, current().checked()))
+    settings = current().checked()
+    work = Resumption(run, settings, positions=frozenset())
+    if work.remote is not None and runs.awaited(settings.runs, run):
+        recorded = runs.load(settings.runs, run)
+        if recorded.meta["planned"] and not recorded.sending:
+            loop.run(work.remote.check())
+            return Job(work)
+    past = PastJob(Resumption(run, settings))
     del _jobs[run]
     return past

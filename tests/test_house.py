@@ -22,6 +22,7 @@ FLOORS = [
     ["api"],
     ["engine"],
     ["rows"],
+    ["notify"],
     ["results", "notebook", "queue"],
     ["catalogue"],
     ["preparation"],
@@ -29,7 +30,7 @@ FLOORS = [
     ["generation", "inspection"],
     ["resuming"],
     ["jobs"],
-    ["accessor", "cli", "shell", "webhook", "notify", "trial", "examples", "__init__"],
+    ["accessor", "cli", "shell", "webhook", "trial", "examples", "__init__"],
 ]
 """From the ground up: a room may import from its own floor and those below."""
 

@@ -14,6 +14,7 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.progress import Bar
+from reportflow_pandas.notify import workbook_written
 from reportflow_pandas.options import seconds
 from reportflow_pandas.results import csv_file, review, summary as summaries, workbook
 from reportflow_pandas.results.download import fetch_outcomes
@@ -50,8 +51,10 @@ def to_excel(
     language: Literal["en", "ja"] = "en",
 ) -> Path:
     """Write the review workbook: sheets Summary, Results, Failed, Run; return the path really written."""
-    provenance(results, "to_excel")
-    return workbook.write_workbook(results, path, source, language=language)
+    attrs = provenance(results, "to_excel")
+    written = workbook.write_workbook(results, path, source, language=language)
+    workbook_written(attrs, written.resolve())
+    return written
 
 
 def download(
