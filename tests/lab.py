@@ -16,7 +16,7 @@ from typing import Any
 from urllib.error import URLError
 from urllib.request import urlopen
 
-from conftest import required
+from conftest import SECRETS, required
 from kernels import kernel_environment
 
 __all__ = ["Lab", "lab_in"]
@@ -39,16 +39,53 @@ return notebook.widgets.map(cell => ({
         ?.textContent.includes("*"),
     outputs: cell.model.outputs ? cell.model.outputs.toJSON() : [],
     widgets: Array.from(cell.node.querySelectorAll(".widget-html")).map(one => one.textContent),
+    bars: Array.from(cell.node.querySelectorAll(".widget-hprogress .progress-bar")).map(one => one.style.width),
 }));
 """
 
 
-class Lab:
-    """A JupyterLab with one notebook open."""
+OPENED = """
+const panel = window.jupyterapp?.shell?.currentWidget;
+return panel?.context?.path === arguments[0]
+    && !!panel?.content?.widgets?.length
+    && panel.sessionContext?.session?.kernel?.status === "idle";
+"""
 
-    def __init__(self, browser: Any, pictures: str) -> None:
+CLOSE_OTHERS = """
+const done = arguments[0];
+const shell = window.jupyterapp.shell;
+const others = Array.from(shell.widgets("main")).filter(one => one !== shell.currentWidget);
+Promise.all(others.map(one => one.sessionContext?.shutdown())).finally(() => {
+    others.forEach(one => one.dispose());
+    done(null);
+});
+"""
+
+
+class Lab:
+    """A JupyterLab in a browser.
+
+    Attributes
+    ----------
+    folder : Path
+        Where the notebook lies that is open; its kernel works there.
+    """
+
+    def __init__(self, browser: Any, root: Path) -> None:
         self.browser = browser
-        self._pictures = pictures
+        self._root = self.folder = root
+        self._pictures = "lab"
+
+    def open(self, notebook: Path) -> None:
+        """Open a copy of a notebook, in a folder of its own; the kernel of the one before is shut down."""
+        self._pictures = notebook.stem
+        self.folder = self._root / notebook.stem
+        self.folder.mkdir()
+        shutil.copy(notebook, self.folder / notebook.name)
+        path = f"{notebook.stem}/{notebook.name}"
+        self.command("docmanager:open", path=path)
+        self.until(lambda: self.browser.execute_script(OPENED, path), "the notebook is open and its kernel idle")
+        self.browser.execute_async_script(CLOSE_OTHERS)
 
     def cells(self) -> list[dict[str, Any]]:
         """Return the cells as the front end has them: outputs, and the texts of the widgets on the page."""
@@ -59,9 +96,17 @@ class Lab:
         """Return one cell by its id."""
         return next(cell for cell in self.cells() if cell["id"] == name)
 
-    def command(self, name: str) -> None:
+    def command(self, name: str, **arguments: str) -> None:
         """Do what a menu does."""
-        self.browser.execute_script("window.jupyterapp.commands.execute(arguments[0]); return null", name)
+        self.browser.execute_script(
+            "window.jupyterapp.commands.execute(...arguments); return null", name, arguments
+        )
+
+    def press(self, cell: str, words: str) -> None:
+        """Click a button among the outputs of a cell, with the mouse."""
+        self.show(cell)
+        buttons = self.browser.find_elements("css selector", ".jp-OutputArea .widget-button")
+        next(button for button in buttons if button.text == words and button.is_displayed()).click()
 
     def show(self, name: str) -> None:
         """Scroll to a cell."""
@@ -107,8 +152,8 @@ class Lab:
 
 
 @contextmanager
-def lab_in(folder: Path, notebook: Path) -> Iterator[Lab]:
-    """Start a JupyterLab on a copy of the notebook and open it in a browser."""
+def lab_in(folder: Path) -> Iterator[Lab]:
+    """Start a JupyterLab and look at it in a browser."""
     chromium, driver = shutil.which("chromium"), shutil.which("chromedriver")
     required("chromium", chromium)
     required("chromedriver", driver)
@@ -116,19 +161,12 @@ def lab_in(folder: Path, notebook: Path) -> Iterator[Lab]:
     required("jupyterlab", _importable("jupyterlab"))
     work = folder / "work"
     work.mkdir()
-    shutil.copy(notebook, work / notebook.name)
     with _server(folder, work) as (address, token), _browser(str(chromium), str(driver), folder) as browser:
-        lab = Lab(browser, notebook.stem)
-        browser.get(f"{address}lab/tree/{notebook.name}?token={token}")
+        lab = Lab(browser, work)
+        browser.get(f"{address}lab?token={token}")
         lab.until(
-            lambda: browser.execute_script(
-                """
-                const panel = window.jupyterapp?.shell?.currentWidget;
-                return !!panel?.content?.widgets?.length
-                    && panel.sessionContext?.session?.kernel?.status === "idle";
-                """
-            ),
-            "the notebook is open and its kernel idle",
+            lambda: browser.execute_script("return !!window.jupyterapp?.shell?.currentWidget"),
+            "the launcher is there",
         )
         lab.command("application:toggle-left-area")
         yield lab
@@ -138,6 +176,10 @@ def _importable(name: str) -> bool:
     from importlib.util import find_spec  # noqa: PLC0415
 
     return find_spec(name) is not None
+
+
+def _without_secrets(environment: dict[str, str]) -> dict[str, str]:
+    return {name: value for name, value in environment.items() if name not in SECRETS}
 
 
 @contextmanager
@@ -162,7 +204,7 @@ def _server(folder: Path, work: Path) -> Iterator[tuple[str, str]]:
             [sys.executable, *command, "--expose-app-in-browser", *root],
             stdout=log,
             stderr=log,
-            env={**kernel_environment(folder), **own},
+            env={**_without_secrets(kernel_environment(folder)), **own},
         )
         try:
             yield _address(folder, server), token

@@ -84,24 +84,29 @@ class Panel:
 
         self._job = job
         self._history: deque[tuple[float, int]] = deque()
-        self._failed = -1
-        self._bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(width="100%", height="18px"))
+        self._failed = 0
+        self._stopping = False
+        # "auto" and not 100%: the margin of a widget comes on top, and the panel would get a scrollbar
+        self._bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(width="auto", height="14px"))
         self._line = widgets.HTML()
-        self._failures = widgets.HTML()
+        self._failures = widgets.HTML(layout=widgets.Layout(display="none"))
         self._button = widgets.Button(
             description="Cancel",
             tooltip="Stop sending; what is in flight is waited for",
-            layout=widgets.Layout(width="90px"),
+            layout=widgets.Layout(width="100px"),
         )
         self._button.on_click(self._cancel)
         _answer_while_a_cell_runs(self._button)
-        title = widgets.HTML(f"<b>{html.escape(job.id)}</b>")
+        title = widgets.HTML(f"Job <b>{html.escape(job.id)}</b>")
         top = widgets.HBox(
-            [title, self._button], layout=widgets.Layout(justify_content="space-between", align_items="center")
+            [title, self._button],
+            layout=widgets.Layout(justify_content="space-between", align_items="center", min_height="32px"),
         )
         self.box = widgets.VBox(
             [top, self._bar, self._line, self._failures],
-            layout=widgets.Layout(border="1px solid #d0d0d0", padding="8px 12px", max_width="760px"),
+            layout=widgets.Layout(
+                border="1px solid var(--jp-border-color2, #d0d0d0)", padding="6px 12px", max_width="760px"
+            ),
         )
         self.refresh()
 
@@ -130,8 +135,11 @@ class Panel:
         if counts["failed"] != self._failed:
             self._failed = counts["failed"]
             self._failures.value = self._list()
+            self._failures.layout.display = None if self._failed else "none"
         running = status == "running"
-        self._button.disabled = not running
+        self._button.disabled = self._stopping or not running
+        if not running:
+            self._button.layout.display = "none"
         return running
 
     def _words(self, counts: dict[str, int], status: str) -> str:
@@ -152,7 +160,8 @@ class Panel:
             if left:
                 parts.append(left)
         else:
-            parts.append(status)
+            colour = COLOURS[_ENDS.get(status, "unknown")]
+            parts.append(f'<b style="color:{colour}">{status}</b>')
         return " · ".join(parts)
 
     def _rate(self) -> float:
@@ -173,11 +182,13 @@ class Panel:
 
     def _cancel(self, _button: object) -> None:
         # may run in the main thread or in a subshell's: nothing is printed or displayed here
+        self._stopping = True
         self._button.disabled = True
         self._button.description = "Stopping…"
         self._job.cancel()
 
 
+_ENDS = {"done": "ready", "failed": "failed"}
 _STYLES = {"done": "success", "failed": "danger", "cancelled": "warning", "interrupted": "warning"}
 
 
@@ -195,7 +206,6 @@ def seconds_left(rows: int, rate: float) -> str:
 def _answer_while_a_cell_runs(button: Any) -> None:
     """Let clicks come in while a cell blocks.
 
-    A private name, so asked for first: where it is missing, clicks come by themselves or wait for the cell.
     A private name, so asked for first: where it is missing, clicks come in by themselves or wait for the cell.
     """
     comm: Any = getattr(button, "comm", None)

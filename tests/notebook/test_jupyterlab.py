@@ -3,15 +3,42 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import nbformat
+import pytest
 from lab import Lab, lab_in
 from nbformat.v4 import new_code_cell, new_notebook
 
 import reportflow_pandas as rf
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
+    """One JupyterLab for all: each test opens its own notebook, with its own kernel and folder."""
+    with lab_in(tmp_path_factory.mktemp("lab")) as running:
+        yield running
+
+
+def written(path: Path, **cells: str) -> Path:
+    """Write a small notebook; the cells go by their names."""
+    kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    made = [new_code_cell(source.strip(), id=name) for name, source in cells.items()]
+    nbformat.write(new_notebook(cells=made, metadata=kernel), path)
+    return path
+
+
+def assert_clean(cells: list[dict[str, Any]]) -> None:
+    """Each cell ran once, in order, without an error or a warning."""
+    for cell in cells:
+        assert "error" not in [output["output_type"] for output in cell["outputs"]], cell
+        assert not [output for output in cell["outputs"] if output.get("name") == "stderr"], cell
+    counts = [cell["count"] for cell in cells if cell["type"] == "code"]
+    assert counts == list(range(1, len(counts) + 1))
 
 
 class Watch:
@@ -33,57 +60,158 @@ class Watch:
             self.lab.picture("running")
 
 
-def test_the_quickstart_runs_in_jupyterlab_and_its_bar_moves(tmp_path: Path) -> None:
-    with lab_in(tmp_path, NOTEBOOKS / "01_quickstart.ipynb") as lab:
-        lab.show("title")
-        lab.picture("opened")
-        watch = Watch(lab, "five-lines")
-        cells = lab.run_all(watch)
-        for name in ("five-lines", "results", "preview", "refusal", "failures"):
-            lab.show(name)
-            lab.picture(name)
-        for cell in cells:
-            kinds = [output["output_type"] for output in cell["outputs"]]
-            assert "error" not in kinds, cell
-            assert not [output for output in cell["outputs"] if output.get("name") == "stderr"], cell
-        counts = [cell["count"] for cell in cells if cell["type"] == "code"]
-        assert counts == list(range(1, len(counts) + 1)), "each cell ran once, in order"
-        moved = {done for done, total in watch.seen if total == 412}
-        assert [done for done in moved if 0 < done < 412], "the bar was seen half-way"
-        assert 412 in moved
-        preview = next(cell for cell in cells if cell["id"] == "preview")
-        assert "data:image/png;base64," in "".join(preview["outputs"][0]["data"]["text/html"])
-        assert len(list((tmp_path / "work" / "pdfs").glob("*.pdf"))) == 412
-        assert (tmp_path / "work" / "review.xlsx").exists()
+class Panel:
+    """Looks at the panel of a job, and notes what it said while another cell was running."""
+
+    def __init__(self, lab: Lab, cell: str) -> None:
+        self.lab = lab
+        self.cell = cell
+        self.said: set[str] = set()
+        self.bars: set[str] = set()
+        self._pictured = False
+
+    def __call__(self) -> bool:
+        """Look once; return whether it has moved while another cell was running."""
+        cells = self.lab.cells()
+        own = next(cell for cell in cells if cell["id"] == self.cell)
+        if own["running"] or not any(cell["running"] for cell in cells):
+            return False
+        self.said |= {text for text in own["widgets"] if re.match(r"\d+ of \d+ · .*/s", text)}
+        self.bars |= set(own["bars"])
+        moved = len(self.said) > 1 and len(self.bars) > 1
+        if len(self.said) > 8 and not self._pictured:
+            self._pictured = True
+            self.lab.show(self.cell)
+            self.lab.picture("panel")
+        return moved
+
+    def words(self) -> str:
+        """Return what it says now."""
+        return " ".join(self.lab.cell(self.cell)["widgets"])
 
 
-CELL = """
+def test_the_quickstart_runs_in_jupyterlab_and_its_bar_moves(lab: Lab) -> None:
+    lab.open(NOTEBOOKS / "01_quickstart.ipynb")
+    lab.show("title")
+    lab.picture("opened")
+    watch = Watch(lab, "five-lines")
+    cells = lab.run_all(watch)
+    for name in ("five-lines", "results", "preview", "refusal", "failures"):
+        lab.show(name)
+        lab.picture(name)
+    assert_clean(cells)
+    moved = {done for done, total in watch.seen if total == 412}
+    assert [done for done in moved if 0 < done < 412], "the bar was seen half-way"
+    assert 412 in moved
+    preview = next(cell for cell in cells if cell["id"] == "preview")
+    assert "data:image/png;base64," in "".join(preview["outputs"][0]["data"]["text/html"])
+    assert len(list((lab.folder / "pdfs").glob("*.pdf"))) == 412
+    assert (lab.folder / "review.xlsx").exists()
+
+
+@pytest.mark.parametrize(
+    ("notebook", "cells"),
+    [("02_bulk", ("run", "bad", "failed", "settle")), ("03_review", ("generate", "read", "keep"))],
+)
+def test_a_notebook_runs_in_jupyterlab(lab: Lab, notebook: str, cells: tuple[str, ...]) -> None:
+    lab.open(NOTEBOOKS / f"{notebook}.ipynb")
+    found = lab.run_all()
+    for name in cells:
+        lab.show(name)
+        lab.picture(name)
+    assert_clean(found)
+
+
+def test_the_panel_of_a_job_moves_while_another_cell_runs(lab: Lab) -> None:
+    lab.open(NOTEBOOKS / "04_background.ipynb")
+    panel = Panel(lab, "submit")
+    assert_clean(lab.run_all(panel))
+    assert len(panel.said) > 1, "the line changed"
+    assert len(panel.bars) > 1, "the bar moved"
+    assert "200 of 200" in panel.words()
+    assert "done" in panel.words()
+    for name in ("submit", "interrupt"):
+        lab.show(name)
+        lab.picture(name)
+
+
+PEOPLE = """
+import time
+from pathlib import Path
+
 import pandas as pd
 import reportflow_pandas as rf
 
 rf.configure(base_url={base_url!r}, app_key={app_key!r})
 people = pd.DataFrame({{"name": [f"Person {{number}}" for number in range(400)]}})
-results = people.reportflow.generate(
-    "certificate", version=1, check=False, params={{"Name": "name"}}, endpoint="async/single", limits=False
-)
+arguments = dict(version=1, check=False, params={{"Name": "name"}}, limits=False)
+"""
+
+SUBMIT = """
+job = people.reportflow.submit("certificate", **arguments, endpoint="async/single", concurrency=4)
+job
+"""
+
+BUSY = """
+while not Path("go-on").exists():
+    time.sleep(0.05)
+print("over")
+"""
+
+BEHIND = """
+# takes a while at the service: whatever the job still sent would be counted meanwhile
+others = people.head(3).reportflow.generate("certificate", **arguments, endpoint="sync/single", progress=False)
+print(job.status, job.progress["accepted"], job.progress["unknown"])
 """
 
 
-def test_the_button_interrupts_a_run_and_says_in_one_line_how_to_go_on(tmp_path: Path) -> None:
+def test_cancel_works_while_another_cell_blocks_the_kernel(lab: Lab, tmp_path: Path) -> None:
+    """The blocking cell ends only when the test lets it, so the click was served while it ran."""
     with rf.local_service(render=False, latency=0.3) as service:
-        source = CELL.format(base_url=service.base_url, app_key=service.app_key)
-        cells = [new_code_cell(source, id="run"), new_code_cell("people.shape", id="behind")]
-        kernel = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
-        nbformat.write(new_notebook(cells=cells, metadata=kernel), tmp_path / "interrupt.ipynb")
-        with lab_in(tmp_path, tmp_path / "interrupt.ipynb") as lab:
-            lab.command("notebook:run-all-cells")
-            lab.until(lambda: service.counts()["async/single"] >= 20, "some documents were sent")
-            lab.command("kernelmenu:interrupt")
-            cell = lab.until(lambda: (found := lab.cell("run"))["count"] is not None and found, "the cell ended")
-            sent = service.counts()["async/single"]
-            lab.picture("interrupted")
-            error = next(output for output in cell["outputs"] if output["output_type"] == "error")
-            assert error["ename"] == "RunInterrupted"
-            assert len(error["traceback"]) == 1
-            assert "rf.resume(" in error["evalue"]
-            assert service.counts()["async/single"] == sent < 400
+        notebook = written(
+            tmp_path / "cancel.ipynb",
+            start=PEOPLE.format(base_url=service.base_url, app_key=service.app_key),
+            submit=SUBMIT,
+            busy=BUSY,
+            behind=BEHIND,
+        )
+        lab.open(notebook)
+        lab.command("notebook:run-all-cells")
+        panel = Panel(lab, "submit")
+        lab.until(panel, "the panel moved while the cell blocked")
+        lab.until(lambda: service.counts()["async/single"] >= 20, "some documents were sent")
+        lab.picture("busy")
+        lab.press("submit", "Cancel")
+        lab.until(lambda: "cancelled" in panel.words(), "the panel says that the job is cancelled")
+        assert lab.cell("busy")["running"]
+        sent = service.counts()["async/single"]
+        lab.picture("cancelled")
+        (lab.folder / "go-on").touch()
+        lab.until(lambda: (cell := lab.cell("behind"))["count"] and not cell["running"], "the last cell ended")
+        assert service.counts()["async/single"] == sent < 400
+        assert service.counts()["sync/single"] == 3
+        assert [output["output_type"] for output in lab.cell("submit")["outputs"]] == ["display_data"]
+        assert [output["text"] for output in lab.cell("busy")["outputs"]] == ["over\n"]
+        assert [output["text"] for output in lab.cell("behind")["outputs"]] == [f"cancelled {sent} 0\n"]
+
+
+def test_the_button_interrupts_a_run_and_says_in_one_line_how_to_go_on(lab: Lab, tmp_path: Path) -> None:
+    with rf.local_service(render=False, latency=0.3) as service:
+        notebook = written(
+            tmp_path / "interrupt.ipynb",
+            start=PEOPLE.format(base_url=service.base_url, app_key=service.app_key),
+            run='results = people.reportflow.generate("certificate", **arguments, endpoint="async/single")',
+            behind="people.shape",
+        )
+        lab.open(notebook)
+        lab.command("notebook:run-all-cells")
+        lab.until(lambda: service.counts()["async/single"] >= 20, "some documents were sent")
+        lab.command("kernelmenu:interrupt")
+        cell = lab.until(lambda: (found := lab.cell("run"))["count"] is not None and found, "the cell ended")
+        sent = service.counts()["async/single"]
+        lab.picture("interrupted")
+        error = next(output for output in cell["outputs"] if output["output_type"] == "error")
+        assert error["ename"] == "RunInterrupted"
+        assert len(error["traceback"]) == 1
+        assert "rf.resume(" in error["evalue"]
+        assert service.counts()["async/single"] == sent < 400

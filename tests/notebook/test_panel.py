@@ -79,6 +79,8 @@ def test_cancel_is_passed_on_once_and_says_so(job: Job) -> None:
     panel._button.click()
     assert job.cancelled == 1
     assert panel._button.description == "Stopping…"
+    assert panel.refresh(), "what is in flight is waited for"
+    assert panel._button.disabled, "nobody need click twice"
 
 
 def test_a_job_that_has_ended_needs_no_more_looks(job: Job) -> None:
@@ -86,6 +88,7 @@ def test_a_job_that_has_ended_needs_no_more_looks(job: Job) -> None:
     job.state = "done"
     assert not panel.refresh()
     assert panel._button.disabled
+    assert panel._button.layout.display == "none"
     assert "done" in panel._line.value
 
 
