@@ -108,6 +108,7 @@ class Job:
                 failures=self._work.failures,
                 cancel=self.cancel,
                 words=lambda: repr(self),
+                error=lambda: str(self._error or ""),
                 monotonic=self._work.clock.monotonic,
             )
         )

@@ -45,6 +45,7 @@ class Watched:
     failures: Callable[[int], list[tuple[Any, Outcome]]]
     cancel: Callable[[], None]
     words: Callable[[], str]
+    error: Callable[[], str]
     monotonic: Callable[[], float]
 
 
@@ -130,12 +131,12 @@ class Panel:
             self._history.popleft()
         self._bar.max = max(total, 1)
         self._bar.value = done
-        self._bar.bar_style = _STYLES.get(status, "info" if not counts["failed"] else "warning")
+        self._bar.bar_style = _style(status, counts)
         self._line.value = self._words(counts, status)
-        if counts["failed"] != self._failed:
+        if counts["failed"] != self._failed or status == "failed":
             self._failed = counts["failed"]
             self._failures.value = self._list()
-            self._failures.layout.display = None if self._failed else "none"
+            self._failures.layout.display = None
         running = status == "running"
         self._button.disabled = self._stopping or not running
         if not running:
@@ -170,15 +171,15 @@ class Panel:
 
     def _list(self) -> str:
         failures = self._job.failures(SHOWN)
-        if not failures:
-            return ""
+        ended_by = self._job.error()
+        why = f"<li>{html.escape(ended_by)}</li>" if ended_by else ""
         lines = "".join(
             f"<li>{html.escape(repr(label))}: {html.escape(outcome.error or outcome.error_kind or '')}</li>"
             for label, outcome in failures
         )
         more = self._failed - len(failures)
         rest = f"<li>and {more:,} more: <code>job.results().reportflow.failed</code></li>" if more > 0 else ""
-        return f'<ul style="margin:2px 0 0 18px;padding:0;color:{COLOURS["failed"]}">{lines}{rest}</ul>'
+        return f'<ul style="margin:2px 0 0 18px;padding:0;color:{COLOURS["failed"]}">{why}{lines}{rest}</ul>'
 
     def _cancel(self, _button: object) -> None:
         # may run in the main thread or in a subshell's: nothing is printed or displayed here
@@ -189,7 +190,16 @@ class Panel:
 
 
 _ENDS = {"done": "ready", "failed": "failed"}
-_STYLES = {"done": "success", "failed": "danger", "cancelled": "warning", "interrupted": "warning"}
+"""Which status colour the end of a job has; the others are that of ``unknown``."""
+
+
+def _style(status: str, counts: dict[str, int]) -> str:
+    """Return the colour of the bar, in ipywidgets' words."""
+    if status == "failed":
+        return "danger"
+    if counts["failed"] or counts["unknown"] or status not in ("running", "done"):
+        return "warning"
+    return "info" if status == "running" else "success"
 
 
 def seconds_left(rows: int, rate: float) -> str:

@@ -19,6 +19,7 @@ class Job:
         self.state = "running"
         self.waits = 0.0
         self.cancelled = 0
+        self.error = ""
 
     def counts(self) -> dict[str, int]:
         counts = self.outcomes.counts()
@@ -43,6 +44,7 @@ class Job:
             failures=self.failures,
             cancel=self.cancel,
             words=lambda: "<Job november>",
+            error=lambda: self.error,
             monotonic=lambda: self.now,
         )
 
@@ -90,6 +92,23 @@ def test_a_job_that_has_ended_needs_no_more_looks(job: Job) -> None:
     assert panel._button.disabled
     assert panel._button.layout.display == "none"
     assert "done" in panel._line.value
+
+
+def test_what_ended_a_job_as_a_whole_is_told(job: Job) -> None:
+    panel = Panel(job.watched())
+    job.state, job.error = "failed", "401: the app key <x> is not known"
+    panel.refresh()
+    assert "the app key &lt;x&gt; is not known" in panel._failures.value
+    assert panel._failures.layout.display is None
+    assert panel._bar.bar_style == "danger"
+
+
+def test_a_job_with_failures_does_not_end_in_green(job: Job) -> None:
+    panel = Panel(job.watched())
+    job.fail(0, "bad")
+    job.state = "done"
+    panel.refresh()
+    assert panel._bar.bar_style == "warning"
 
 
 def test_without_a_notebook_the_job_is_text(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
