@@ -19,6 +19,7 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.generation import Generation, Only, remembered
 from reportflow_pandas.options import Options
+from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.results import labels
 from reportflow_pandas.results.frame import outcome_of, provenance, results_frame
 from reportflow_pandas.rows.keys import positions_of
@@ -68,6 +69,8 @@ class Resumption(Running):
         super().__init__(options, run, _index_of(recorded))
         self._positions = positions
         self._unknown = unknown
+        if meta.get("queue"):
+            self.remote = Remote.recorded(meta["queue"])
         self.version, self.endpoint = meta["version"], meta["endpoint"]
         self.attrs |= _attrs(meta)
         self.attrs["download"] = self.attrs["download"] or ""
@@ -332,7 +335,10 @@ def _from_source(
             "frame, with its rows in the run's order; only rows that failed or were not sent are taken from it"
         )
     chosen = replace(options, run=attrs["run"], again=None, settings=settings, progress=progress)
-    return Generation(source, chosen, only)
+    work = Generation(source, chosen, only)
+    if told := shelf.load(settings.runs, attrs["run"]).meta.get("queue"):
+        work.remote = Remote.recorded(told)
+    return work
 
 
 def _merged(results: pd.DataFrame, sent: pd.DataFrame, rows: list[int], places: list[int]) -> pd.DataFrame:

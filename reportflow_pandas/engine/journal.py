@@ -7,6 +7,7 @@ import contextlib
 import os
 import sqlite3
 import weakref
+from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -23,6 +24,7 @@ from reportflow_pandas.engine.recovery import (
     LOST,
     Frame,
     RecentCall,
+    awaited_in,
     contents_after,
     documents_in,
     frame_of,
@@ -32,6 +34,7 @@ from reportflow_pandas.engine.recovery import (
     meta_of,
     recent_calls_in,
     replay,
+    replay_marks,
 )
 from reportflow_pandas.engine.register import ACCEPTED, FAILED, IN_FLIGHT, NOT_SENT, READY, UNKNOWN, Register
 from reportflow_pandas.engine.spans import numbers_in, spans, stretches
@@ -491,6 +494,16 @@ class Journal:
         self._commits.open.marks.append(mark)
         self._commits.soon()
 
+    def look_again(self) -> None:
+        """Bring the outcomes to what became known beside this process: webhooks, looks in the web app."""
+        self._check()
+        numbers = self._register.numbers
+        place = array("q", [-1]) * len(self._register)
+        for position, number in enumerate(numbers):
+            place[number] = position
+        with journal_file.translated(self.path):
+            replay_marks(self._reading(), self._outcomes, place, of_others=True)
+
     async def flush(self) -> None:
         """Return when everything is on the disk.
 
@@ -511,6 +524,46 @@ class Journal:
         """
         with journal_file.translated(self.path):
             return recent_calls_in(self._reading(), since)
+
+    # -- calls that others carry out ---------------------------------------------------------------------------
+
+    async def tell(self, **facts: Any) -> None:
+        """Write down what a process that goes on with the run must know: JSON, and no secret.
+
+        Raises
+        ------
+        JournalError
+            It could not be written.
+        """
+        self._check()
+        self.meta |= facts
+        self._commits.open.meta += [(name, encoded(value).decode()) for name, value in facts.items()]
+        await self._commits.committed()
+
+    def reopen(self) -> list[tuple[int, list[int]]]:
+        """Take up calls that a process before began and never saw answered: others may have their answers.
+
+        Their rows were unknown, and are awaited again.
+
+        Returns
+        -------
+        list of (int, list of int)
+            Number and rows of each.
+        """
+        self._check()
+        place = {number: position for position, number in enumerate(self._register.numbers)}
+        state = self._register.state
+        with journal_file.translated(self.path):
+            awaited = awaited_in(self._reading())
+        opened: list[tuple[int, list[int]]] = []
+        for call, numbers in awaited:
+            if all(number in place and state[number] == UNKNOWN for number in numbers):
+                self._register.mark(numbers, IN_FLIGHT)
+                positions = [place[number] for number in numbers]
+                for position in positions:
+                    self._outcomes.forget(position)
+                opened.append((call, positions))
+        return opened
 
     # -- inside ----------------------------------------------------------------------------------------------
 

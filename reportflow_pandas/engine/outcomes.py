@@ -165,6 +165,10 @@ class Outcomes:
         self.elapsed[position] = math.nan if outcome.elapsed is None else outcome.elapsed
         self.accepted_at[position] = math.nan if outcome.accepted_at is None else outcome.accepted_at
 
+    def forget(self, position: int) -> None:
+        """Set a row back to what it was before anything was known of it."""
+        self.restore(Outcome(position, "not_sent", None, None, None, None, None, None, None, None, 0, None, None))
+
     def _mark(self, position: int, status: str) -> None:
         code = _CODE[status]
         self._counts[self.status[position]] -= 1

@@ -19,6 +19,7 @@ __all__ = [
     "LOST",
     "Frame",
     "RecentCall",
+    "awaited_in",
     "contents_after",
     "documents_in",
     "frame_of",
@@ -29,6 +30,7 @@ __all__ = [
     "moved",
     "recent_calls_in",
     "replay",
+    "replay_marks",
 ]
 
 LOST = (
@@ -124,6 +126,23 @@ def frame_of(connection: sqlite3.Connection) -> Frame:
     return Frame(names, labels, numbers, frozenset(changed))
 
 
+def awaited_in(connection: sqlite3.Connection) -> list[tuple[int, Sequence[int]]]:
+    """Return calls that a process before began and never saw answered, with their documents.
+
+    A call of which a document was sent anew since is left out: its answer would be that of an old try.
+    """
+    last: dict[int, int] = {}
+    begun: list[tuple[int, Sequence[int]]] = []
+    for call, spans, statuses, answered_at in connection.execute(
+        "SELECT call, numbers, statuses, answered_at FROM calls LEFT JOIN answers USING (call) ORDER BY call"
+    ):
+        numbers = numbers_in(spans)
+        last.update(dict.fromkeys(numbers, call))
+        if answered_at is None and statuses in (None, "u"):
+            begun.append((call, numbers))
+    return [(call, numbers) for call, numbers in begun if all(last[number] == call for number in numbers)]
+
+
 def replay(
     connection: sqlite3.Connection, outcomes: Outcomes, positions: Sequence[int] | None = None
 ) -> list[tuple[int, str]]:
@@ -160,7 +179,7 @@ def replay(
             position = _place(number, positions, len(outcomes))
             if position >= 0 and (status in _GOOD or outcomes.status_of(position) not in _GOOD):
                 outcomes.restore(Outcome(row=position, status=status, **values))
-    _replay_marks(connection, outcomes, positions)
+    replay_marks(connection, outcomes, positions)
     return begun
 
 
@@ -178,10 +197,15 @@ def moved(outcomes: Outcomes, number: int, position: int) -> Outcome:
     return replace(outcomes[number], row=position, file_name=outcomes.file_name[number])
 
 
-def _replay_marks(connection: sqlite3.Connection, outcomes: Outcomes, positions: Sequence[int] | None) -> None:
-    for number, status, file_id, request_id, path, kind, error, http_status, at in connection.execute(
-        "SELECT number, status, file_id, request_id, path, error_kind, error, http_status, at FROM marks"
-    ):
+_MARKS = "SELECT number, status, file_id, request_id, path, error_kind, error, http_status, at FROM marks"
+
+
+def replay_marks(
+    connection: sqlite3.Connection, outcomes: Outcomes, positions: Sequence[int] | None, *, of_others: bool = False
+) -> None:
+    """Bring outcomes to what became known later; ``of_others``: by webhooks and looks in the web app only."""
+    chosen = f"{_MARKS} WHERE path IS NULL AND status IS NOT NULL" if of_others else _MARKS
+    for number, status, file_id, request_id, path, kind, error, http_status, at in connection.execute(chosen):
         position = _place(number, positions, len(outcomes))
         if position < 0:
             continue

@@ -12,6 +12,7 @@ from typing import Any, Literal
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine import journal_file
+from reportflow_pandas.engine.answers import encoded
 from reportflow_pandas.engine.commits import Records, write
 from reportflow_pandas.engine.journal import lock_of
 from reportflow_pandas.engine.lock import RunLock, is_locked
@@ -21,6 +22,7 @@ from reportflow_pandas.engine.recovery import (
     LOST,
     Frame,
     RecentCall,
+    awaited_in,
     documents_in,
     frame_of,
     mark_changed,
@@ -31,7 +33,18 @@ from reportflow_pandas.engine.recovery import (
 from reportflow_pandas.engine.spans import numbers_in, stretches
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 
-__all__ = ["Recorded", "Summary", "forget", "load", "mark_ready", "recent_calls", "runs", "settle"]
+__all__ = [
+    "Recorded",
+    "Summary",
+    "awaited",
+    "forget",
+    "load",
+    "mark_ready",
+    "owner_of",
+    "recent_calls",
+    "runs",
+    "settle",
+]
 
 State = Literal["sending", "complete", "open", "unplanned", "unreadable"]
 
@@ -160,6 +173,12 @@ def _recorded(connection: sqlite3.Connection, meta: dict[str, Any], *, sending: 
     return Recorded(meta, frame, outcomes, sending)
 
 
+def awaited(folder: Path, run: str) -> int:
+    """Return how many calls of a run were begun, here or on other machines, and never seen answered."""
+    with _opened(journal_file.path_of(folder, run)) as connection:
+        return len(awaited_in(connection))
+
+
 def forget(folder: Path, run: str, clock: Clock) -> None:
     """Delete a run's journal. Its documents could then be sent again.
 
@@ -180,6 +199,54 @@ def forget(folder: Path, run: str, clock: Clock) -> None:
             lock_of(path).unlink()
     finally:
         lock.free()
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """The run that documents belong to.
+
+    Attributes
+    ----------
+    run : str
+        Its name.
+    documents : list of str
+        Those of the ids asked for that it has.
+    answered : bool
+        Whether the request they came with is written down as answered.
+    """
+
+    run: str
+    documents: list[str]
+    answered: bool
+
+
+def owner_of(
+    folder: Path, workspace: str, document_ids: Collection[str], request_id: str, first: str = ""
+) -> Owner | None:
+    """Return the run that has these documents, if one of the folder's has; beside the process that sends it.
+
+    Parameters
+    ----------
+    workspace : str
+        The workspace's hash: runs of others are not looked at.
+    document_ids : collection of str
+        Our ids, as the service echoed them.
+    request_id : str
+        The request they came with.
+    first : str
+        The run to look at first.
+    """
+    for run in sorted(journal_file.journals(folder), key=lambda name: name != first):
+        with contextlib.suppress(ReportFlowError), _opened(folder / f"{run}.sqlite") as connection:
+            if meta_of(connection).get("workspace") != workspace:
+                continue
+            found = [one for one in document_ids if _number_of(connection, _wire_id(one)) is not None]
+            if found:
+                written = connection.execute(
+                    "SELECT 1 FROM answers WHERE instr(outcomes, ?) > 0 LIMIT 1", (encoded(request_id),)
+                ).fetchone()
+                return Owner(run, found, written is not None)
+    return None
 
 
 def mark_ready(
@@ -208,9 +275,8 @@ def mark_ready(
         ``known``: it was marked before; ``stranger``: the run has no such document.
     """
     path = journal_file.path_of(folder, run)
-    wanted = document_id.encode("ascii", "replace").ljust(16)
     with _opened(path) as connection:
-        number = _number_of(connection, wanted) if len(wanted) == 16 else None
+        number = _number_of(connection, _wire_id(document_id))
         if number is None:
             return "stranger"
         before = connection.execute("SELECT status FROM marks WHERE number = ?", (number,)).fetchone()
@@ -222,7 +288,13 @@ def mark_ready(
     return "marked"
 
 
+def _wire_id(document_id: str) -> bytes:
+    return document_id.encode("ascii", "replace").ljust(16)
+
+
 def _number_of(connection: sqlite3.Connection, document_id: bytes) -> int | None:
+    if len(document_id) != 16:
+        return None
     for first, ids in connection.execute(
         "SELECT first, ids FROM documents WHERE instr(ids, ?) > 0", (document_id,)
     ):

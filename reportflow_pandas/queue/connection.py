@@ -10,7 +10,18 @@ from urllib.parse import urlsplit, urlunsplit
 
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["PREFIX", "checked_url", "connect", "connected", "key", "queues_of", "shown", "watch", "workers_of"]
+__all__ = [
+    "PREFIX",
+    "address",
+    "checked_url",
+    "connect",
+    "connected",
+    "key",
+    "queues_of",
+    "shown",
+    "watch",
+    "workers_of",
+]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -54,6 +65,12 @@ def shown(url: str) -> str:
     if "@" in parts.netloc:
         parts = parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2])
     return urlunsplit(parts._replace(query=""))
+
+
+def address(url: str) -> str:
+    """Return an address as it may be written down: without user and password."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
 
 
 def key(*parts: str) -> str:

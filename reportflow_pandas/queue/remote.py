@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from reportflow_pandas.engine.feed import Feed
@@ -13,13 +13,16 @@ from reportflow_pandas.engine.limits import Window
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.queue.connection import checked_url, connect, connected, watch
+from reportflow_pandas.queue.connection import address, checked_url, connect, connected, watch
 from reportflow_pandas.queue.messages import OnCrash, Terms
 from reportflow_pandas.queue.redis_store import RedisStore
 from reportflow_pandas.queue.submit import Dispatch
 from reportflow_pandas.settings import Limits, Settings
 
 __all__ = ["Remote"]
+
+_known: dict[str, str] = {}
+"""Addresses with their passwords that this process was given, by the address without."""
 
 
 class Remote:
@@ -40,6 +43,7 @@ class Remote:
 
     def __init__(self, url: str, on_crash: OnCrash = "unknown") -> None:
         self.url = checked_url(url)
+        _known[address(url)] = url
         if on_crash not in get_args(OnCrash):
             raise ConfigurationError(
                 f"on_crash={on_crash!r}: 'unknown' (a call whose worker died is shown, not sent again by itself) "
@@ -50,6 +54,16 @@ class Remote:
         self._client: Any = None
         self._store: RedisStore
         self._watch: asyncio.Task[None] | None = None
+
+    @classmethod
+    def recorded(cls, told: Mapping[str, Any]) -> Remote:
+        """Return what a journal told of: the password, which no journal holds, is known if this process had it."""
+        where = str(told["address"])
+        return cls(_known.get(where, where), told["on_crash"])
+
+    def told(self) -> dict[str, Any]:
+        """Return what a journal may hold of this."""
+        return {"address": address(self.url), "on_crash": self.on_crash}
 
     async def check(self) -> None:
         """Raise a `ConfigurationError` if the Redis cannot be used."""
@@ -104,6 +118,7 @@ class Remote:
             workspace=settings.workspace,
             terms=Terms(journal.run, self.on_crash, limits, attempts, backoff, timeout),
             phase=phase,
+            told=self.told(),
             stop_on_failure=stop_on_failure,
             settled=settled,
             warn=self.warn,

@@ -62,8 +62,8 @@ class Dispatch:
         For the workers.
     phase : Phase
         Counted along.
-    before : callable, optional
-        Returns the calls that an earlier process put into the queue: number in the journal, and positions.
+    told : dict
+        What the journal keeps of the queue, for a process that goes on.
     stop_on_failure, settled
         As for `Run`.
     warn : callable, optional
@@ -81,7 +81,7 @@ class Dispatch:
         workspace: str,
         terms: Terms,
         phase: Phase,
-        before: Callable[[], Sequence[tuple[int, Sequence[int]]]] | None = None,
+        told: dict[str, Any],
         stop_on_failure: bool = False,
         settled: Callable[[int], None] | None = None,
         warn: Callable[[str], None] | None = None,
@@ -94,7 +94,8 @@ class Dispatch:
         self._name = queue
         self._workspace = workspace
         self._terms = terms
-        self._before = before
+        self._phase = phase
+        self._told = told
         self._warn = warn or (lambda text: log.warning("%s", text))
         self._queue = bullmq.Queue(queue, {"connection": client, "prefix": PREFIX})
         self._calls = Collection(
@@ -115,6 +116,9 @@ class Dispatch:
         self._adding = False
         self._alone_since: float | None = None
         self.calls_made = 0
+        if journal.meta["planned"]:
+            # before anything is planned anew: what is in the queue is awaited, and not sent a second time
+            self._take_up()
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
 
@@ -147,7 +151,9 @@ class Dispatch:
         self._wake.set()
 
     async def _announce(self) -> None:
-        """Let the workers of the workspace find the queue."""
+        """Let the workers of the workspace find the queue, and a process after this one too."""
+        if self._journal.meta.get("queue") != self._told:
+            await self._journal.tell(queue=self._told)
         async with self._client.pipeline(transaction=True) as together:
             together.delete(key(self._name, CANCELLED))
             together.set(key(self._name, TERMS), self._terms.text())
@@ -166,6 +172,12 @@ class Dispatch:
                 await self._queue.obliterate(force=True)
                 await self._client.delete(key(self._name, TERMS), key(self._name, LATE))
 
+    def _take_up(self) -> None:
+        """Await what an earlier process put into the queue."""
+        for number, positions in self._journal.reopen():
+            self._calls.open[self._id(number)] = Enqueued(number, positions)
+            self._phase.done -= len(positions)
+
     # -- putting in ---------------------------------------------------------------------------------------------
 
     async def _feed_all(self) -> None:
@@ -180,9 +192,8 @@ class Dispatch:
                 break
             await self._enqueue([(call.positions, call.endpoint, written(call)) for call in chunk])
             room = min(CHUNK, 2 * room)
-        if self._before is not None and self._stopping_since is None:
-            for number, positions in self._before():
-                self._calls.open.setdefault(self._id(number), Enqueued(number, positions))
+        if self._stopping_since is None and not self._journal.created:
+            self._take_up()
 
     async def _enqueue(self, calls: Sequence[tuple[Sequence[int], str, dict[str, Any]]], times: int = 1) -> None:
         """Record the intents, then add the calls; adding one twice is harmless."""

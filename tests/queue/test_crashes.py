@@ -1,0 +1,154 @@
+"""Workers and Redis die at any instant: nothing is lost, nothing is accepted twice, what is not known is shown."""
+
+from __future__ import annotations
+
+import random
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+from machines import RedisServer, Workers, people, plain, sent, statuses, until
+
+import reportflow_pandas as rf
+from reportflow_pandas.local.faults import Fault
+from reportflow_pandas.local.service import LocalService
+
+Local = Callable[..., LocalService]
+pause = threading.Event().wait
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3, *(pytest.param(seed, marks=pytest.mark.long) for seed in range(4, 21))])
+def test_a_worker_killed_at_any_instant_loses_nothing_and_sends_nothing_twice(
+    local: Local, redis: RedisServer, workers: Workers, seed: int
+) -> None:
+    chance = random.Random(seed)  # noqa: S311 - which instant
+    service = local(latency=0.05)
+    first, *_ = workers(service, 2, "--concurrency", "4")
+    job = people(300).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
+    instant = chance.randint(1, 250)
+    until(lambda: len(service.documents) >= instant, "documents")
+    pause(0.05 * chance.random())
+    first.send(signal.SIGKILL)
+    results = job.result(60)
+    counts = sent(service)
+    assert set(counts.values()) == {1}
+    assert counts["unknown"] == 0
+    known = statuses(results)
+    assert known["accepted"] + known.get("unknown", 0) == 300
+    assert known.get("unknown", 0) <= 4
+    accepted = results[results["status"] == "accepted"]["file_name"].str.removesuffix(".pdf")
+    assert set(accepted) <= set(counts)
+    missing = {f"Person {number}" for number in range(300)} - set(counts)
+    shown = set(results[results["status"] == "unknown"]["file_name"].str.removesuffix(".pdf"))
+    assert missing <= shown
+
+
+def test_a_killed_workers_call_is_sent_again_where_that_was_asked_for(
+    local: Local, redis: RedisServer, workers: Workers
+) -> None:
+    service = local(faults=[Fault("slow", seconds=60, at=1, times=1)])
+    [first] = workers(service, 1, "--concurrency", "1")
+    job = people(3).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url, on_crash="retry")
+    until(lambda: len(service.calls) == 1, "the first call")
+    first.send(signal.SIGKILL)
+    workers(service, 1)
+    assert statuses(job.result(60)) == {"accepted": 3}
+    assert sorted(sent(service).values()) == [1, 1, 2]
+
+
+def test_a_call_that_a_killed_worker_had_not_sent_yet_is_carried_out_by_another(
+    local: Local, redis: RedisServer, workers: Workers
+) -> None:
+    """The worker has four calls and a slot for one: only that one is unknown."""
+    limits = rf.Limits(async_calls=1, window=3.0)
+    service = local(faults=[Fault("slow", seconds=60, at=1, times=1)])
+    [first] = workers(service, 1, "--concurrency", "4")
+    job = people(3).reportflow.submit(
+        **plain(endpoint="async/single", limits=limits, timeout=1.0), queue=redis.url
+    )
+    until(lambda: len(service.calls) == 1, "the first call")
+    first.send(signal.SIGKILL)
+    workers(service, 1)
+    results = job.result(60)
+    assert statuses(results) == {"accepted": 2, "unknown": 1}
+    assert set(sent(service).values()) == {1}
+
+
+def test_redis_killed_twice_in_mid_run_changes_nothing(local: Local, redis: RedisServer, workers: Workers) -> None:
+    service = local(latency=0.02)
+    workers(service, 2, "--concurrency", "4", "--lease", "60")
+    job = people(300).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
+    for instant in (50, 150):
+        until(lambda instant=instant: len(service.documents) >= instant, "documents")  # type: ignore[misc]
+        redis.kill()
+        pause(0.5)
+        redis.start()
+    results = job.result(60)
+    assert statuses(results) == {"accepted": 300}
+    assert len(service.documents) == 300
+    assert set(sent(service).values()) == {1}
+
+
+def test_redis_emptied_in_mid_run_leaves_what_was_collected_and_sends_nothing_twice(
+    local: Local, redis: RedisServer, workers: Workers
+) -> None:
+    service = local(latency=0.05)
+    workers(service, 2, "--concurrency", "4")
+    job = people(300).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
+    until(lambda: job.progress["accepted"] >= 60, "collected rows")
+    redis.sync.flushall()
+    results = job.result(60)
+    known = statuses(results)
+    assert set(known) == {"accepted", "unknown"}
+    assert sum(known.values()) == 300
+    assert known["accepted"] >= 60
+    assert set(sent(service).values()) == {1}
+    accepted = results[results["status"] == "accepted"]["file_name"].str.removesuffix(".pdf")
+    assert set(accepted) <= set(sent(service))
+    assert any("Redis lost" in text for text in job.warnings)
+
+
+def test_a_worker_paused_beyond_its_lease_sends_nothing_more_and_tells_late_what_it_did(
+    local: Local, redis: RedisServer, workers: Workers
+) -> None:
+    limits = rf.Limits(async_calls=2, window=4.0)
+    service = local(latency=1.0)
+    [first] = workers(service, 1, "--concurrency", "4")
+    job = people(4).reportflow.submit(**plain(endpoint="async/single", limits=limits), queue=redis.url)
+    until(lambda: len(service.calls) == 2, "two calls")
+    first.send(signal.SIGSTOP)
+    workers(service, 1)
+    until(lambda: job.progress["unknown"] == 2, "the calls to be given up")
+    first.send(signal.SIGCONT)
+    results = job.result(60)
+    assert statuses(results) == {"accepted": 4}
+    assert set(sent(service).values()) == {1}
+    assert any("answered after all" in text for text in job.warnings)
+    assert "given up" in first.text()
+
+
+def test_a_worker_that_is_told_to_end_finishes_what_is_in_flight(
+    local: Local, redis: RedisServer, workers: Workers
+) -> None:
+    service = local(latency=0.2)
+    first, second = workers(service, 2, "--concurrency", "4")
+    job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
+    until(lambda: len(service.documents) >= 10, "documents")
+    assert first.end() == 0
+    assert statuses(job.result(60)) == {"accepted": 60}
+    assert set(sent(service).values()) == {1}
+    assert second.end() == 0
+
+
+def test_calls_without_an_answer_after_the_grace_time_are_unknown_and_the_exit_code_says_so(
+    local: Local, redis: RedisServer, workers: Workers
+) -> None:
+    service = local(faults=[Fault("slow", seconds=60, at=1, times=1)])
+    [first] = workers(service, 1, "--grace", "1")
+    job = people(1).reportflow.submit(**plain(), queue=redis.url)
+    until(lambda: len(service.calls) == 1, "the call")
+    assert first.end() == 1
+    results = job.result(30)
+    assert statuses(results) == {"unknown": 1}
+    assert len(service.calls) == 1
