@@ -135,6 +135,7 @@ class Running:
                 )
                 if await self._staged(self._begin(client, line)):
                     await self._send(client, line)
+                self._look_again()
                 if self._folder is not None and not self.interrupted:
                     await self._staged(self._fetch(client, line, self._folder))
         except ReportFlowError as error:
@@ -144,6 +145,7 @@ class Running:
             self.progress.ended = True
             if self.remote is not None:
                 await self.remote.close()
+            self._look_again()
             self._close()
             counts = self.outcomes.counts()
             log.info("run %s ended after %.1f s: %s", self.run_name, self.clock.monotonic() - started, counts)
@@ -282,6 +284,12 @@ class Running:
     def _open_journal(self) -> Journal:
         assert self.journal is not None  # noqa: S101 - _begin opens it
         return self.journal
+
+    def _look_again(self) -> None:
+        """Learn what a webhook or a colleague wrote down meanwhile."""
+        if self.journal is not None and self.journal.meta["frame"]:
+            with contextlib.suppress(ReportFlowError):
+                self.journal.look_again()
 
     def _close(self) -> None:
         if self.journal is not None:

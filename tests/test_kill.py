@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 from nursery import Nursery
@@ -21,7 +22,7 @@ from reportflow_pandas.local.service import LocalService
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="killed children are forked")
 
-ROWS = 48
+ROWS = 36
 WAYS: dict[str, dict[str, Any]] = {
     "async/single": {"endpoint": "async/single", "concurrency": 6},
     "async/multiple": {"endpoint": "async/multiple", "batch_size": 5, "concurrency": 3},
@@ -41,6 +42,14 @@ def nursery() -> Iterator[Nursery]:
         yield running
 
 
+def until(true: Callable[[], bool]) -> None:
+    for _ in range(3000):
+        if true():
+            return
+        time.sleep(0.01)
+    pytest.fail("it never came")
+
+
 class Bench:
     """A service whose answers take a while only as long as a child is alive, and runs to kill."""
 
@@ -48,18 +57,19 @@ class Bench:
         self.chance = random.Random(seed)  # noqa: S311 - a test's chance
         self.slow = True
         self.lossy = False
-        self.service = local(latency=self._latency, faults=[self._fault])
+        self.service = local(faults=[self._fault])
         self._nursery = nursery
         self._folder = folder
         self.phases: Counter[str] = Counter()
         self.unknown = 0
 
-    def _latency(self) -> float:
-        return self.chance.uniform(0.002, 0.03) if self.slow else 0.0
-
     def _fault(self, endpoint: str, _body: Mapping[str, Any] | None) -> Fault | None:
-        lost = self.lossy and self.slow and endpoint.startswith("async") and self.chance.random() < 0.05
-        return Fault("dropped_after") if lost else None
+        """Accept at once and answer later: what is in flight was accepted; some answers are lost."""
+        if not self.slow or not endpoint.startswith("async"):
+            return None
+        if self.lossy and self.chance.random() < 0.05:
+            return Fault("dropped_after")
+        return Fault("slow", seconds=self.chance.uniform(0.02, 0.12))
 
     def job(self, run: str, way: str, **more: Any) -> dict[str, Any]:
         options = {**WAYS[way], "run": run, "limits": False, **more}
@@ -86,15 +96,18 @@ class Bench:
         self.slow = False
         return time.monotonic() - started
 
-    def life(self, way: str) -> float:
-        """Return how long a run takes that nobody kills."""
+    def life(self, way: str) -> tuple[float, float, float]:
+        """Return when a run that nobody kills has its journal, is sent, and ends, in seconds."""
         self.slow = True
+        run = f"life {way.replace('/', ' ')}"
         started = time.monotonic()
-        child = self._nursery.start(
-            **self.job(f"life {way.replace('/', ' ')}", way, download=str(self._folder / "life"))
-        )
+        child = self._nursery.start(**self.job(run, way, download=str(self._folder / "life")))
+        until((self._folder / "runs" / f"{run}.sqlite").exists)
+        born = time.monotonic() - started
         assert self._nursery.wait(child) == 0
-        return time.monotonic() - started
+        end = time.monotonic()
+        answered = [call.ended for call in self.service.calls if call.endpoint == way and call.started > started]
+        return born, max(moment or end for moment in answered) - started, end - started
 
     def _alive(self, child: int) -> bool:
         try:
@@ -140,21 +153,17 @@ class Bench:
 
     def phase(self, run: str) -> str:
         """Return where the run was when it died."""
-        if run not in set(rf.runs()["run"]):
+        listed = rf.runs().set_index("run")
+        if run not in listed.index:
             return "before the journal"
+        if listed.loc[run, "state"] == "unplanned":
+            return "planning and sending" if self.service.calls else "planning"
         results = rf.load(run)
-        counts = results["status"].value_counts()
-        if not self.service.calls:
-            return "planning"
-        if counts.get("not_sent", 0):
-            return "sending" if rf.runs().set_index("run").loc[run, "state"] == "open" else "planning and sending"
-        if results["path"].notna().all():
-            return "done"
-        return (
-            "downloading"
-            if any(call.endpoint.startswith("download") for call in self.service.calls)
-            else "sending"
-        )
+        if (results["status"] == "not_sent").any():
+            return "sending"
+        if any(call.endpoint.startswith("download") for call in self.service.calls):
+            return "downloading" if results["path"].isna().any() else "done"
+        return "at the last answers"
 
 
 def killed(nursery: Nursery, local: Start, folder: Path, instants: int, seed: int) -> Bench:
@@ -163,9 +172,11 @@ def killed(nursery: Nursery, local: Start, folder: Path, instants: int, seed: in
     bench.lossy = True
     for number in range(instants):
         way = list(WAYS)[number % 2]
-        # one stratum each, so that few instants still cover the whole life
+        # one stratum each, so that few instants still cover the whole life: two thirds until all is sent
         share = (number // 2 + bench.chance.random()) / ((instants + 1) // 2)
-        bench.die(f"run {number}", way, 1.02 * share * lives[way])
+        born, sent, end = lives[way]
+        moments = [0.9 * born, sent, 1.02 * end]
+        bench.die(f"run {number}", way, float(np.interp(share, [0, 0.67, 1], moments)))
         bench.go_on(f"run {number}", way)
     return bench
 
@@ -187,14 +198,6 @@ def test_a_run_killed_at_200_instants_loses_nothing_and_sends_nothing_twice(
 
 
 # the sharpest cases: the service accepted, and the process dies before that is written down
-
-
-def until(true: Callable[[], bool]) -> None:
-    for _ in range(3000):
-        if true():
-            return
-        time.sleep(0.01)
-    pytest.fail("it never came")
 
 
 @pytest.mark.parametrize("way", WAYS)
