@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.rows.values import column_values
+from reportflow_pandas.rows.series import column_values
 from reportflow_pandas.shell.files import Reading, _inferred, read_frame
 
 
