@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 import pytest
 from nursery import Nursery
@@ -56,7 +55,6 @@ class Bench:
     def __init__(self, nursery: Nursery, local: Start, folder: Path, seed: int) -> None:
         self.chance = random.Random(seed)  # noqa: S311 - a test's chance
         self.slow = True
-        self.lossy = False
         self.service = local(faults=[self._fault])
         self._nursery = nursery
         self._folder = folder
@@ -67,7 +65,7 @@ class Bench:
         """Accept at once and answer later: what is in flight was accepted; some answers are lost."""
         if not self.slow or not endpoint.startswith("async"):
             return None
-        if self.lossy and self.chance.random() < 0.05:
+        if self.chance.random() < 0.05:
             return Fault("dropped_after")
         return Fault("slow", seconds=self.chance.uniform(0.02, 0.12))
 
@@ -81,33 +79,31 @@ class Bench:
         child = {"rows": ROWS, "settings": settings, "seed": self.chance.randrange(10**9), "commit": 0.004}
         return {**child, "held": 0.0, "options": options}
 
-    def die(self, run: str, way: str, after: float) -> float:
-        """Let a child generate and kill it after some seconds; return how many it lived."""
+    def die(self, run: str, way: str, moment: float) -> None:
+        """Let a child generate and kill it at a moment of its life, from 0 (its birth) to 1 (its end)."""
         self.service.clear()
         self.slow = True
-        download = str(self._folder / f"pdfs {run}")
-        started = time.monotonic()
-        child = self._nursery.start(**self.job(run, way, download=download))
-        while (left := started + after - time.monotonic()) > 0:
-            time.sleep(min(left, 0.01))
-            if not self._alive(child):
+        calls = {"async/single": ROWS, "async/multiple": -(-ROWS // 5)}[way]
+        begun = (self._folder / "runs" / f"{run}.sqlite").exists
+        counts = self.service.counts
+        fetched = {"async/single": "download/file", "async/multiple": "download/zip"}[way]
+        reached: Callable[[], bool] = lambda: False  # noqa: E731 - the last stretch: the child's own end
+        pause = 0.0
+        for share, until_then, longest in (
+            (0.05, lambda: True, 0.1),
+            (0.20, begun, 0.06),
+            (0.70, lambda: counts()[way] > (moment - 0.20) / 0.50 * calls, 0.06),
+            (0.95, lambda: counts()[fetched] > (moment - 0.70) / 0.25 * calls, 0.03),
+        ):
+            if moment < share:
+                reached, pause = until_then, self.chance.uniform(0, longest)
                 break
+        child = self._nursery.start(**self.job(run, way, download=str(self._folder / f"pdfs {run}")))
+        while self._alive(child) and not reached():
+            time.sleep(0.001)
+        time.sleep(pause)
         self._nursery.kill(child)
         self.slow = False
-        return time.monotonic() - started
-
-    def life(self, way: str) -> tuple[float, float, float]:
-        """Return when a run that nobody kills has its journal, is sent, and ends, in seconds."""
-        self.slow = True
-        run = f"life {way.replace('/', ' ')}"
-        started = time.monotonic()
-        child = self._nursery.start(**self.job(run, way, download=str(self._folder / "life")))
-        until((self._folder / "runs" / f"{run}.sqlite").exists)
-        born = time.monotonic() - started
-        assert self._nursery.wait(child) == 0
-        end = time.monotonic()
-        answered = [call.ended for call in self.service.calls if call.endpoint == way and call.started > started]
-        return born, max(moment or end for moment in answered) - started, end - started
 
     def _alive(self, child: int) -> bool:
         try:
@@ -168,16 +164,12 @@ class Bench:
 
 def killed(nursery: Nursery, local: Start, folder: Path, instants: int, seed: int) -> Bench:
     bench = Bench(nursery, local, folder, seed)
-    lives = {way: bench.life(way) for way in WAYS}
-    bench.lossy = True
+    ways = list(WAYS)
     for number in range(instants):
-        way = list(WAYS)[number % 2]
-        # one stratum each, so that few instants still cover the whole life: two thirds until all is sent
-        share = (number // 2 + bench.chance.random()) / ((instants + 1) // 2)
-        born, sent, end = lives[way]
-        moments = [0.9 * born, sent, 1.02 * end]
-        bench.die(f"run {number}", way, float(np.interp(share, [0, 0.67, 1], moments)))
-        bench.go_on(f"run {number}", way)
+        # one stratum each, so that few instants still cover the whole life
+        moment = (number // 2 + bench.chance.random()) / ((instants + 1) // 2)
+        bench.die(f"run {number}", ways[number % 2], moment)
+        bench.go_on(f"run {number}", ways[number % 2])
     return bench
 
 
