@@ -99,18 +99,27 @@ def write(connection: sqlite3.Connection, records: Records) -> None:
         raise
 
 
-def _drop(connection: sqlite3.Connection, stretches: list[tuple[int, int]]) -> None:
-    """Drop the contents of documents, given as stretches; whole blocks at once, as calls mostly are."""
-    whole = connection.executemany("DELETE FROM contents WHERE first = ? AND length(sizes) = ? * 4", stretches)
-    if whole.rowcount < len(stretches):
-        for first, documents in stretches:
-            _drop_some(connection, first, first + documents)
+def _drop(connection: sqlite3.Connection, dropped: list[tuple[int, int]]) -> None:
+    """Drop the contents of documents, given as stretches; calls that were accepted side by side mostly touch."""
+    merged: list[list[int]] = []
+    for first, documents in sorted(dropped):
+        if merged and first <= merged[-1][1]:
+            merged[-1][1] = max(merged[-1][1], first + documents)
+        else:
+            merged.append([first, first + documents])
+    for first, end in merged:
+        connection.execute(
+            "DELETE FROM contents WHERE first >= ? AND first < ? AND first + length(sizes) / 4 <= ?",
+            (first, end, end),
+        )
+        _drop_some(connection, first, end)
 
 
 def _drop_some(connection: sqlite3.Connection, first: int, end: int) -> None:
+    """Drop what of a stretch lies in lines that hold other documents too."""
     blocks = connection.execute(
-        "SELECT first, sizes, content FROM contents WHERE first < :end AND first >= "
-        "coalesce((SELECT max(first) FROM contents WHERE first <= :first), 0)",
+        "SELECT first, sizes, content FROM contents WHERE first < :end AND first + length(sizes) / 4 > :first AND "
+        "first >= coalesce((SELECT max(first) FROM contents WHERE first <= :first), 0)",
         {"first": first, "end": end},
     ).fetchall()
     for start, packed, content in blocks:

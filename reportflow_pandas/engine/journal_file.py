@@ -247,7 +247,10 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     """
     if not os.access(path, os.W_OK):
         raise unusable(path.parent, PermissionError(13, f"{path.name} is read-only"))
-    return _checked(path, f"{path.absolute().as_uri()}?mode=rw", write=True)
+    connection = _checked(path, f"{path.absolute().as_uri()}?mode=rw", write=True)
+    # 16 MB of log before it is copied over: what was dropped meanwhile is not copied at all
+    connection.execute("PRAGMA wal_autocheckpoint = 4000")
+    return connection
 
 
 def open_to_read(path: Path) -> sqlite3.Connection:
