@@ -17,6 +17,7 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.local.service import LocalService
+from reportflow_pandas.queue.worker import Worker
 
 
 class RedisServer:
@@ -118,7 +119,10 @@ class WorkerProcess:
             raise
 
 
+PREFIX = "reportflow"
+
 Workers = Callable[..., list[WorkerProcess]]
+Helper = Callable[..., Worker]
 
 
 def free_port() -> int:

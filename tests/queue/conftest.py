@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 import shutil
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +13,8 @@ from conftest import required
 from machines import RedisServer, WorkerProcess, Workers
 
 from reportflow_pandas.local.service import LocalService
+from reportflow_pandas.queue.worker import Worker
+from reportflow_pandas.settings import current
 
 pytest.importorskip("bullmq")
 
@@ -42,3 +46,23 @@ def workers(redis: RedisServer, tmp_path: Path) -> Iterator[Workers]:
         if one.process.poll() is None:
             one.process.kill()
         one.process.wait()
+
+
+@pytest.fixture
+def helper(redis: RedisServer) -> Iterator[Callable[..., Worker]]:
+    """Start a worker in a thread of this process, where a test needs none of its own to be killed."""
+    started: list[tuple[asyncio.AbstractEventLoop, Worker, threading.Thread]] = []
+
+    def start(concurrency: int = 4) -> Worker:
+        loop = asyncio.new_event_loop()
+        worker = Worker(current(), redis.url, concurrency=concurrency, lease=2.0)
+        thread = threading.Thread(target=loop.run_until_complete, args=(worker.run(),))
+        thread.start()
+        started.append((loop, worker, thread))
+        return worker
+
+    yield start
+    for loop, worker, thread in started:
+        loop.call_soon_threadsafe(worker.stop)
+        thread.join()
+        loop.close()

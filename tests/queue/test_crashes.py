@@ -61,7 +61,7 @@ def test_a_call_that_a_killed_worker_had_not_sent_yet_is_carried_out_by_another(
     local: Local, redis: RedisServer, workers: Workers
 ) -> None:
     """The worker has four calls and a slot for one: only that one is unknown."""
-    limits = rf.Limits(async_calls=1, window=3.0)
+    limits = rf.Limits(async_calls=1, window=1.0)
     service = local(faults=[Fault("slow", seconds=60, at=1, times=1)])
     [first] = workers(service, 1, "--concurrency", "4")
     job = people(3).reportflow.submit(
@@ -112,8 +112,8 @@ def test_redis_emptied_in_mid_run_leaves_what_was_collected_and_sends_nothing_tw
 def test_a_worker_paused_beyond_its_lease_sends_nothing_more_and_tells_late_what_it_did(
     local: Local, redis: RedisServer, workers: Workers
 ) -> None:
-    limits = rf.Limits(async_calls=2, window=4.0)
-    service = local(latency=1.0)
+    limits = rf.Limits(async_calls=2, window=3.0)
+    service = local(latency=0.5)
     [first] = workers(service, 1, "--concurrency", "4")
     job = people(4).reportflow.submit(**plain(endpoint="async/single", limits=limits), queue=redis.url)
     until(lambda: len(service.calls) == 2, "two calls")

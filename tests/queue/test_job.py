@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from machines import RedisServer, Workers, people, plain, sent, statuses, until
+from machines import Helper, RedisServer, people, plain, sent, statuses, until
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
@@ -41,9 +41,9 @@ def submitting(service: LocalService, *words: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen([sys.executable, "-c", SUBMIT, *words], env=environment)  # noqa: S603 - our own lines
 
 
-def test_a_cancelled_job_takes_back_what_nobody_sent(local: Local, redis: RedisServer, workers: Workers) -> None:
+def test_a_cancelled_job_takes_back_what_nobody_sent(local: Local, redis: RedisServer, helper: Helper) -> None:
     service = local(latency=0.05)
-    workers(service, 1, "--concurrency", "4")
+    helper(4)
     frame = people(400)
     job = frame.reportflow.submit(**plain(endpoint="async/single"), queue=redis.url, run="cancelled")
     other = people(60, "Other").reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
@@ -61,11 +61,11 @@ def test_a_cancelled_job_takes_back_what_nobody_sent(local: Local, redis: RedisS
     assert set(sent(service).values()) == {1}
 
 
-def test_failed_and_unknown_rows_can_be_retried(local: Local, redis: RedisServer, workers: Workers) -> None:
+def test_failed_and_unknown_rows_can_be_retried(local: Local, redis: RedisServer, helper: Helper) -> None:
     service = local(
         faults=[Fault("status", status=400, at=1, times=1), Fault("dropped_before", at=2, times=1)], latency=0.01
     )
-    workers(service, 1, "--concurrency", "1")
+    helper(1)
     results = people(20).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url).result(30)
     assert statuses(results) == {"accepted": 18, "failed": 1, "unknown": 1}
     again = results.reportflow.retry()
@@ -74,10 +74,10 @@ def test_failed_and_unknown_rows_can_be_retried(local: Local, redis: RedisServer
     assert set(sent(service).values()) == {1}
 
 
-def test_two_runs_share_the_workers_fairly(local: Local, redis: RedisServer, workers: Workers) -> None:
+def test_two_runs_share_the_workers_fairly(local: Local, redis: RedisServer, helper: Helper) -> None:
     """A short run need not wait for the end of a long one."""
     service = local(latency=0.05)
-    workers(service, 1, "--concurrency", "8")
+    helper(8)
     long = people(400).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     until(lambda: len(service.documents) >= 20, "documents")
     short = people(40, "Other").reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
@@ -87,10 +87,8 @@ def test_two_runs_share_the_workers_fairly(local: Local, redis: RedisServer, wor
     long.wait(30)
 
 
-def test_rows_are_told_of_as_they_are_collected(
-    service: LocalService, redis: RedisServer, workers: Workers
-) -> None:
-    workers(service, 1)
+def test_rows_are_told_of_as_they_are_collected(service: LocalService, redis: RedisServer, helper: Helper) -> None:
+    helper()
     seen: list[int] = []
     done: list[rf.Job] = []
     job = people(30).reportflow.submit(
@@ -105,19 +103,19 @@ def test_rows_are_told_of_as_they_are_collected(
 
 
 def test_documents_are_downloaded_by_the_submitter(
-    service: LocalService, redis: RedisServer, workers: Workers, tmp_path: Path
+    service: LocalService, redis: RedisServer, helper: Helper, tmp_path: Path
 ) -> None:
-    workers(service, 1)
+    helper()
     results = people(7).reportflow.submit(**plain(download=tmp_path / "pdfs"), queue=redis.url).result(30)
     assert statuses(results) == {"ready": 7}
     assert all(Path(path).exists() for path in results["path"])
 
 
-def test_a_job_whose_process_was_killed_is_found_again(local: Local, redis: RedisServer, workers: Workers) -> None:
+def test_a_job_whose_process_was_killed_is_found_again(local: Local, redis: RedisServer, helper: Helper) -> None:
     """The workers go on meanwhile; what they did is collected, and nothing is sent a second time."""
     service = local(latency=0.02)
     submitter = submitting(service, redis.url, "found again", "200")
-    workers(service, 1, "--concurrency", "4")
+    helper(4)
     until(lambda: len(service.documents) >= 20, "documents")
     # killed when all is in the queue: before, the frame would be needed again
     until(lambda: rf.runs().set_index("run")["state"].get("found again") == "sending", "the plan")
@@ -134,11 +132,11 @@ def test_a_job_whose_process_was_killed_is_found_again(local: Local, redis: Redi
 
 
 def test_a_frame_given_again_after_its_process_was_killed_sends_nothing_twice(
-    local: Local, redis: RedisServer, workers: Workers
+    local: Local, redis: RedisServer, helper: Helper
 ) -> None:
     service = local(latency=0.02)
     submitter = submitting(service, redis.url, "given again", "100")
-    workers(service, 1, "--concurrency", "2")
+    helper(2)
     until(lambda: len(service.documents) >= 10, "documents")
     submitter.send_signal(signal.SIGKILL)
     submitter.wait()

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from machines import RedisServer, Workers, most_in_a_window, people, plain, sent, statuses, throttled
+from machines import Helper, RedisServer, Workers, most_in_a_window, people, plain, sent, statuses, throttled
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
@@ -63,9 +63,9 @@ def test_all_processes_together_keep_one_limit(local: Local, redis: RedisServer,
     assert most_in_a_window(service, limits.window) <= 20
 
 
-def test_one_bad_row_of_a_batch_fails_alone(local: Local, redis: RedisServer, workers: Workers) -> None:
+def test_one_bad_row_of_a_batch_fails_alone(local: Local, redis: RedisServer, helper: Helper) -> None:
     service = local(faults=[Fault("bad_document", file_name="Person 7", named=False)])
-    workers(service, 1)
+    helper()
     results = people(40).reportflow.submit(**plain(), queue=redis.url).result(30)
     assert statuses(results) == {"accepted": 39, "failed": 1}
     assert results["error_kind"].iloc[7] == "invalid"
@@ -73,18 +73,18 @@ def test_one_bad_row_of_a_batch_fails_alone(local: Local, redis: RedisServer, wo
 
 
 def test_a_call_without_an_answer_is_unknown_and_not_sent_again(
-    local: Local, redis: RedisServer, workers: Workers
+    local: Local, redis: RedisServer, helper: Helper
 ) -> None:
     service = local(faults=[Fault("dropped_after", at=2, times=1)])
-    workers(service, 1)
+    helper()
     results = people(50).reportflow.submit(**plain(batch_size=10), queue=redis.url).result(30)
     assert statuses(results) == {"accepted": 40, "unknown": 10}
     assert set(sent(service).values()) == {1}
 
 
-def test_a_refused_key_ends_the_run(local: Local, redis: RedisServer, workers: Workers) -> None:
+def test_a_refused_key_ends_the_run(local: Local, redis: RedisServer, helper: Helper) -> None:
     service = local(faults=[Fault("status", status=403, endpoint="async", times=None)])
-    workers(service, 1)
+    helper()
     job = people(200).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     with pytest.raises(rf.AuthError) as refused:
         job.result(30)
