@@ -18,7 +18,7 @@ from tqdm import tqdm
 
 from reportflow_pandas import __version__
 from reportflow_pandas.errors import ReportFlowError
-from reportflow_pandas.shell import demo, job, listing, service, worker
+from reportflow_pandas.shell import demo, job, listing, run, service, worker
 from reportflow_pandas.shell.printing import INTERRUPTED, REFUSED, SOME_FAILED, complain
 
 __all__ = ["main"]
@@ -31,11 +31,15 @@ examples:
   reportflow-pandas serve --port 8787
   reportflow-pandas designs
   reportflow-pandas generate orders.csv --design Zk3PpV0aNq8sUe5J --download pdfs
-  reportflow-pandas generate --options job.toml
+  reportflow-pandas generate --options job.toml --run november
+  reportflow-pandas runs
+  reportflow-pandas resume november
 
 environment:
   REPORT_FLOW_APP_KEY      the workspace's key (or REPORTFLOW_CLIENT_ID and REPORTFLOW_CLIENT_SECRET)
   REPORTFLOW_API_BASE_URL  another address than Report Flow's own, such as that of `serve`
+  REPORTFLOW_RUNS          folder of the runs' journals, default ./.reportflow/runs; where machines come and go, a
+                           volume that stays
 
 exit codes:
   0    all rows accepted, and their PDFs saved where --download asks for them
@@ -130,7 +134,10 @@ def _in_a_shell(message: str) -> str:
         "params={": "params go into a job file: --options job.toml with [params]",
         "check='warn'": "--check warn",
         "rf.designs()": "reportflow-pandas designs",
-        "rf.configure(": "export REPORT_FLOW_APP_KEY=ak_…",
+        "rf.runs()": "reportflow-pandas runs",
+        "rf.configure(runs=": "export REPORTFLOW_RUNS=FOLDER",
+        "rf.configure(base_url=": "export REPORTFLOW_API_BASE_URL=https://…",
+        "rf.configure(app_key=": "export REPORT_FLOW_APP_KEY=ak_…",
     }
     found = [way for words, way in ways.items() if words in message]
     return f"\nIn a shell: {'; '.join(found)}. See also reportflow-pandas generate --help" if found else ""
@@ -175,6 +182,28 @@ def _parser() -> argparse.ArgumentParser:
         "--render-delay", type=_seconds, default=0.0, metavar="S", help="seconds before a PDF may be ready"
     )
 
+    one = _verb(verbs, "runs", run.runs, "the runs that this machine has, and how far each is")
+
+    one = _verb(verbs, "resume", run.resume, "go on with a run: send what is missing, fetch the PDFs that are")
+    one.add_argument("run", metavar="RUN", help="its name; `reportflow-pandas runs` lists them")
+    one.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
+    one.add_argument("--download", type=Path, metavar="DIR", help="folder of the PDFs; default that of the run")
+    one.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, help="bars on stderr; default in a terminal"
+    )
+
+    one = _verb(verbs, "webhook", run.webhook, "receive the service's file.completed events, until Ctrl-C")
+    one.add_argument("--port", type=_port, default=8788, help="default 8788; 0: any free one")
+    one.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens; default this machine only"
+    )
+    one.add_argument(
+        "--notify",
+        action="append",
+        metavar="URL",
+        help="told when a run is complete: mailto://…, slack://…; repeatable",
+    )
+
     one = _verb(verbs, "worker", worker.work, "carry out what submit(queue=…) puts into a Redis, until SIGTERM")
     worker.add_arguments(one)
 
@@ -210,6 +239,7 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--version", type=_version, metavar="N", help="its version; default: the latest")
     parser.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
     parser.add_argument("--download", type=Path, metavar="DIR", help="wait for the PDFs and save them there")
+    parser.add_argument("--run", metavar="NAME", help="durable run: what it has is not sent again")
     parser.add_argument("--options", type=Path, metavar="TOML", help="job file with any argument, see below")
     parser.add_argument(
         "--file-name", metavar="TEMPLATE", help="a column, or a template such as 'INV-{InvoiceId}'"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -29,7 +30,7 @@ from reportflow_pandas.shell.printing import (
 )
 from reportflow_pandas.shell.service import local_for
 
-__all__ = ["generate"]
+__all__ = ["generate", "goes_on"]
 
 
 def generate(arguments: argparse.Namespace) -> int:
@@ -98,11 +99,20 @@ def _sent(frame: pd.DataFrame, design: str, chosen: dict[str, Any]) -> tuple[pd.
         if not _anything_sent(interrupted.results):
             complain("Nothing was sent.")
             raise
-        return interrupted.results, "Interrupted: what is missing was not sent.", INTERRUPTED
+        return (
+            interrupted.results,
+            f"Interrupted: what is missing was not sent. {goes_on(interrupted.results)}",
+            INTERRUPTED,
+        )
     except ReportFlowError as error:
         if not _anything_sent(error.results):
             raise
-        return error.results, f"The run was stopped: {error}", SOME_FAILED
+        return error.results, f"The run was stopped: {error}. {goes_on(error.results)}", SOME_FAILED
+
+
+def goes_on(results: pd.DataFrame) -> str:
+    """Return what sends the rest."""
+    return f"reportflow-pandas resume {shlex.quote(results.attrs['reportflow']['run'])} goes on"
 
 
 def _anything_sent(results: pd.DataFrame | None) -> bool:
@@ -140,6 +150,7 @@ def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
         "version": arguments.version,
         "file_name": arguments.file_name,
         "download": arguments.download,
+        "run": arguments.run,
         "check": {"on": True, "warn": "warn", "off": False, None: None}[arguments.check],
         "progress": arguments.progress,
     }

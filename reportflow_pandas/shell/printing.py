@@ -99,7 +99,7 @@ def ready_for(out: Path) -> Path:
     return target
 
 
-def write_workbook(results: pd.DataFrame, out: Path, source: pd.DataFrame) -> tuple[str, Path]:
+def write_workbook(results: pd.DataFrame, out: Path, source: pd.DataFrame | None) -> tuple[str, Path]:
     """Write the review workbook, or at least the results: a full disk or a second Ctrl-C must not lose them.
 
     Returns
