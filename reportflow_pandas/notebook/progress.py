@@ -83,9 +83,11 @@ class Bar:
     def _paint(self) -> None:
         phases = self._progress.phases
         shown = phases.index(self._phase) if self._phase is not None else -1
+        # asked for before the last one is drawn: one that begins meanwhile would close it with numbers of the past
+        begun = phases[shown + 1 :]
         if self._phase is not None:
             self._draw(self._phase)
-        for phase in phases[shown + 1 :]:
+        for phase in begun:
             self._end()
             self._phase = phase
             self._bar = self._make(phase)

@@ -129,6 +129,28 @@ def test_each_phase_has_a_bar_and_the_finished_one_stays(
     assert lines[1].startswith("PDFs:")
 
 
+def test_a_phase_that_ends_while_it_is_drawn_is_still_shown_whole(clock: HandClock, progress: Progress) -> None:
+    """The run goes on in its own thread while the picture is sent, which takes long on a busy machine."""
+    documents = progress.begin("documents", 412)
+
+    class Slow(Terminal):
+        def write(self, text: str) -> int:
+            if " 12/412" in text and documents.done != 412:
+                documents.done = 412
+                progress.begin("PDFs", 412)
+            return super().write(text)
+
+    terminal = Slow()
+    bar = Bar(progress, True, terminal)
+    painted(bar, clock)
+    documents.done = 12
+    painted(bar, clock)
+    bar.close()
+    lines = [line.split("\r")[-1] for line in terminal.getvalue().split("\n")]
+    assert "412/412" in lines[0]
+    assert lines[1].startswith("PDFs:")
+
+
 def test_a_phase_that_was_over_before_anybody_looked_is_shown_whole_and_not_infinitely_fast(
     terminal: Terminal, clock: HandClock, progress: Progress
 ) -> None:
