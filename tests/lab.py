@@ -145,6 +145,8 @@ class Lab:
         def ended() -> bool:
             watch()
             cells = {cell["id"]: cell for cell in self.cells()}
+            errors = [one for cell in cells.values() for one in cell["outputs"] if one["output_type"] == "error"]
+            assert not errors, errors  # the cells behind it never run
             return all(cells[name]["count"] is not None and not cells[name]["running"] for name in code)
 
         self.until(ended, "the last cell ended")
