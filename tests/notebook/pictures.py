@@ -140,7 +140,7 @@ def main() -> None:
         keep(cut(lab, "preview"), "preview", 1000)
         keep(cut(lab, "quickstart", "shown"), "quickstart", 1000)
         results = sheet(Path(name), lab.folder / "review.xlsx", "CustomerName")
-        keep(results.crop((0, 0, int(results.width * 0.663), results.height)), "workbook", 1200)
+        keep(results.crop((0, 0, int(results.width * 0.66), results.height)), "workbook", 1200)
 
 
 if __name__ == "__main__":
