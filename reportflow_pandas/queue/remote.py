@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
@@ -20,6 +21,9 @@ from reportflow_pandas.queue.submit import Dispatch
 from reportflow_pandas.settings import Limits, Settings
 
 __all__ = ["Remote"]
+
+GOODBYE = 2.0
+"""Seconds that the last word to Redis may take."""
 
 _known: dict[str, str] = {}
 """Addresses with their passwords that this process was given, by the address without."""
@@ -90,7 +94,9 @@ class Remote:
             self._watch = None
         if self._client is not None:
             client, self._client = self._client, None
-            await self._store.settled()
+            with contextlib.suppress(TimeoutError):  # where Redis is away, slots free themselves
+                async with asyncio.timeout(GOODBYE):
+                    await self._store.settled()
             await client.aclose()
 
     def dispatch(
