@@ -19,16 +19,31 @@ OF_THE_CALL = ["url", "file_id", "request_id", "elapsed", "accepted_at"]
 
 
 @pytest.mark.parametrize(
-    ("rows", "endpoint", "calls"),
-    [(1000, "async/multiple", 10), (150, "async/single", 150), (20, "sync/multiple", 1), (3, "auto", 3)],
+    ("rows", "endpoint", "calls", "processes"),
+    [
+        (1000, "async/multiple", 10, 3),
+        (150, "async/single", 150, 3),
+        (20, "sync/multiple", 1, 0),
+        (3, "auto", 3, 0),
+    ],
 )
-def test_a_run_over_three_workers_gives_the_frame_of_a_local_run(
-    service: LocalService, redis: RedisServer, workers: Workers, rows: int, endpoint: str, calls: int
+def test_a_run_over_workers_gives_the_frame_of_a_local_run(
+    service: LocalService,
+    redis: RedisServer,
+    workers: Workers,
+    helper: Helper,
+    rows: int,
+    endpoint: str,
+    calls: int,
+    processes: int,
 ) -> None:
     frame = people(rows).set_index(pd.Index([f"row {number}" for number in range(rows)], name="label"))
     here = frame.reportflow.generate(**plain(endpoint=endpoint), run="here")
     service.clear()
-    workers(service, 3)
+    if processes:
+        workers(service, processes)
+    else:
+        helper()
     job = frame.reportflow.submit(**plain(endpoint=endpoint), queue=redis.url, run="there")
     there = job.result(60)
     assert job.status == "done"
