@@ -331,8 +331,9 @@ def submit(
         wrote one; never the content of documents. A notification that fails is a warning on the job.
     queue : str, optional
         ``"redis://host:6379/0"``: the calls go there, and workers on any machines carry them out
-        (``reportflow-pandas worker --queue redis://host:6379/0``). The journal stays here and is the truth. None:
-        this process sends.
+        (``reportflow-pandas worker --queue redis://host:6379/0``). The contents of the documents are in that Redis
+        until the calls are collected; no key ever is. The journal stays here and is the truth. None: this process
+        sends.
     on_crash : {"unknown", "retry"}
         With a queue: what becomes of a call whose worker died while sending it. ``"unknown"``: its rows are
         ``unknown``, at most once. ``"retry"``: it is sent again, and its documents may exist twice.
