@@ -167,6 +167,8 @@ class Generation(Running):
         What can be known without a look-up.
     """
 
+    plans = True
+
     def __init__(self, frame: pd.DataFrame, options: Options, only: Only | None = None) -> None:
         check_offline(frame, options)
         clock = options.effective_settings.clock

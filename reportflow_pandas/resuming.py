@@ -336,7 +336,8 @@ def _from_source(
         )
     chosen = replace(options, run=attrs["run"], again=None, settings=settings, progress=progress)
     work = Generation(source, chosen, only)
-    if told := shelf.load(settings.runs, attrs["run"]).meta.get("queue"):
+    begun = only.frame != "0"
+    if begun and (told := shelf.load(settings.runs, attrs["run"]).meta.get("queue")):
         work.remote = Remote.recorded(told)
     return work
 

@@ -40,6 +40,9 @@ log = logging.getLogger("reportflow_pandas")
 
 T = TypeVar("T")
 
+PATIENCE = 5.0
+"""Seconds that the writing down of a stopped run's rows may still take; 100,000 rows need about 3."""
+
 CEILING = 256
 """Calls in flight that ``concurrency="auto"`` may grow to."""
 
@@ -59,9 +62,13 @@ class Running:
         Told of each row's outcome, on the loop that does the work.
     interrupted : bool
         Whether somebody stopped it.
+    plans : bool
+        Whether the rows are written down while they are sent; else they are already.
     remote : Remote or None
         The machines that carry it out; None: this one.
     """
+
+    plans = False
 
     def __init__(self, options: Options, run_name: str, index: pd.Index[Any]) -> None:
         self.options = options
@@ -190,6 +197,9 @@ class Running:
             await run.carry_out()
             if not run.error and not self.interrupted:
                 await planning
+            elif self.plans:
+                # what is written down to the end can be resumed by its name alone
+                await asyncio.wait([planning], timeout=PATIENCE)
         finally:
             planning.cancel()
             await asyncio.gather(planning, return_exceptions=True)
@@ -339,8 +349,15 @@ class Running:
             unknown = f"; {counts['unknown']:,} were in flight and are unknown, they may have been accepted"
         return (
             f"interrupted: {self.line_of_summary()}{unknown}. Nothing more is being sent. The frame so far is in "
-            f"this exception's .results; rf.resume({self.run_name!r}) goes on"
+            f"this exception's .results; {self._way_on()}"
         )
+
+    def _way_on(self) -> str:
+        if self.journal is None or not self.journal.meta["frame"]:
+            return "nothing was sent or written down: generate again"
+        if not self.journal.meta["planned"]:
+            return f"df.reportflow.generate({self.options.design_id!r}, run={self.run_name!r}, …) goes on"
+        return f"rf.resume({self.run_name!r}) goes on"
 
 
 def watched(work: Running) -> pd.DataFrame:

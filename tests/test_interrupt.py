@@ -221,3 +221,44 @@ def test_an_interrupt_while_pdfs_are_fetched_keeps_them_and_resuming_fetches_the
     assert set(results["status"]) == {"ready"}
     assert len(list((tmp_path / "pdfs").glob("*.pdf"))) == 8
     assert len(service.documents) == 8
+
+
+def test_an_interrupt_before_anything_was_written_down_says_to_generate_again(local: Start) -> None:
+    service = local(latency=0.3)
+
+    async def cell() -> str:
+        work = people(50).reportflow.agenerate("certificate", params={"RecipientName": "name"}, check="warn")
+        task = asyncio.ensure_future(work)
+        while not service.calls:  # noqa: ASYNC110 - the service is in another thread
+            await asyncio.sleep(0.01)
+        task.cancel()
+        try:
+            await task
+        except rf.RunCancelled as cancelled:
+            return str(cancelled)
+        pytest.fail("it was not cancelled")
+
+    assert "generate again" in asyncio.run(cell())
+    assert rf.runs().empty
+    assert not service.documents
+
+
+def test_an_interrupt_while_rows_are_written_down_leaves_a_run_that_can_be_resumed(local: Start) -> None:
+    service = local(latency=0.02)
+
+    async def cell() -> str:
+        work = people(8000).reportflow.agenerate(**plain(), run="november", limits=False)
+        task = asyncio.ensure_future(work)
+        while not service.calls:  # noqa: ASYNC110 - the service is in another thread
+            await asyncio.sleep(0)
+        task.cancel()
+        try:
+            await task
+        except rf.RunCancelled as cancelled:
+            return str(cancelled)
+        pytest.fail("it was not cancelled")
+
+    assert "rf.resume('november')" in asyncio.run(cell())
+    assert len(service.documents) < 8000
+    assert set(rf.resume("november")["status"]) == {"accepted"}
+    assert sent(service) == Counter(people(8000)["name"])

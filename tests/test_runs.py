@@ -368,6 +368,18 @@ def test_retry_after_a_key_that_was_refused_in_mid_run_goes_on(local: Start) -> 
     assert sent(service) == once(people(20)["name"])
 
 
+def test_a_key_that_is_refused_at_the_first_call_leaves_a_run_that_can_be_resumed(local: Start) -> None:
+    """The first call ends the run while most rows are not written down yet; that is finished all the same."""
+    service = local(faults=Fault(status=401, at=1, times=1))
+    frame = people(5000)
+    with pytest.raises(rf.AuthError) as caught:
+        made(frame, limits=False)
+    assert statuses(caught.value.results) == {"not_sent": 5000}
+    assert rf.runs()["state"].tolist() == ["open"]
+    assert statuses(caught.value.results.reportflow.retry()) == {"accepted": 5000}
+    assert sent(service) == once(frame["name"])
+
+
 # settle
 
 
