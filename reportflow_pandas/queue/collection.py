@@ -234,15 +234,15 @@ class Collection:
                 self._journal.clear(entry.number, entry.positions)
             else:
                 records.append(self._journal.answered(entry.number, entry.positions))
+            # from here on it is collected, whatever happens to this look
+            del self.open[one.identity]
+            self._collected.add(one.identity)
             if offsets:
                 returning.append((one, offsets))
                 texts.append(await self._client.hget(self._key(one.identity), "data"))
             shown += entry.part(sorted(set(range(len(entry.positions))) - set(offsets)))
         if records:
             await asyncio.gather(*records)
-        for one in finished:
-            del self.open[one.identity]
-            self._collected.add(one.identity)
         self._finish(shown)
         for (one, offsets), text in zip(returning, texts, strict=True):
             await self._put_back(text or "", one.entry, offsets)

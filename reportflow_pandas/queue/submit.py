@@ -111,6 +111,7 @@ class Dispatch:
             stop_on_failure=stop_on_failure,
         )
         self._stopping_since: float | None = None
+        self._patience: asyncio.Timeout | None = None
         self._wake = asyncio.Event()
         self._feeding: asyncio.Task[None] | None = None
         self._adding = False
@@ -148,6 +149,10 @@ class Dispatch:
             self._calls.stopping = True
             if self._feeding is not None and not self._adding:
                 self._feeding.cancel()
+            if self._patience is not None:
+                # a look that waits for Redis just now must not outlast the few seconds
+                with contextlib.suppress(RuntimeError):
+                    self._patience.reschedule(asyncio.get_running_loop().time() + GRACE)
         self._wake.set()
 
     async def _announce(self) -> None:
@@ -255,7 +260,7 @@ class Dispatch:
                 return
             found = 0
             try:
-                async with asyncio.timeout(self._left()):
+                async with asyncio.timeout(self._left()) as self._patience:
                     if self._stopping_since is not None and fed and not called_back:
                         await self._calls.call_back()
                         called_back = True

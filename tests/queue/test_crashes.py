@@ -152,3 +152,22 @@ def test_calls_without_an_answer_after_the_grace_time_are_unknown_and_the_exit_c
     results = job.result(30)
     assert statuses(results) == {"unknown": 1}
     assert len(service.calls) == 1
+
+
+def test_a_job_can_be_cancelled_while_redis_is_away_and_what_was_in_the_queue_is_unknown(
+    local: Local, redis: RedisServer, workers: Workers
+) -> None:
+    service = local(latency=0.1)
+    workers(service, 1, "--concurrency", "2")
+    job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
+    until(lambda: job.progress["accepted"] >= 10, "collected rows")
+    redis.kill()
+    pause(0.5)
+    job.cancel()
+    assert job.wait(20)
+    assert job.status == "cancelled"
+    known = statuses(job.results())
+    assert set(known) == {"accepted", "unknown"}
+    redis.start()
+    until(lambda: len(service.documents) == 60, "the workers, who were told nothing")
+    assert set(sent(service).values()) == {1}
