@@ -105,10 +105,16 @@ def test_what_was_ordered_can_be_read_back(call: Caller) -> None:
 
 
 def test_the_same_orders_in_the_same_order_get_the_same_ids(serve: Callable[..., Caller]) -> None:
-    first, second, other = serve(), serve(), serve(seed=7)
+    first, second, other = serve(seed=0), serve(seed=0), serve(seed=7)
     ids = [caller.order("async/multiple", "A", "B").json["files"] for caller in (first, second, other)]
     assert ids[0] == ids[1]
     assert ids[0] != ids[2]
+
+
+def test_two_services_never_issue_the_same_ids_unless_told_to(serve: Callable[..., Caller]) -> None:
+    """A download folder knows documents by their ids: two sessions must not share them."""
+    ids = [serve().order("async/multiple", "A").json["requestId"] for _ in range(2)]
+    assert ids[0] != ids[1]
 
 
 def test_a_design_named_by_a_uuid_is_found(call: Caller) -> None:
