@@ -52,7 +52,7 @@ def test_no_password_is_written_down(local: Local, tmp_path: Path, caplog: pytes
             job = people(5).reportflow.submit(**plain(), queue=url, run="locked")
             until(lambda: rf.runs()["state"].tolist() == ["sending"], "the plan")
             job.cancel()
-            job.wait(20)
+            assert job.wait(20)
         assert not service.calls
         journals = b"".join(file.read_bytes() for file in current().runs.iterdir())
         assert PASSWORD.encode() not in journals
