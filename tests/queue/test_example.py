@@ -6,6 +6,7 @@ import importlib.util
 from pathlib import Path
 
 import pytest
+from conftest import required
 from machines import Helper, RedisServer
 
 from reportflow_pandas.local.service import LocalService
@@ -17,7 +18,7 @@ EXAMPLES = Path(__file__).parents[2] / "examples"
 def test_partitions_of_a_frame_that_are_given_twice_are_sent_once(
     service: LocalService, redis: RedisServer, helper: Helper, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pytest.importorskip("dask.dataframe", reason="dask is not installed here")
+    required("dask", importlib.util.find_spec("dask"))
     monkeypatch.setenv("BLOCKSIZE", "700B")
     spec = importlib.util.spec_from_file_location("dask_partitions", EXAMPLES / "dask_partitions.py")
     assert spec is not None
