@@ -17,6 +17,7 @@ __all__ = [
     "connect",
     "connected",
     "key",
+    "put_down",
     "queues_of",
     "shown",
     "watch",
@@ -36,6 +37,9 @@ RETRIES = 200
 
 LOOK = 5.0
 """Seconds between two looks whether Redis is there."""
+
+ASKED_AGAIN = 0.5
+"""Seconds after which a task that was told to end is told again."""
 
 
 def checked_url(url: object) -> str:
@@ -194,6 +198,19 @@ async def connected(url: str) -> None:
         With what to do.
     """
     await _look(url)
+
+
+async def put_down(*tasks: asyncio.Task[Any]) -> None:
+    """Cancel tasks until they have ended.
+
+    Once is not enough: on Python 3.11 a cancel that meets a command whose answer arrives just then is lost in
+    ``asyncio.wait_for``, and a loop that never ends goes on.
+    """
+    while pending := [task for task in tasks if not task.done()]:
+        for task in pending:
+            task.cancel()
+        await asyncio.wait(pending, timeout=ASKED_AGAIN)
+    await asyncio.gather(*tasks, return_exceptions=True)
 
 
 async def watch(url: str, told: Callable[[str], None] | None = None) -> None:

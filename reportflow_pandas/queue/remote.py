@@ -14,7 +14,7 @@ from reportflow_pandas.engine.limits import Window
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.queue.connection import address, checked_url, connect, connected, watch
+from reportflow_pandas.queue.connection import address, checked_url, connect, connected, put_down, watch
 from reportflow_pandas.queue.messages import OnCrash, Terms
 from reportflow_pandas.queue.redis_store import RedisStore
 from reportflow_pandas.queue.submit import Dispatch
@@ -89,8 +89,7 @@ class Remote:
     async def close(self) -> None:
         """Close the connection. Doing so twice is harmless."""
         if self._watch is not None:
-            self._watch.cancel()
-            await asyncio.gather(self._watch, return_exceptions=True)
+            await put_down(self._watch)
             self._watch = None
         if self._client is not None:
             client, self._client = self._client, None

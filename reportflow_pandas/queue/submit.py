@@ -17,7 +17,7 @@ from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.run import GRACE
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.queue.collection import LATE, Collection, Enqueued, some
-from reportflow_pandas.queue.connection import PREFIX, key, queues_of, workers_of
+from reportflow_pandas.queue.connection import PREFIX, key, put_down, queues_of, workers_of
 from reportflow_pandas.queue.lease import CANCELLED
 from reportflow_pandas.queue.messages import SetAside, Terms, part_of, written
 
@@ -135,8 +135,7 @@ class Dispatch:
         try:
             await self._collect_all(self._feeding)
         finally:
-            self._feeding.cancel()
-            await asyncio.gather(self._feeding, return_exceptions=True)
+            await put_down(self._feeding)
             await self._calls.give_up()
         await self._tidy()
 

@@ -30,6 +30,7 @@ from reportflow_pandas.queue.connection import (
     checked_url,
     connect,
     key,
+    put_down,
     queues_of,
     shown,
     watch,
@@ -174,9 +175,7 @@ class Worker:
             await self._work()
             await self._finish()
         finally:
-            for task in beside:
-                task.cancel()
-            await asyncio.gather(*beside, return_exceptions=True)
+            await put_down(*beside)
             await self._close()
         log.info("worker %s ended: %d calls, %d rows, %d cut off", self.name, self.calls, self.rows, self.cut_off)
         return 1 if self.cut_off else 0
@@ -421,10 +420,8 @@ class Worker:
             return
         # the engine records as unknown what has no answer by then; a moment more to store that
         _, late = await asyncio.wait(tasks, timeout=self._grace + 5.0)
-        for task in late:
-            task.cancel()
         self.cut_off += len(late)
-        await asyncio.gather(*late, return_exceptions=True)
+        await put_down(*late)
 
     async def _close(self) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
