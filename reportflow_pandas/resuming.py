@@ -21,7 +21,7 @@ from reportflow_pandas.generation import Generation, Only, remembered
 from reportflow_pandas.options import Options
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.results import labels
-from reportflow_pandas.results.frame import outcome_of, provenance, results_frame
+from reportflow_pandas.results.frame import moments, outcome_of, provenance, results_frame
 from reportflow_pandas.rows.keys import positions_of
 from reportflow_pandas.running import Running, watched
 from reportflow_pandas.settings import Settings, current
@@ -121,9 +121,6 @@ def runs() -> pd.DataFrame:
     """
     found = shelf.runs(current().runs)
 
-    def moments(seconds: list[float | None]) -> pd.Series[pd.Timestamp]:
-        return pd.to_datetime(pd.Series(seconds, dtype=float), unit="s", utc=True)
-
     def count(summary: shelf.Summary, *words: str) -> int:
         return sum((summary.counts or {}).get(word, 0) for word in words)
 
@@ -138,12 +135,8 @@ def runs() -> pd.DataFrame:
             "failed": pd.Series([count(one, "failed") for one in found], dtype="int64"),
             "unknown": pd.Series([count(one, "unknown") for one in found], dtype="int64"),
             "not_sent": pd.Series([count(one, "not_sent") for one in found], dtype="int64"),
-            "created_at": pd.to_datetime(
-                pd.Series([one.created_at for one in found], dtype=float), unit="s", utc=True
-            ),
-            "updated_at": pd.to_datetime(
-                pd.Series([one.updated_at for one in found], dtype=float), unit="s", utc=True
-            ),
+            "created_at": moments(np.array([one.created_at for one in found], dtype="float64")),
+            "updated_at": moments(np.array([one.updated_at for one in found], dtype="float64")),
             "base_url": [one.base_url for one in found],
             "problem": [one.problem for one in found],
         }

@@ -6,12 +6,13 @@ import math
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["ATTRS", "COLUMNS", "is_results", "outcome_of", "provenance", "results_frame"]
+__all__ = ["ATTRS", "COLUMNS", "is_results", "moments", "outcome_of", "provenance", "results_frame"]
 
 ATTRS = "reportflow"
 """Where ``results.attrs`` keeps the run it came from, as plain strings."""
@@ -68,13 +69,22 @@ def results_frame(outcomes: Outcomes, index: pd.Index[Any], attrs: dict[str, str
         "http_status": pd.arrays.IntegerArray(statuses, statuses == 0),
         "attempts": np.asarray(outcomes.attempts, dtype="int64"),
         "elapsed": np.asarray(outcomes.elapsed, dtype="float64"),
-        "accepted_at": pd.to_datetime(pd.Series(accepted_at), unit="s", utc=True)
-        .astype("datetime64[us, UTC]")
-        .array,
+        "accepted_at": moments(accepted_at),
     }
     frame = pd.DataFrame(columns, index=index, columns=COLUMNS)
     frame.attrs[ATTRS] = dict(attrs)
     return frame
+
+
+def moments(seconds: npt.NDArray[np.float64]) -> Any:
+    """Return seconds since 1970 as a UTC column; NaN becomes NaT.
+
+    By whole microseconds: pandas 2.2 now and then overflows on NaN when it converts floats itself.
+    """
+    missing = np.isnan(seconds)
+    stamps = np.round(np.where(missing, 0.0, seconds) * 1e6).astype("int64").astype("datetime64[us]")
+    stamps[missing] = np.datetime64("NaT")
+    return pd.DatetimeIndex(stamps).tz_localize("UTC").array
 
 
 def _texts(values: list[str | None] | list[str]) -> Any:

@@ -80,7 +80,7 @@ def positions_of(frame: pd.DataFrame, again: Any) -> frozenset[int]:
                     "again: the mask has another index than the frame. Derive it from a frame with the same "
                     "index, e.g. again=review.decision == 'redo'"
                 )
-            again = again.reindex(frame.index)
+            again = again.reindex(frame.index, fill_value=False)
         return frozenset(np.flatnonzero(again.fillna(value=False).to_numpy(dtype=bool)).tolist())
     if not isinstance(again, np.ndarray | list | tuple | set | frozenset | pd.Index | pd.Series):
         again = [again]
