@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
@@ -47,7 +48,7 @@ CEILING = 256
 """Calls in flight that ``concurrency="auto"`` may grow to."""
 
 
-class Running:
+class Running(ABC):
     """One run under way, from its first look-up to its results frame.
 
     Subclasses say where the documents come from (`_begin`).
@@ -106,13 +107,13 @@ class Running:
 
     # -- where the documents come from -----------------------------------------------------------------------
 
+    @abstractmethod
     async def _begin(self, client: Client, line: Line) -> bool:
         """Look up, open the journal, set ``version`` and ``endpoint``; False when there is nothing to send."""
-        raise NotImplementedError
 
+    @abstractmethod
     async def _plan(self, feed: Feed) -> None:
         """Give the feed its documents, written down first."""
-        raise NotImplementedError
 
     # -- carrying it out -------------------------------------------------------------------------------------
 
