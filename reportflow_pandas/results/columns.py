@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import unicodedata
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import Any
@@ -30,7 +31,7 @@ def display_width(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
 
 
-class Column:
+class Column(ABC):
     """One column of a sheet.
 
     Parameters
@@ -54,9 +55,9 @@ class Column:
         self.cells = cells
         return room
 
+    @abstractmethod
     def chunk(self, start: int, stop: int) -> Iterable[Any]:
         """Return the cells of these rows."""
-        raise NotImplementedError
 
 
 class Values(Column):
