@@ -15,14 +15,12 @@ import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import Limits, Settings, current
+from reportflow_pandas.shares import SHARE_CODES
 
-__all__ = ["BATCH_LIMIT", "SHARE_CODES", "Arguments", "Constant", "Options", "Table", "seconds"]
+__all__ = ["BATCH_LIMIT", "Arguments", "Constant", "Options", "Table", "seconds"]
 
 BATCH_LIMIT = 100
 """Documents in one multiple call, api-contract 5."""
-
-SHARE_CODES = {"workspace": "01", "invited": "02", "public": "03"}
-"""Words for people, codes for the wire, api-contract 4.2."""
 
 Endpoint = Literal["auto", "async/single", "async/multiple", "sync/single", "sync/multiple"]
 ENDPOINTS = ("auto", "async/single", "async/multiple", "sync/single", "sync/multiple")

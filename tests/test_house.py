@@ -16,7 +16,7 @@ from reportflow_pandas.options import Arguments, Options
 PACKAGE = Path(rf.__file__).parent
 
 FLOORS = [
-    ["errors", "clock"],
+    ["errors", "clock", "shares"],
     ["settings"],
     ["options"],
     ["api"],

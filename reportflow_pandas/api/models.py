@@ -8,11 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.shares import SHARE_CODES
 
-__all__ = ["SHARE_CODES", "Accepted", "Content", "Delivered", "Design", "FileEntry", "Parameter"]
-
-SHARE_CODES = {"workspace": "01", "invited": "02", "public": "03"}
-"""A share type is a code in requests and a word in answers (api-contract 4.2)."""
+__all__ = ["Accepted", "Content", "Delivered", "Design", "FileEntry", "Parameter"]
 
 
 @dataclass(frozen=True, slots=True)

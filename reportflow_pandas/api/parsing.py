@@ -9,7 +9,8 @@ from urllib.parse import unquote
 
 import orjson
 
-from reportflow_pandas.api.models import SHARE_CODES, Accepted, Delivered, Design, FileEntry, Parameter
+from reportflow_pandas.api.models import Accepted, Delivered, Design, FileEntry, Parameter
+from reportflow_pandas.shares import SHARE_CODES
 
 __all__ = [
     "accepted_from",
