@@ -17,9 +17,13 @@ class Clock:
         """Return seconds on a clock that never goes back."""
         return time.monotonic()
 
+    def timestamp(self) -> float:
+        """Return seconds since 1970, UTC."""
+        return time.time()
+
     def now(self) -> datetime:
-        """Return the time of day, UTC."""
-        return datetime.now(UTC)
+        """Return the time of day, UTC: `timestamp` as a date."""
+        return datetime.fromtimestamp(self.timestamp(), UTC)
 
     async def sleep(self, seconds: float) -> None:
         """Pause this task."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
@@ -229,8 +229,8 @@ class Running(ABC):
                 settled=settled,
             )
 
-        async def send(call: Call, body: bytes) -> Accepted:
-            return await client.send(call.endpoint, body)
+        def send(call: Call, body: bytes) -> Awaitable[Accepted]:
+            return client.send(call.endpoint, body)
 
         most = len(self.index) if self.endpoint.endswith("single") else 1 + len(self.index) // 2
         ceiling = CEILING if options.concurrency == "auto" else options.concurrency
@@ -257,7 +257,7 @@ class Running(ABC):
 
     async def _take_slots_of_processes_before(self, line: Line) -> None:
         """Count the calls of the last minute that a process made which is no more."""
-        now, window = self.clock.now().timestamp(), line.limits.window
+        now, window = self.clock.timestamp(), line.limits.window
         ago: dict[Kind, list[float]] = {"sync": [], "async": []}
         recent = runs.recent_calls(self.settings.runs, self.settings.workspace, now - window)
         for call in recent:

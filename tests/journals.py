@@ -72,7 +72,7 @@ def accept(outcomes: Outcomes, positions: Sequence[int], *, ready: bool = False)
             file_name=f"INV-{position}.pdf",
             url="https://example.test/share/1",
             http_status=202,
-            at=AT,
+            at=AT.timestamp(),
             ready=ready,
         )
         outcomes.tried(position, 1, 0.25)

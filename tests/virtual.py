@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Coroutine, Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
 
@@ -64,9 +64,9 @@ class VirtualClock(Clock):
         self._last_activity = time.monotonic()
         return self._time
 
-    def now(self) -> datetime:
+    def timestamp(self) -> float:
         """Return the virtual time of day."""
-        return BEGINNING + timedelta(seconds=self.monotonic())
+        return BEGINNING.timestamp() + self.monotonic()
 
     def random(self) -> float:
         """Return the next number of the seed's."""
@@ -208,9 +208,9 @@ class SimulatedClock(Clock):
         """Return virtual seconds since the beginning."""
         return self.time
 
-    def now(self) -> datetime:
+    def timestamp(self) -> float:
         """Return the virtual time of day."""
-        return BEGINNING + timedelta(seconds=self.time)
+        return BEGINNING.timestamp() + self.time
 
     def random(self) -> float:
         """Return the next number of the seed's."""

@@ -56,8 +56,8 @@ class Records:
     drops: list[tuple[int, int]] = field(default_factory=list)
     """Stretches of numbers, the first and how many, whose contents are no longer needed."""
     waiting: list[asyncio.Future[None]] = field(default_factory=list)
-    then: list[Callable[[], None]] = field(default_factory=list)
-    """Called when all this is on the disk."""
+    then: list[Callable[[JournalError | None], None]] = field(default_factory=list)
+    """Told when all this is on the disk, or why it is not."""
 
     def __bool__(self) -> bool:
         return bool(
@@ -69,6 +69,7 @@ class Records:
             or self.meta
             or self.drops
             or self.waiting
+            or self.then
             or self.new_frame
         )
 
@@ -208,6 +209,14 @@ class Commits:
             self.soon()
         return future
 
+    def tell(self, then: Callable[[JournalError | None], None]) -> None:
+        """Call ``then`` when everything that was added until now is on the disk, or cannot be."""
+        if self.error is not None:
+            self._own_loop().call_soon(then, self.error)
+        else:
+            self.open.then.append(then)
+            self.soon()
+
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         # asked for once: in Python 3.11 each look-up is a system call
         if self._loop is None:
@@ -248,10 +257,9 @@ class Commits:
                     future.set_result(None)
                 else:
                     _fail(future, self.error)
-        records.waiting = []
-        if self.error is None:
-            for then in records.then:
-                then()
+        told, records.waiting, records.then = records.then, [], []
+        for then in told:
+            then(self.error)
 
     def close(self) -> None:
         """Commit what is left and end the thread; on the event loop's own thread, or when the loop has ended.

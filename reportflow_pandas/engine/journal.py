@@ -155,7 +155,7 @@ class Journal:
                     "run": name,
                     "base_url": base_url,
                     "workspace": workspace,
-                    "created_at": clock.now().timestamp(),
+                    "created_at": clock.timestamp(),
                     "frame": 0,
                     "planned": False,
                     "rows": 0,
@@ -230,7 +230,7 @@ class Journal:
         self._register.begin(past, self._keys() if len(past) else {}, held)
         self.meta |= {
             "frame": self.meta["frame"] + 1,
-            "frame_at": self._clock.now().timestamp(),
+            "frame_at": self._clock.timestamp(),
             "rows": len(outcomes),
             "planned": False,
             "index": index,
@@ -406,7 +406,7 @@ class Journal:
         call = self._calls
         self._calls += 1
         self._register.mark(numbers, IN_FLIGHT)
-        self._commits.open.calls.append((call, endpoint, spans(numbers), self._clock.now().timestamp()))
+        self._commits.open.calls.append((call, endpoint, spans(numbers), self._clock.timestamp()))
         try:
             await self._commits.committed()
         except BaseException:
@@ -424,7 +424,7 @@ class Journal:
         The record goes along with the next commit. A process killed before shows the rows as ``unknown``.
         """
         self._register.mark(self._register.numbers_of(positions), NOT_SENT)
-        self._commits.open.answers.append((call, self._clock.now().timestamp(), "", None))
+        self._commits.open.answers.append((call, self._clock.timestamp(), "", None))
         self._commits.soon()
 
     def answered(self, call: int | None, positions: Sequence[int]) -> asyncio.Future[None]:
@@ -445,20 +445,20 @@ class Journal:
         self._note(call, positions)
         return self._commits.committed()
 
-    def note(self, call: int | None, positions: Sequence[int], then: Callable[[], None]) -> None:
-        """Do as `answered`, but call ``then`` on the event loop when the record is on the disk.
+    def note(
+        self, call: int | None, positions: Sequence[int], then: Callable[[JournalError | None], None]
+    ) -> None:
+        """Do as `answered`, but call ``then`` on the event loop when the record is on the disk, or cannot be.
 
-        Who does not wait goes on with its next call at once, and the two records share a commit. A record that
-        cannot be written shows at the next `intent` or `flush`, and its ``then`` is never called.
+        Who does not wait goes on with its next call at once, and the two records share a commit.
         """
         self._note(call, positions)
-        self._commits.open.then.append(then)
-        self._commits.soon()
+        self._commits.tell(then)
 
     def _note(self, call: int | None, positions: Sequence[int]) -> None:
         numbers = self._register.numbers_of(positions)
         records = self._commits.open
-        now = self._clock.now().timestamp()
+        now = self._clock.timestamp()
         if call is None:
             call = self._calls
             self._calls += 1
@@ -489,7 +489,7 @@ class Journal:
             outcomes.error_kind[position],
             outcomes.error[position],
             outcomes.http_status[position] or None,
-            self._clock.now().timestamp(),
+            self._clock.timestamp(),
         )
         self._commits.open.marks.append(mark)
         self._commits.soon()

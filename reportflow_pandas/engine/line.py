@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.concurrency import Gate
-from reportflow_pandas.engine.limits import Slot, Window, window_of
+from reportflow_pandas.engine.limits import Window, window_of
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.engine.retry import (
     CallKind,
@@ -111,7 +111,7 @@ class Line:
         tries: Tries,
         gate: Gate | None = None,
         sending: Callable[[], Awaitable[None]] | None = None,
-        refused: Callable[[], Awaitable[None]] | None = None,
+        refused: Callable[[], None] | None = None,
     ) -> T:
         """Try a call until it is answered or the policy gives up.
 
@@ -125,8 +125,10 @@ class Line:
             Counts along, also when this is cancelled.
         gate : Gate, optional
             Entered by the caller for the first try; left after each, also when this raises.
-        sending, refused : callable, optional
-            Awaited before the first byte of each try, and after a definite refusal that will be tried again.
+        sending : callable, optional
+            Awaited before the first byte of each try.
+        refused : callable, optional
+            Called after a definite refusal that will be tried again.
 
         Raises
         ------
@@ -153,7 +155,7 @@ class Line:
             finally:
                 door.leave(felt)
             if refused is not None:
-                await refused()
+                refused()
             await self._pause(decision, problem, gate)
             if isinstance(decision, WaitForLimit):
                 tries.count -= 1
@@ -167,7 +169,16 @@ class Line:
         tries: Tries,
         sending: Callable[[], Awaitable[None]] | None,
     ) -> T:
-        slot = await self._slot(kind, tries)
+        bucket, asked = _bucket(kind), self.clock.monotonic()
+        slot = await self.window.slot(
+            bucket,
+            self.limits,
+            clock=self.clock,
+            timeout=self._timeouts[bucket],
+            urgent=kind != "download",
+            waiting=self.progress.waiting,
+        )
+        tries.waited += self.clock.monotonic() - asked
         try:
             if sending is not None:
                 await sending()
@@ -198,19 +209,6 @@ class Line:
             return answer
         finally:
             tries.elapsed += self.clock.monotonic() - started
-
-    async def _slot(self, kind: CallKind, tries: Tries) -> Slot:
-        asked = self.clock.monotonic()
-        slot = await self.window.slot(
-            _bucket(kind),
-            self.limits,
-            clock=self.clock,
-            timeout=self._timeouts[_bucket(kind)],
-            urgent=kind != "download",
-            waiting=self.progress.waiting,
-        )
-        tries.waited += self.clock.monotonic() - asked
-        return slot
 
     def _push_back(
         self, decision: Decision, error: ReportFlowError, kind: CallKind, door: Gate | _OpenDoor

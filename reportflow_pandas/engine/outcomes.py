@@ -7,7 +7,6 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
 __all__ = ["STATUSES", "Outcome", "Outcomes"]
 
@@ -112,17 +111,17 @@ class Outcomes:
         file_name: str | None,
         url: str | None,
         http_status: int,
-        at: datetime,
+        at: float,
         ready: bool = False,
     ) -> None:
-        """Record that the service took the document; ``ready`` when its PDF came with the answer."""
+        """Record that the service took the document ``at`` so many seconds since 1970; ``ready``: with its PDF."""
         self._mark(position, "ready" if ready else "accepted")
         self.request_id[position] = request_id
         self.file_id[position] = file_id
         self.file_name[position] = file_name
         self.url[position] = url
         self.http_status[position] = http_status
-        self.accepted_at[position] = at.timestamp()
+        self.accepted_at[position] = at
         self.error_kind[position] = self.error[position] = None
 
     def refused(self, position: int, status: str, kind: str | None, text: str, http_status: int | None) -> None:

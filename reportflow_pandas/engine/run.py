@@ -43,8 +43,13 @@ class Record(Protocol):
     def clear(self, call: int, positions: Sequence[int]) -> None:
         """Take an intent back after a definite refusal."""
 
-    def answered(self, call: int | None, positions: Sequence[int]) -> asyncio.Future[None]:
-        """Record outcomes; they are shown when the future is done."""
+    def note(
+        self, call: int | None, positions: Sequence[int], then: Callable[[ReportFlowError | None], None]
+    ) -> None:
+        """Record outcomes; ``then`` is told when they are safe and may be shown, or why they never will be."""
+
+    async def flush(self) -> None:
+        """Return when everything is recorded; raise a `ReportFlowError` if it cannot be."""
 
 
 class Run:
@@ -115,7 +120,6 @@ class Run:
         self._settled = settled
         self._phase = phase
         self._tasks: dict[asyncio.Task[None], Tries] = {}
-        self._unshown: set[asyncio.Future[None]] = set()
         self._stopping = False
         self._refusals: deque[str] = deque(maxlen=SAME_REFUSALS)
         self._any_accepted = False
@@ -129,8 +133,10 @@ class Run:
             await self._start(1, only_one=True)
         if not self._stopping:
             await self._start(self._workers)
-        while self._unshown:
-            await asyncio.wait(self._unshown)
+        try:
+            await self._journal.flush()
+        except ReportFlowError as error:
+            self.stop(error)
 
     async def _start(self, workers: int, *, only_one: bool = False) -> None:
         tasks = [asyncio.create_task(self._worker(only_one=only_one)) for _ in range(workers)]
@@ -221,9 +227,6 @@ class Run:
         async def sending() -> None:
             tries.intent = await self._journal.intent(call.positions, call.endpoint)
 
-        async def refused() -> None:
-            self._clear(call, tries)
-
         try:
             answer = await self._line.tries(
                 lambda: self._send(call, body),
@@ -231,7 +234,7 @@ class Run:
                 tries=tries,
                 gate=self._gate,
                 sending=sending,
-                refused=refused,
+                refused=lambda: self._clear(call, tries),
             )
         except Refused as problem:
             return self._after_refusal(call, problem, tries)
@@ -247,9 +250,7 @@ class Run:
     def _record(self, call: Call, tries: Tries) -> None:
         """Write the outcomes of a call down; the next call does not wait for it, and shares its commit."""
         number, tries.intent = tries.intent, None
-        recorded = self._journal.answered(number, call.positions)
-        self._unshown.add(recorded)
-        recorded.add_done_callback(partial(self._finish, call))
+        self._journal.note(number, call.positions, partial(self._show, call))
 
     def _after_refusal(self, call: Call, refused: Refused, tries: Tries) -> list[Call]:
         decision = refused.decision
@@ -286,12 +287,13 @@ class Run:
     async def _settle(self, call: Call, answer: Accepted, tries: Tries) -> None:
         """Give each row of an accepted call its file."""
         self._any_accepted = True
-        at = self._line.clock.now()
+        at = self._line.clock.timestamp()
         ready = isinstance(answer, Delivered)
-        pairs = matched(call.documents, answer.files)
+        files = answer.files
+        pairs = matched(call.documents, files)
         for document, entry in pairs:
             self._outcomes.tried(document.position, tries.count, tries.elapsed)
-            if entry is None and answer.files:
+            if entry is None and files:
                 text = f"the answer to request {answer.request_id} does not name this document"
                 self._outcomes.refused(document.position, "unknown", "unknown_outcome", text, answer.status)
                 self._outcomes.request_id[document.position] = answer.request_id
@@ -309,8 +311,8 @@ class Run:
                     ready=ready,
                 )
         self._record(call, tries)
-        extra = len(answer.files) - sum(entry is not None for _, entry in pairs)
-        if extra > 0:
+        if len(files) > len(pairs):
+            extra = len(files) - sum(entry is not None for _, entry in pairs)
             log.warning("request %s: the answer names %d files that nobody asked for", answer.request_id, extra)
         if isinstance(answer, Delivered) and self._deliver is not None:
             await self._deliver(answer, pairs)
@@ -335,15 +337,11 @@ class Run:
                 self._phase.unknown += 1
             log.warning("row %d: %s, %s: %s%s", document.position, status, kind, text, told)
 
-    def _finish(self, call: Call, recorded: asyncio.Future[None]) -> None:
-        """Show the outcomes of a call: they are on the disk."""
-        self._unshown.discard(recorded)
-        if recorded.cancelled():
-            return
-        problem = recorded.exception()
+    def _show(self, call: Call, problem: ReportFlowError | None) -> None:
+        """Show the outcomes of a call, which are on the disk."""
         if problem is not None:
             # without a record nothing more may be sent
-            self.stop(problem if isinstance(problem, ReportFlowError) else None)
+            self.stop(problem)
             return
         self._phase.done += len(call)
         if self._settled is not None:

@@ -282,7 +282,7 @@ def mark_ready(
         before = connection.execute("SELECT status FROM marks WHERE number = ?", (number,)).fetchone()
         if before == ("ready",):
             return "known"
-        at = clock.now().timestamp()
+        at = clock.timestamp()
         mark = (number, "ready", file_id, request_id, None, None, None, None, at)
         write(connection, Records(marks=[mark], drops=[(number, 1)]))
     return "marked"
@@ -335,7 +335,7 @@ def settle(folder: Path, run: str, positions: Collection[int], clock: Clock) -> 
             and not (sending and recorded.outcomes.error[position] == IN_FLIGHT)
         ]
         numbers = [recorded.frame.numbers[position] for position in settled]
-        at = clock.now().timestamp()
+        at = clock.timestamp()
         marks = [(number, "accepted", None, None, None, None, None, None, at) for number in numbers]
         if marks:
             write(connection, Records(marks=list(marks), drops=stretches(numbers)))

@@ -65,7 +65,7 @@ class Credentials:
                 raise Refusal(401, "appkey が正しくないか、無効になっています。")
             return
         claims = self._claims(token.strip())
-        if claims is None or claims["exp"] <= self._clock.now().timestamp():
+        if claims is None or claims["exp"] <= self._clock.timestamp():
             raise Refusal(401, "アクセストークンが正しくないか、有効期限が切れています。")
         if "pdf:generate" not in claims["scope"].split():
             raise Refusal(403, "このアクセストークンには pdf:generate の権限がありません。")
@@ -91,7 +91,7 @@ class Credentials:
         unknown = set(scope.split()) - set(SCOPES.split())
         if unknown:
             return _token_error(400, "invalid_scope", f"unknown scope: {' '.join(sorted(unknown))}")
-        now = self._clock.now().timestamp()
+        now = self._clock.timestamp()
         claims = {
             "sub": self.client_id,
             "workspace_id": WORKSPACE,

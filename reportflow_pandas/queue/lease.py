@@ -7,11 +7,10 @@ noted was never sent.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
-from reportflow_pandas.errors import JournalError
+from reportflow_pandas.errors import JournalError, ReportFlowError
 
 __all__ = ["CANCELLED", "SENT", "Lease", "LeaseLost"]
 
@@ -87,8 +86,14 @@ class Lease:
     def clear(self, call: int, positions: Sequence[int]) -> None:
         """Leave the note: whoever finds it without an answer asks a person."""
 
-    def answered(self, call: int | None, positions: Sequence[int]) -> asyncio.Future[None]:  # noqa: ARG002
-        """Return a future that is done: the outcomes travel when the whole call is."""
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        future.set_result(None)
-        return future
+    def note(
+        self,
+        call: int | None,  # noqa: ARG002
+        positions: Sequence[int],  # noqa: ARG002
+        then: Callable[[ReportFlowError | None], None],
+    ) -> None:
+        """Have the outcomes shown at once: they travel when the whole call is done."""
+        then(None)
+
+    async def flush(self) -> None:
+        """Do nothing: nothing is held back."""

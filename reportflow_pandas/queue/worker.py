@@ -9,7 +9,7 @@ import os
 import secrets
 import socket
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Sequence
 from typing import Any
 
 import orjson
@@ -323,8 +323,8 @@ class Worker:
         )
         outcomes = Outcomes([document.name for document in call.documents])
 
-        async def send(part: Call, body: bytes) -> Accepted:
-            return await lane.client.send(part.endpoint, body)
+        def send(part: Call, body: bytes) -> Awaitable[Accepted]:
+            return lane.client.send(part.endpoint, body)
 
         feed = Feed(lambda _: iter((call,)))
         feed.end()

@@ -308,7 +308,7 @@ class _Patience:
         self._pause = FIRST
         self._paused = 0.0
         # from here on the steady clock counts: somebody may set the time of day
-        self._age_then = max(0.0, clock.now().timestamp() - accepted_at)
+        self._age_then = max(0.0, clock.timestamp() - accepted_at)
         self._then = clock.monotonic()
         self._old = self._age_then >= max(wait, OLD)
 

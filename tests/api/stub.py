@@ -166,8 +166,8 @@ class HandClock(Clock):
     def monotonic(self) -> float:
         return self.seconds
 
-    def now(self) -> datetime:
-        return datetime(2026, 8, 3, 4, 5, 6, tzinfo=UTC)
+    def timestamp(self) -> float:
+        return datetime(2026, 8, 3, 4, 5, 6, tzinfo=UTC).timestamp()
 
 
 def asked(

@@ -295,7 +295,7 @@ def test_outcomes_are_shown_when_they_are_on_the_disk(tmp_path: Path) -> None:
             call = await journal.intent([0], "async/single")
             accept(outcomes, [0])
             seen: list[str] = []
-            journal.note(call, [0], lambda: seen.append(runs.load(tmp_path, "november").outcomes.status_of(0)))
+            journal.note(call, [0], lambda _: seen.append(runs.load(tmp_path, "november").outcomes.status_of(0)))
             assert not seen
             await journal.flush()
             assert seen == ["accepted"]

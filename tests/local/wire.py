@@ -10,7 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -32,8 +32,8 @@ class HandClock(Clock):
     def monotonic(self) -> float:
         return self._time
 
-    def now(self) -> datetime:
-        return datetime(2026, 11, 2, 9, 0, tzinfo=UTC) + timedelta(seconds=self._time - 1000.0)
+    def timestamp(self) -> float:
+        return datetime(2026, 11, 2, 9, 0, tzinfo=UTC).timestamp() + self._time - 1000.0
 
     async def sleep(self, seconds: float) -> None:
         if seconds <= 0:

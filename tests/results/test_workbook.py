@@ -33,9 +33,9 @@ def path(tmp_path: Path) -> Path:
 class Noon(Clock):
     """A clock that stands still."""
 
-    def now(self) -> dt.datetime:
+    def timestamp(self) -> float:
         """Return one moment."""
-        return dt.datetime(2026, 11, 23, 12, 0, 5, tzinfo=dt.UTC)
+        return dt.datetime(2026, 11, 23, 12, 0, 5, tzinfo=dt.UTC).timestamp()
 
 
 @pytest.fixture(autouse=True)
