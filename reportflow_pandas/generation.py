@@ -19,6 +19,7 @@ from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.journal import Journal, Terms
 from reportflow_pandas.engine.line import Line
 from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.errors import ConfigurationError, RunCancelled
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Arguments, Options
@@ -230,8 +231,11 @@ class Generation(Running):
         start, step = 0, FIRST_CHUNK
         while start < len(documents):
             stop = min(start + step, len(documents))
-            chunk = list(documents.between(start, stop))
-            contents = [self._told(key) for key in documents.keys(start, stop)]
+            chunk: list[Document] = []
+            contents: list[bytes] = []
+            for document, key in documents.keyed(start, stop):
+                chunk.append(document)
+                contents.append(self._told(key))
             keys = contents if self._keys is None else self._keys.between(start, stop, self._told)
             fresh = await journal.plan(
                 chunk,

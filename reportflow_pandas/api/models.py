@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any
+from types import MappingProxyType
+from typing import Any, NamedTuple
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.shares import SHARE_CODES
@@ -61,8 +62,10 @@ class Content:
         return content
 
 
-@dataclass(frozen=True, slots=True)
-class FileEntry:
+_NOTHING: Mapping[str, Any] = MappingProxyType({})
+
+
+class FileEntry(NamedTuple):
     """One file of an accepted request (api-contract 4.7).
 
     Attributes
@@ -88,8 +91,8 @@ class FileEntry:
     share_url: str | None = None
     share_type: str | None = None
     passcode_enabled: bool = False
-    passthrough: Mapping[str, Any] = field(default_factory=dict)
-    extra: Mapping[str, Any] = field(default_factory=dict)
+    passthrough: Mapping[str, Any] = _NOTHING
+    extra: Mapping[str, Any] = _NOTHING
 
 
 @dataclass(frozen=True, slots=True)

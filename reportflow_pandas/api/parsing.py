@@ -122,16 +122,15 @@ def _files(entries: Any) -> tuple[FileEntry, ...]:
 
 
 def _file(entry: dict[str, Any]) -> FileEntry:
-    share = entry.get("share")
+    share, passthrough = entry.get("share"), entry.get("passthrough")
     if not isinstance(share, dict):
         share = {}
-    word = _text(share.get("shareType"))
-    passthrough = entry.get("passthrough")
+    word, url = share.get("shareType"), share.get("url")
     return FileEntry(
         _text(entry.get("fileId")) or "",
         _text(entry.get("fileName")) or "",
-        _text(share.get("url")),
-        _SHARE_WORDS.get(word, word) if word else None,
+        _text(url) if url is not None else None,
+        _SHARE_WORDS.get(word, word) if isinstance(word, str) and word else None,
         share.get("passcodeEnabled") is True,
         passthrough if isinstance(passthrough, dict) else {},
         _extra(entry, _FILE_FIELDS),
@@ -139,7 +138,7 @@ def _file(entry: dict[str, Any]) -> FileEntry:
 
 
 def _extra(entry: dict[str, Any], known: frozenset[str]) -> Mapping[str, Any]:
-    if entry.keys() <= known:
+    if known.issuperset(entry):
         return {}
     return {name: value for name, value in entry.items() if name not in known}
 

@@ -18,9 +18,6 @@ LETTERS = "narfu"
 _STATUS_OF = dict(zip(LETTERS, STATUSES, strict=True))
 _LETTER_OF = bytes.maketrans(bytes(range(len(LETTERS))), LETTERS.encode())
 
-_LISTS = ("file_name", "url", "file_id", "request_id", "path", "error_kind", "error")
-_ARRAYS = ("http_status", "attempts", "elapsed", "accepted_at")
-
 
 def encoded(value: Any) -> bytes:
     """Return JSON, also of what orjson refuses: lone surrogates, integers beyond 64 bits."""
@@ -53,14 +50,13 @@ def columns_of(outcomes: Outcomes, positions: Sequence[int]) -> tuple[bytes, dic
     first, last, size = positions[0], positions[-1], len(positions)
     columns: dict[str, Any] = {}
     if size == 1:
-        for name in (*_LISTS, *_ARRAYS):
-            if value := getattr(outcomes, name)[first]:
+        for name, column in outcomes.columns:
+            if value := column[first]:
                 columns[name] = value
         return bytes((outcomes.status[first],)), columns
     unbroken = last - first == size - 1 and list(positions) == list(range(first, last + 1))
     part = slice(first, last + 1)
-    for name in (*_LISTS, *_ARRAYS):
-        column = getattr(outcomes, name)
+    for name, column in outcomes.columns:
         values = list(column[part]) if unbroken else [column[position] for position in positions]
         if values.count(values[0]) != size:
             columns[name] = values
@@ -81,4 +77,4 @@ def outcomes_in(
         yield number, _STATUS_OF[letter], common | {name: values[offset] for name, values in lists.items()}
 
 
-_MISSING: dict[str, Any] = dict.fromkeys((*_LISTS, *_ARRAYS)) | {"attempts": 0}
+_MISSING: dict[str, Any] = dict.fromkeys(name for name, _ in Outcomes([]).columns) | {"attempts": 0}

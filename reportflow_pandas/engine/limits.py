@@ -337,7 +337,7 @@ class _Bucket:
 
     def ask(self, slot: Slot, now: float) -> float:
         self._tidy(slot, now)
-        place = bisect_left(self.line, slot.rank, key=_rank)
+        place = bisect_left(self.line, slot.rank, key=_rank) if self.line else 0
         in_line = place < len(self.line) and self.line[place] is slot
         room = self._room(slot.limit, slot.window, now)
         if now >= self.closed_until and (room == inf or self._taken_ahead(place, room, slot, now) < room):

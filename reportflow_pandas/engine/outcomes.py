@@ -7,6 +7,7 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 __all__ = ["STATUSES", "Outcome", "Outcomes"]
 
@@ -60,6 +61,23 @@ class Outcomes:
         self.elapsed = array("d", [math.nan]) * rows
         self.accepted_at = array("d", [math.nan]) * rows
         self._counts = [rows, 0, 0, 0, 0]
+        self.columns: tuple[tuple[str, Sequence[Any]], ...] = tuple(
+            (name, getattr(self, name))
+            for name in (
+                "file_name",
+                "url",
+                "file_id",
+                "request_id",
+                "path",
+                "error_kind",
+                "error",
+                "http_status",
+                "attempts",
+                "elapsed",
+                "accepted_at",
+            )
+        )
+        """All but the status, by their names; None, 0 and NaN are what a row has of which nothing is known."""
 
     def __len__(self) -> int:
         return len(self.status)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import NamedTuple
 
 import orjson
 
@@ -17,8 +19,7 @@ ONE_BY_ONE = 5
 """Up to so many documents go one by one with ``endpoint="auto"``: each has its own answer, few calls are spent."""
 
 
-@dataclass(frozen=True, slots=True)
-class Document:
+class Document(NamedTuple):
     """One document, ready to be sent.
 
     Attributes
@@ -39,14 +40,28 @@ class Document:
     content: bytes
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)
 class Call:
-    """Documents that travel together."""
+    """Documents that travel together.
+
+    Attributes
+    ----------
+    design_id, version, endpoint
+        Where to.
+    documents : tuple of Document
+        In the order in which they travel.
+    positions : list of int
+        Their rows in the input.
+    """
 
     design_id: str
     version: int
     endpoint: str
     documents: tuple[Document, ...]
+    positions: list[int] = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self.positions = [document.position for document in self.documents]
 
     @property
     def multiple(self) -> bool:
@@ -58,18 +73,12 @@ class Call:
         """Whether the answer is the PDF itself."""
         return self.endpoint.startswith("sync")
 
-    @property
-    def positions(self) -> list[int]:
-        """Rows in the input, in the order in which they travel."""
-        return [document.position for document in self.documents]
-
     def body(self) -> bytes:
         """Return the body, api-contract 5: encoded once and reused by its retries."""
         head = _head(self.design_id, self.version)
-        contents = [document.content for document in self.documents]
         if self.multiple:
-            return head + b'"contents":[' + b",".join(contents) + b"]}"
-        return head + b'"content":' + contents[0] + b"}"
+            return head + b'"contents":[' + b",".join([document.content for document in self.documents]) + b"]}"
+        return head + b'"content":' + self.documents[0].content + b"}"
 
     def part(self, documents: Iterable[Document]) -> Call:
         """Return a call for some of the documents."""
@@ -143,5 +152,6 @@ def pack(
         yield Call(design_id, version, endpoint, tuple(chosen))
 
 
+@lru_cache
 def _head(design_id: str, version: int) -> bytes:
     return b'{"designId":' + orjson.dumps(design_id) + b',"version":' + str(version).encode() + b","

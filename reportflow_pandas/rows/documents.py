@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -100,37 +101,36 @@ class Documents:
 
     def between(self, start: int, stop: int) -> Iterator[Document]:
         """Yield the documents from ``start`` up to ``stop``."""
-        echoed = self._echoed(start, stop)
-        for offset, params in enumerate(self.params(start, stop)):
-            position = start + offset
-            identity = document_id(self._run, position)
-            name = self.names[position]
-            content = {
-                "fileName": name,
-                "params": params,
-                "shareType": self._share[position] if isinstance(self._share, list) else self._share,
-                "passcodeEnabled": self._passcode[position]
-                if isinstance(self._passcode, list)
-                else self._passcode,
-                "passthrough": {**echoed[offset], RESERVED: identity} if echoed else {RESERVED: identity},
-            }
-            yield Document(position, identity, name, orjson.dumps(content))
+        for position, parts in zip(range(start, stop), self._parts(start, stop), strict=True):
+            yield self._document(position, *parts)
 
-    def keys(self, start: int, stop: int) -> list[str]:
-        """Return each document's `content_key` from ``start`` up to ``stop``.
+    def keyed(self, start: int, stop: int) -> Iterator[tuple[Document, str]]:
+        """Yield the documents from ``start`` up to ``stop``, each with its `content_key`.
 
-        It depends on the row's content alone: not on its position, its file name, our id or the run.
+        The key depends on the row's content alone: not on its position, its file name, our id or the run.
         """
-        echoed = self._echoed(start, stop)
-        return [
-            content_key(
-                params,
-                echoed[offset] if echoed else {},
-                self._share[start + offset] if isinstance(self._share, list) else self._share,
-                self._passcode[start + offset] if isinstance(self._passcode, list) else self._passcode,
-            )
-            for offset, params in enumerate(self.params(start, stop))
-        ]
+        for position, parts in zip(range(start, stop), self._parts(start, stop), strict=True):
+            yield self._document(position, *parts), content_key(*parts)
+
+    def _parts(self, start: int, stop: int) -> Iterator[tuple[dict[str, Any], dict[str, Any], str, bool]]:
+        """Yield what makes a document: ``params``, what is echoed, share code and passcode."""
+        echoed: Iterable[dict[str, Any]] = self._echoed(start, stop) or repeat({})
+        shares = repeat(self._share) if isinstance(self._share, str) else self._share[start:stop]
+        passcodes = repeat(self._passcode) if isinstance(self._passcode, bool) else self._passcode[start:stop]
+        return zip(self.params(start, stop), echoed, shares, passcodes, strict=False)
+
+    def _document(
+        self, position: int, params: dict[str, Any], echoed: dict[str, Any], share: str, passcode: bool
+    ) -> Document:
+        identity, name = document_id(self._run, position), self.names[position]
+        content = {
+            "fileName": name,
+            "params": params,
+            "shareType": share,
+            "passcodeEnabled": passcode,
+            "passthrough": {**echoed, RESERVED: identity},
+        }
+        return Document(position, identity, name, orjson.dumps(content))
 
     def params(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
         """Yield the ``params`` of each document from ``start`` up to ``stop`` (api-contract 4.4)."""

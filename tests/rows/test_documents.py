@@ -13,7 +13,7 @@ from rows.making import contents_of, made, parameters_of, params_of
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Table
 from reportflow_pandas.rows import documents
-from reportflow_pandas.rows.documents import document_id
+from reportflow_pandas.rows.documents import Documents, document_id
 
 cells = (
     st.none()
@@ -24,6 +24,13 @@ cells = (
     | st.dates()
     | st.lists(st.integers() | st.none(), max_size=2)
 )
+
+
+def keys_of(documents: Documents) -> list[str]:
+    """Return the key of each document."""
+    return [key for _, key in documents.keyed(0, len(documents))]
+
+
 columns: dict[str, tuple[st.SearchStrategy[Any], Any]] = {
     "mixed": (cells, object),
     "number": (st.floats(allow_infinity=False), "float64"),
@@ -76,8 +83,8 @@ def test_the_key_of_a_document_is_its_content_and_not_its_place(
     before, frame = made(frame_of(rows), run="a"), frame_of([rows[at] for at in chosen])
     frame.index = pd.Index([f"row {at}" for at in range(len(frame))])
     after = made(frame, run="b")
-    keys = before.keys(0, len(rows))
-    assert after.keys(0, len(rows)) == [keys[at] for at in chosen]
+    keys = keys_of(before)
+    assert keys_of(after) == [keys[at] for at in chosen]
 
 
 @given(rows_of_a_frame)
@@ -179,7 +186,7 @@ def test_columns_are_echoed_beside_our_own_id_and_missing_ones_are_left_out() ->
 def test_the_key_changes_with_the_content_the_echo_the_share_and_the_passcode_only() -> None:
     frame = pd.DataFrame({"a": [Decimal("1.50"), "x"], "b": ["x", "y"]})
     parameters = parameters_of(a="unknown")
-    (plain,) = made(frame.head(1), parameters).keys(0, 1)
+    (plain,) = keys_of(made(frame.head(1), parameters))
     assert len(plain) == 32
     same = [
         made(frame.head(1), parameters, run="other"),
@@ -187,7 +194,7 @@ def test_the_key_changes_with_the_content_the_echo_the_share_and_the_passcode_on
         made(frame.head(1).set_axis([9]), parameters),
         made(frame.head(1), None, params={"a": "a"}, check=False),
     ]
-    assert {documents.keys(0, 1)[0] for documents in same} == {plain}
+    assert {keys_of(documents)[0] for documents in same} == {plain}
     others = [
         made(frame.tail(1), parameters),
         made(frame.head(1), parameters, share="public"),
@@ -195,11 +202,11 @@ def test_the_key_changes_with_the_content_the_echo_the_share_and_the_passcode_on
         made(frame.head(1), parameters, passthrough="b"),
         made(frame.head(1), parameters_of(a="text")),
     ]
-    assert len({plain, *(documents.keys(0, 1)[0] for documents in others)}) == 6
+    assert len({plain, *(keys_of(documents)[0] for documents in others)}) == 6
 
 
 def test_keys_are_the_same_in_chunks_of_any_size() -> None:
     frame = pd.DataFrame({"a": range(10), "b": list("abcdefghij")})
     some = made(frame)
-    assert some.keys(0, 10) == [key for at in range(0, 10, 3) for key in some.keys(at, min(at + 3, 10))]
-    assert len(set(some.keys(0, 10))) == 10
+    assert keys_of(some) == [key for at in range(0, 10, 3) for _, key in some.keyed(at, min(at + 3, 10))]
+    assert len(set(keys_of(some))) == 10
