@@ -56,6 +56,12 @@ class Feed:
         self._error = error
         self.end()
 
+    def at_hand(self) -> Call | None:
+        """Return the next call if there is one without waiting; None leaves it to `next`."""
+        if (self._ended or len(self._held) > 2 * _BATCH) and self._error is None and not self._turn.locked():
+            return next(self._calls, None)
+        return None
+
     async def next(self) -> Call | None:
         """Return the next call; None when there is no more.
 
@@ -64,8 +70,6 @@ class Feed:
         Exception
             What `fail` was told.
         """
-        if not self._turn.locked() and self._error is None and (len(self._held) > 2 * _BATCH or self._ended):
-            return next(self._calls, None)
         async with self._turn:
             # one call takes up to a batch, and up to another batch can wait for it because of equal names
             while len(self._held) <= 2 * _BATCH and not self._ended:

@@ -50,6 +50,8 @@ class Slot:
         Seconds.
     urgent : bool
         Generation, which goes before polls.
+    waited : float
+        Seconds in line.
     """
 
     __slots__ = (
@@ -63,6 +65,7 @@ class Slot:
         "store",
         "timeout",
         "urgent",
+        "waited",
         "wake",
         "window",
     )
@@ -83,6 +86,7 @@ class Slot:
         self.wake: Callable[[], None] | None = None
         self.nudged = False
         self.expected_at = inf
+        self.waited = 0.0
         self.done = False
 
     @property
@@ -192,8 +196,9 @@ class Window:
         """
         slot = Slot(self.store, kind, limits, clock=clock, timeout=timeout, urgent=urgent)
         granted = waited = False
+        asked = clock.monotonic()
         try:
-            while pause := await self.store.ask(slot, clock.monotonic()):
+            while pause := await self.store.ask(slot, clock.monotonic() if waited else asked):
                 waited = True
                 if waiting is not None:
                     waiting(max(0.0, slot.expected_at - clock.monotonic()))
@@ -204,6 +209,8 @@ class Window:
                 self.store.leave(slot)
             if waited and waiting is not None:
                 waiting(0.0)
+        if waited:
+            slot.waited = clock.monotonic() - asked
         return slot
 
     def pushed_back(

@@ -8,7 +8,7 @@ from typing import Literal, TypeVar
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.concurrency import Gate
-from reportflow_pandas.engine.limits import Window, window_of
+from reportflow_pandas.engine.limits import Slot, Window, window_of
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.engine.retry import (
     CallKind,
@@ -23,7 +23,6 @@ from reportflow_pandas.engine.retry import (
 from reportflow_pandas.errors import (
     ApiError,
     ConnectionFailed,
-    JournalError,
     NotReady,
     OutcomeUnknown,
     RateLimited,
@@ -135,23 +134,47 @@ class Line:
         Refused
             The policy gave up.
         """
-        door = gate or _OpenDoor()
+        door = gate or _OPEN
+        bucket = _bucket(kind)
         while True:
             felt: Felt = "ok"
             try:
-                answer = await self._once(send, kind, tries, sending)
-            except JournalError:
-                raise
-            except ReportFlowError as error:
-                felt = _felt(error)
-                decision = self.policy.decide(error, kind=kind, attempt=tries.count, clock=self.clock)
-                self._push_back(decision, error, kind, door)
-                if isinstance(decision, Fail | Unknown | Stop):
-                    raise Refused(decision, error) from error
-                problem = error
-            else:
-                self.policy.answered(kind)
-                return answer
+                slot = await self.window.slot(
+                    bucket,
+                    self.limits,
+                    clock=self.clock,
+                    timeout=self._timeouts[bucket],
+                    urgent=kind != "download",
+                    waiting=self.progress.waiting,
+                )
+                tries.waited += slot.waited
+                if sending is not None:
+                    try:
+                        await sending()
+                    except BaseException:
+                        slot.unused()
+                        raise
+                started = self.clock.monotonic()
+                tries.count += 1
+                tries.in_flight = True
+                try:
+                    answer = await send()
+                except ReportFlowError as error:
+                    tries.in_flight = False
+                    _give_back(slot, error, kind)
+                    felt = _felt(error)
+                    decision = self.policy.decide(error, kind=kind, attempt=tries.count, clock=self.clock)
+                    self._push_back(decision, error, kind, door)
+                    if isinstance(decision, Fail | Unknown | Stop):
+                        raise Refused(decision, error) from error
+                    problem = error
+                else:
+                    tries.in_flight = False
+                    slot.answered()
+                    self.policy.answered(kind)
+                    return answer
+                finally:
+                    tries.elapsed += self.clock.monotonic() - started
             finally:
                 door.leave(felt)
             if refused is not None:
@@ -161,54 +184,6 @@ class Line:
                 tries.count -= 1
             if not door.try_enter():
                 await door.enter()
-
-    async def _once(
-        self,
-        send: Callable[[], Awaitable[T]],
-        kind: CallKind,
-        tries: Tries,
-        sending: Callable[[], Awaitable[None]] | None,
-    ) -> T:
-        bucket, asked = _bucket(kind), self.clock.monotonic()
-        slot = await self.window.slot(
-            bucket,
-            self.limits,
-            clock=self.clock,
-            timeout=self._timeouts[bucket],
-            urgent=kind != "download",
-            waiting=self.progress.waiting,
-        )
-        tries.waited += self.clock.monotonic() - asked
-        try:
-            if sending is not None:
-                await sending()
-        except BaseException:
-            slot.unused()
-            raise
-        started = self.clock.monotonic()
-        tries.count += 1
-        tries.in_flight = True
-        try:
-            answer = await send()
-        except ConnectionFailed:
-            tries.in_flight = False
-            if kind in _GENERATION:
-                slot.unused()
-            raise
-        except OutcomeUnknown:
-            # the service may count this call later still: its slot stays taken for the time-out and a window
-            tries.in_flight = False
-            raise
-        except ReportFlowError:
-            tries.in_flight = False
-            slot.answered()
-            raise
-        else:
-            tries.in_flight = False
-            slot.answered()
-            return answer
-        finally:
-            tries.elapsed += self.clock.monotonic() - started
 
     def _push_back(
         self, decision: Decision, error: ReportFlowError, kind: CallKind, door: Gate | _OpenDoor
@@ -264,6 +239,19 @@ class _OpenDoor:
 
     def close_for(self, seconds: float | None) -> None:
         """Nobody waits."""
+
+
+_OPEN = _OpenDoor()
+
+
+def _give_back(slot: Slot, error: ReportFlowError, kind: CallKind) -> None:
+    """Say of a call that failed what becomes of its slot."""
+    if isinstance(error, ConnectionFailed):
+        if kind in _GENERATION:
+            slot.unused()
+    elif not isinstance(error, OutcomeUnknown):
+        # else the service may count this call later still: its slot stays taken for the time-out and a window
+        slot.answered()
 
 
 def _felt(error: ReportFlowError) -> Felt:

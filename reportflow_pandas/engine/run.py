@@ -177,11 +177,12 @@ class Run:
             while not self._stopping:
                 if not self._gate.try_enter():
                     await self._gate.enter()
-                call = None if self._stopping else await self._feed.next()
+                call = None if self._stopping else self._feed.at_hand() or await self._feed.next()
                 if call is None:
                     self._gate.leave("ok")
                     return
-                await self._carry(call, task)
+                if parts := await self._try(call, task):
+                    await self._carry_parts(parts, task)
                 if only_one:
                     return
         except asyncio.CancelledError:
@@ -193,35 +194,24 @@ class Run:
         finally:
             del self._tasks[task]
 
-    async def _carry(self, call: Call, task: asyncio.Task[None]) -> None:
-        """Carry one call out to the end, its parts too when it has to be taken apart."""
-        parts = deque([call])
-        first = True
-        while parts:
-            part = parts.popleft()
-            if self._stopping:
-                return
-            if not first and not self._gate.try_enter():
+    async def _carry_parts(self, calls: Sequence[Call], task: asyncio.Task[None]) -> None:
+        """Carry the parts of a refused call out, one after the other, and theirs in their turn."""
+        parts = deque(calls)
+        while parts and not self._stopping:
+            if not self._gate.try_enter():
                 await self._gate.enter()
-            first = False
-            tries = self._tasks[task] = Tries()
-            try:
-                parts.extendleft(reversed(await self._try(part, tries)))
-            except asyncio.CancelledError:
-                if tries.in_flight:
-                    self._refuse(part, tries, "unknown", "unknown_outcome", _GIVEN_UP, None)
-                    self._record(part, tries)
-                raise
+            parts.extendleft(reversed(await self._try(parts.popleft(), task)))
 
-    async def _try(self, call: Call, tries: Tries) -> list[Call]:
+    async def _try(self, call: Call, task: asyncio.Task[None]) -> Sequence[Call]:
         """Send a call; return the parts that it has to be taken apart into."""
+        tries = self._tasks[task] = Tries()
         body = call.body()
         if len(body) > MAX_BODY:
             self._gate.leave("ok")
             text = f"the document is {len(body):,} bytes and a call takes {MAX_BODY:,}: make its images smaller"
             self._refuse(call, tries, "failed", "too_large", text, None)
             self._record(call, tries)
-            return []
+            return ()
         self.calls_made += 1
 
         async def sending() -> None:
@@ -238,8 +228,15 @@ class Run:
             )
         except Refused as problem:
             return self._after_refusal(call, problem, tries)
-        await self._settle(call, answer, tries)
-        return []
+        except asyncio.CancelledError:
+            if tries.in_flight:
+                self._refuse(call, tries, "unknown", "unknown_outcome", _GIVEN_UP, None)
+                self._record(call, tries)
+            raise
+        self._settle(call, answer, tries)
+        if isinstance(answer, Delivered) and self._deliver is not None:
+            await self._deliver(answer, matched(call.documents, answer.files))
+        return ()
 
     def _clear(self, call: Call, tries: Tries) -> None:
         """Take an intent back: the service definitely refused the call."""
@@ -284,7 +281,7 @@ class Run:
             self.stop(refused.error)
         return []
 
-    async def _settle(self, call: Call, answer: Accepted, tries: Tries) -> None:
+    def _settle(self, call: Call, answer: Accepted, tries: Tries) -> None:
         """Give each row of an accepted call its file."""
         self._any_accepted = True
         at = self._line.clock.timestamp()
@@ -314,8 +311,6 @@ class Run:
         if len(files) > len(pairs):
             extra = len(files) - sum(entry is not None for _, entry in pairs)
             log.warning("request %s: the answer names %d files that nobody asked for", answer.request_id, extra)
-        if isinstance(answer, Delivered) and self._deliver is not None:
-            await self._deliver(answer, pairs)
 
     def _refuse(  # noqa: PLR0917 - an outcome has so many parts
         self,

@@ -10,14 +10,18 @@ import asyncio
 import contextlib
 import io
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal
+from unittest import mock
 
 import aiohttp
 import pandas as pd
 
-from reportflow_pandas import Settings
+from reportflow_pandas import Settings, generation
+from reportflow_pandas.engine.journal import Journal
+from reportflow_pandas.engine.plan import Document
+from reportflow_pandas.errors import JournalError
 from reportflow_pandas.generation import generate
 
 KEY = "ak_benchmark_0123456789"
@@ -74,6 +78,24 @@ def ours(
         )
 
 
+class Forgetful(Journal):
+    """A journal that writes nothing of documents, calls and answers: what is left is a run without one."""
+
+    async def plan(self, documents: Sequence[Document], keys: Sequence[bytes], **_: Any) -> list[Document]:
+        """Take the rows and keep nothing."""
+        return list(documents)
+
+    async def intent(self, positions: Sequence[int], endpoint: str) -> int:
+        """Let the call go."""
+        return 0
+
+    def note(
+        self, call: int | None, positions: Sequence[int], then: Callable[[JournalError | None], None]
+    ) -> None:
+        """Show the outcomes."""
+        then(None)
+
+
 def _accepted(results: pd.DataFrame) -> int:
     return int((results["status"] == "accepted").sum())
 
@@ -86,6 +108,12 @@ def ours_quiet(address: str, frame: pd.DataFrame, items: list[dict[str, Any]], c
 def ours_with_bar(address: str, frame: pd.DataFrame, items: list[dict[str, Any]], concurrency: int) -> int:
     """Send with ours, the bar drawn ten times a second."""
     return _accepted(ours(address, frame, concurrency, bar=True))
+
+
+def ours_without_journal(address: str, frame: pd.DataFrame, items: list[dict[str, Any]], concurrency: int) -> int:
+    """Send with ours, but with a journal that forgets everything."""
+    with mock.patch.object(generation, "Journal", Forgetful):
+        return _accepted(ours(address, frame, concurrency))
 
 
 def _single(address: str) -> str:
@@ -228,6 +256,7 @@ CONTENDERS: dict[str, Contender] = {
     "bare aiohttp pool": bare_pool,
     "ours": ours_quiet,
     "ours, bar on": ours_with_bar,
+    "ours, no journal": ours_without_journal,
     "recipe: gather over all": gather_all,
     "recipe: chunk after chunk": chunk_by_chunk,
     "recipe: 100 and a second": hundred_and_a_second,
