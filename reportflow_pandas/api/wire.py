@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import BinaryIO
 
 import aiohttp
@@ -25,6 +26,7 @@ _LONGEST_HEADER = 1 << 20
 _IDLE = 4.0
 """Seconds. Servers commonly hang up after 5; a POST on a line that is being hung up has an unknown outcome."""
 
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _SLICE = 1 << 18
 _CHUNK = 1 << 16
 _TAIL = 1 << 10
@@ -79,7 +81,7 @@ class Wire:
             The body was sent and no whole answer came back.
         """
         sending = _Sending(body, content_type=content_type)
-        answer: Answer | None = None
+        status, answered = 0, _NO_HEADERS
         started = self._clock.monotonic()
         try:
             async with self._session.post(
@@ -92,31 +94,33 @@ class Wire:
                 max_line_size=_LONGEST_HEADER,
                 max_field_size=_LONGEST_HEADER,
             ) as response:
-                answer = Answer(response.status, response.headers, b"")
+                status, answered = response.status, response.headers
                 content = await response.read()
-                _check_whole(response.headers, content)
+                _check_whole(answered, content)
         except Exception as error:
             if not sending.begun and not isinstance(error, (aiohttp.ClientError, OSError)):
                 raise
             # Whatever else it was: the service may have taken the documents.
             problem = _problem(error)
         else:
-            answer = Answer(answer.status, answer.headers, content)
-            self._log("POST", url, started, answer)
+            answer = Answer(status, answered, content)
+            if log.isEnabledFor(logging.DEBUG):
+                self._log("POST", url, started, answer)
             return answer
         # Raised here and not above: aiohttp's errors hold the request's headers, hence the key.
-        self._log("POST", url, started, answer, problem)
-        if answer is not None and answer.status >= 300:
-            return answer
+        cut = Answer(status, answered, b"") if status else None
+        self._log("POST", url, started, cut, problem)
+        if cut is not None and status >= 300:
+            return cut
         if not sending.begun:
             raise ConnectionFailed(f"nothing reached {url.authority}: {problem}")
-        if answer is None:
+        if cut is None:
             raise OutcomeUnknown(f"sent to {url.authority}, but no answer came back: {problem}")
-        told = answer.headers.get("Request-Id")
+        told = answered.get("Request-Id")
         raise OutcomeUnknown(
-            f"{url.authority} answered {answer.status}, but the answer cannot be read: {problem}"
+            f"{url.authority} answered {status}, but the answer cannot be read: {problem}"
             + (f"; it names the request {told}" if told else ""),
-            answer.status,
+            status,
         )
 
     async def get(

@@ -202,7 +202,7 @@ class Commits:
         future: asyncio.Future[None] = self._own_loop().create_future()
         if self.error is not None:
             _fail(future, self.error)
-        elif not self.open and not self._busy:
+        elif not self._busy and not self.open:
             future.set_result(None)
         else:
             self.open.waiting.append(future)

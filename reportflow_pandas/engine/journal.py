@@ -401,11 +401,9 @@ class Journal:
             flight, or may have been accepted and was not released by `pending`.
         """
         self._check()
-        numbers = self._register.numbers_of(positions)
-        self._register.refuse_twice(self.run, positions, numbers)
+        numbers = self._register.take_off(self.run, positions)
         call = self._calls
         self._calls += 1
-        self._register.mark(numbers, IN_FLIGHT)
         self._commits.open.calls.append((call, endpoint, spans(numbers), self._clock.timestamp()))
         try:
             await self._commits.committed()
@@ -465,15 +463,16 @@ class Journal:
             records.calls.append((call, "", spans(numbers), now))
         states, columns = columns_of(self._outcomes, positions)
         statuses = letters(states)
-        if len(statuses) == 1:
-            self._register.mark(numbers, states[0])
-            done = numbers if states[0] in _GOOD else ()
+        if len(numbers) == 1:
+            self._register.state[numbers[0]] = states[0]
+            if states[0] in _GOOD:
+                records.drops.append((numbers[0], 1))
         else:
             for number, state in zip(numbers, states, strict=True):
                 self._register.state[number] = state
-            done = [number for number, state in zip(numbers, states, strict=True) if state in _GOOD]
-        if done:
-            records.drops += ((done[0], 1),) if len(done) == 1 else stretches(done)
+            records.drops += stretches(
+                number for number, state in zip(numbers, states, strict=True) if state in _GOOD
+            )
         records.answers.append((call, now, statuses, encoded(columns)))
 
     def saved(self, position: int) -> None:

@@ -181,11 +181,23 @@ class Register:
         """Let a document be sent again although it may have been accepted: somebody asked for it."""
         self._released.add(number)
 
-    def refuse_twice(self, run: str, positions: Sequence[int], numbers: Sequence[int]) -> None:
-        """Raise for documents that must not be sent: the last door before the service."""
+    def take_off(self, run: str, positions: Sequence[int]) -> Sequence[int]:
+        """Set rows to being sent and return their documents: the last door before the service.
+
+        Raises
+        ------
+        JournalError
+            One of them must not be sent; none of them is set.
+        """
+        numbers, states = self.numbers_of(positions), self.state
+        if bytes([states[number] for number in numbers]).strip(_SENDABLE):
+            self._refuse_twice(run, positions, numbers)
+        for number in numbers:
+            states[number] = IN_FLIGHT
+        return numbers
+
+    def _refuse_twice(self, run: str, positions: Sequence[int], numbers: Sequence[int]) -> None:
         states = self.state
-        if not bytes([states[number] for number in numbers]).strip(_SENDABLE):
-            return
         for position, number in zip(positions, numbers, strict=True):
             state = states[number]
             if state in _SENDABLE or (state == UNKNOWN and number in self._released):
