@@ -41,11 +41,15 @@ def main() -> None:
         measurements: dict[str, tuple[str, Callable[[], Table]]] = {
             "cost": (
                 "Cost of a row for the client (latency 0, 50 in flight, one call a row)",
-                lambda: costs.cost(server, meter, rounds=5 if quick else 15, rows=1000),
+                lambda: costs.cost(server, meter, rounds=5 if quick else 15, rows=5000),
             ),
             "instructions": (
                 "User instructions of a row, under valgrind (50 in flight, one call a row)",
-                lambda: costs.instructions(rows=1000),
+                lambda: costs.instructions(rows=2000),
+            ),
+            "journal": (
+                "What the journal adds to a row, under valgrind (50 in flight)",
+                lambda: costs.journal(rows=2000),
             ),
             "walls": ("Wall time at a fixed concurrency, no limit", lambda: walls.walls(server, quick=quick)),
             "tails": ("Wall time with a log-normal tail", lambda: walls.tails(server, quick=quick)),
@@ -58,7 +62,7 @@ def main() -> None:
             ),
         }
         for name, (title, measure) in measurements.items():
-            if chosen.only is None and quick and name == "instructions":
+            if chosen.only is None and quick and name in ("instructions", "journal"):
                 continue
             if chosen.only is not None and name not in chosen.only:
                 continue

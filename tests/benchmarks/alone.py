@@ -7,18 +7,19 @@ import sys
 from pathlib import Path
 
 import reportflow_pandas as rf
-from tests.benchmarks.contenders import CONTENDERS, orders, ours
+from tests.benchmarks.contenders import CONTENDERS, PARTS, orders, ours
 from tests.benchmarks.server import running
 
 
 def cost(name: str, rows: int) -> None:
     """Send so many rows once; valgrind counts."""
+    send = (CONTENDERS | PARTS)[name]
     frame, items = orders(rows)
     with running() as server:
-        CONTENDERS[name](server.scenario(), frame.head(10), items[:10], 5)
+        send(server.scenario(), frame.head(10), items[:10], 5)
         gc.collect()
         gc.freeze()  # a full collection that happens to fall into a run would cost as much as 200 rows
-        CONTENDERS[name](server.scenario(), frame, items, 50)
+        send(server.scenario(), frame, items, 50)
 
 
 def memory(rows: int) -> None:

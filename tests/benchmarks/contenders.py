@@ -113,7 +113,20 @@ def ours_with_bar(address: str, frame: pd.DataFrame, items: list[dict[str, Any]]
 def ours_without_journal(address: str, frame: pd.DataFrame, items: list[dict[str, Any]], concurrency: int) -> int:
     """Send with ours, but with a journal that forgets everything."""
     with mock.patch.object(generation, "Journal", Forgetful):
-        return _accepted(ours(address, frame, concurrency))
+        return ours_quiet(address, frame, items, concurrency)
+
+
+def batches(address: str, frame: pd.DataFrame, items: list[dict[str, Any]], concurrency: int) -> int:
+    """Send with ours, 100 documents to a call."""
+    return _accepted(ours(address, frame, concurrency, endpoint="async/multiple"))
+
+
+def batches_without_journal(
+    address: str, frame: pd.DataFrame, items: list[dict[str, Any]], concurrency: int
+) -> int:
+    """Send with ours, 100 documents to a call, with a journal that forgets everything."""
+    with mock.patch.object(generation, "Journal", Forgetful):
+        return batches(address, frame, items, concurrency)
 
 
 def _single(address: str) -> str:
@@ -256,7 +269,6 @@ CONTENDERS: dict[str, Contender] = {
     "bare aiohttp pool": bare_pool,
     "ours": ours_quiet,
     "ours, bar on": ours_with_bar,
-    "ours, no journal": ours_without_journal,
     "recipe: gather over all": gather_all,
     "recipe: chunk after chunk": chunk_by_chunk,
     "recipe: 100 and a second": hundred_and_a_second,
@@ -264,6 +276,15 @@ CONTENDERS: dict[str, Contender] = {
     "apicadabri": with_apicadabri,
     "httpx": with_httpx,
 }
+
+
+PARTS: dict[str, Contender] = {
+    "ours": ours_quiet,
+    "ours, no journal": ours_without_journal,
+    "ours, batches": batches,
+    "ours, batches, no journal": batches_without_journal,
+}
+"""What the journal costs is the difference within each pair."""
 
 
 def installed() -> dict[str, Contender]:

@@ -24,30 +24,40 @@ def must(holds: bool, what: str) -> None:
 
 
 def cost(server: Server, meter: Meter, *, rounds: int, rows: int) -> Table:
-    """Return what a row costs at latency 0, 50 in flight: slices of the contenders in turns."""
+    """Return what a row costs at latency 0, 50 in flight: the slope between two sizes, contenders in turns."""
     contenders = {name: run for name, run in installed().items() if name != "recipe: 100 and a second"}
     frame, items = orders(rows)
     gc.collect()
     gc.freeze()  # a full collection that happens to fall into a slice would cost as much as 200 rows
     spent: dict[str, list[float]] = {name: [] for name in contenders}
+    starts: dict[str, list[float]] = {name: [] for name in contenders}
     for turn in range(rounds + 1):
         for name, run in contenders.items():
-            few = 100 if name == "httpx" else rows
+            many = 100 if name == "httpx" else rows
             if name == "httpx" and turn > 2:
                 continue
-            gc.collect()
-            before = meter.read()
-            accepted = run(server.scenario(), frame.iloc[:few], items[:few], 10 if name == "httpx" else 50)
-            must(accepted == few, name)
+            sizes = (many // 5, many)
+            costs = []
+            for size in sizes:
+                gc.collect()
+                before = meter.read()
+                accepted = run(server.scenario(), frame.iloc[:size], items[:size], 10 if name == "httpx" else 50)
+                must(accepted == size, name)
+                costs.append(meter.read() - before)
             if turn:  # the first one imports and warms up
-                spent[name].append((meter.read() - before) / few)
+                a_row = (costs[1] - costs[0]) / (sizes[1] - sizes[0])
+                spent[name].append(a_row)
+                starts[name].append(costs[1] - a_row * many)
     pool = spent[POOL]
-    lines = [["contender", f"{meter.unit} a row (least)", "least / the pool's", "median of the turns' ratios"]]
+    lines = [
+        ["contender", f"{meter.unit} a row (least)", "least / the pool's", "median of the turns' ratios", "start"]
+    ]
     for name, found in spent.items():
         turns = [one / other for one, other in zip(found, pool, strict=False)]
         words = f"{name} (100 rows, 10 in flight)" if name == "httpx" else name
         ratio = f"{min(found) / min(pool):.2f}"
-        lines.append([words, f"{min(found):,.0f}", ratio, f"{statistics.median(turns):.2f}"])
+        start = f"{statistics.median(starts[name]):,.0f}"
+        lines.append([words, f"{min(found):,.0f}", ratio, f"{statistics.median(turns):.2f}", start])
     return lines
 
 
@@ -58,14 +68,27 @@ def instructions(*, rows: int) -> Table:
     """
     if shutil.which("valgrind") is None:
         return [["", ""], ["valgrind", "is not installed here"]]
-    found = {}
-    for name in (POOL, "ours", "ours, bar on", "recipe: gather over all"):
-        few, many = (_counted(name, count) for count in (200, 200 + rows))
-        found[name] = (many - few) / rows / 1e3
+    found = {name: _slope(name, rows) for name in (POOL, "ours", "ours, bar on", "recipe: gather over all")}
     return [
         ["contender", "k user instructions a row", "against the pool"],
         *([name, f"{spent:,.0f}", f"{spent / found[POOL]:.2f}"] for name, spent in found.items()),
     ]
+
+
+def journal(*, rows: int) -> Table:
+    """Return the user instructions that the journal adds to a row: of a run with it, and without."""
+    if shutil.which("valgrind") is None:
+        return [["", ""], ["valgrind", "is not installed here"]]
+    lines: Table = [["calls", "k user instructions a row", "without the journal", "what it adds"]]
+    for words, name, many in (("of one document", "ours", rows), ("of 100 documents", "ours, batches", 10 * rows)):
+        spent, without = _slope(name, many), _slope(f"{name}, no journal", many)
+        lines.append([words, f"{spent:,.0f}", f"{without:,.0f}", f"{spent / without - 1:+.1%}"])
+    return lines
+
+
+def _slope(name: str, rows: int) -> float:
+    few, many = (_counted(name, count) for count in (rows // 5, rows // 5 + rows))
+    return (many - few) / rows / 1e3
 
 
 def _counted(name: str, rows: int) -> int:
