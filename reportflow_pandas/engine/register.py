@@ -178,6 +178,13 @@ class Register:
             return self.numbers[first : last + 1]
         return [self.numbers[position] for position in positions]
 
+    def places(self) -> array[int]:
+        """Return the row of each document, -1 where it is in none."""
+        places = array("q", [-1]) * len(self.state)
+        for position, number in enumerate(self.numbers):
+            places[number] = position
+        return places
+
     def mark(self, numbers: Sequence[int], state: int) -> None:
         """Set the state of documents."""
         states = self.state
