@@ -7,7 +7,6 @@ import contextlib
 import os
 import sqlite3
 import weakref
-from array import array
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -106,7 +105,6 @@ class Journal:
         self._register = Register(past)
         self._calls = last_call(connection) + 1
         self._outcomes = Outcomes([])
-        self._frame: Frame | None = None
         self._commits = Commits(connection, path)
         _OPEN.add(self)
 
@@ -225,7 +223,6 @@ class Journal:
         """
         self._check()
         self._outcomes = outcomes
-        self._frame = None
         past = self._register.past or self._whole_past()
         self._register.begin(past, self._keys() if len(past) else {}, held)
         self.meta |= {
@@ -333,7 +330,7 @@ class Journal:
                 "twice:\n"
                 f"    df.reportflow.generate(design_id={design!r}, run={self.run!r}, …)"
             )
-        frame = self._frame = self.last_frame()
+        frame = self.last_frame()
         self._outcomes = Outcomes(frame.names)
         self._register.take_up(frame.numbers, self._outcomes, self._register.past or self._whole_past())
         mark_changed(self._outcomes, frame.changed)
@@ -357,9 +354,8 @@ class Journal:
             Of these rows only.
         """
         self._check()
-        frame = self._frame or self.last_frame()
-        register = self._register
-        place = frame.positions(len(register))
+        register, names = self._register, self._outcomes.file_name.planned
+        place = register.places()
         wanted = {NOT_SENT} | ({FAILED} if failed else set()) | ({UNKNOWN} if unknown else set())
         after = -1
         while True:
@@ -375,7 +371,7 @@ class Journal:
                 if positions is None or position in positions:
                     if register.state[number] == UNKNOWN:
                         register.release(number)
-                    yield Document(position, identity, frame.names[position], content)
+                    yield Document(position, identity, names[position], content)
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -496,10 +492,7 @@ class Journal:
     def look_again(self) -> None:
         """Bring the outcomes to what became known beside this process: webhooks, looks in the web app."""
         self._check()
-        numbers = self._register.numbers
-        place = array("q", [-1]) * len(self._register)
-        for position, number in enumerate(numbers):
-            place[number] = position
+        place = self._register.places()
         with journal_file.translated(self.path):
             replay_marks(self._reading(), self._outcomes, place, of_others=True)
 

@@ -6,6 +6,7 @@ import hashlib
 from array import array
 from collections.abc import Collection, Mapping, Sequence
 
+from reportflow_pandas.engine.keys import KeySet
 from reportflow_pandas.engine.outcomes import STATUSES, Outcomes
 from reportflow_pandas.engine.recovery import mark_changed, moved
 from reportflow_pandas.errors import JournalError
@@ -41,7 +42,8 @@ class Register:
         self._past = past
         self._known: Mapping[bytes, tuple[int, bytes | None]] | None = None
         self._held: Mapping[int, int] = {}
-        self._seen: set[bytes] = set()
+        self._seen: KeySet | None = None
+        self._times: dict[bytes, int] = {}
         self._released: set[int] = set()
 
     def __len__(self) -> int:
@@ -71,9 +73,12 @@ class Register:
         self.state = bytearray(past.status)
         self.numbers = array("I")
         self._held = held or {}
+        self._seen, self._times = KeySet(), {}
         # in a later frame, a row equal to a held one must be another document than that
-        stay = set(self._held.values())
-        self._seen = {key for key, (number, _) in known.items() if number in stay} if stay else set()
+        if stay := set(self._held.values()):
+            for key, (number, _) in known.items():
+                if number in stay:
+                    self._seen.add(key)
         self._released = set()
 
     def add(
@@ -122,21 +127,23 @@ class Register:
 
     def told_apart(self, keys: Sequence[bytes]) -> Sequence[bytes]:
         """Return keys of which no two in this frame are equal: the second of two equal ones is another."""
-        if not self._held and len(set(keys)) == len(keys) and self._seen.isdisjoint(keys):
-            self._seen.update(keys)
-            return keys
-        apart: list[bytes] = []
-        for position, key in enumerate(keys, len(self.numbers)):
-            own, times = key, 0
-            if position in self._held:
-                apart.append(key)
-                continue
-            while own in self._seen:
-                times += 1
-                own = hashlib.blake2b(key + times.to_bytes(8, "big"), digest_size=16).digest()
-            self._seen.add(own)
-            apart.append(own)
-        return apart
+        seen = self._seen
+        assert seen is not None  # noqa: S101 - a frame was begun
+        held, first = self._held, len(self.numbers)
+        return [
+            key if first + offset in held or seen.add(key) else self._another(seen, key)
+            for offset, key in enumerate(keys)
+        ]
+
+    def _another(self, seen: KeySet, key: bytes) -> bytes:
+        """Return the key of the next document that is equal to one seen."""
+        times = self._times.get(key, 0)
+        while True:
+            times += 1
+            own = hashlib.blake2b(key + times.to_bytes(8, "big"), digest_size=16).digest()
+            if seen.add(own):
+                self._times[key] = times
+                return own
 
     def end(self) -> list[int]:
         """Return the documents that are in no row any more and were certainly not accepted: nobody needs them."""
@@ -144,7 +151,7 @@ class Register:
         if self._known is not None:
             here = set(self.numbers)
             gone = [n for n, state in enumerate(self.state) if state in _SENDABLE and n not in here]
-        self._past, self._known, self._seen = Outcomes([]), None, set()
+        self._past, self._known, self._seen, self._times = Outcomes([]), None, None, {}
         return gone
 
     def take_up(self, numbers: array[int], outcomes: Outcomes, past: Outcomes) -> None:
@@ -170,6 +177,13 @@ class Register:
         if last - first == len(positions) - 1 and list(positions) == list(range(first, last + 1)):
             return self.numbers[first : last + 1]
         return [self.numbers[position] for position in positions]
+
+    def places(self) -> array[int]:
+        """Return the row of each document, -1 where it is in none."""
+        places = array("q", [-1]) * len(self.state)
+        for position, number in enumerate(self.numbers):
+            places[number] = position
+        return places
 
     def mark(self, numbers: Sequence[int], state: int) -> None:
         """Set the state of documents."""

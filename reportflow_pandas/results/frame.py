@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import STATUSES, FileNames, Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError
 
 __all__ = ["ATTRS", "COLUMNS", "is_results", "moments", "outcome_of", "provenance", "results_frame"]
@@ -53,25 +54,25 @@ def results_frame(outcomes: Outcomes, index: pd.Index[Any], attrs: dict[str, str
         ``error`` text (missing where there is none), ``http_status`` Int64, ``attempts`` int64, ``elapsed``
         float64 (seconds), ``accepted_at`` datetime64, UTC.
     """
-    names = [name or planned + ".pdf" for name, planned in zip(outcomes.file_name, outcomes._names, strict=True)]  # noqa: SLF001 - the frame is the outcomes' other half
     statuses = np.frombuffer(bytes(outcomes.http_status), dtype=np.uint16).astype("int64")
-    accepted_at = np.asarray(outcomes.accepted_at, dtype="float64")
     columns: dict[str, Any] = {
-        "row": np.arange(len(outcomes), dtype="int64"),
-        "status": _texts([STATUSES[code] for code in outcomes.status]),
-        "file_name": _texts(names),
+        # first what takes the most room while it is made
+        "accepted_at": moments(np.asarray(outcomes.accepted_at, dtype="float64")),
         "url": _texts(outcomes.url),
+        "row": np.arange(len(outcomes), dtype="int64"),
+        "status": _texts(STATUSES).take(np.frombuffer(bytes(outcomes.status), dtype=np.uint8).astype("intp")),
+        "file_name": _names(outcomes.file_name),
         "file_id": _texts(outcomes.file_id),
         "request_id": _texts(outcomes.request_id),
         "path": _texts(outcomes.path),
         "error_kind": _texts(outcomes.error_kind),
         "error": _texts(outcomes.error),
         "http_status": pd.arrays.IntegerArray(statuses, statuses == 0),
-        "attempts": np.asarray(outcomes.attempts, dtype="int64"),
-        "elapsed": np.asarray(outcomes.elapsed, dtype="float64"),
-        "accepted_at": moments(accepted_at),
+        "attempts": np.array(outcomes.attempts, dtype="int64"),
+        "elapsed": np.array(outcomes.elapsed, dtype="float64"),
     }
-    frame = pd.DataFrame(columns, index=index, columns=COLUMNS)
+    # every column is the frame's own already
+    frame = pd.DataFrame(columns, index=index, columns=COLUMNS, copy=False)
     frame.attrs[ATTRS] = dict(attrs)
     return frame
 
@@ -87,9 +88,17 @@ def moments(seconds: npt.NDArray[np.float64]) -> Any:
     return pd.DatetimeIndex(stamps).tz_localize("UTC").array
 
 
-def _texts(values: list[str | None] | list[str]) -> Any:
+def _texts(values: Sequence[str | None]) -> Any:
     """Return a text column of pandas' own default dtype, also when every value is missing."""
-    return pd.Series(values, dtype=pd.Series(["text"]).dtype).array
+    return pd.Series(cast("Sequence[str]", values), dtype=pd.Series(["text"]).dtype).array
+
+
+def _names(names: FileNames) -> Any:
+    """Return what the documents are called, without a second Python text for each."""
+    called = _texts(names.planned) + ".pdf"
+    if others := names.others():
+        called[list(others)] = list(others.values())
+    return called
 
 
 def is_results(frame: pd.DataFrame) -> bool:

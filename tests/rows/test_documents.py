@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import tracemalloc
 from decimal import Decimal
 from typing import Any
 
@@ -210,3 +211,15 @@ def test_keys_are_the_same_in_chunks_of_any_size() -> None:
     some = made(frame)
     assert keys_of(some) == [key for at in range(0, 10, 3) for _, key in some.keyed(at, min(at + 3, 10))]
     assert len(set(keys_of(some))) == 10
+
+
+def test_a_document_that_waits_takes_no_more_memory_than_its_size() -> None:
+    made_of_them = made(pd.DataFrame({"Customer": ["x" * 100] * 500}))
+    tracemalloc.start()
+    try:
+        waiting = list(made_of_them)
+        taken, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert taken < 500 * 1000
+    assert sum(len(document.content) for document in waiting) > 500 * 200
