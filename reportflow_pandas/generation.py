@@ -7,7 +7,7 @@ import hashlib
 import logging
 import secrets
 from collections import OrderedDict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Unpack
 
@@ -191,23 +191,32 @@ class Generation(Running):
             self.journal = self._journal()
             pinned = self.journal.pinned_version(options.design_id)
         try:
+            self._refuse_another_key()
             before = self._choose()
             if options.version == "latest" and pinned is not None:
                 options = replace(options, version=pinned)
             token = f"{self.run_name}/{secrets.token_hex(8)}"
             self._prepared = prepared = await prepare(self._frame, options, client, line, token)
             self._refuse_or_warn(prepared)
+            self.version, self.endpoint = prepared.version, prepared.endpoint
+            self._refuse_another_order(prepared, before)
         except BaseException:
             self._forget_an_empty_journal()
             raise
-        self.version, self.endpoint = prepared.version, prepared.endpoint
         self.first_alone = not prepared.looked_up
         for position in before:
             prepared.names[position] = before[position][1]
         self.outcomes = Outcomes(prepared.names)
         if self.journal is None:
             self.journal = self._journal()
-        terms = Terms(options.design_id, prepared.design, prepared.version, prepared.endpoint, options.kept())
+        terms = Terms(
+            options.design_id,
+            prepared.design,
+            prepared.version,
+            prepared.endpoint,
+            options.kept(),
+            options.key_columns,
+        )
         await self.journal.begin(
             self.outcomes,
             terms,
@@ -236,7 +245,7 @@ class Generation(Running):
             for document, key in documents.keyed(start, stop):
                 chunk.append(document)
                 contents.append(self._told(key))
-            keys = contents if self._keys is None else self._keys.between(start, stop, self._told)
+            keys = self._keys_of(contents, start, stop)
             fresh = await journal.plan(
                 chunk,
                 keys,
@@ -279,6 +288,42 @@ class Generation(Running):
             if position not in self._chosen
         }
 
+    def _refuse_another_key(self) -> None:
+        """Refuse a run whose documents are known by something else: all would be new, and sent a second time."""
+        journal, columns = self.journal, self.options.key_columns
+        if journal is None or not journal.meta["frame"] or journal.meta.get("key") == columns:
+            return
+        was, now = (_known_by(one) for one in (journal.meta.get("key"), columns))
+        raise ConfigurationError(
+            f"run {self.run_name!r} knows its documents by {was}, and this call goes by {now}: the same rows "
+            "would be other documents and be sent a second time. Nothing was sent. Go by "
+            f"{was} again, or give these rows another run name"
+        )
+
+    def _refuse_another_order(self, prepared: Prepared, before: Mapping[int, tuple[int, str]]) -> None:
+        """Refuse a corrected frame in which a document of the run stands at another row."""
+        journal = self.journal
+        if not before or journal is None:
+            return
+        contents = [self._told(key) for _, key in prepared.documents.keyed(0, len(self._frame))]
+        given = self._keys_of(contents, 0, len(contents))
+        places = {key: place for place, key in enumerate(given)}
+        held = sorted(before)
+        for place, own in zip(held, journal.own_keys([before[place][0] for place in held]), strict=True):
+            there = places.get(own, place)
+            if own != given[place] and (there != place or self._keys is not None):
+                index = self._frame.index
+                now = f"stands at row {index[there]!r} now" if there != place else "has another key now"
+                raise ConfigurationError(
+                    f"source has the rows of run {self.run_name!r} in another order: the document of row "
+                    f"{index[place]!r} {now}, so rows would get each other's documents. Nothing was sent. Give "
+                    "all rows as they were generated, corrected but not moved: "
+                    f"source.loc[rf.load({self.run_name!r}).index] where the index has moved along"
+                )
+
+    def _keys_of(self, contents: list[bytes], start: int, stop: int) -> list[bytes]:
+        return contents if self._keys is None else self._keys.between(start, stop, self._told)
+
     def _told(self, key: str) -> bytes:
         """Return what a document is known by in its run: design and version belong to it."""
         text = f"{self.options.design_id}\n{self.version}\n{key}"
@@ -311,6 +356,12 @@ class Generation(Running):
             if problem.level == "error":
                 self.progress.lines.append(f"check: {problem.problem}")
                 log.warning("check: %s", problem.problem)
+
+
+def _known_by(columns: list[str] | None) -> str:
+    if columns is None:
+        return "their content (no key=)"
+    return f"key={columns[0]!r}" if len(columns) == 1 else f"key={columns!r}"
 
 
 _options: OrderedDict[str, Options] = OrderedDict()

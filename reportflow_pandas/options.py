@@ -350,6 +350,11 @@ class Options:
         return seconds(self.wait, "wait")
 
     @property
+    def key_columns(self) -> list[str] | None:
+        """``key`` as a list of names; None: no key."""
+        return None if self.key is None else [str(name) for name in _as_list(self.key)]
+
+    @property
     def passthrough_columns(self) -> list[Any]:
         """``passthrough`` as a list."""
         return _as_list(self.passthrough) if self.passthrough is not None else []

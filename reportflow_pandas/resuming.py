@@ -245,7 +245,8 @@ def retry(
     Parameters
     ----------
     source : pandas.DataFrame, optional
-        The corrected frame, with all rows of the run in their order; ``None``: the rows as they were.
+        The corrected frame, with all rows of the run in their order and by their index; another order is refused.
+        ``None``: the rows as they were.
     unknown : bool
         Send ``unknown`` rows, too. They may have been accepted: then they exist, and are billed, twice.
     progress : bool or "auto"
@@ -261,8 +262,8 @@ def retry(
     Raises
     ------
     ConfigurationError
-        The run was given other rows since; the corrected frame has another length; the process that knew the
-        run's ``params`` and ``tables`` is gone (the text has the line that does it).
+        The run was generated again since; the corrected frame has other rows or another order; the process that
+        knew the run's ``params`` and ``tables`` is gone (the text has the line that does it).
 
     Examples
     --------
@@ -302,7 +303,7 @@ def _as_they_were(attrs: dict[str, str], wanted: list[int], settings: Settings, 
     work = Resumption(run, settings, positions=frozenset(wanted), **more)
     if work.attrs["frame"] != attrs["frame"]:
         raise ConfigurationError(
-            f"run {run!r} was given other rows since these results; nothing was sent. Retry the newest results: "
+            f"run {run!r} was generated again since these results; nothing was sent. Retry the newest results: "
             f"rf.load({run!r}).reportflow.retry()"
         )
     return work
@@ -329,10 +330,27 @@ def _from_source(
         )
     chosen = replace(options, run=attrs["run"], again=None, settings=settings, progress=progress)
     work = Generation(source, chosen, only)
-    begun = only.frame != "0"
-    if begun and (told := shelf.load(settings.runs, attrs["run"]).meta.get("queue")):
-        work.remote = Remote.recorded(told)
+    if only.frame != "0":
+        recorded = shelf.load(settings.runs, attrs["run"])
+        _refuse_other_labels(attrs["run"], recorded, source.index)
+        if told := recorded.meta.get("queue"):
+            work.remote = Remote.recorded(told)
     return work
+
+
+def _refuse_other_labels(run: str, recorded: shelf.Recorded, index: pd.Index[Any]) -> None:
+    """Refuse a corrected frame whose rows are called otherwise than the run's: they may be other rows."""
+    if recorded.frame.labels is None or len(recorded.frame.labels) != len(index):
+        return
+    pairs = zip(labels.encoded(index), recorded.frame.labels, strict=True)
+    place = next((place for place, (given, known) in enumerate(pairs) if given != known), None)
+    if place is not None:
+        raise ConfigurationError(
+            f"source has other rows than run {run!r}, or the same in another order: row {place} is called "
+            f"{index[place]!r} and was {_index_of(recorded)[place]!r}. Nothing was sent. If they moved: "
+            f"source.loc[rf.load({run!r}).index]; if only the labels are others: "
+            f"source.set_axis(rf.load({run!r}).index)"
+        )
 
 
 def _merged(results: pd.DataFrame, sent: pd.DataFrame, rows: list[int], places: list[int]) -> pd.DataFrame:
@@ -374,10 +392,10 @@ def settle(results: pd.DataFrame, rows: Any) -> pd.DataFrame:
             f"settle is for unknown rows; {results.index[wrong[0]]!r} is {results['status'].iloc[wrong[0]]}"
         )
     recorded = shelf.load(settings.runs, attrs["run"])
-    if str(recorded.meta["frame"]) != attrs.get("frame"):
+    places = [int(results["row"].iloc[position]) for position in chosen]
+    if str(recorded.meta["frame"]) != attrs.get("frame") and not _the_same(recorded, results.iloc[chosen], places):
         name = attrs["run"]
         raise ConfigurationError(f"run {name!r} was given other rows since: settle rf.load({name!r})")
-    places = [int(results["row"].iloc[position]) for position in chosen]
     shelf.settle(settings.runs, attrs["run"], places, settings.clock)
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results.itertuples(index=False)):
@@ -388,6 +406,16 @@ def settle(results: pd.DataFrame, rows: Any) -> pd.DataFrame:
     settled = results_frame(outcomes, results.index, attrs)
     settled["row"] = results["row"].to_numpy()
     return settled
+
+
+def _the_same(recorded: shelf.Recorded, rows: pd.DataFrame, places: list[int]) -> bool:
+    """Tell whether rows of earlier results are still where they were in the run, by their labels and names."""
+    known = recorded.frame.labels
+    if known is None or str(len(known)) != provenance(rows, "settle")["rows"]:
+        return False
+    here = zip(labels.encoded(rows.index), rows["file_name"], strict=True)
+    there = [(known[place], recorded.outcomes[place].file_name) for place in places]
+    return list(here) == there
 
 
 def _index_of(recorded: shelf.Recorded) -> pd.Index[Any]:

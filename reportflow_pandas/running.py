@@ -147,6 +147,7 @@ class Running(ABC):
                 if self._folder is not None and not self.interrupted:
                     await self._staged(self._fetch(client, line, self._folder))
         except ReportFlowError as error:
+            self._look_again()
             error.results = self.results()
             raise
         finally:

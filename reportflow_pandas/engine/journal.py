@@ -23,6 +23,7 @@ from reportflow_pandas.engine.recovery import (
     LOST,
     Frame,
     RecentCall,
+    all_keys_in,
     awaited_in,
     contents_after,
     documents_in,
@@ -34,6 +35,7 @@ from reportflow_pandas.engine.recovery import (
     recent_calls_in,
     replay,
     replay_marks,
+    show_before,
 )
 from reportflow_pandas.engine.register import ACCEPTED, FAILED, IN_FLIGHT, NOT_SENT, READY, UNKNOWN, Register
 from reportflow_pandas.engine.spans import numbers_in, spans, stretches
@@ -62,6 +64,8 @@ class Terms:
     options : dict
         What else a resumed run needs, as JSON holds it: ``batch_size``, ``attempts``, ``backoff``, ``timeout``,
         ``download``, ``wait``, ``limits``, ``concurrency``, ``on_error``. No credential.
+    key : list of str or None
+        The columns by which the run knows its documents; None: by their content.
     """
 
     design_id: str
@@ -69,6 +73,7 @@ class Terms:
     version: int
     endpoint: str
     options: dict[str, Any] = field(default_factory=dict)
+    key: list[str] | None = None
 
 
 class Journal:
@@ -200,6 +205,12 @@ class Journal:
         frame = self.last_frame()
         return frame, [STATUSES[self._register.state[number]] for number in frame.numbers]
 
+    def own_keys(self, numbers: Sequence[int]) -> list[bytes]:
+        """Return the key of each of these documents."""
+        with journal_file.translated(self.path):
+            keys = all_keys_in(self._reading())
+        return [keys[16 * number : 16 * number + 16] for number in numbers]
+
     async def begin(
         self, outcomes: Outcomes, terms: Terms, index: Any = None, held: Mapping[int, int] | None = None
     ) -> None:
@@ -224,7 +235,7 @@ class Journal:
         self._check()
         self._outcomes = outcomes
         past = self._register.past or self._whole_past()
-        self._register.begin(past, self._keys() if len(past) else {}, held)
+        self._register.begin(past, self._keys(past.status) if len(past) else {}, held)
         self.meta |= {
             "frame": self.meta["frame"] + 1,
             "frame_at": self._clock.timestamp(),
@@ -490,11 +501,12 @@ class Journal:
         self._commits.soon()
 
     def look_again(self) -> None:
-        """Bring the outcomes to what became known beside this process: webhooks, looks in the web app."""
+        """Bring the outcomes to what is known elsewhere: by webhooks, looks in the web app, an earlier try."""
         self._check()
         place = self._register.places()
         with journal_file.translated(self.path):
             replay_marks(self._reading(), self._outcomes, place, of_others=True)
+            show_before(self._reading(), self._register.numbers, self._outcomes)
 
     async def flush(self) -> None:
         """Return when everything is on the disk.
@@ -584,9 +596,9 @@ class Journal:
             replay(self._reading(), past)
         return past
 
-    def _keys(self) -> dict[bytes, tuple[int, bytes | None]]:
+    def _keys(self, states: Sequence[int]) -> dict[bytes, tuple[int, bytes | None]]:
         with journal_file.translated(self.path):
-            return keys_in(self._reading())
+            return keys_in(self._reading(), states)
 
 
 def _add(

@@ -10,7 +10,7 @@ from typing import Any
 
 from reportflow_pandas.engine.answers import decoded, outcomes_in
 from reportflow_pandas.engine.commits import unpacked
-from reportflow_pandas.engine.outcomes import Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
 from reportflow_pandas.engine.spans import numbers_in
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "LOST",
     "Frame",
     "RecentCall",
+    "all_keys_in",
     "awaited_in",
     "contents_after",
     "documents_in",
@@ -31,6 +32,7 @@ __all__ = [
     "recent_calls_in",
     "replay",
     "replay_marks",
+    "show_before",
 ]
 
 LOST = (
@@ -38,6 +40,11 @@ LOST = (
     "then results.reportflow.settle(rows) if it is there, or .retry(unknown=True) if it is not"
 )
 IN_FLIGHT = "sent just now, the answer is awaited by the process that carries the run out"
+NOT_ANEW = (
+    "this document was accepted before; it was to be sent anew and was not: again=[label] sends it anew, and "
+    "rf.resume(run) all that are left"
+)
+BEFORE = "this was the document sent anew, the one before is still there: request"
 CHANGED = (
     "this document was accepted with other content than the row has now, and is not sent again by itself; "
     "again=[label] sends it anew"
@@ -248,14 +255,73 @@ def last_call(connection: sqlite3.Connection) -> int:
     return int(last)
 
 
-def keys_in(connection: sqlite3.Connection) -> dict[bytes, tuple[int, bytes | None]]:
-    """Return the last document of each key, with its content's digest where the key is the user's."""
+def keys_in(connection: sqlite3.Connection, states: Sequence[int]) -> dict[bytes, tuple[int, bytes | None]]:
+    """Return the document that each key means, with its content's digest where the key is the user's.
+
+    That is the last one; but one that was, or may have been, accepted stays until a later one is: a row that was
+    to be sent anew and was not, or was refused, has its document still.
+
+    Parameters
+    ----------
+    states : sequence of int
+        What became of each document, as codes of `STATUSES`.
+    """
     known: dict[bytes, tuple[int, bytes | None]] = {}
     for first, keys, digests in connection.execute("SELECT first, keys, digests FROM documents ORDER BY first"):
         for offset in range(len(keys) // 16):
             part = slice(16 * offset, 16 * offset + 16)
-            known[keys[part]] = (first + offset, None if digests is None else digests[part])
+            key, number = keys[part], first + offset
+            before = known.get(key)
+            if before is None or STATUSES[states[number]] in _EXISTS or STATUSES[states[before[0]]] not in _EXISTS:
+                known[key] = (number, None if digests is None else digests[part])
     return known
+
+
+_EXISTS = ("accepted", "ready", "unknown")
+
+
+def all_keys_in(connection: sqlite3.Connection) -> bytes:
+    """Return the keys of all documents, 16 bytes each, by number."""
+    return b"".join(keys for (keys,) in connection.execute("SELECT keys FROM documents ORDER BY first"))
+
+
+def show_before(connection: sqlite3.Connection, numbers: Sequence[int], outcomes: Outcomes) -> None:
+    """Show of rows that were to be sent anew, and were not accepted anew, what was accepted before.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        The document of each row.
+    outcomes : Outcomes
+        By position.
+    """
+    lacking = [place for place in range(len(numbers)) if outcomes.status_of(place) in ("not_sent", "failed")]
+    if not lacking or documents_in(connection) == len(outcomes):
+        return
+    keys = all_keys_in(connection)
+    wanted = {keys[16 * numbers[place] : 16 * numbers[place] + 16]: place for place in lacking}
+    before: dict[int, list[int]] = {}
+    for number in range(len(keys) // 16):
+        place = wanted.get(keys[16 * number : 16 * number + 16], -1)
+        if place >= 0 and number < numbers[place]:
+            before.setdefault(place, []).append(number)
+    if not before:
+        return
+    past = Outcomes([""] * (len(keys) // 16))
+    replay(connection, past)
+    for place, candidates in before.items():
+        existing = [number for number in candidates if past.status_of(number) in _EXISTS]
+        if existing:
+            _show(outcomes, place, moved(past, existing[-1], place))
+
+
+def _show(outcomes: Outcomes, place: int, before: Outcome) -> None:
+    error = outcomes.error[place] or ""
+    if outcomes.status_of(place) == "not_sent":
+        certain = before.status != "unknown"
+        outcomes.restore(replace(before, error_kind="cancelled", error=NOT_ANEW) if certain else before)
+    elif BEFORE not in error:
+        outcomes.error[place] = f"{error}; {BEFORE} {before.request_id}, file {before.file_id}"
 
 
 def contents_after(connection: sqlite3.Connection, number: int) -> list[tuple[int, str, bytes]]:

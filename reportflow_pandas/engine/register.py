@@ -120,7 +120,8 @@ class Register:
                 continue
             self.numbers.append(number)
             outcomes.restore(moved(self._past, number, position))
-            if digests is not None and digest is not None and digest != digests[offset]:
+            good = self.state[number] in (ACCEPTED, READY)
+            if good and digests is not None and digest is not None and digest != digests[offset]:
                 changed.append(position)
         mark_changed(outcomes, changed)
         return fresh, changed

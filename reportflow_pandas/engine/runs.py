@@ -29,6 +29,7 @@ from reportflow_pandas.engine.recovery import (
     meta_of,
     recent_calls_in,
     replay,
+    show_before,
 )
 from reportflow_pandas.engine.spans import numbers_in, stretches
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
@@ -63,12 +64,15 @@ class Recorded:
         By position. What is being sent just now is ``unknown``.
     sending : bool
         Whether a process carries the run out just now.
+    unsent : int
+        Rows that ``rf.resume`` would send, those that were to be sent anew among them.
     """
 
     meta: dict[str, Any]
     frame: Frame
     outcomes: Outcomes
     sending: bool
+    unsent: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +131,7 @@ def _summary(folder: Path, run: str) -> Summary:
     except ReportFlowError as error:
         return Summary(run, "unreadable", problem=str(error))
     counts = recorded.outcomes.counts()
-    state: State = "open" if counts["not_sent"] else "complete"
+    state: State = "open" if recorded.unsent else "complete"
     if not meta["planned"]:
         state = "unplanned"
     if recorded.sending:
@@ -170,7 +174,9 @@ def _recorded(connection: sqlite3.Connection, meta: dict[str, Any], *, sending: 
             for position in (places[number] for number in numbers_in(numbers)):
                 if position >= 0 and outcomes.status_of(position) == "unknown":
                     outcomes.error[position] = LOST
-    return Recorded(meta, frame, outcomes, sending)
+    unsent = outcomes.counts()["not_sent"]
+    show_before(connection, frame.numbers, outcomes)
+    return Recorded(meta, frame, outcomes, sending, unsent)
 
 
 def awaited(folder: Path, run: str) -> int:

@@ -47,7 +47,8 @@ class Keys:
             rows = labels_at(frame.index, np.flatnonzero(missing).tolist())
             raise InvalidRows(f"key={key!r} is missing in {rows_phrase(rows)}: it identifies a document", rows)
         try:
-            values = [[json_value(cell) for cell in column.tolist()] for column in columns]
+            # as texts: a column of numbers becomes one of texts as soon as one id is none, and 17 stays 17
+            values = [[json_value(cell, "text") for cell in column.tolist()] for column in columns]
         except NotJson as reason:
             raise ConfigurationError(f"key={key!r}: {reason}") from None
         self._keys = [orjson.dumps(row).decode() for row in zip(*values, strict=True)]
