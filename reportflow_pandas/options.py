@@ -183,7 +183,8 @@ class Options:
         Name of a durable run: documents that it already has are not sent again. ``None``: a fresh name.
     key : str or list of str, optional
         Column(s) that identify a document in its run; ``None``: its content. With a key, an accepted document
-        whose content changed is reported (``changed``) and not sent by itself.
+        whose content changed is reported (``changed``) and not sent by itself. Keys are compared as texts: ``17``
+        is ``"17"``. A run stays with the key that it began with.
     again : mask or index labels, optional
         Rows to send anew although the run has them.
     on_error : {"collect", "raise"}

@@ -190,7 +190,8 @@ class Line:
     ) -> None:
         """Close window and gate before anybody else is let in: who slips through is refused too."""
         if isinstance(decision, WaitForLimit):
-            log.warning("throttled by the service: %s", error)
+            asked = "no time named" if decision.seconds is None else f"for {decision.seconds:g} s"
+            log.warning("throttled by the service, %s: %s", asked, error)
             self.window.pushed_back(_bucket(kind), decision.seconds, self.limits, clock=self.clock)
             door.close_for(decision.seconds)
         elif isinstance(error, ApiError) and error.status == 503 and error.retry_after:
