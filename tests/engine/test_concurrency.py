@@ -1,6 +1,9 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
+import statistics
+from collections import deque
 from collections.abc import Callable
 from typing import Literal
 
@@ -8,15 +11,24 @@ import pytest
 from virtual import SimulatedClock
 
 from reportflow_pandas.engine.concurrency import Gate
+from reportflow_pandas.engine.limits import MemoryStore, Window
+from reportflow_pandas.engine.line import Line, Tries
+from reportflow_pandas.engine.progress import Progress
+from reportflow_pandas.engine.retry import RetryPolicy
+from reportflow_pandas.errors import RateLimited
+from reportflow_pandas.settings import Limits
 
 Answer = tuple[int, float | None]
 
 
 class Rated:
-    """A service that takes so many calls a second and refuses the others."""
+    """A service that takes so many calls a second and refuses the others, which may cost something too."""
 
-    def __init__(self, clock: SimulatedClock, *, rate: float, retry_after: float | None) -> None:
+    def __init__(
+        self, clock: SimulatedClock, *, rate: float, retry_after: float | None, refusal_costs: float = 0.0
+    ) -> None:
         self.clock, self.rate, self.retry_after = clock, rate, retry_after
+        self.refusal_costs = refusal_costs
         self.tokens = rate
         self.at = 0.0
 
@@ -25,9 +37,29 @@ class Rated:
         self.tokens = min(self.rate, self.tokens + (now - self.at) * self.rate)
         self.at = now
         if self.tokens < 1:
+            self.tokens = max(-self.rate, self.tokens - self.refusal_costs)
             await self.clock.sleep(0.005)
             return 429, self.retry_after
         self.tokens -= 1
+        await self.clock.sleep(0.1)
+        return 202, None
+
+
+class Sliding:
+    """A service that takes so many calls in any second and refuses the others."""
+
+    def __init__(self, clock: SimulatedClock, *, rate: int, retry_after: float | None) -> None:
+        self.clock, self.rate, self.retry_after = clock, rate, retry_after
+        self.taken: deque[float] = deque()
+
+    async def call(self) -> Answer:
+        now = self.clock.monotonic()
+        while self.taken and self.taken[0] <= now - 1.0:
+            self.taken.popleft()
+        if len(self.taken) >= self.rate:
+            await self.clock.sleep(0.005)
+            return 429, self.retry_after
+        self.taken.append(now)
         await self.clock.sleep(0.1)
         return 202, None
 
@@ -73,36 +105,68 @@ class Capped:
         return 202, None
 
 
-Service = Rated | Windowed | Capped
+class Shut:
+    """A service that takes nothing for a while and names a time that is too short; then it takes everything."""
+
+    def __init__(self, clock: SimulatedClock, *, opens_at: float, retry_after: float | None) -> None:
+        self.clock, self.opens_at, self.retry_after = clock, opens_at, retry_after
+
+    async def call(self) -> Answer:
+        await self.clock.sleep(0.005)
+        if self.clock.monotonic() < self.opens_at:
+            return 429, self.retry_after
+        await self.clock.sleep(0.1)
+        return 202, None
+
+
+Service = Rated | Sliding | Windowed | Capped | Shut
+ServiceOf = Callable[[SimulatedClock], Service]
 
 
 def simulate(
-    service_of: Callable[[SimulatedClock], Service],
+    service_of: ServiceOf,
     concurrency: int | Literal["auto"],
     *,
     calls: int = 1000,
     ceiling: int = 256,
+    seed: int = 7,
+    journal: float = 0.003,
 ) -> tuple[float, int]:
-    """Return the virtual seconds that all calls took and how many were refused."""
-    clock = SimulatedClock(seed=7)
+    """Return the virtual seconds that all calls took and how many were refused.
+
+    The calls go through the line, as a run's do: who entered the gate writes its intent down first, for
+    ``journal`` seconds more or less, and is on its way when the gate closes. One attempt: a call that were
+    refused for good would raise.
+    """
+    clock = SimulatedClock(seed=seed)
     service = service_of(clock)
     gate = Gate(concurrency, clock=clock, ceiling=ceiling)
+    line = Line(
+        window=Window(MemoryStore()),
+        limits=Limits.off(),
+        policy=RetryPolicy(attempts=1),
+        clock=clock,
+        progress=Progress(clock),
+    )
     left = iter(range(calls))
     refused = 0
 
-    async def worker() -> None:
+    async def send() -> int:
         nonlocal refused
+        status, retry_after = await service.call()
+        if status != 202:
+            refused += 1
+            raise RateLimited(status, ["too many"], retry_after=retry_after)
+        return status
+
+    async def sending() -> None:
+        await clock.sleep(journal * 2 * clock.random())
+
+    async def worker() -> None:
         for _ in left:
-            while True:
-                if not gate.try_enter():
-                    await gate.enter()
-                status, retry_after = await service.call()
-                if status == 202:
-                    gate.leave("ok")
-                    break
-                refused += 1
-                gate.close_for(retry_after)
-                gate.leave("pushed_back")
+            if not gate.try_enter():
+                await gate.enter()
+            await line.tries(send, kind="async", tries=Tries(), gate=gate, sending=sending)
 
     async def main() -> None:
         await asyncio.gather(*(worker() for _ in range(ceiling if concurrency == "auto" else concurrency)))
@@ -112,28 +176,63 @@ def simulate(
     return clock.time, refused
 
 
-def best_fixed(service_of: Callable[[SimulatedClock], Service]) -> float:
-    return min(simulate(service_of, number)[0] for number in (1, 3, 5, 8, 10, 12, 20, 50))
+def best_fixed(service_of: ServiceOf, calls: int = 1000) -> float:
+    return min(simulate(service_of, number, calls=calls)[0] for number in (1, 3, 5, 8, 10, 12, 20, 50))
+
+
+SERVICES: dict[str, ServiceOf] = {
+    "50/s": lambda clock: Rated(clock, rate=50, retry_after=1.0),
+    "50/s, no header": lambda clock: Rated(clock, rate=50, retry_after=None),
+    "50/s, a refusal costs too": lambda clock: Rated(clock, rate=50, retry_after=1.0, refusal_costs=1),
+    "50/s, a refusal costs too, no header": lambda clock: Rated(clock, rate=50, retry_after=None, refusal_costs=1),
+    "50 in any second": lambda clock: Sliding(clock, rate=50, retry_after=1.0),
+    "50 in any second, no header": lambda clock: Sliding(clock, rate=50, retry_after=None),
+    "50 each second": lambda clock: Windowed(clock, rate=50, retry_after=1.0),
+    "50 each second, no header": lambda clock: Windowed(clock, rate=50, retry_after=None),
+    "5/s": lambda clock: Rated(clock, rate=5, retry_after=1.0),
+    "cap 10": lambda clock: Capped(clock, cap=10, retry_after=1.0),
+    "cap 10, no header": lambda clock: Capped(clock, cap=10, retry_after=None),
+}
 
 
 @pytest.mark.parametrize(
-    ("service_of", "most", "most_refused"),
+    ("service", "most", "most_refused"),
     [
-        (lambda clock: Rated(clock, rate=50, retry_after=1.0), 1.15, 100),
-        (lambda clock: Rated(clock, rate=50, retry_after=None), 1.15, 100),
-        (lambda clock: Windowed(clock, rate=50, retry_after=1.0), 1.15, 200),
-        (lambda clock: Windowed(clock, rate=50, retry_after=None), 1.15, 200),
-        (lambda clock: Capped(clock, cap=10, retry_after=1.0), 1.7, 10),
-        (lambda clock: Capped(clock, cap=10, retry_after=None), 1.7, 10),
+        ("50/s", 1.15, 100),
+        ("50/s, no header", 1.15, 100),
+        ("50/s, a refusal costs too", 1.15, 150),
+        ("50/s, a refusal costs too, no header", 1.15, 100),
+        ("50 in any second", 1.15, 100),
+        ("50 in any second, no header", 1.15, 100),
+        ("50 each second", 1.15, 100),
+        ("50 each second, no header", 1.15, 100),
+        ("5/s", 1.15, 300),
+        ("cap 10", 1.3, 12),
+        ("cap 10, no header", 1.2, 12),
     ],
-    ids=["50/s", "50/s, no header", "50 each second", "50 each second, no header", "cap 10", "cap 10, no header"],
 )
 def test_the_limit_that_finds_itself_is_nearly_as_good_as_the_best_number(
-    service_of: Callable[[SimulatedClock], Service], most: float, most_refused: int
+    service: str, most: float, most_refused: int
 ) -> None:
-    wall, refused = simulate(service_of, "auto")
-    assert wall / best_fixed(service_of) <= most
-    assert refused <= most_refused
+    """A thousand calls, the median of three seeds; that none is refused for good, `simulate` proves."""
+    runs = [simulate(SERVICES[service], "auto", seed=seed) for seed in (7, 8, 9)]
+    assert statistics.median(wall for wall, _ in runs) / best_fixed(SERVICES[service]) <= most
+    assert max(refused for _, refused in runs) <= most_refused
+
+
+@pytest.mark.parametrize(
+    ("service", "most"),
+    [
+        ("50 in any second", 1.15),
+        ("50 in any second, no header", 1.25),
+        ("cap 10", 1.6),
+        ("cap 10, no header", 1.3),
+    ],
+)
+def test_in_a_short_run_it_pays_for_the_start_and_no_more(service: str, most: float) -> None:
+    """Two hundred calls, the median of five seeds."""
+    walls = [simulate(SERVICES[service], "auto", calls=200, seed=seed)[0] for seed in range(5)]
+    assert statistics.median(walls) / best_fixed(SERVICES[service], calls=200) <= most
 
 
 def test_without_resistance_the_limit_grows_to_its_ceiling() -> None:
@@ -236,20 +335,144 @@ def test_retry_after_closes_the_gate_for_everybody() -> None:
     assert len(entered) == 20
 
 
-def test_without_retry_after_each_storm_doubles_the_closing_up_to_four_seconds() -> None:
+def test_where_the_service_names_no_time_one_call_asks_and_the_others_follow() -> None:
     clock = SimulatedClock()
     gate = Gate(50, clock=clock)
-    closings = []
-    for _ in range(6):
-        for _ in range(10):
+    entered: list[float] = []
+
+    async def worker() -> None:
+        await gate.enter()
+        entered.append(round(clock.time, 3))
+        await clock.sleep(1.0)
+        gate.leave("ok")
+
+    async def main() -> None:
+        gate.close_for(None)
+        await asyncio.gather(*(worker() for _ in range(20)))
+
+    clock.run(main())
+    assert entered == [0.25] + 19 * [0.35]
+
+
+def test_a_storm_is_asked_about_whenever_it_has_lasted_a_quarter_longer() -> None:
+    """At least every four seconds, and refusals that arrive together are one."""
+    clock = SimulatedClock()
+    gate = Gate(50, clock=clock)
+    asked: list[float] = []
+    for _ in range(10):
+        gate.try_enter()
+    while clock.time < 30:
+        for _ in range(gate.in_flight):
             gate.close_for(None)
-        closings.append(gate.opens_in)
+            gate.leave("pushed_back")
         clock.time += gate.opens_in
-    assert closings == [0.25, 0.5, 1.0, 2.0, 4.0, 4.0]
+        assert gate.try_enter()
+        assert not gate.try_enter()
+        asked.append(clock.time)
+    assert asked[:3] == [0.25, 0.3125, 0.390625]
+    steps = [after - before for before, after in itertools.pairwise(asked)]
+    assert steps == sorted(steps)
+    assert steps[-1] == 4.0
+
+
+def test_the_next_storm_is_asked_about_when_it_may_be_over_as_the_one_before_was() -> None:
+    clock = SimulatedClock()
+    gate = Gate(50, clock=clock)
     gate.try_enter()
-    gate.leave("ok")
     gate.close_for(None)
-    assert gate.opens_in == 0.25
+    gate.leave("pushed_back")
+    clock.time = 2.0  # nobody asked any sooner
+    assert gate.try_enter()
+    clock.time = 2.1
+    assert gate.try_enter()  # open
+    gate.close_for(None)
+    assert gate.opens_in == pytest.approx(0.75 * 2.0)
+
+
+def opened(gate: Gate, clock: SimulatedClock) -> int:
+    """Let the time pass for which a gate is closed, and return its limit."""
+    clock.time += gate.opens_in
+    assert gate.try_enter()
+    gate.leave("ok")
+    return gate.limit
+
+
+def fill(gate: Gate) -> int:
+    """Let in as many as there is room for, and return how many are in flight."""
+    while gate.try_enter():
+        pass
+    return gate.in_flight
+
+
+def refuse(gate: Gate, calls: int, seconds: float | None = 1.0) -> None:
+    for _ in range(calls):
+        gate.close_for(seconds)
+        gate.leave("pushed_back")
+
+
+def test_what_was_in_flight_beside_the_refused_calls_is_the_limit() -> None:
+    """A cap of 10, met when the limit doubled from 10 to 20: one storm, and not 14, 10, 7."""
+    clock = SimulatedClock()
+    gate = Gate("auto", clock=clock)
+    for _ in range(2):
+        for _ in range(fill(gate)):
+            gate.leave("ok")
+    assert fill(gate) == 20
+    refuse(gate, 10)
+    for _ in range(10):
+        gate.leave("ok")
+    assert opened(gate, clock) == 10
+    clock.time += 3.0
+    assert opened(gate, clock) == 10
+
+
+def take(gate: Gate, calls: int, *, more: bool = True) -> None:
+    """Answer so many calls, all that there is room for at a time."""
+    while calls:
+        together = min(fill(gate) if more else gate.in_flight, calls)
+        for _ in range(together):
+            gate.leave("ok")
+        calls -= together
+
+
+def two_waves_of_fifty(gate: Gate, clock: SimulatedClock) -> None:
+    """Meet a service that takes fifty calls and then none for a second, twice."""
+    take(gate, 5 + 10 + 20)
+    for _ in range(15 + 5):
+        gate.try_enter()
+    refuse(gate, 5)
+    take(gate, gate.in_flight, more=False)
+    clock.time += gate.opens_in
+    take(gate, 3 * 15)
+    fill(gate)
+    refuse(gate, 10)
+    take(gate, gate.in_flight, more=False)
+    clock.time += gate.opens_in
+
+
+def test_a_service_that_counts_by_time_gets_the_next_wave_at_once() -> None:
+    clock = SimulatedClock()
+    gate = Gate("auto", clock=clock)
+    two_waves_of_fifty(gate, clock)
+    assert fill(gate) == 51
+
+
+def test_a_wave_that_was_refused_is_not_ridden_again() -> None:
+    """What looked like a count by time was a cap of 10: the limit is 10 after one storm."""
+    clock = SimulatedClock()
+    gate = Gate("auto", clock=clock)
+    two_waves_of_fifty(gate, clock)
+    assert fill(gate) == 51
+    refuse(gate, 41)
+    for _ in range(10):
+        gate.leave("ok")
+    assert opened(gate, clock) == 10
+
+
+def test_a_time_that_was_too_short_is_asked_about_by_one_call_and_costs_nothing_of_the_limit() -> None:
+    wall, refused = simulate(lambda clock: Shut(clock, opens_at=20.0, retry_after=1.0), "auto", calls=500)
+    assert wall < 22.5
+    assert refused < 5 + 22
 
 
 def test_a_cancelled_waiter_hands_its_turn_on() -> None:
