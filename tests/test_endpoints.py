@@ -352,6 +352,7 @@ def with_client(made: World, **more: Any) -> World:
         client_secret=service.client_secret,
         token_url=service.token_url,
         clock=made.clock,
+        runs=made.settings.runs,
         **more,
     )
     return replace(made, settings=settings)

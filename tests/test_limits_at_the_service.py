@@ -73,7 +73,8 @@ def carried_out(
         limits=Limits(), limit_window=kind, limit_counted=moment, latency=latencies(), clock=clock, render=False
     )
     with limited as service:
-        settings = rf.Settings(app_key=service.app_key, base_url=service.base_url, clock=clock)
+        runs = rf.configure().runs
+        settings = rf.Settings(app_key=service.app_key, base_url=service.base_url, clock=clock, runs=runs)
         asyncio.run(clock.sleep(37.0))  # in the midst of an aligned window
         begun = clock.monotonic()
         results = graduates(rows).reportflow.generate(

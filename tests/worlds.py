@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -39,9 +41,14 @@ class World:
 
 @contextmanager
 def world(**switches: Any) -> Iterator[World]:
-    """Start a service in virtual time that renders placeholders."""
-    with VirtualClock() as clock, rf.local_service(**{"render": False, "clock": clock, **switches}) as service:
-        yield World(service, clock, rf.Settings(base_url=service.base_url, app_key=service.app_key, clock=clock))
+    """Start a service in virtual time that renders placeholders; the runs are in a folder of their own."""
+    with (
+        TemporaryDirectory(ignore_cleanup_errors=True) as runs,
+        VirtualClock() as clock,
+        rf.local_service(**{"render": False, "clock": clock, **switches}) as service,
+    ):
+        settings = rf.Settings(base_url=service.base_url, app_key=service.app_key, clock=clock, runs=Path(runs))
+        yield World(service, clock, settings)
 
 
 def people(rows: int | pd.DataFrame) -> pd.DataFrame:
