@@ -161,6 +161,16 @@ def test_a_run_with_an_error_before_its_beginning_leaves_nothing(service: LocalS
     assert not list((tmp_path / "runs").glob("*.sqlite*"))
 
 
+@pytest.mark.parametrize("name", ["", " ", "a/b", 5])
+def test_a_name_that_names_no_run_is_refused_before_anything_is_sent(service: LocalService, name: Any) -> None:
+    with pytest.raises(rf.ConfigurationError, match="a run is named by letters"):
+        made(people(3), run=name)
+    with pytest.raises(rf.ConfigurationError, match="a run is named by letters"):
+        people(3).reportflow.submit(**plain(), run=name)
+    assert not service.calls
+    assert rf.runs().empty
+
+
 def test_an_empty_frame_makes_no_run(service: LocalService) -> None:
     assert made(people(0)).empty
     assert rf.runs().empty
