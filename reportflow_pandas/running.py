@@ -162,6 +162,8 @@ class Running(ABC):
     async def _staged(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Await a part that an interrupt cancels as a whole; None if it did."""
         self._stage = task = asyncio.ensure_future(work)
+        if self.interrupted:  # before it began
+            task.cancel()
         try:
             return await task
         except asyncio.CancelledError:
@@ -342,21 +344,21 @@ class Running(ABC):
             parts.append(f"{saved:,} PDFs in {self._folder.path}")
         return ", ".join(parts)
 
-    def goodbye(self) -> str:
-        """Return what a person should know who interrupted the run."""
+    def goodbye(self, frame: str = "The frame so far is in this exception's .results; ") -> str:
+        """Return what a person should know who interrupted the run; ``frame`` says where its results are."""
         counts = self.outcomes.counts()
         unknown = ""
         if counts["unknown"]:
             unknown = f"; {counts['unknown']:,} were in flight and are unknown, they may have been accepted"
         return (
-            f"interrupted: {self.line_of_summary()}{unknown}. Nothing more is being sent. The frame so far is in "
-            f"this exception's .results; {self._way_on()}"
+            f"interrupted: {self.line_of_summary()}{unknown}. Nothing more is being sent. {frame}{self.way_on()}"
         )
 
-    def _way_on(self) -> str:
-        if self.journal is None or not self.journal.meta["frame"]:
+    def way_on(self) -> str:
+        """Return how to go on with what was not sent, as far as the run has come."""
+        if self.plans and (self.journal is None or not self.journal.meta["frame"]):
             return "nothing was sent or written down: generate again"
-        if not self.journal.meta["planned"]:
+        if self.plans and self.journal is not None and not self.journal.meta["planned"]:
             return f"df.reportflow.generate({self.options.design_id!r}, run={self.run_name!r}, …) goes on"
         return f"rf.resume({self.run_name!r}) goes on"
 
