@@ -257,7 +257,6 @@ class Job:
 
     def _tell(self, notifier: Notifier) -> None:
         run = self.results().attrs["reportflow"]
-        stopped = type(self._error).__name__ if self._error is not None else ""
         message = ended(
             self.id,
             self.progress,
@@ -265,7 +264,8 @@ class Job:
             saved=int(self.results()["path"].notna().sum()),
             folder=run["download"],
             workbook=workbook_of(run),
-            stopped="cancelled" if self._work.interrupted else stopped,
+            stopped="cancelled" if self._work.interrupted else _kind(self._error),
+            way_on=self._work.way_on(),
         )
         for problem in notifier.tell(message):
             self.warn(problem)
@@ -286,6 +286,14 @@ class Job:
         log.warning("job %s: %s", self.id, text)
         with contextlib.suppress(JobWarning):  # where warnings are errors, this one still ends nothing
             warnings.warn(f"job {self.id}: {text}", JobWarning, stacklevel=2)
+
+
+def _kind(error: BaseException | None) -> str:
+    """Return what kind of error it is, with its status; never its text, which might quote a document."""
+    if error is None:
+        return ""
+    status = getattr(error, "status", None)
+    return type(error).__name__ + (f" ({status})" if status else "")
 
 
 class PastJob(Job):

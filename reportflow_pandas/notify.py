@@ -115,6 +115,7 @@ def ended(
     folder: str = "",
     workbook: Path | None = None,
     stopped: str = "",
+    way_on: str = "",
 ) -> Message:
     """Return what is told of a run that has ended.
 
@@ -134,6 +135,8 @@ def ended(
         The review workbook, if there is one.
     stopped : str
         Why it ended early: a word, not a message of the service's.
+    way_on : str
+        How to send what was not sent; by default, that the run can be resumed.
 
     Examples
     --------
@@ -155,7 +158,7 @@ def ended(
     if stopped:
         lines.append(f"It ended early: {stopped}")
     if counts.get("not_sent"):
-        lines.append(f"rf.resume({run!r}) goes on")
+        lines.append(way_on or f"rf.resume({run!r}) goes on")
     elif counts.get("failed") or counts.get("unknown"):
         lines.append(f"rf.load({run!r}) shows which")
     return Message(f"{run}: {', '.join(parts)}", "\n".join(lines), good < total or bool(stopped))
