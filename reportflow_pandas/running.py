@@ -25,7 +25,7 @@ from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.plan import Call, Document, pack
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.engine.run import Run
-from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
+from reportflow_pandas.errors import ConfigurationError, InvalidRows, ReportFlowError, RunInterrupted
 from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Options
@@ -146,8 +146,10 @@ class Running(ABC):
                 self._look_again()
                 if self._folder is not None and not self.interrupted:
                     await self._staged(self._fetch(client, line, self._folder))
-        except ReportFlowError as error:
-            error.results = self.results()
+        except Exception as error:
+            log.error("run %s ended early: %s", self.run_name, _why(error))  # noqa: TRY400 - no traceback: it shows values
+            if isinstance(error, ReportFlowError):
+                error.results = self.results()
             raise
         finally:
             self.progress.ended = True
@@ -156,7 +158,8 @@ class Running(ABC):
             self._look_again()
             self._close()
             counts = self.outcomes.counts()
-            log.info("run %s ended after %.1f s: %s", self.run_name, self.clock.monotonic() - started, counts)
+            word = "was interrupted" if self.interrupted else "ended"
+            log.info("run %s %s after %.1f s: %s", self.run_name, word, self.clock.monotonic() - started, counts)
         return self.results()
 
     async def _staged(self, work: Coroutine[Any, Any, T]) -> T | None:
@@ -249,6 +252,7 @@ class Running(ABC):
             first_alone=self.first_alone,
             deliver=self._deliver if self._folder is not None else None,
             settled=settled,
+            name=self.run_name,
         )
 
     async def _planned(self, feed: Feed) -> None:
@@ -361,6 +365,14 @@ class Running(ABC):
         if self.plans and self.journal is not None and not self.journal.meta["planned"]:
             return f"df.reportflow.generate({self.options.design_id!r}, run={self.run_name!r}, …) goes on"
         return f"rf.resume({self.run_name!r}) goes on"
+
+
+def _why(error: Exception) -> str:
+    """Return an error for the log: without the cells of the frame, which some errors quote to the person."""
+    kind = type(error).__name__
+    if isinstance(error, InvalidRows):
+        return f"{kind}: rows or columns of the frame cannot become documents"
+    return f"{kind}: {' '.join(str(error).split())}" if isinstance(error, ReportFlowError) else kind
 
 
 def watched(work: Running) -> pd.DataFrame:

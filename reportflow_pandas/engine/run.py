@@ -85,6 +85,8 @@ class Run:
         Whether refusals in the same words end the run; not where it has one call of many.
     grace : float
         Seconds that calls in flight are waited for after a stop.
+    name : str
+        The run's, for the log.
     """
 
     def __init__(
@@ -104,7 +106,9 @@ class Run:
         settled: Callable[[int], None] | None = None,
         alike_ends: bool = True,
         grace: float = GRACE,
+        name: str = "",
     ) -> None:
+        self._name = name
         self._alike_ends = alike_ends
         self._grace = grace
         self._feed = feed
@@ -295,7 +299,7 @@ class Run:
                 self._outcomes.refused(document.position, "unknown", "unknown_outcome", text, answer.status)
                 self._outcomes.request_id[document.position] = answer.request_id
                 self._phase.unknown += 1
-                log.warning("row %d: %s", document.position, text)
+                log.warning("run %s, row %d: %s", self._name, document.position, text)
             else:
                 self._outcomes.accepted(
                     document.position,
@@ -310,7 +314,12 @@ class Run:
         self._record(call, tries)
         if len(files) > len(pairs):
             extra = len(files) - sum(entry is not None for _, entry in pairs)
-            log.warning("request %s: the answer names %d files that nobody asked for", answer.request_id, extra)
+            log.warning(
+                "run %s, request %s: the answer names %d files that nobody asked for",
+                self._name,
+                answer.request_id,
+                extra,
+            )
 
     def _refuse(  # noqa: PLR0917 - an outcome has so many parts
         self,
@@ -330,7 +339,7 @@ class Run:
                 self._phase.failed += 1
             elif status == "unknown":
                 self._phase.unknown += 1
-            log.warning("row %d: %s, %s: %s%s", document.position, status, kind, text, told)
+            log.warning("run %s, row %d: %s, %s: %s%s", self._name, document.position, status, kind, text, told)
 
     def _show(self, call: Call, problem: ReportFlowError | None) -> None:
         """Show the outcomes of a call, which are on the disk."""

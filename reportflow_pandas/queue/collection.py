@@ -103,6 +103,8 @@ class Collection:
         The run's queue.
     client : redis.asyncio.Redis
         The connection.
+    run : str
+        The run, for the log.
     journal, outcomes, phase
         Where outcomes go: into the journal first.
     stop : callable
@@ -131,6 +133,7 @@ class Collection:
         queue: str,
         client: Any,
         *,
+        run: str,
         journal: Journal,
         outcomes: Outcomes,
         phase: Phase,
@@ -142,6 +145,7 @@ class Collection:
     ) -> None:
         self._name = queue
         self._client = client
+        self._run = run
         self._journal = journal
         self._outcomes = outcomes
         self._phase = phase
@@ -287,7 +291,9 @@ class Collection:
             self._phase.unknown += 1
         elif outcome.status == "failed":
             self._phase.failed += 1
-            log.warning("row %d: failed, %s: %s", outcome.row, outcome.error_kind, outcome.error)
+            log.warning(
+                "run %s, row %d: failed, %s: %s", self._run, outcome.row, outcome.error_kind, outcome.error
+            )
             self._refusals.append(outcome.error or "")
             alike = len(self._refusals) == SAME_REFUSALS and len(set(self._refusals)) == 1
             if self._stop_on_failure or (alike and not self._any_accepted and len(self._outcomes) > SAME_REFUSALS):
@@ -304,7 +310,7 @@ class Collection:
             self._phase.unknown += len(positions)
         else:
             self._phase.failed += len(positions)
-        log.warning("rows %s: %s, %s", some(positions), status, text)
+        log.warning("run %s, rows %s: %s, %s", self._run, some(positions), status, text)
 
     async def record(self, entries: Sequence[Enqueued]) -> None:
         """Write the outcomes of calls down, then show them."""

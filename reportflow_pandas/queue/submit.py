@@ -101,6 +101,7 @@ class Dispatch:
         self._calls = Collection(
             queue,
             client,
+            run=terms.run,
             journal=journal,
             outcomes=outcomes,
             phase=phase,
