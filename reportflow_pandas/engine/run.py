@@ -15,7 +15,7 @@ from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.line import Line, Refused, Tries
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.plan import MAX_BODY, Call, Document
+from reportflow_pandas.engine.plan import MAX_BODY, SMALLER, Call, Document
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.retry import Stop, Unknown
 from reportflow_pandas.errors import ApiError, ReportFlowError
@@ -212,7 +212,7 @@ class Run:
         body = call.body()
         if len(body) > MAX_BODY:
             self._gate.leave("ok")
-            text = f"the document is {len(body):,} bytes and a call takes {MAX_BODY:,}: make its images smaller"
+            text = f"the document is {len(body):,} bytes and a call takes {MAX_BODY:,}: {SMALLER}"
             self._refuse(call, tries, "failed", "too_large", text, None)
             self._record(call, tries)
             return ()
