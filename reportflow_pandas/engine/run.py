@@ -20,7 +20,7 @@ from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.retry import Stop, Unknown
 from reportflow_pandas.errors import ApiError, ReportFlowError
 
-__all__ = ["GRACE", "SAME_REFUSALS", "Record", "Run", "Send"]
+__all__ = ["GRACE", "SAME_REFUSALS", "Record", "Run", "Send", "refused_alike"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -127,6 +127,7 @@ class Run:
         self._stopping = False
         self._refusals: deque[str] = deque(maxlen=SAME_REFUSALS)
         self._any_accepted = False
+        self._alike: ReportFlowError | None = None
         self.calls_made = 0
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
@@ -141,6 +142,9 @@ class Run:
             await self._journal.flush()
         except ReportFlowError as error:
             self.stop(error)
+        if self._alike is not None and self.error is self._alike:
+            # only now: how many rows were not sent is known when the calls in flight have their answers
+            self.error = refused_alike(self._alike, self._outcomes.counts()["not_sent"])
 
     async def _start(self, workers: int, *, only_one: bool = False) -> None:
         tasks = [asyncio.create_task(self._worker(only_one=only_one)) for _ in range(workers)]
@@ -275,13 +279,17 @@ class Run:
         self._refuse(call, tries, "failed", decision.error_kind, decision.text, decision.http_status, request_id)
         self._record(call, tries)
         self._refusals.append(decision.text)
-        if (
+        if self._stop_on_failure:
+            self.stop(refused.error)
+        elif (
             self._alike_ends
             and not self._any_accepted
             and len(self._refusals) == SAME_REFUSALS
             and len(set(self._refusals)) == 1
             and len(self._outcomes) > SAME_REFUSALS
-        ) or self._stop_on_failure:
+            and not self._stopping
+        ):
+            self._alike = refused.error
             self.stop(refused.error)
         return []
 
@@ -357,6 +365,27 @@ _ENTRY = re.compile(r"\bcontents(?:\.(\d+)|\[(\d+)\])")
 """How validation messages name an entry of a batch, api-contract 10."""
 
 _GIVEN_UP = "the run was stopped before the answer came: the service may or may not have accepted it"
+
+
+def refused_alike(error: ReportFlowError, not_sent: int) -> ReportFlowError:
+    """Return the error of a run that ended because its documents were refused alike: with why, and what to do."""
+    left = f"{not_sent:,} {'row was' if not_sent == 1 else 'rows were'} not sent" if not_sent else "all were sent"
+    said = (
+        f"{SAME_REFUSALS} documents in a row were refused in these words and none was accepted, so the run was "
+        f"ended: {left}. "
+    )
+    if isinstance(error, ApiError) and error.status < 500:
+        said += (
+            "If it is the rows, correct them and send them with .results.reportflow.retry(source=df); if it is "
+            "only the first ones, endpoint='async/multiple' sends the others and leaves these out"
+        )
+    else:
+        said += "When the cause is gone, .results.reportflow.retry() sends them"
+    if isinstance(error, ApiError):
+        return type(error)(
+            error.status, error.messages, request_id=error.request_id, retry_after=error.retry_after, hint=said
+        )
+    return type(error)(f"{error}. {said}")
 
 
 def taken_apart(call: Call, messages: Sequence[str]) -> list[Call]:

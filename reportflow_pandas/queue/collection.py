@@ -126,6 +126,8 @@ class Collection:
         Calls that are unknown and whose worker may tell of them yet.
     stopping : bool
         Nothing goes back into the queue any more.
+    alike : ReportFlowError or None
+        What the rows were refused with, if that ended the run.
     """
 
     def __init__(
@@ -161,6 +163,7 @@ class Collection:
         self.open: dict[str, Enqueued] = {}
         self.given_up: dict[str, Enqueued] = {}
         self.stopping = False
+        self.alike: ReportFlowError | None = None
 
     def _key(self, *parts: str) -> str:
         return key(self._name, *parts)
@@ -296,8 +299,14 @@ class Collection:
             )
             self._refusals.append(outcome.error or "")
             alike = len(self._refusals) == SAME_REFUSALS and len(set(self._refusals)) == 1
-            if self._stop_on_failure or (alike and not self._any_accepted and len(self._outcomes) > SAME_REFUSALS):
-                self._stop(api_error(outcome.http_status or 400, [outcome.error or "a row failed"]))
+            error = api_error(
+                outcome.http_status or 400, [outcome.error or "a row failed"], request_id=outcome.request_id
+            )
+            if self._stop_on_failure:
+                self._stop(error)
+            elif alike and not self._any_accepted and len(self._outcomes) > SAME_REFUSALS and not self.stopping:
+                self.alike = error
+                self._stop(error)
 
     # -- what people see -----------------------------------------------------------------------------------------
 
