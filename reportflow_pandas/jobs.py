@@ -59,7 +59,8 @@ class Job:
     id : str
         Name of the run.
     warnings : list of str
-        What failed beside the run: callbacks, notifications.
+        What failed beside the run: callbacks, notifications. Of an ``on_row`` that raises more than once, the
+        first exception, and then how many more times.
 
     Examples
     --------
@@ -90,6 +91,8 @@ class Job:
         self._ended = threading.Event()
         self._error: BaseException | None = None
         self._results: pd.DataFrame | None = None
+        self._on_row_raised = False
+        self._raised_more = 0
         # callbacks are the user's code: they get a thread of their own and may take their time
         self._callbacks = ThreadPoolExecutor(1, thread_name_prefix=_CALLBACKS)
         if on_row is not None:
@@ -216,6 +219,8 @@ class Job:
             if self._results is None:
                 self._results = self._work.results()
             self._finished.set()
+            if self._raised_more:
+                self._say(_more_times(self._raised_more))
             if self._on_done is not None:
                 self._call("on_done", self._on_done, self)
             if self._notifier:
@@ -278,14 +283,34 @@ class Job:
         try:
             function(value)
         except (Exception, SystemExit, KeyboardInterrupt) as reason:  # noqa: BLE001 - the user's code: it may not end the run
+            if name == "on_row" and self._on_row_raised:
+                self._count_again()
+                return
+            self._on_row_raised = name == "on_row"
             self.warn(f"{name} raised {type(reason).__name__}: {reason}; the run went on")
+
+    def _count_again(self) -> None:
+        """Count what on_row raised after its first time: one line, however many rows there are."""
+        before = _more_times(self._raised_more)
+        self._raised_more += 1
+        if self._raised_more == 1:
+            self.warnings.append(_more_times(1))
+        else:
+            self.warnings[self.warnings.index(before)] = _more_times(self._raised_more)
 
     def warn(self, text: str) -> None:
         """Note that something beside the run failed."""
         self.warnings.append(text)
+        self._say(text)
+
+    def _say(self, text: str) -> None:
         log.warning("job %s: %s", self.id, text)
         with contextlib.suppress(JobWarning):  # where warnings are errors, this one still ends nothing
             warnings.warn(f"job {self.id}: {text}", JobWarning, stacklevel=2)
+
+
+def _more_times(count: int) -> str:
+    return f"… and on_row raised {count:,} more {'time' if count == 1 else 'times'}; the run went on"
 
 
 def _kind(error: BaseException | None) -> str:

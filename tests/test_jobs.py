@@ -226,10 +226,27 @@ def test_an_exception_in_a_callback_is_a_warning_on_the_job_and_the_run_goes_on(
     job = submitted(4, on_row=fail, on_done=fail)
     assert set(job.result()["status"]) == {"accepted"}
     assert job.status == "done"
-    assert len(job.warnings) == 5
-    assert "on_row raised" in job.warnings[0]
-    assert "on_done raised" in job.warnings[-1]
-    assert type(raised).__name__ in job.warnings[0]
+    first, more, last = job.warnings
+    assert first.startswith(f"on_row raised {type(raised).__name__}")
+    assert more == "… and on_row raised 3 more times; the run went on"
+    assert last.startswith(f"on_done raised {type(raised).__name__}")
+
+
+def test_an_on_row_that_always_raises_makes_two_warnings_however_many_rows_there_are(
+    service: LocalService, recwarn: pytest.WarningsRecorder
+) -> None:
+    def fail(row: Any) -> None:
+        raise ValueError(row.row)
+
+    job = submitted(500, endpoint="async/multiple", concurrency=1, on_row=fail)
+    assert set(job.result()["status"]) == {"accepted"}
+    assert job.warnings == [
+        "on_row raised ValueError: 0; the run went on",
+        "… and on_row raised 499 more times; the run went on",
+    ]
+    said = [str(one.message) for one in recwarn if one.category is rf.JobWarning]
+    assert said == [f"job {job.id}: {text}" for text in job.warnings]
+    assert len(service.documents) == 500
 
 
 def test_a_callbacks_exception_is_also_an_ordinary_warning(service: LocalService) -> None:
