@@ -101,8 +101,15 @@ def _target(address: Any) -> tuple[str, Any]:
     target = apprise.Apprise.instantiate(address, suppress_exceptions=True) if shown else None
     if shown is None or target is None:
         # the address may hold a password, so it is not repeated
-        said = f"an address that begins with {shown[0]}" if shown else type(address).__name__
-        raise ConfigurationError(f"notify: {said} is none that Apprise understands: {_EXAMPLE}. Nothing was sent")
+        if shown:
+            said = f"an address that begins with {shown[0]}"
+        else:
+            said = (
+                "a text without a service and ://" if isinstance(address, str) else f"a {type(address).__name__}"
+            )
+        raise ConfigurationError(
+            f"notify: {said} is no address that Apprise understands: {_EXAMPLE}. Nothing was sent"
+        )
     return f"{shown[0]}…", target
 
 

@@ -129,6 +129,7 @@ def test_an_address_that_nobody_understands_is_refused_before_anything_is_sent_a
     with pytest.raises(rf.ConfigurationError, match="mailto") as caught:
         submitted(1, notify=[address])
     assert "geheim99" not in str(caught.value)
+    assert "notify: str" not in str(caught.value)
     assert not service.calls
 
 

@@ -412,6 +412,18 @@ def test_only_unknown_rows_are_settled(service: LocalService) -> None:
         results.reportflow.settle([1])
 
 
+def test_rows_that_settle_does_not_take_are_named_as_they_are_written(service: LocalService) -> None:
+    results = made(people(3).set_index(pd.Index([10, 11, 12])))
+    with pytest.raises(rf.ConfigurationError, match=r"^settle is for unknown rows; row 11 is accepted$"):
+        results.reportflow.settle([11])
+    with pytest.raises(rf.ConfigurationError, match=r"^settle: the frame's index has no 'x'$"):
+        results.reportflow.settle(["x"])
+    with pytest.raises(rf.ConfigurationError, match=r"^settle: the mask has another index") as caught:
+        results.reportflow.settle(pd.Series([True, False], index=[10, 99]))
+    assert "again" not in str(caught.value)
+    assert len(service.documents) == 3
+
+
 def test_a_filtered_frame_settles_its_own_rows(local: Start) -> None:
     local(faults=Fault("dropped_after", times=1))
     results = people(8).reportflow.generate(**plain(), run="november")
