@@ -29,7 +29,7 @@ from reportflow_pandas.preparation import takes_options
 from reportflow_pandas.queue.messages import OnCrash
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.resuming import Resumption, load
-from reportflow_pandas.running import PATIENCE, Running
+from reportflow_pandas.running import PATIENCE, Running, kind_of
 from reportflow_pandas.settings import current
 
 __all__ = ["Job", "JobWarning", "job", "submit"]
@@ -269,7 +269,7 @@ class Job:
             saved=int(self.results()["path"].notna().sum()),
             folder=run["download"],
             workbook=workbook_of(run),
-            stopped="cancelled" if self._work.interrupted else _kind(self._error),
+            stopped="cancelled" if self._work.interrupted else kind_of(self._error),
             way_on=self._work.way_on(),
         )
         for problem in notifier.tell(message):
@@ -311,14 +311,6 @@ class Job:
 
 def _more_times(count: int) -> str:
     return f"… and on_row raised {count:,} more {'time' if count == 1 else 'times'}; the run went on"
-
-
-def _kind(error: BaseException | None) -> str:
-    """Return what kind of error it is, with its status; never its text, which might quote a document."""
-    if error is None:
-        return ""
-    status = getattr(error, "status", None)
-    return type(error).__name__ + (f" ({status})" if status else "")
 
 
 class PastJob(Job):

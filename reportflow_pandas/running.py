@@ -35,7 +35,7 @@ from reportflow_pandas.results.download import fetch_outcomes, save_delivered
 from reportflow_pandas.results.folder import PdfFolder
 from reportflow_pandas.results.frame import results_frame
 
-__all__ = ["CEILING", "Running", "watched"]
+__all__ = ["CEILING", "PATIENCE", "Running", "kind_of", "watched"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -130,6 +130,7 @@ class Running(ABC):
         if not int(self.attrs["rows"]):  # not the index: of a run whose disk was full at once the journal has none
             return self.results()
         started = self.clock.monotonic()
+        early: Exception | None = None
         try:
             async with Client(self.settings, timeout=self.options.timeout) as client:
                 line = line_to(
@@ -148,8 +149,7 @@ class Running(ABC):
                     await self._staged(self._fetch(client, line, self._folder))
         except Exception as error:
             log.error("run %s ended early: %s", self.run_name, _why(error))  # noqa: TRY400 - no traceback: it shows values
-            if isinstance(error, ReportFlowError):
-                error.results = self.results()
+            early = error
             raise
         finally:
             self.progress.ended = True
@@ -157,6 +157,12 @@ class Running(ABC):
                 await self.remote.close()
             self._look_again()
             self._close()
+            if self.interrupted or early is not None:
+                # in what this process shows: the journal keeps them as rows that a resumed run sends
+                why = "it was interrupted" if early is None else kind_of(early)
+                self.outcomes.cut_off(f"the run ended before this row's turn: {why}")
+            if isinstance(early, ReportFlowError):
+                early.results = self.results()
             counts = self.outcomes.counts()
             word = "was interrupted" if self.interrupted else "ended"
             log.info("run %s %s after %.1f s: %s", self.run_name, word, self.clock.monotonic() - started, counts)
@@ -365,6 +371,14 @@ class Running(ABC):
         if self.plans and self.journal is not None and not self.journal.meta["planned"]:
             return f"df.reportflow.generate({self.options.design_id!r}, run={self.run_name!r}, …) goes on"
         return f"rf.resume({self.run_name!r}) goes on"
+
+
+def kind_of(error: BaseException | None) -> str:
+    """Return what kind of error it is, with its status; never its text, which might quote a document."""
+    if error is None:
+        return ""
+    status = getattr(error, "status", None)
+    return type(error).__name__ + (f" ({status})" if status else "")
 
 
 def _why(error: Exception) -> str:
