@@ -109,7 +109,8 @@ class ApiError(ReportFlowError):
         self.request_id = request_id
         self.retry_after = retry_after
         said = "; ".join(self.messages) or "no message"
-        super().__init__(f"the service answered {status}: {said}" + (f". {hint}" if hint else ""))
+        stop = " " if said.endswith((".", "。", "!", "?")) else ". "
+        super().__init__(f"the service answered {status}: {said}" + (f"{stop}{hint}" if hint else ""))
 
     @property
     def text(self) -> str:

@@ -14,7 +14,7 @@ from typing import Unpack
 import pandas as pd
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine import runs
+from reportflow_pandas.engine import journal_file, runs
 from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.journal import Journal, Terms
 from reportflow_pandas.engine.line import Line
@@ -173,7 +173,8 @@ class Generation(Running):
     def __init__(self, frame: pd.DataFrame, options: Options, only: Only | None = None) -> None:
         check_offline(frame, options)
         clock = options.effective_settings.clock
-        name = options.run or f"{clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
+        fresh = f"{clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
+        name = journal_file.checked_name(options.run) if options.run is not None else fresh
         super().__init__(options, name, frame.index)
         self._frame = frame
         self._only = only

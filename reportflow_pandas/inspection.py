@@ -15,7 +15,7 @@ import pandas as pd
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered
 from reportflow_pandas.engine.line import Line, Refused, Tries, line_to
-from reportflow_pandas.engine.plan import MAX_BODY, Call
+from reportflow_pandas.engine.plan import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
 from reportflow_pandas.notebook import loop
@@ -156,21 +156,25 @@ def check(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack
     """
     options = Options.of(design_id, arguments)
     prepared, _ = _prepared(frame, options)
-    return problems_frame([*_too_large(frame, prepared, options), *prepared.problems])
-
-
-def _too_large(frame: pd.DataFrame, prepared: Prepared, options: Options) -> list[Problem]:
-    rows = [
+    large = [
         document.position
         for document in prepared.documents
         if len(document.content) > MAX_BODY - _FRAME
-        and len(Call(options.design_id, prepared.version, "async/single", (document,)).body()) > MAX_BODY
+        and _is_too_large(Call(options.design_id, prepared.version, prepared.endpoint, (document,)).body())
     ]
+    return problems_frame([*_too_large(frame, large), *prepared.problems])
+
+
+def _is_too_large(body: bytes) -> bool:
+    return len(body) > MAX_BODY
+
+
+def _too_large(frame: pd.DataFrame, rows: list[int]) -> list[Problem]:
     if not rows:
         return []
     labels = labels_at(frame.index, rows)
     text = f"a call takes {MAX_BODY:,} bytes (50 MB), and one document alone is larger in {rows_phrase(labels)}"
-    return [Problem("error", "", text, "Make its images smaller", labels)]
+    return [Problem("error", "", text, f"{SMALLER[0].upper()}{SMALLER[1:]}", labels)]
 
 
 _FRAME = 4096
@@ -205,11 +209,15 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
     options = Options.of(design_id, arguments)
     prepared, look_ups = _prepared(frame, options)
     calls, size, first = 0, 0, {}
+    large: list[int] = []
     for call in prepared.calls(options):
         if not calls:
             first = orjson.loads(call.documents[0].content)
         calls += 1
-        size += len(call.body())
+        body = call.body()
+        size += len(body)
+        if _is_too_large(body):  # it holds one document, for that is how calls are packed
+            large += call.positions
     limits = options.effective_limits
     sync = prepared.endpoint.startswith("sync")
     downloads = calls if options.download is not None and not sync else 0
@@ -228,7 +236,7 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
         seconds=float(seconds),
         limits=limits,
         first=first,
-        problems=problems_frame(prepared.problems),
+        problems=problems_frame([*_too_large(frame, large), *prepared.problems]),
     )
 
 

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import atexit
 import contextlib
 import logging
+import os
+import sys
 import threading
+import time
 import warnings
 from collections.abc import Callable, Generator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Literal, Unpack
 
 import pandas as pd
 
 from reportflow_pandas.engine import runs
 from reportflow_pandas.engine.outcomes import Outcome
+from reportflow_pandas.engine.run import GRACE
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import Generation
 from reportflow_pandas.notebook import loop, panel
@@ -24,7 +29,7 @@ from reportflow_pandas.preparation import takes_options
 from reportflow_pandas.queue.messages import OnCrash
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.resuming import Resumption, load
-from reportflow_pandas.running import Running
+from reportflow_pandas.running import PATIENCE, Running, kind_of
 from reportflow_pandas.settings import current
 
 __all__ = ["Job", "JobWarning", "job", "submit"]
@@ -35,6 +40,9 @@ Status = Literal["running", "done", "failed", "cancelled", "interrupted"]
 _CALLBACKS = "reportflow-callbacks"
 TICK = 0.1
 """Seconds between two looks of a waiting thread or coroutine: an interrupt is felt that often."""
+
+AT_EXIT = GRACE + PATIENCE + 2.0
+"""Seconds that the end of the program waits for jobs: the engine's, for what is in flight and for writing down."""
 
 
 class JobWarning(UserWarning):
@@ -51,7 +59,8 @@ class Job:
     id : str
         Name of the run.
     warnings : list of str
-        What failed beside the run: callbacks, notifications.
+        What failed beside the run: callbacks, notifications. Of an ``on_row`` that raises more than once, the
+        first exception, and then how many more times.
 
     Examples
     --------
@@ -82,8 +91,10 @@ class Job:
         self._ended = threading.Event()
         self._error: BaseException | None = None
         self._results: pd.DataFrame | None = None
+        self._on_row_raised = False
+        self._raised_more = 0
         # callbacks are the user's code: they get a thread of their own and may take their time
-        self._callbacks = concurrent.futures.ThreadPoolExecutor(1, thread_name_prefix=_CALLBACKS)
+        self._callbacks = ThreadPoolExecutor(1, thread_name_prefix=_CALLBACKS)
         if on_row is not None:
             work.settled = self._row_settled
         if work.remote is not None:
@@ -92,6 +103,7 @@ class Job:
         self._start()
 
     def _start(self) -> None:
+        _unfinished.add(self)
         asyncio.run_coroutine_threadsafe(self._carry_out(), loop.private_loop())
 
     def __repr__(self) -> str:
@@ -165,7 +177,11 @@ class Job:
         """Stop sending. Calls in flight are waited for a few seconds or recorded as unknown; returns at once."""
         if not self._finished.is_set():
             with contextlib.suppress(RuntimeError):
-                loop.private_loop().call_soon_threadsafe(self._work.interrupt)
+                loop.private_loop().call_soon_threadsafe(self._interrupt)
+
+    def _interrupt(self) -> None:
+        if not self._work.progress.ended:  # else only its callbacks are still at work, and nothing is cut off
+            self._work.interrupt()
 
     def __await__(self) -> Generator[Any, None, pd.DataFrame]:
         return self._awaited().__await__()
@@ -192,7 +208,10 @@ class Job:
             self._error = error
             raise
         finally:
-            self._callbacks.submit(self._end)
+            try:
+                self._callbacks.submit(self._end)
+            except RuntimeError:  # the program is ending and starts nothing more in its pools
+                self._end()
 
     def _end(self) -> None:
         """End, after every ``on_row``: ``on_done`` first, then notifications, then whoever waits."""
@@ -200,6 +219,8 @@ class Job:
             if self._results is None:
                 self._results = self._work.results()
             self._finished.set()
+            if self._raised_more:
+                self._say(_more_times(self._raised_more))
             if self._on_done is not None:
                 self._call("on_done", self._on_done, self)
             if self._notifier:
@@ -207,11 +228,40 @@ class Job:
         finally:
             self._finished.set()
             self._ended.set()
+            _unfinished.discard(self)
             self._callbacks.shutdown(wait=False)
+
+    def _leave(self) -> bool:
+        """Stop sending because the program ends; return whether the job has to be waited for.
+
+        What other machines carry out goes on there; Python itself waits for callbacks.
+        """
+        if self._finished.is_set() or self._work.remote is not None:
+            return False
+        self.cancel()
+        return True
+
+    @property
+    def _complete(self) -> bool:
+        counts = self._work.counts()
+        return not (counts["not_sent"] or counts["unknown"] or self._work.options.download)
+
+    def _last_words(self) -> str:
+        """Return what became of a job that the end of the program cut off; nothing if it came to its end."""
+        work, error = self._work, self._error
+        if not work.progress.ended:
+            became = f"it did not end in time; rf.load({self.id!r}) shows what was sent"
+        elif error is not None:
+            became = f"{type(error).__name__}: {error}. {work.line_of_summary()}; {work.way_on()}"
+        elif not work.interrupted or self._complete:
+            return ""
+        else:
+            became = work.goodbye(frame="")
+        became = " ".join(became.split())
+        return f"job {self.id}: the program ended before it did. {became}. job.wait() or job.result() waits for it"
 
     def _tell(self, notifier: Notifier) -> None:
         run = self.results().attrs["reportflow"]
-        stopped = type(self._error).__name__ if self._error is not None else ""
         message = ended(
             self.id,
             self.progress,
@@ -219,7 +269,8 @@ class Job:
             saved=int(self.results()["path"].notna().sum()),
             folder=run["download"],
             workbook=workbook_of(run),
-            stopped="cancelled" if self._work.interrupted else stopped,
+            stopped="cancelled" if self._work.interrupted else kind_of(self._error),
+            way_on=self._work.way_on(),
         )
         for problem in notifier.tell(message):
             self.warn(problem)
@@ -232,14 +283,34 @@ class Job:
         try:
             function(value)
         except (Exception, SystemExit, KeyboardInterrupt) as reason:  # noqa: BLE001 - the user's code: it may not end the run
+            if name == "on_row" and self._on_row_raised:
+                self._count_again()
+                return
+            self._on_row_raised = name == "on_row"
             self.warn(f"{name} raised {type(reason).__name__}: {reason}; the run went on")
+
+    def _count_again(self) -> None:
+        """Count what on_row raised after its first time: one line, however many rows there are."""
+        before = _more_times(self._raised_more)
+        self._raised_more += 1
+        if self._raised_more == 1:
+            self.warnings.append(_more_times(1))
+        else:
+            self.warnings[self.warnings.index(before)] = _more_times(self._raised_more)
 
     def warn(self, text: str) -> None:
         """Note that something beside the run failed."""
         self.warnings.append(text)
+        self._say(text)
+
+    def _say(self, text: str) -> None:
         log.warning("job %s: %s", self.id, text)
         with contextlib.suppress(JobWarning):  # where warnings are errors, this one still ends nothing
             warnings.warn(f"job {self.id}: {text}", JobWarning, stacklevel=2)
+
+
+def _more_times(count: int) -> str:
+    return f"… and on_row raised {count:,} more {'time' if count == 1 else 'times'}; the run went on"
 
 
 class PastJob(Job):
@@ -301,6 +372,30 @@ def _remember(one: Job) -> None:
             del _jobs[run]
 
 
+_unfinished: set[Job] = set()
+"""Jobs of this process that are under way. A fork has none of them: threads do not survive it."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_unfinished.clear)
+
+
+def _leave_none_behind() -> None:
+    """At the end of the program: have its jobs stop cleanly, and say what became of each."""
+    left = [one for one in tuple(_unfinished) if one._leave()]  # noqa: SLF001 - this module's own
+    deadline = time.monotonic() + AT_EXIT
+    with contextlib.suppress(KeyboardInterrupt):  # somebody is in a hurry
+        for one in left:
+            one._ended.wait(max(0.0, deadline - time.monotonic()))  # noqa: SLF001
+    for one in left:
+        if (words := one._last_words()) and sys.stderr is not None:  # noqa: SLF001
+            with contextlib.suppress(OSError, ValueError):  # nobody listens any more
+                print(words, file=sys.stderr, flush=True)  # noqa: T201 - there is no later moment to tell it
+
+
+# before Python ends the pools of threads, which is before `atexit`: callbacks and downloads need them
+getattr(threading, "_register_atexit", atexit.register)(_leave_none_behind)
+
+
 @takes_options
 def submit(
     frame: pd.DataFrame,
@@ -314,6 +409,10 @@ def submit(
     **arguments: Unpack[Arguments],
 ) -> Job:
     """Generate one document for each row in the background, and return at once.
+
+    The work lives as long as the program: a script ends with ``job.wait()`` or ``job.result()``. One that ends
+    before its job stops it, waits a few seconds for the calls in flight, and says on stderr how far it came and
+    how to go on. What other machines carry out (``queue=``) goes on there.
 
     Parameters
     ----------

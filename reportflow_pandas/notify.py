@@ -101,8 +101,15 @@ def _target(address: Any) -> tuple[str, Any]:
     target = apprise.Apprise.instantiate(address, suppress_exceptions=True) if shown else None
     if shown is None or target is None:
         # the address may hold a password, so it is not repeated
-        said = f"an address that begins with {shown[0]}" if shown else type(address).__name__
-        raise ConfigurationError(f"notify: {said} is none that Apprise understands: {_EXAMPLE}. Nothing was sent")
+        if shown:
+            said = f"an address that begins with {shown[0]}"
+        else:
+            said = (
+                "a text without a service and ://" if isinstance(address, str) else f"a {type(address).__name__}"
+            )
+        raise ConfigurationError(
+            f"notify: {said} is no address that Apprise understands: {_EXAMPLE}. Nothing was sent"
+        )
     return f"{shown[0]}…", target
 
 
@@ -115,6 +122,7 @@ def ended(
     folder: str = "",
     workbook: Path | None = None,
     stopped: str = "",
+    way_on: str = "",
 ) -> Message:
     """Return what is told of a run that has ended.
 
@@ -134,6 +142,8 @@ def ended(
         The review workbook, if there is one.
     stopped : str
         Why it ended early: a word, not a message of the service's.
+    way_on : str
+        How to send what was not sent; by default, that the run can be resumed.
 
     Examples
     --------
@@ -155,7 +165,7 @@ def ended(
     if stopped:
         lines.append(f"It ended early: {stopped}")
     if counts.get("not_sent"):
-        lines.append(f"rf.resume({run!r}) goes on")
+        lines.append(way_on or f"rf.resume({run!r}) goes on")
     elif counts.get("failed") or counts.get("unknown"):
         lines.append(f"rf.load({run!r}) shows which")
     return Message(f"{run}: {', '.join(parts)}", "\n".join(lines), good < total or bool(stopped))

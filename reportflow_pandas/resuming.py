@@ -22,6 +22,7 @@ from reportflow_pandas.options import Options
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.results import labels
 from reportflow_pandas.results.frame import moments, outcome_of, provenance, results_frame
+from reportflow_pandas.rows.columns import label_shown
 from reportflow_pandas.rows.keys import positions_of
 from reportflow_pandas.running import Running, watched
 from reportflow_pandas.settings import Settings, current
@@ -385,11 +386,16 @@ def settle(results: pd.DataFrame, rows: Any) -> pd.DataFrame:
     """
     attrs = provenance(results, "settle")
     settings = current()
-    chosen = sorted(positions_of(results, rows))
+    try:
+        chosen = sorted(positions_of(results, rows))
+    except ConfigurationError as reason:  # in the words of generate(again=…), which takes rows as this does
+        told = str(reason).removeprefix("again: ").partition(", e.g. again=")[0]
+        raise ConfigurationError(f"settle: {told}") from None
     wrong = [position for position in chosen if results["status"].iloc[position] != "unknown"]
     if wrong:
         raise ConfigurationError(
-            f"settle is for unknown rows; {results.index[wrong[0]]!r} is {results['status'].iloc[wrong[0]]}"
+            f"settle is for unknown rows; row {label_shown(results.index[wrong[0]])} is "
+            f"{results['status'].iloc[wrong[0]]}"
         )
     recorded = shelf.load(settings.runs, attrs["run"])
     places = [int(results["row"].iloc[position]) for position in chosen]

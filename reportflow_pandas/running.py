@@ -25,7 +25,7 @@ from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.plan import Call, Document, pack
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.engine.run import Run
-from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
+from reportflow_pandas.errors import ConfigurationError, InvalidRows, ReportFlowError, RunInterrupted
 from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Options
@@ -35,7 +35,7 @@ from reportflow_pandas.results.download import fetch_outcomes, save_delivered
 from reportflow_pandas.results.folder import PdfFolder
 from reportflow_pandas.results.frame import results_frame
 
-__all__ = ["CEILING", "Running", "watched"]
+__all__ = ["CEILING", "PATIENCE", "Running", "kind_of", "watched"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -127,9 +127,10 @@ class Running(ABC):
 
     async def carry_out(self) -> pd.DataFrame:
         """Do it all and return the results frame."""
-        if not len(self.index):
+        if not int(self.attrs["rows"]):  # not the index: of a run whose disk was full at once the journal has none
             return self.results()
         started = self.clock.monotonic()
+        early: Exception | None = None
         try:
             async with Client(self.settings, timeout=self.options.timeout) as client:
                 line = line_to(
@@ -146,9 +147,9 @@ class Running(ABC):
                 self._look_again()
                 if self._folder is not None and not self.interrupted:
                     await self._staged(self._fetch(client, line, self._folder))
-        except ReportFlowError as error:
-            self._look_again()
-            error.results = self.results()
+        except Exception as error:
+            log.error("run %s ended early: %s", self.run_name, _why(error))  # noqa: TRY400 - no traceback: it shows values
+            early = error
             raise
         finally:
             self.progress.ended = True
@@ -156,13 +157,22 @@ class Running(ABC):
                 await self.remote.close()
             self._look_again()
             self._close()
+            if self.interrupted or early is not None:
+                # in what this process shows: the journal keeps them as rows that a resumed run sends
+                why = "it was interrupted" if early is None else kind_of(early)
+                self.outcomes.cut_off(f"the run ended before this row's turn: {why}")
+            if isinstance(early, ReportFlowError):
+                early.results = self.results()
             counts = self.outcomes.counts()
-            log.info("run %s ended after %.1f s: %s", self.run_name, self.clock.monotonic() - started, counts)
+            word = "was interrupted" if self.interrupted else "ended"
+            log.info("run %s %s after %.1f s: %s", self.run_name, word, self.clock.monotonic() - started, counts)
         return self.results()
 
     async def _staged(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Await a part that an interrupt cancels as a whole; None if it did."""
         self._stage = task = asyncio.ensure_future(work)
+        if self.interrupted:  # before it began
+            task.cancel()
         try:
             return await task
         except asyncio.CancelledError:
@@ -248,6 +258,7 @@ class Running(ABC):
             first_alone=self.first_alone,
             deliver=self._deliver if self._folder is not None else None,
             settled=settled,
+            name=self.run_name,
         )
 
     async def _planned(self, feed: Feed) -> None:
@@ -343,23 +354,39 @@ class Running(ABC):
             parts.append(f"{saved:,} PDFs in {self._folder.path}")
         return ", ".join(parts)
 
-    def goodbye(self) -> str:
-        """Return what a person should know who interrupted the run."""
+    def goodbye(self, frame: str = "The frame so far is in this exception's .results; ") -> str:
+        """Return what a person should know who interrupted the run; ``frame`` says where its results are."""
         counts = self.outcomes.counts()
         unknown = ""
         if counts["unknown"]:
             unknown = f"; {counts['unknown']:,} were in flight and are unknown, they may have been accepted"
         return (
-            f"interrupted: {self.line_of_summary()}{unknown}. Nothing more is being sent. The frame so far is in "
-            f"this exception's .results; {self._way_on()}"
+            f"interrupted: {self.line_of_summary()}{unknown}. Nothing more is being sent. {frame}{self.way_on()}"
         )
 
-    def _way_on(self) -> str:
-        if self.journal is None or not self.journal.meta["frame"]:
+    def way_on(self) -> str:
+        """Return how to go on with what was not sent, as far as the run has come."""
+        if self.plans and (self.journal is None or not self.journal.meta["frame"]):
             return "nothing was sent or written down: generate again"
-        if not self.journal.meta["planned"]:
+        if self.plans and self.journal is not None and not self.journal.meta["planned"]:
             return f"df.reportflow.generate({self.options.design_id!r}, run={self.run_name!r}, …) goes on"
         return f"rf.resume({self.run_name!r}) goes on"
+
+
+def kind_of(error: BaseException | None) -> str:
+    """Return what kind of error it is, with its status; never its text, which might quote a document."""
+    if error is None:
+        return ""
+    status = getattr(error, "status", None)
+    return type(error).__name__ + (f" ({status})" if status else "")
+
+
+def _why(error: Exception) -> str:
+    """Return an error for the log: without the cells of the frame, which some errors quote to the person."""
+    kind = type(error).__name__
+    if isinstance(error, InvalidRows):
+        return f"{kind}: rows or columns of the frame cannot become documents"
+    return f"{kind}: {' '.join(str(error).split())}" if isinstance(error, ReportFlowError) else kind
 
 
 def watched(work: Running) -> pd.DataFrame:

@@ -69,6 +69,7 @@ def test_whatever_commit_fails_the_run_stops_with_what_was_accepted_and_nothing_
                 break
         assert "cannot be written any more" in str(stopped)
         assert "rf.resume('november')" in str(stopped)
+        assert "df.reportflow.generate(…, run='november')" in str(stopped)
         assert "REPORTFLOW_RUNS" in str(stopped)
         assert len(stopped.results) == ROWS
         paid = sent(service)
@@ -83,6 +84,11 @@ def test_whatever_commit_fails_the_run_stops_with_what_was_accepted_and_nothing_
         assert set(paid) <= written
         # with room again, the run goes on
         unplanned = rf.runs()["state"].tolist() == ["unplanned"]
+        # by the one way or the other, as it was told; resuming what was not written down refuses and sends nothing
+        if unplanned:
+            with pytest.raises(rf.ConfigurationError, match="generate"):
+                rf.resume("november")
+            assert sent(service) == paid
         results = made(**WAYS[way]) if unplanned else rf.resume("november")
         assert set(results["status"]) <= {"accepted", "unknown"}
         assert set(sent(service).values()) == {1}
@@ -130,3 +136,25 @@ def test_a_file_system_that_takes_no_more_stops_the_run_in_a_real_process(
     assert set(sent(service).values()) == {1}
     results = results.reportflow.retry(unknown=True)
     assert set(sent(service)) == set(names)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows limits no file sizes")
+def test_a_whole_run_that_a_full_disk_does_not_let_read_is_not_said_to_be_damaged_or_unsent(
+    service: LocalService, tmp_path: Path
+) -> None:
+    made()
+    code = (
+        "import resource, signal, reportflow_pandas as rf\n"
+        "signal.signal(signal.SIGXFSZ, signal.SIG_IGN)\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))\n"
+        "print(rf.runs()['problem'].iloc[0])\n"
+    )
+    command = [sys.executable, "-c", code]
+    environment = os.environ | {"REPORTFLOW_RUNS": str(tmp_path / "runs")}
+    ended = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)  # noqa: S603 - our own
+    assert "run 'november' cannot be read just now" in ended.stdout
+    assert "it was not touched" in ended.stdout
+    assert "free the disk" in ended.stdout
+    assert "sent" not in ended.stdout
+    assert set(rf.load("november")["status"]) == {"accepted"}
+    assert len(service.documents) == ROWS

@@ -150,8 +150,8 @@ def test_429_for_ever_ends_the_run_after_a_full_window_with_the_services_words(e
         assert made.service.counts().total() < 30
     results = caught.value.results
     assert (results["status"] == "not_sent").all()
-    assert results["error_kind"].value_counts().to_dict().keys() <= {"rate_limited"}
-    first = results[results["error_kind"].notna()].iloc[0]
+    assert set(results["error_kind"]) == {"rate_limited", "cancelled"}
+    first = results[results["error_kind"] == "rate_limited"].iloc[0]
     assert (first["http_status"], first["error"]) == (429, "今月のページ数を使い切りました")
 
 
@@ -212,6 +212,24 @@ def test_one_refusal_of_everything_costs_one_call_for_ten_thousand_rows(status: 
         with pytest.raises(rf.ApiError):
             made.generate(10_000)
         assert made.calls() == {"async/multiple": 1}
+
+
+def test_each_row_that_a_stopped_run_did_not_send_says_why_and_is_sent_by_a_resumed_one() -> None:
+    """The row whose call was refused has the service's words, the others that the run ended."""
+    with world(faults=Fault(status=403, times=1, at=3, message="権限がありません")) as made:
+        with pytest.raises(rf.AuthError) as caught:
+            made.generate(8, endpoint="async/single", concurrency=1, run="november")
+        results = caught.value.results
+        assert results["status"].tolist() == ["accepted"] * 2 + ["not_sent"] * 6
+        assert results["error_kind"].tolist()[2:] == ["auth"] + ["cancelled"] * 5
+        assert results["error_kind"].isna().tolist()[:2] == [True, True]
+        assert results["error"].tolist()[2] == "権限がありません"
+        assert set(results["error"].tolist()[3:]) == {"the run ended before this row's turn: AuthError (403)"}
+        assert made.accepted() == 2
+        resumed = rf.resume("november", settings=made.settings)
+        assert set(resumed["status"]) == {"accepted"}
+        assert resumed["error_kind"].isna().all()
+        assert made.accepted() == 8
 
 
 def test_a_key_that_is_revoked_in_mid_run_leaves_the_rest_not_sent() -> None:

@@ -454,3 +454,49 @@ def test_ten_equal_refusals_in_a_row_and_nothing_accepted_end_the_run(local: Cal
         frame.reportflow.generate(**plain(frame), endpoint="async/single", concurrency=1)
     assert service.counts().total() == 10
     assert caught.value.results["status"].value_counts().to_dict() == {"not_sent": 190, "failed": 10}
+
+
+def test_a_run_that_equal_refusals_ended_says_so_and_what_is_left_and_its_advice_works(
+    local: Callable[..., LocalService],
+) -> None:
+    bad = [
+        Fault("bad_document", file_name=f"Person {row}", times=None, message="宛名が不正です") for row in range(10)
+    ]
+    service = local(faults=bad)
+    frame = people(200)
+    options = {**plain(frame), "file_name": "name", "limits": False}
+    with pytest.raises(rf.ApiError) as caught:
+        frame.reportflow.generate(**options, endpoint="async/single", concurrency=1)
+    stopped, said = caught.value, str(caught.value)
+    assert "宛名が不正です" in said
+    assert "10 documents in a row were refused in these words" in said
+    assert "the run was ended: 190 rows were not sent" in said
+    assert stopped.status == 400
+    assert "宛名が不正です" in stopped.messages[0]
+    assert ".results.reportflow.retry(source=df)" in said
+    assert "endpoint='async/multiple'" in said
+    assert not service.documents
+    # the one way: what is good is sent with the batches
+    batches = frame.reportflow.generate(**options, endpoint="async/multiple")
+    assert batches["status"].value_counts().to_dict() == {"accepted": 190, "failed": 10}
+    # the other: the rows are corrected
+    corrected = frame.assign(name="Good " + frame["name"])
+    retried = stopped.results.reportflow.retry(source=corrected)
+    assert (retried["status"] == "accepted").all()
+    assert Counter(document.file_name for document in service.documents) == Counter(
+        [*frame["name"].iloc[10:], *corrected["name"]]
+    )
+
+
+def test_a_run_that_the_service_ended_by_the_same_trouble_each_time_is_told_to_wait(
+    local: Callable[..., LocalService],
+) -> None:
+    service = local(faults=Fault(status=500, times=None))
+    frame = people(30)
+    with pytest.raises(rf.ApiError, match="10 documents in a row") as caught:
+        frame.reportflow.generate(**plain(frame), endpoint="sync/single", concurrency=1)
+    assert "20 rows were not sent. When the cause is gone, .results.reportflow.retry() sends them" in str(
+        caught.value
+    )
+    assert caught.value.status == 500
+    assert service.counts().total() == 10

@@ -180,6 +180,9 @@ def test_a_document_that_is_larger_than_a_call_may_be_is_an_error(service: Local
     large = problems[problems["problem"].str.contains("bytes")]
     assert large[["level", "row", "count"]].to_numpy().tolist() == [["error", "b", 1]]
     assert "50" in large["problem"].iloc[0]
+    assert large["suggestion"].iloc[0] == "Make its images or tables smaller, or split it into several documents"
+    plan = frame.reportflow.plan("certificate", params={"RecipientName": "name"})
+    pd.testing.assert_frame_equal(plan.problems, problems)
     results = frame.reportflow.generate("certificate", params={"RecipientName": "name"}, check="warn")
     assert results["status"].tolist() == ["accepted", "failed", "accepted"]
     assert results["error_kind"].iloc[1] == "too_large"

@@ -41,8 +41,10 @@ try:
     made(120, "november")
 except KeyboardInterrupt as interrupted:
     said, results = str(interrupted), interrupted.results
+unsent = results.loc[results["status"] == "not_sent", ["error_kind", "error"]]
 second = made(3, "december")
-print(json.dumps({"said": said, "status": results["status"].tolist(), "second": second["status"].tolist()}))
+print(json.dumps({"said": said, "status": results["status"].tolist(), "second": second["status"].tolist(),
+    "why": unsent.drop_duplicates().squeeze().tolist()}))
 """
 
 
@@ -80,6 +82,8 @@ def test_ctrl_c_in_a_script_keeps_the_results_and_a_second_run_works(local: Star
     assert by_run[1] == len(service.documents)
     accepted = told["status"].count("accepted")
     assert told["status"].count("unknown") == 0
+    # error_kind is missing only when all is well
+    assert told["why"] == ["cancelled", "the run ended before this row's turn: it was interrupted"]
     assert 10 <= accepted < 80
     assert accepted + told["status"].count("not_sent") == 120
     assert told["second"] == ["accepted"] * 3

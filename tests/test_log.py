@@ -8,6 +8,7 @@ from collections.abc import Callable
 import pytest
 from worlds import people, plain
 
+import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
 
@@ -34,11 +35,11 @@ def test_each_row_that_failed_is_a_warning_with_the_words_of_the_service(
 ) -> None:
     service = local(faults=[Fault("bad_document", file_name=f"Person {row}", times=None) for row in (3, 5)])
     with caplog.at_level(logging.WARNING, "reportflow_pandas"):
-        results = people(8).reportflow.generate(**plain())
+        results = people(8).reportflow.generate(**plain(), run="november")
     told = lines(caplog, logging.WARNING)
-    assert [line.split(":")[0] for line in told] == ["row 3", "row 5"]
+    assert [line.split(":")[0] for line in told] == ["run november, row 3", "run november, row 5"]
     for row, line in zip((3, 5), told, strict=True):
-        assert line == f"row {row}: failed, invalid: {results['error'].iloc[row]}"
+        assert line == f"run november, row {row}: failed, invalid: {results['error'].iloc[row]}"
     assert len(service.documents) == 6
 
 
@@ -47,11 +48,37 @@ def test_a_row_whose_entry_is_missing_is_a_warning_with_its_request_id(
 ) -> None:
     local(faults=[Fault("missing_entries", file_name="Person 4")])
     with caplog.at_level(logging.WARNING, "reportflow_pandas"):
-        results = people(8).reportflow.generate(**plain())
+        results = people(8).reportflow.generate(**plain(), run="november")
     assert results["status"].iloc[4] == "unknown"
     (line,) = lines(caplog, logging.WARNING)
-    assert line.startswith("row 4: ")
+    assert line.startswith("run november, row 4: ")
     assert results["request_id"].iloc[4] in line
+
+
+def test_why_a_run_ended_early_is_an_error_with_the_class_and_the_words_of_the_service(
+    local: Callable[..., LocalService], caplog: pytest.LogCaptureFixture
+) -> None:
+    service = local(faults=[Fault(status=403, message="権限がありません", times=None)])
+    with caplog.at_level(logging.INFO, "reportflow_pandas"), pytest.raises(rf.AuthError):
+        people(200).reportflow.generate(**plain(), run="november")
+    (line,) = lines(caplog, logging.ERROR)
+    assert line.startswith("run november ended early: AuthError: the service answered 403: 権限がありません")
+    assert lines(caplog, logging.INFO)[-1].startswith("run november ended after ")
+    assert service.app_key not in caplog.text
+    assert service.counts().total() == 1
+
+
+def test_rows_that_cannot_be_sent_end_a_run_without_their_words_in_the_log(
+    service: LocalService, caplog: pytest.LogCaptureFixture
+) -> None:
+    """What such an error quotes is for the person at the screen."""
+    frame = people(3).assign(Confidential=[object()] * 3)
+    with caplog.at_level(logging.DEBUG, "reportflow_pandas"), pytest.raises(rf.InvalidRows, match="Confidential"):
+        frame.reportflow.generate(**plain(), passthrough=["Confidential"], run="november")
+    (line,) = lines(caplog, logging.ERROR)
+    assert line == ("run november ended early: InvalidRows: rows or columns of the frame cannot become documents")
+    assert "Confidential" not in caplog.text
+    assert not service.documents
 
 
 def test_every_call_is_a_line_for_those_who_look_closer(

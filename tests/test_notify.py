@@ -77,8 +77,23 @@ def test_a_run_that_ended_as_a_whole_is_told_too_without_the_services_words(
         job.result()
     [told] = listener.received
     assert told["title"] == "november: 0 of 20 accepted, 20 not sent"
-    assert "It ended early: AuthError" in told["message"]
+    assert "It ended early: AuthError (401)" in told["message"]
     assert "rf.resume('november') goes on" in told["message"]
+
+
+def test_a_run_that_never_began_is_not_told_to_go_on_from_a_journal(
+    service: LocalService, listener: Listener
+) -> None:
+    """The look-up is refused: there is no run that could be resumed."""
+    rf.configure(app_key="ak_wrong_wrong_wrong_1")
+    job = people(20).reportflow.submit("certificate", run="november", notify=listener.address)
+    with pytest.raises(rf.AuthError):
+        job.result()
+    [told] = listener.received
+    assert "It ended early: AuthError (401)" in told["message"]
+    assert told["message"].endswith("nothing was sent or written down: generate again")
+    assert rf.runs().empty
+    assert not service.documents
 
 
 def test_several_addresses_are_told_and_one_that_fails_is_a_warning_on_the_job(
@@ -114,6 +129,7 @@ def test_an_address_that_nobody_understands_is_refused_before_anything_is_sent_a
     with pytest.raises(rf.ConfigurationError, match="mailto") as caught:
         submitted(1, notify=[address])
     assert "geheim99" not in str(caught.value)
+    assert "notify: str" not in str(caught.value)
     assert not service.calls
 
 

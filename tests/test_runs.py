@@ -161,6 +161,16 @@ def test_a_run_with_an_error_before_its_beginning_leaves_nothing(service: LocalS
     assert not list((tmp_path / "runs").glob("*.sqlite*"))
 
 
+@pytest.mark.parametrize("name", ["", " ", "a/b", 5])
+def test_a_name_that_names_no_run_is_refused_before_anything_is_sent(service: LocalService, name: Any) -> None:
+    with pytest.raises(rf.ConfigurationError, match="a run is named by letters"):
+        made(people(3), run=name)
+    with pytest.raises(rf.ConfigurationError, match="a run is named by letters"):
+        people(3).reportflow.submit(**plain(), run=name)
+    assert not service.calls
+    assert rf.runs().empty
+
+
 def test_an_empty_frame_makes_no_run(service: LocalService) -> None:
     assert made(people(0)).empty
     assert rf.runs().empty
@@ -400,6 +410,18 @@ def test_only_unknown_rows_are_settled(service: LocalService) -> None:
     results = made(people(3))
     with pytest.raises(rf.ConfigurationError, match="1 is accepted"):
         results.reportflow.settle([1])
+
+
+def test_rows_that_settle_does_not_take_are_named_as_they_are_written(service: LocalService) -> None:
+    results = made(people(3).set_index(pd.Index([10, 11, 12])))
+    with pytest.raises(rf.ConfigurationError, match=r"^settle is for unknown rows; row 11 is accepted$"):
+        results.reportflow.settle([11])
+    with pytest.raises(rf.ConfigurationError, match=r"^settle: the frame's index has no 'x'$"):
+        results.reportflow.settle(["x"])
+    with pytest.raises(rf.ConfigurationError, match=r"^settle: the mask has another index") as caught:
+        results.reportflow.settle(pd.Series([True, False], index=[10, 99]))
+    assert "again" not in str(caught.value)
+    assert len(service.documents) == 3
 
 
 def test_a_filtered_frame_settles_its_own_rows(local: Start) -> None:

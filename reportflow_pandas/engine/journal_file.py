@@ -199,6 +199,15 @@ def unusable(folder: Path, error: Exception) -> ConfigurationError:
     )
 
 
+def _not_now(path: Path, error: Exception) -> ConfigurationError:
+    """Return the error for a journal that is there and cannot be opened to be read."""
+    return ConfigurationError(
+        f"run {path.name.removesuffix(SUFFIX)!r} cannot be read just now ({error}), which says nothing against "
+        "its journal: it was not touched. To read it, SQLite needs a little room and the right to write in "
+        f"{path.parent}: free the disk, or mend the folder's permissions, and look again"
+    )
+
+
 # -- opening ------------------------------------------------------------------------------------------------
 
 
@@ -286,7 +295,7 @@ def _checked(path: Path, uri: str, *, write: bool) -> sqlite3.Connection:
         if connection is not None:
             connection.close()
         if isinstance(error, OSError | sqlite3.OperationalError):
-            raise unusable(path.parent, error) from error
+            raise (unusable(path.parent, error) if write else _not_now(path, error)) from error
         if isinstance(error, sqlite3.DatabaseError):
             strange = error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
             raise (foreign(path) if strange else damaged(path, str(error))) from error
@@ -348,11 +357,13 @@ def translated(path: Path) -> Iterator[None]:
 
 def journal_error(path: Path, error: BaseException) -> JournalError:
     """Return the error for a journal that stopped taking records."""
+    run = path.name.removesuffix(SUFFIX)
     return JournalError(
         f"the journal {path} cannot be written any more ({error}). The run stops, because nothing is sent without "
         "a recorded intent; calls in flight whose answer could not be recorded will show as unknown. What was "
-        f"accepted so far is in this exception's .results. Free the disk (or make it writable), then "
-        f"rf.resume({path.name.removesuffix(SUFFIX)!r}) goes on; or {_ELSEWHERE}"
+        "accepted so far is in this exception's .results. Free the disk (or make it writable), then "
+        f"rf.resume({run!r}) goes on; if the run ended before all its rows were written down, "
+        f"df.reportflow.generate(…, run={run!r}) does. Or {_ELSEWHERE}"
     )
 
 

@@ -188,6 +188,15 @@ class Outcomes:
         self.error[position] = text
         self.http_status[position] = http_status or 0
 
+    def cut_off(self, text: str) -> None:
+        """Say why each row was not sent of which nothing else is known: its run ended before its turn."""
+        position = self.status.find(_CODE["not_sent"])
+        while position >= 0:
+            if self.error_kind[position] is None:
+                self.error_kind[position] = "cancelled"
+                self.error[position] = text
+            position = self.status.find(_CODE["not_sent"], position + 1)
+
     def tried(self, position: int, attempts: int, elapsed: float) -> None:
         """Record how many tries a document took, and how many seconds."""
         self.attempts[position] = min(attempts, 65_535)

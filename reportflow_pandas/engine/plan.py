@@ -10,10 +10,13 @@ from typing import NamedTuple
 
 import orjson
 
-__all__ = ["MAX_BODY", "ONE_BY_ONE", "Call", "Document", "endpoint_for", "pack"]
+__all__ = ["MAX_BODY", "ONE_BY_ONE", "SMALLER", "Call", "Document", "endpoint_for", "pack"]
 
 MAX_BODY = 52_428_800
 """Bytes of a body, api-contract 9."""
+
+SMALLER = "make its images or tables smaller, or split it into several documents"
+"""What to do about a document that is larger."""
 
 ONE_BY_ONE = 5
 """Up to so many documents go one by one with ``endpoint="auto"``: each has its own answer, few calls are spent."""

@@ -15,12 +15,12 @@ from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.line import Line, Refused, Tries
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.plan import MAX_BODY, Call, Document
+from reportflow_pandas.engine.plan import MAX_BODY, SMALLER, Call, Document
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.retry import Stop, Unknown
 from reportflow_pandas.errors import ApiError, ReportFlowError
 
-__all__ = ["GRACE", "SAME_REFUSALS", "Record", "Run", "Send"]
+__all__ = ["GRACE", "SAME_REFUSALS", "Record", "Run", "Send", "refused_alike"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -85,6 +85,8 @@ class Run:
         Whether refusals in the same words end the run; not where it has one call of many.
     grace : float
         Seconds that calls in flight are waited for after a stop.
+    name : str
+        The run's, for the log.
     """
 
     def __init__(
@@ -104,7 +106,9 @@ class Run:
         settled: Callable[[int], None] | None = None,
         alike_ends: bool = True,
         grace: float = GRACE,
+        name: str = "",
     ) -> None:
+        self._name = name
         self._alike_ends = alike_ends
         self._grace = grace
         self._feed = feed
@@ -123,6 +127,7 @@ class Run:
         self._stopping = False
         self._refusals: deque[str] = deque(maxlen=SAME_REFUSALS)
         self._any_accepted = False
+        self._alike: ReportFlowError | None = None
         self.calls_made = 0
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
@@ -137,6 +142,9 @@ class Run:
             await self._journal.flush()
         except ReportFlowError as error:
             self.stop(error)
+        if self._alike is not None and self.error is self._alike:
+            # only now: how many rows were not sent is known when the calls in flight have their answers
+            self.error = refused_alike(self._alike, self._outcomes.counts()["not_sent"])
 
     async def _start(self, workers: int, *, only_one: bool = False) -> None:
         tasks = [asyncio.create_task(self._worker(only_one=only_one)) for _ in range(workers)]
@@ -208,7 +216,7 @@ class Run:
         body = call.body()
         if len(body) > MAX_BODY:
             self._gate.leave("ok")
-            text = f"the document is {len(body):,} bytes and a call takes {MAX_BODY:,}: make its images smaller"
+            text = f"the document is {len(body):,} bytes and a call takes {MAX_BODY:,}: {SMALLER}"
             self._refuse(call, tries, "failed", "too_large", text, None)
             self._record(call, tries)
             return ()
@@ -271,13 +279,17 @@ class Run:
         self._refuse(call, tries, "failed", decision.error_kind, decision.text, decision.http_status, request_id)
         self._record(call, tries)
         self._refusals.append(decision.text)
-        if (
+        if self._stop_on_failure:
+            self.stop(refused.error)
+        elif (
             self._alike_ends
             and not self._any_accepted
             and len(self._refusals) == SAME_REFUSALS
             and len(set(self._refusals)) == 1
             and len(self._outcomes) > SAME_REFUSALS
-        ) or self._stop_on_failure:
+            and not self._stopping
+        ):
+            self._alike = refused.error
             self.stop(refused.error)
         return []
 
@@ -295,7 +307,7 @@ class Run:
                 self._outcomes.refused(document.position, "unknown", "unknown_outcome", text, answer.status)
                 self._outcomes.request_id[document.position] = answer.request_id
                 self._phase.unknown += 1
-                log.warning("row %d: %s", document.position, text)
+                log.warning("run %s, row %d: %s", self._name, document.position, text)
             else:
                 self._outcomes.accepted(
                     document.position,
@@ -310,7 +322,12 @@ class Run:
         self._record(call, tries)
         if len(files) > len(pairs):
             extra = len(files) - sum(entry is not None for _, entry in pairs)
-            log.warning("request %s: the answer names %d files that nobody asked for", answer.request_id, extra)
+            log.warning(
+                "run %s, request %s: the answer names %d files that nobody asked for",
+                self._name,
+                answer.request_id,
+                extra,
+            )
 
     def _refuse(  # noqa: PLR0917 - an outcome has so many parts
         self,
@@ -330,7 +347,7 @@ class Run:
                 self._phase.failed += 1
             elif status == "unknown":
                 self._phase.unknown += 1
-            log.warning("row %d: %s, %s: %s%s", document.position, status, kind, text, told)
+            log.warning("run %s, row %d: %s, %s: %s%s", self._name, document.position, status, kind, text, told)
 
     def _show(self, call: Call, problem: ReportFlowError | None) -> None:
         """Show the outcomes of a call, which are on the disk."""
@@ -348,6 +365,27 @@ _ENTRY = re.compile(r"\bcontents(?:\.(\d+)|\[(\d+)\])")
 """How validation messages name an entry of a batch, api-contract 10."""
 
 _GIVEN_UP = "the run was stopped before the answer came: the service may or may not have accepted it"
+
+
+def refused_alike(error: ReportFlowError, not_sent: int) -> ReportFlowError:
+    """Return the error of a run that ended because its documents were refused alike: with why, and what to do."""
+    left = f"{not_sent:,} {'row was' if not_sent == 1 else 'rows were'} not sent" if not_sent else "all were sent"
+    said = (
+        f"{SAME_REFUSALS} documents in a row were refused in these words and none was accepted, so the run was "
+        f"ended: {left}. "
+    )
+    if isinstance(error, ApiError) and error.status < 500:
+        said += (
+            "If it is the rows, correct them and send them with .results.reportflow.retry(source=df); if it is "
+            "only the first ones, endpoint='async/multiple' sends the others and leaves these out"
+        )
+    else:
+        said += "When the cause is gone, .results.reportflow.retry() sends them"
+    if isinstance(error, ApiError):
+        return type(error)(
+            error.status, error.messages, request_id=error.request_id, retry_after=error.retry_after, hint=said
+        )
+    return type(error)(f"{error}. {said}")
 
 
 def taken_apart(call: Call, messages: Sequence[str]) -> list[Call]:

@@ -103,6 +103,8 @@ class Collection:
         The run's queue.
     client : redis.asyncio.Redis
         The connection.
+    run : str
+        The run, for the log.
     journal, outcomes, phase
         Where outcomes go: into the journal first.
     stop : callable
@@ -124,6 +126,8 @@ class Collection:
         Calls that are unknown and whose worker may tell of them yet.
     stopping : bool
         Nothing goes back into the queue any more.
+    alike : ReportFlowError or None
+        What the rows were refused with, if that ended the run.
     """
 
     def __init__(
@@ -131,6 +135,7 @@ class Collection:
         queue: str,
         client: Any,
         *,
+        run: str,
         journal: Journal,
         outcomes: Outcomes,
         phase: Phase,
@@ -142,6 +147,7 @@ class Collection:
     ) -> None:
         self._name = queue
         self._client = client
+        self._run = run
         self._journal = journal
         self._outcomes = outcomes
         self._phase = phase
@@ -157,6 +163,7 @@ class Collection:
         self.open: dict[str, Enqueued] = {}
         self.given_up: dict[str, Enqueued] = {}
         self.stopping = False
+        self.alike: ReportFlowError | None = None
 
     def _key(self, *parts: str) -> str:
         return key(self._name, *parts)
@@ -287,11 +294,19 @@ class Collection:
             self._phase.unknown += 1
         elif outcome.status == "failed":
             self._phase.failed += 1
-            log.warning("row %d: failed, %s: %s", outcome.row, outcome.error_kind, outcome.error)
+            log.warning(
+                "run %s, row %d: failed, %s: %s", self._run, outcome.row, outcome.error_kind, outcome.error
+            )
             self._refusals.append(outcome.error or "")
             alike = len(self._refusals) == SAME_REFUSALS and len(set(self._refusals)) == 1
-            if self._stop_on_failure or (alike and not self._any_accepted and len(self._outcomes) > SAME_REFUSALS):
-                self._stop(api_error(outcome.http_status or 400, [outcome.error or "a row failed"]))
+            error = api_error(
+                outcome.http_status or 400, [outcome.error or "a row failed"], request_id=outcome.request_id
+            )
+            if self._stop_on_failure:
+                self._stop(error)
+            elif alike and not self._any_accepted and len(self._outcomes) > SAME_REFUSALS and not self.stopping:
+                self.alike = error
+                self._stop(error)
 
     # -- what people see -----------------------------------------------------------------------------------------
 
@@ -304,7 +319,7 @@ class Collection:
             self._phase.unknown += len(positions)
         else:
             self._phase.failed += len(positions)
-        log.warning("rows %s: %s, %s", some(positions), status, text)
+        log.warning("run %s, rows %s: %s, %s", self._run, some(positions), status, text)
 
     async def record(self, entries: Sequence[Enqueued]) -> None:
         """Write the outcomes of calls down, then show them."""

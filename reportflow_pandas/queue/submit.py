@@ -14,7 +14,7 @@ from reportflow_pandas.engine.journal import Journal
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.plan import Call
 from reportflow_pandas.engine.progress import Phase
-from reportflow_pandas.engine.run import GRACE
+from reportflow_pandas.engine.run import GRACE, refused_alike
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.queue.collection import LATE, Collection, Enqueued, some
 from reportflow_pandas.queue.connection import PREFIX, key, put_down, queues_of, workers_of
@@ -90,6 +90,7 @@ class Dispatch:
 
         self._feed = feed
         self._journal = journal
+        self._outcomes = outcomes
         self._client = client
         self._name = queue
         self._workspace = workspace
@@ -101,6 +102,7 @@ class Dispatch:
         self._calls = Collection(
             queue,
             client,
+            run=terms.run,
             journal=journal,
             outcomes=outcomes,
             phase=phase,
@@ -137,6 +139,8 @@ class Dispatch:
         finally:
             await put_down(self._feeding)
             await self._calls.give_up()
+        if self._calls.alike is not None and self.error is self._calls.alike:
+            self.error = refused_alike(self._calls.alike, self._outcomes.counts()["not_sent"])
         await self._tidy()
 
     def stop(self, error: ReportFlowError | None = None) -> None:

@@ -339,6 +339,7 @@ class Worker:
             workers=1,
             alike_ends=False,
             grace=self._grace,
+            name=lane.terms.run,
         )
         if self._ending.is_set():
             run.stop()

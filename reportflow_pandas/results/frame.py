@@ -115,10 +115,12 @@ def provenance(frame: pd.DataFrame, verb: str) -> dict[str, str]:
         The frame holds rows, not results; the text names the right verb.
     """
     if not is_results(frame):
+        attribute = verb in ("failed", "unknown")
+        written, used = (verb, verb) if attribute else (f"{verb}()", f"{verb}(…)")
         raise ConfigurationError(
-            f".{verb}() is for a results frame, and this one holds no results. "
+            f".{written} is for a results frame, and this one holds no results. "
             "First results = df.reportflow.generate(design_id=…), then "
-            f"results.reportflow.{verb}(…). (A frame that was merged or rebuilt may have lost its attrs: "
+            f"results.reportflow.{used}. (A frame that was merged or rebuilt may have lost its attrs: "
             "use the frame that generate returned.)"
         )
     known: dict[str, str] = dict(frame.attrs[ATTRS])

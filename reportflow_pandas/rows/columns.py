@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
@@ -20,6 +21,7 @@ __all__ = [
     "cells_of",
     "check_frame",
     "key_kind",
+    "label_shown",
     "label_texts",
     "labels_at",
     "named",
@@ -147,9 +149,14 @@ def aligned(frame: pd.DataFrame, given: pd.Series[Any], name: str) -> pd.Series[
     return given
 
 
+def label_shown(label: Any) -> str:
+    """Return an index label as it is written in code: ``7``, not ``np.int64(7)``."""
+    return repr(label.item() if isinstance(label, np.generic) else label)
+
+
 def rows_phrase(rows: Sequence[Any]) -> str:
     """Return ``row 7`` or ``3 rows (index 7, 9, 12)``."""
-    shown = ", ".join(map(repr, rows[:5])) + (", …" if len(rows) > 5 else "")
+    shown = ", ".join(map(label_shown, rows[:5])) + (", …" if len(rows) > 5 else "")
     return f"row {shown}" if len(rows) == 1 else f"{len(rows):,} rows (index {shown})"
 
 

@@ -13,7 +13,7 @@ from hypothesis import given, strategies as st
 from reportflow_pandas.api.answers import Answer, Reader, messages_from, retry_after_from
 from reportflow_pandas.api.client import ENDPOINTS
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.errors import ReportFlowError
+from reportflow_pandas.errors import ReportFlowError, api_error
 
 NOW = datetime(2026, 8, 3, 4, 5, 6, tzinfo=UTC)
 
@@ -118,3 +118,15 @@ def test_any_answer_is_a_value_or_an_error_of_ours(
         # Anything but an error of ours ends the test.
         with contextlib.suppress(ReportFlowError):
             assert reading() is not None
+
+
+@pytest.mark.parametrize(
+    ("said", "written"),
+    [
+        ("認証に失敗しました。", "認証に失敗しました。 Check the key"),
+        ("Unauthorized", "Unauthorized. Check the key"),
+        ("No.", "No. Check the key"),
+    ],
+)
+def test_advice_follows_the_words_of_the_service_with_one_full_stop(said: str, written: str) -> None:
+    assert f"the service answered 401: {written}" in str(api_error(401, [said]))

@@ -106,3 +106,18 @@ def test_a_refused_key_ends_the_run(local: Local, redis: RedisServer, helper: He
     assert job.status == "failed"
     assert statuses(refused.value.results) == {"not_sent": 200}
     assert len(service.calls) <= 17
+
+
+def test_equal_refusals_end_a_run_over_a_queue_with_the_same_words(
+    local: Local, redis: RedisServer, helper: Helper
+) -> None:
+    service = local(faults=Fault(status=400, times=None, message="宛名が不正です"), latency=0.02)
+    job = people(400).reportflow.submit(**plain(endpoint="async/single", limits=False), queue=redis.url)
+    helper(1)
+    with pytest.raises(rf.ApiError, match="10 documents in a row were refused in these words") as caught:
+        job.result(60)
+    left = statuses(caught.value.results)["not_sent"]
+    assert left > 0
+    assert f"{left} rows were not sent" in str(caught.value)
+    assert caught.value.status == 400
+    assert not service.documents

@@ -391,8 +391,10 @@ def test_results_of_another_workspace_or_service_are_refused(here: World, tmp_pa
 def test_a_frame_of_rows_is_told_which_verb_it_wants(verb: str, tmp_path: Path) -> None:
     rows = pd.DataFrame({"name": ["A"]})
     arguments = [tmp_path / "x.xlsx"] if verb in ("download", "to_excel", "read_review") else []
-    with pytest.raises(rf.ConfigurationError, match=rf"\.{verb}.*holds no results.*generate"):
+    with pytest.raises(rf.ConfigurationError, match=rf"\.{verb}.*holds no results.*generate") as caught:
         operator.methodcaller(verb, *arguments)(rows.reportflow)
+    # attributes are not called
+    assert (f"{verb}(" in str(caught.value)) == (verb not in ("failed", "unknown"))
 
 
 def test_a_frame_of_results_is_told_which_verbs_it_has(here: World) -> None:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -34,6 +35,7 @@ def test_any_index_is_fine() -> None:
 
 def test_rows_are_told_by_their_labels_and_counted() -> None:
     assert rows_phrase(["x"]) == "row 'x'"
+    assert rows_phrase([np.int64(7), np.float64(1.5)]) == "2 rows (index 7, 1.5)"
     assert rows_phrase([7, 9]) == "2 rows (index 7, 9)"
     assert rows_phrase(range(1000)) == "1,000 rows (index 0, 1, 2, 3, 4, …)"
 
