@@ -11,6 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
+from reportflow_pandas.engine.alike import Alike
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.line import Line, Refused, Tries
@@ -20,15 +21,12 @@ from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.retry import Stop, Unknown
 from reportflow_pandas.errors import ApiError, ReportFlowError
 
-__all__ = ["GRACE", "SAME_REFUSALS", "Record", "Run", "Send", "refused_alike"]
+__all__ = ["GRACE", "Record", "Run", "Send"]
 
 log = logging.getLogger("reportflow_pandas")
 
 GRACE = 5.0
 """Seconds that calls in flight are waited for after a stop; then they are recorded as unknown."""
-
-SAME_REFUSALS = 10
-"""So many single documents refused in the same words, and none accepted: that is not the rows."""
 
 Send = Callable[[Call, bytes], Awaitable[Accepted]]
 Deliver = Callable[[Delivered, Sequence[tuple[Document, FileEntry | None]]], Awaitable[None]]
@@ -125,9 +123,7 @@ class Run:
         self._phase = phase
         self._tasks: dict[asyncio.Task[None], Tries] = {}
         self._stopping = False
-        self._refusals: deque[str] = deque(maxlen=SAME_REFUSALS)
-        self._any_accepted = False
-        self._alike: ReportFlowError | None = None
+        self._alike = Alike(len(outcomes))
         self.calls_made = 0
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
@@ -142,9 +138,7 @@ class Run:
             await self._journal.flush()
         except ReportFlowError as error:
             self.stop(error)
-        if self._alike is not None and self.error is self._alike:
-            # only now: how many rows were not sent is known when the calls in flight have their answers
-            self.error = refused_alike(self._alike, self._outcomes.counts()["not_sent"])
+        self.error = self._alike.explained(self.error, self._outcomes.counts()["not_sent"])
 
     async def _start(self, workers: int, *, only_one: bool = False) -> None:
         tasks = [asyncio.create_task(self._worker(only_one=only_one)) for _ in range(workers)]
@@ -241,9 +235,9 @@ class Run:
                 self._refuse(call, tries, "unknown", "unknown_outcome", _GIVEN_UP, None)
                 self._record(call, tries)
             raise
-        self._settle(call, answer, tries)
+        pairs = self._settle(call, answer, tries)
         if isinstance(answer, Delivered) and self._deliver is not None:
-            await self._deliver(answer, matched(call.documents, answer.files))
+            await self._deliver(answer, pairs)
         return ()
 
     def _clear(self, call: Call, tries: Tries) -> None:
@@ -278,24 +272,14 @@ class Run:
             return taken_apart(call, refused.error.messages)
         self._refuse(call, tries, "failed", decision.error_kind, decision.text, decision.http_status, request_id)
         self._record(call, tries)
-        self._refusals.append(decision.text)
-        if self._stop_on_failure:
-            self.stop(refused.error)
-        elif (
-            self._alike_ends
-            and not self._any_accepted
-            and len(self._refusals) == SAME_REFUSALS
-            and len(set(self._refusals)) == 1
-            and len(self._outcomes) > SAME_REFUSALS
-            and not self._stopping
-        ):
-            self._alike = refused.error
+        alike = self._alike.refused(decision.text, refused.error)
+        if self._stop_on_failure or (alike and self._alike_ends and not self._stopping):
             self.stop(refused.error)
         return []
 
-    def _settle(self, call: Call, answer: Accepted, tries: Tries) -> None:
-        """Give each row of an accepted call its file."""
-        self._any_accepted = True
+    def _settle(self, call: Call, answer: Accepted, tries: Tries) -> list[tuple[Document, FileEntry | None]]:
+        """Give each row of an accepted call its file, and return which that is."""
+        self._alike.accepted()
         at = self._line.clock.timestamp()
         ready = isinstance(answer, Delivered)
         files = answer.files
@@ -328,6 +312,7 @@ class Run:
                 answer.request_id,
                 extra,
             )
+        return pairs
 
     def _refuse(  # noqa: PLR0917 - an outcome has so many parts
         self,
@@ -365,27 +350,6 @@ _ENTRY = re.compile(r"\bcontents(?:\.(\d+)|\[(\d+)\])")
 """How validation messages name an entry of a batch, api-contract 10."""
 
 _GIVEN_UP = "the run was stopped before the answer came: the service may or may not have accepted it"
-
-
-def refused_alike(error: ReportFlowError, not_sent: int) -> ReportFlowError:
-    """Return the error of a run that ended because its documents were refused alike: with why, and what to do."""
-    left = f"{not_sent:,} {'row was' if not_sent == 1 else 'rows were'} not sent" if not_sent else "all were sent"
-    said = (
-        f"{SAME_REFUSALS} documents in a row were refused in these words and none was accepted, so the run was "
-        f"ended: {left}. "
-    )
-    if isinstance(error, ApiError) and error.status < 500:
-        said += (
-            "If it is the rows, correct them and send them with .results.reportflow.retry(source=df); if it is "
-            "only the first ones, endpoint='async/multiple' sends the others and leaves these out"
-        )
-    else:
-        said += "When the cause is gone, .results.reportflow.retry() sends them"
-    if isinstance(error, ApiError):
-        return type(error)(
-            error.status, error.messages, request_id=error.request_id, retry_after=error.retry_after, hint=said
-        )
-    return type(error)(f"{error}. {said}")
 
 
 def taken_apart(call: Call, messages: Sequence[str]) -> list[Call]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections import deque
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
+from reportflow_pandas.engine.alike import Alike
 from reportflow_pandas.engine.journal import Journal
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.progress import Phase
-from reportflow_pandas.engine.run import SAME_REFUSALS
 from reportflow_pandas.errors import ReportFlowError, api_error
 from reportflow_pandas.queue.connection import key
 from reportflow_pandas.queue.lease import CANCELLED, SENT
@@ -126,8 +125,8 @@ class Collection:
         Calls that are unknown and whose worker may tell of them yet.
     stopping : bool
         Nothing goes back into the queue any more.
-    alike : ReportFlowError or None
-        What the rows were refused with, if that ended the run.
+    alike : Alike
+        Refusals in a row.
     """
 
     def __init__(
@@ -158,12 +157,10 @@ class Collection:
         self._stop_on_failure = stop_on_failure
         self._take_back = client.register_script(_TAKE_BACK)
         self._collected: set[str] = set()
-        self._refusals: deque[str] = deque(maxlen=SAME_REFUSALS)
-        self._any_accepted = False
         self.open: dict[str, Enqueued] = {}
         self.given_up: dict[str, Enqueued] = {}
         self.stopping = False
-        self.alike: ReportFlowError | None = None
+        self.alike = Alike(len(outcomes))
 
     def _key(self, *parts: str) -> str:
         return key(self._name, *parts)
@@ -289,7 +286,7 @@ class Collection:
 
     def _count(self, outcome: Outcome) -> None:
         if outcome.status in ("accepted", "ready"):
-            self._any_accepted = True
+            self.alike.accepted()
         elif outcome.status == "unknown":
             self._phase.unknown += 1
         elif outcome.status == "failed":
@@ -297,15 +294,11 @@ class Collection:
             log.warning(
                 "run %s, row %d: failed, %s: %s", self._run, outcome.row, outcome.error_kind, outcome.error
             )
-            self._refusals.append(outcome.error or "")
-            alike = len(self._refusals) == SAME_REFUSALS and len(set(self._refusals)) == 1
             error = api_error(
                 outcome.http_status or 400, [outcome.error or "a row failed"], request_id=outcome.request_id
             )
-            if self._stop_on_failure:
-                self._stop(error)
-            elif alike and not self._any_accepted and len(self._outcomes) > SAME_REFUSALS and not self.stopping:
-                self.alike = error
+            alike = self.alike.refused(outcome.error or "", error)
+            if self._stop_on_failure or (alike and not self.stopping):
                 self._stop(error)
 
     # -- what people see -----------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from reportflow_pandas.engine.journal import Journal
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.plan import Call
 from reportflow_pandas.engine.progress import Phase
-from reportflow_pandas.engine.run import GRACE, refused_alike
+from reportflow_pandas.engine.run import GRACE
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.queue.collection import LATE, Collection, Enqueued, some
 from reportflow_pandas.queue.connection import PREFIX, key, put_down, queues_of, workers_of
@@ -139,8 +139,7 @@ class Dispatch:
         finally:
             await put_down(self._feeding)
             await self._calls.give_up()
-        if self._calls.alike is not None and self.error is self._calls.alike:
-            self.error = refused_alike(self._calls.alike, self._outcomes.counts()["not_sent"])
+        self.error = self._calls.alike.explained(self.error, self._outcomes.counts()["not_sent"])
         await self._tidy()
 
     def stop(self, error: ReportFlowError | None = None) -> None:
