@@ -6,10 +6,10 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any, overload
 
-__all__ = ["STATUSES", "FileNames", "Outcome", "Outcomes"]
+__all__ = ["COLUMNS", "STATUSES", "FileNames", "Outcome", "Outcomes"]
 
 STATUSES = ("not_sent", "accepted", "ready", "failed", "unknown")
 """``not_sent`` is what every row is until something is known of it."""
@@ -35,6 +35,9 @@ class Outcome:
     elapsed: float | None
     accepted_at: float | None
 
+
+COLUMNS = [column.name for column in fields(Outcome)]
+"""Of the results frame, in its order."""
 
 _AS_PLANNED = ""
 
@@ -101,22 +104,9 @@ class Outcomes:
         self.accepted_at = array("d", [math.nan]) * rows
         self._counts = [rows, 0, 0, 0, 0]
         self.columns: tuple[tuple[str, Sequence[Any]], ...] = tuple(
-            (name, getattr(self, name))
-            for name in (
-                "file_name",
-                "url",
-                "file_id",
-                "request_id",
-                "path",
-                "error_kind",
-                "error",
-                "http_status",
-                "attempts",
-                "elapsed",
-                "accepted_at",
-            )
+            (name, getattr(self, name)) for name in COLUMNS if name not in ("row", "status")
         )
-        """All but the status, by their names; None, 0 and NaN are what a row has of which nothing is known."""
+        """All but row and status, by their names; None, 0 and NaN are what a row has of which nothing is known."""
 
     def __len__(self) -> int:
         return len(self.status)

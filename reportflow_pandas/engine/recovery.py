@@ -29,6 +29,7 @@ __all__ = [
     "mark_changed",
     "meta_of",
     "moved",
+    "places_of",
     "recent_calls_in",
     "replay",
     "replay_marks",
@@ -74,11 +75,7 @@ class Frame:
 
     def positions(self, documents: int) -> array[int]:
         """Return the position of each document by its number, -1 where it is in no row."""
-        positions = array("q", [-1]) * documents
-        for position, number in enumerate(self.numbers):
-            if number < documents:
-                positions[number] = position
-        return positions
+        return places_of(self.numbers, documents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +95,23 @@ class RecentCall:
     endpoint: str
     started_at: float
     answered_at: float | None
+
+
+def places_of(numbers: Sequence[int], documents: int) -> array[int]:
+    """Return the position of each document by its number, -1 where it is in no row.
+
+    Parameters
+    ----------
+    numbers : sequence of int
+        The document of each row.
+    documents : int
+        So many there are.
+    """
+    places = array("q", [-1]) * documents
+    for position, number in enumerate(numbers):
+        if number < documents:
+            places[number] = position
+    return places
 
 
 def meta_of(connection: sqlite3.Connection) -> dict[str, Any]:

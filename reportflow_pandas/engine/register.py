@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from reportflow_pandas.engine.keys import KeySet
 from reportflow_pandas.engine.outcomes import STATUSES, Outcomes
-from reportflow_pandas.engine.recovery import mark_changed, moved
+from reportflow_pandas.engine.recovery import mark_changed, moved, places_of
 from reportflow_pandas.errors import JournalError
 
 __all__ = ["ACCEPTED", "FAILED", "IN_FLIGHT", "NOT_SENT", "READY", "UNKNOWN", "Register"]
@@ -181,10 +181,7 @@ class Register:
 
     def places(self) -> array[int]:
         """Return the row of each document, -1 where it is in none."""
-        places = array("q", [-1]) * len(self.state)
-        for position, number in enumerate(self.numbers):
-            places[number] = position
-        return places
+        return places_of(self.numbers, len(self.state))
 
     def mark(self, numbers: Sequence[int], state: int) -> None:
         """Set the state of documents."""

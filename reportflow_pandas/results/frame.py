@@ -10,29 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reportflow_pandas.engine.outcomes import STATUSES, FileNames, Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import COLUMNS, STATUSES, FileNames, Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError
 
 __all__ = ["ATTRS", "COLUMNS", "is_results", "moments", "outcome_of", "provenance", "results_frame"]
 
 ATTRS = "reportflow"
 """Where ``results.attrs`` keeps the run it came from, as plain strings."""
-
-COLUMNS = [
-    "row",
-    "status",
-    "file_name",
-    "url",
-    "file_id",
-    "request_id",
-    "path",
-    "error_kind",
-    "error",
-    "http_status",
-    "attempts",
-    "elapsed",
-    "accepted_at",
-]
 
 
 def results_frame(outcomes: Outcomes, index: pd.Index[Any], attrs: dict[str, str]) -> pd.DataFrame:
