@@ -386,11 +386,7 @@ def settle(results: pd.DataFrame, rows: Any) -> pd.DataFrame:
     """
     attrs = provenance(results, "settle")
     settings = current()
-    try:
-        chosen = sorted(positions_of(results, rows))
-    except ConfigurationError as reason:  # in the words of generate(again=…), which takes rows as this does
-        told = str(reason).removeprefix("again: ").partition(", e.g. again=")[0]
-        raise ConfigurationError(f"settle: {told}") from None
+    chosen = sorted(positions_of(results, rows, verb="settle"))
     wrong = [position for position in chosen if results["status"].iloc[position] != "unknown"]
     if wrong:
         raise ConfigurationError(

@@ -66,32 +66,42 @@ class Keys:
         return [told("key " + key) for key in self._keys[start:stop]]
 
 
-def positions_of(frame: pd.DataFrame, again: Any) -> frozenset[int]:
-    """Return the positions that ``again=`` means: a boolean mask, or index labels.
+def positions_of(frame: pd.DataFrame, rows: Any, *, verb: str = "again") -> frozenset[int]:
+    """Return the positions that rows mean: a boolean mask, or index labels.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Whose rows they are.
+    rows : mask or index labels
+        As the user gave them.
+    verb : str
+        What takes them, for its refusals: ``again=``, or ``settle``.
 
     Raises
     ------
     ConfigurationError
         A mask of another length or index, or labels that the frame does not have.
     """
-    if isinstance(again, pd.Series) and pd.api.types.is_bool_dtype(again.dtype):
-        if not again.index.equals(frame.index):
-            if not again.index.is_unique or not again.index.isin(frame.index).all():
+    if isinstance(rows, pd.Series) and pd.api.types.is_bool_dtype(rows.dtype):
+        if not rows.index.equals(frame.index):
+            if not rows.index.is_unique or not rows.index.isin(frame.index).all():
+                example = ", e.g. again=review.decision == 'redo'" if verb == "again" else ""
                 raise ConfigurationError(
-                    "again: the mask has another index than the frame. Derive it from a frame with the same "
-                    "index, e.g. again=review.decision == 'redo'"
+                    f"{verb}: the mask has another index than the frame. Derive it from a frame with the same "
+                    f"index{example}"
                 )
-            again = again.reindex(frame.index, fill_value=False)
-        return frozenset(np.flatnonzero(again.fillna(value=False).to_numpy(dtype=bool)).tolist())
-    if not isinstance(again, np.ndarray | list | tuple | set | frozenset | pd.Index | pd.Series):
-        again = [again]
-    listed = list(again)
+            rows = rows.reindex(frame.index, fill_value=False)
+        return frozenset(np.flatnonzero(rows.fillna(value=False).to_numpy(dtype=bool)).tolist())
+    if not isinstance(rows, np.ndarray | list | tuple | set | frozenset | pd.Index | pd.Series):
+        rows = [rows]
+    listed = list(rows)
     if listed and all(isinstance(value, bool | np.bool_) for value in listed):
         if len(listed) != len(frame):
-            raise ConfigurationError(f"again: a mask of {len(listed)} values for a frame of {len(frame)} rows")
+            raise ConfigurationError(f"{verb}: a mask of {len(listed)} values for a frame of {len(frame)} rows")
         return frozenset(position for position, value in enumerate(listed) if value)
     chosen = frame.index.isin(listed)
     absent = [label for label in listed if label not in frame.index]
     if absent:
-        raise ConfigurationError(f"again: the frame's index has no {', '.join(map(repr, absent[:5]))}")
+        raise ConfigurationError(f"{verb}: the frame's index has no {', '.join(map(repr, absent[:5]))}")
     return frozenset(np.flatnonzero(chosen).tolist())
