@@ -8,23 +8,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from worlds import people, plain
+from worlds import made, people, sent
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
 
 Start = Callable[..., LocalService]
-
-
-def made(frame: pd.DataFrame, **more: Any) -> pd.DataFrame:
-    """Generate a run named november."""
-    return frame.reportflow.generate(**{**plain(), "run": "november", **more})
-
-
-def sent(service: LocalService) -> Counter[str]:
-    """Return how often the service accepted each person's document."""
-    return Counter(document.params["RecipientName"] for document in service.documents)
 
 
 def keyed(ids: list[Any]) -> pd.DataFrame:

@@ -16,7 +16,7 @@ from typing import Any
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings as effort, strategies as st
-from worlds import people, plain, world
+from worlds import made, people, plain, sent, world
 
 import reportflow_pandas as rf
 from reportflow_pandas import generation
@@ -25,16 +25,6 @@ from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
 
 Start = Callable[..., LocalService]
-
-
-def made(frame: pd.DataFrame, **more: Any) -> pd.DataFrame:
-    """Generate a run named november."""
-    return frame.reportflow.generate(**{**plain(), "run": "november", **more})
-
-
-def sent(service: LocalService) -> Counter[str]:
-    """Return how often the service accepted each person's document."""
-    return Counter(document.params["RecipientName"] for document in service.documents)
 
 
 def statuses(results: pd.DataFrame) -> dict[str, int]:

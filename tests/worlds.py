@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,3 +67,13 @@ def plain() -> dict[str, Any]:
         "params": {"RecipientName": "name"},
         "file_name": "name",
     }
+
+
+def made(frame: pd.DataFrame, **more: Any) -> pd.DataFrame:
+    """Generate a run named november."""
+    return frame.reportflow.generate(**{**plain(), "run": "november", **more})
+
+
+def sent(service: LocalService) -> Counter[str]:
+    """Return how often the service accepted each person's document."""
+    return Counter(document.params["RecipientName"] for document in service.documents)
