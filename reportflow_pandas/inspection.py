@@ -174,7 +174,7 @@ def _too_large(frame: pd.DataFrame, rows: list[int]) -> list[Problem]:
         return []
     labels = labels_at(frame.index, rows)
     text = f"a call takes {MAX_BODY:,} bytes (50 MB), and one document alone is larger in {rows_phrase(labels)}"
-    return [Problem("error", "", text, f"{SMALLER[0].upper()}{SMALLER[1:]}", labels)]
+    return [Problem("error", "", text, SMALLER.capitalize(), labels)]
 
 
 _FRAME = 4096

@@ -91,8 +91,7 @@ class Job:
         self._ended = threading.Event()
         self._error: BaseException | None = None
         self._results: pd.DataFrame | None = None
-        self._on_row_raised = False
-        self._raised_more = 0
+        self._raised = 0
         # callbacks are the user's code: they get a thread of their own and may take their time
         self._callbacks = ThreadPoolExecutor(1, thread_name_prefix=_CALLBACKS)
         if on_row is not None:
@@ -219,8 +218,8 @@ class Job:
             if self._results is None:
                 self._results = self._work.results()
             self._finished.set()
-            if self._raised_more:
-                self._say(_more_times(self._raised_more))
+            if self._raised > 1:
+                self._say(_more_times(self._raised - 1))
             if self._on_done is not None:
                 self._call("on_done", self._on_done, self)
             if self._notifier:
@@ -283,20 +282,19 @@ class Job:
         try:
             function(value)
         except (Exception, SystemExit, KeyboardInterrupt) as reason:  # noqa: BLE001 - the user's code: it may not end the run
-            if name == "on_row" and self._on_row_raised:
-                self._count_again()
-                return
-            self._on_row_raised = name == "on_row"
+            if name == "on_row":
+                self._raised += 1
+                if self._raised > 1:
+                    self._count_again(self._raised - 1)
+                    return
             self.warn(f"{name} raised {type(reason).__name__}: {reason}; the run went on")
 
-    def _count_again(self) -> None:
+    def _count_again(self, more: int) -> None:
         """Count what on_row raised after its first time: one line, however many rows there are."""
-        before = _more_times(self._raised_more)
-        self._raised_more += 1
-        if self._raised_more == 1:
+        if more == 1:
             self.warnings.append(_more_times(1))
         else:
-            self.warnings[self.warnings.index(before)] = _more_times(self._raised_more)
+            self.warnings[self.warnings.index(_more_times(more - 1))] = _more_times(more)
 
     def warn(self, text: str) -> None:
         """Note that something beside the run failed."""

@@ -125,12 +125,12 @@ def _file(entry: dict[str, Any]) -> FileEntry:
     share, passthrough = entry.get("share"), entry.get("passthrough")
     if not isinstance(share, dict):
         share = {}
-    word, url = share.get("shareType"), share.get("url")
+    word = _text(share.get("shareType"))
     return FileEntry(
         _text(entry.get("fileId")) or "",
         _text(entry.get("fileName")) or "",
-        _text(url) if url is not None else None,
-        _SHARE_WORDS.get(word, word) if isinstance(word, str) and word else None,
+        _text(share.get("url")),
+        _SHARE_WORDS.get(word, word) if word else None,
         share.get("passcodeEnabled") is True,
         passthrough if isinstance(passthrough, dict) else {},
         _extra(entry, _FILE_FIELDS),

@@ -104,8 +104,7 @@ class Wire:
             problem = _problem(error)
         else:
             answer = Answer(status, answered, content)
-            if log.isEnabledFor(logging.DEBUG):
-                self._log("POST", url, started, answer)
+            self._log("POST", url, started, answer)
             return answer
         # Raised here and not above: aiohttp's errors hold the request's headers, hence the key.
         cut = Answer(status, answered, b"") if status else None

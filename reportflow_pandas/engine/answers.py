@@ -37,7 +37,7 @@ def decoded(text: str | bytes) -> Any:
 
 def letters(states: bytes) -> str:
     """Return statuses, as codes, as letters: one for all where they are equal."""
-    if len(states) == 1 or states.count(states[0]) == len(states):
+    if states.count(states[0]) == len(states):
         return LETTERS[states[0]]
     return states.translate(_LETTER_OF).decode()
 
