@@ -89,7 +89,7 @@ GENERATION: list[tuple[str, int | None, Says, Says]] = [
     ("no_passthrough", 1, OK, READY),
 ]
 
-ASYNC_ONLY = [("no_files", OK), ("old_answer", unknown(202, "unreadable bytes", accepted=True))]
+ASYNC_ONLY = [("no_files", OK), ("old_answer", OK)]
 SYNC_ONLY = [
     ("no_mapping", READY),
     ("raw_mapping", READY),
@@ -197,6 +197,26 @@ def test_a_single_answer_that_names_no_file_is_taken_for_its_only_document(endpo
     assert results["status"].isin(["accepted", "ready"]).all()
     assert results["request_id"].notna().all()
     assert results["file_id"].isna().all()
+
+
+@pytest.mark.parametrize("kinds", [["old_answer"], ["old_answer", "no_files"]], ids="+".join)
+def test_rows_of_an_answer_that_names_files_and_no_request_are_accepted_and_never_sent_again(
+    kinds: list[str], tmp_path: Path
+) -> None:
+    with world(faults=[Fault(kind, endpoint="async/multiple") for kind in kinds]) as made:
+        results = made.generate(3, endpoint="async/multiple", run="november")
+        assert results["status"].tolist() == ["accepted"] * 3
+        assert results["request_id"].isna().all()
+        assert results["file_id"].notna().tolist() == ["no_files" not in kinds] * 3
+        assert results["url"].notna().all()
+        again = made.generate(3, endpoint="async/multiple", run="november")
+        assert again["status"].tolist() == ["accepted"] * 3
+        results.reportflow.retry(unknown=True, settings=made.settings)
+        assert made.accepted() == 3
+        fetched = made.download(results, tmp_path)
+        assert made.calls() == {"async/multiple": 1}
+    assert fetched["status"].tolist() == ["accepted"] * 3
+    assert fetched["error"].str.contains("look for it in the web app").all()
 
 
 def test_a_key_that_is_missing_is_our_own_error_and_costs_no_call() -> None:

@@ -102,7 +102,7 @@ class Accepted:
     Attributes
     ----------
     request_id : str
-        Opaque id of the call.
+        Opaque id of the call; empty if the answer names none: then nothing can be downloaded by us.
     url : str or None
         For people. Never fetched: nobody knows whether it is a page or a file (api-contract 12 item 3).
     files : tuple of FileEntry
@@ -124,7 +124,7 @@ class Accepted:
 class Delivered(Accepted):
     """The service made the documents while we waited (api-contract 5.1, 5.2).
 
-    ``request_id`` is empty if the answer names none; ``extra`` holds unknown headers by their lowercase names.
+    ``extra`` holds unknown headers by their lowercase names.
 
     Attributes
     ----------

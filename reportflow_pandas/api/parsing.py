@@ -63,15 +63,18 @@ def parsed(body: bytes | str) -> Any:
 
 
 def accepted_from(value: Any, status: int, *, single: bool) -> Accepted | None:
-    """Return what a parsed generation answer accepts (api-contract 5.3); ``None`` without a request id."""
+    """Return what a parsed generation answer accepts (api-contract 5.3); ``None`` if it names no id.
+
+    The first edition named files and no request (api-contract 11): a file has an id only if it was accepted.
+    """
     if not isinstance(value, dict):
         return None
-    request_id = value.get("requestId")
-    if not isinstance(request_id, str) or not request_id:
-        return None
+    request_id, file_id = _text(value.get("requestId")) or "", _text(value.get("fileId"))
     files = _files(value.get("files"))
-    if single and not files and _text(value.get("fileId")):
-        files = (FileEntry(value["fileId"]),)
+    if not (request_id or file_id or any(entry.file_id for entry in files)):
+        return None
+    if single and not files and file_id:
+        files = (FileEntry(file_id),)
     return Accepted(request_id, _text(value.get("url")), files, status, _extra(value, _ACCEPTED_FIELDS))
 
 

@@ -163,7 +163,7 @@ class Outcomes:
     ) -> None:
         """Record that the service took the document ``at`` so many seconds since 1970; ``ready``: with its PDF."""
         self._mark(position, "ready" if ready else "accepted")
-        self.request_id[position] = request_id
+        self.request_id[position] = request_id or None
         self.file_id[position] = file_id
         self.file_name[position] = file_name
         self.url[position] = url

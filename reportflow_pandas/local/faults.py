@@ -60,7 +60,7 @@ class Fault:
     ``extra_entries``       accepted, one entry more that nobody asked for
     ``extra_fields``        carried out, unknown fields and headers in the answer
     ``no_files``            accepted, an async answer without any ``files``
-    ``old_answer``          accepted, an async answer of the first edition: ``url`` and ``fileId`` on top
+    ``old_answer``          accepted, an async answer of the first edition: ``url`` and ``fileId``, no request
     ``no_passthrough``      accepted, the caller's ``passthrough`` is not echoed
     ``no_mapping``          a sync answer without ``X-File-Mapping``
     ``raw_mapping``         a sync answer whose ``X-File-Mapping`` is plain JSON (api-contract 5.1)

@@ -231,9 +231,10 @@ class Api:
             "files": entries_of(made, self.switches, visit.faults, self._share_page()),
         }
         kinds = {fault.kind for fault in visit.faults}
-        if kinds & {"no_files", "old_answer"}:
+        old = "old_answer" in kinds  # api-contract 11
+        if "no_files" in kinds or (old and not multiple):
             del answer["files"]
-        if "old_answer" in kinds:  # api-contract 12 item 6
+        if old:
             answer["fileId"] = next(iter(made.entries))
             del answer["requestId"]
         return json_answer(answer, 202)

@@ -121,7 +121,7 @@ UNREADABLE = {
     "html": reply(200, b"<html>Sorry</html>", content_type="text/html"),
     "empty": reply(200),
     "no content": Reply(b"HTTP/1.1 204 No Content\r\n\r\n"),
-    "no request id": reply(202, {"url": "x", "fileId": "y"}),
+    "no id": reply(202, {"url": "x", "files": [{"fileName": "y.pdf"}]}),
     "empty request id": reply(202, {"requestId": ""}),
     "number for a request id": reply(202, {"requestId": 7}),
     "a list": reply(202, [ACCEPTED]),

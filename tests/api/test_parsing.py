@@ -58,7 +58,7 @@ FILE = FileEntry(
 @given(JSON, st.booleans())
 def test_any_json_is_a_value_or_none(value: Any, single: bool) -> None:
     accepted = accepted_from(value, 202, single=single)
-    assert accepted is None or accepted.request_id
+    assert accepted is None or accepted.request_id or accepted.files or "fileId" in accepted.extra
     for design in designs_from(value) or []:
         assert design.id
         assert design.latest_version >= 1
@@ -111,6 +111,15 @@ def test_a_top_level_file_id_counts_for_a_single_document_only() -> None:
     assert one.files == (FileEntry("T4"),)
     many = accepted_from(value, 202, single=False)
     assert many == Accepted("Q7", "u", (), 202, {"fileId": "T4"})
+
+
+def test_an_answer_that_names_a_file_accepts_also_without_a_request_id() -> None:
+    old = {"url": "u", "fileId": "T4"}
+    assert accepted_from(old, 202, single=True) == Accepted("", "u", (FileEntry("T4"),), 202, {"fileId": "T4"})
+    assert accepted_from(old, 202, single=False) == Accepted("", "u", (), 202, {"fileId": "T4"})
+    assert accepted_from({"files": [ENTRY]}, 202, single=False) == Accepted("", None, (FILE,))
+    for nothing in ({"url": "u"}, {"fileId": ""}, {"fileId": 7}, {"files": [{"fileName": "a.pdf"}]}):
+        assert accepted_from(nothing, 202, single=True) is None
 
 
 def test_files_that_are_not_there_are_no_error() -> None:

@@ -139,6 +139,9 @@ def test_an_answer_can_be_one_of_the_first_edition(serve: Callable[..., Caller])
     call = serve(faults=Fault("old_answer"))
     assert set(call.order("async/single", "A").json) == {"url", "fileId"}
     assert accepted(call) == ["A"]
+    call = serve(faults=Fault("old_answer"))
+    assert set(call.order("async/multiple", "A", "B").json) == {"url", "fileId", "files"}
+    assert accepted(call) == ["A", "B"]
 
 
 def test_unknown_fields_can_be_in_every_answer(serve: Callable[..., Caller]) -> None:
