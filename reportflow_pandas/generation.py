@@ -9,6 +9,7 @@ import secrets
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain, count
 from typing import Unpack
 
 import pandas as pd
@@ -172,9 +173,7 @@ class Generation(Running):
 
     def __init__(self, frame: pd.DataFrame, options: Options, only: Only | None = None) -> None:
         check_offline(frame, options)
-        clock = options.effective_settings.clock
-        fresh = f"{clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
-        name = journal_file.checked_name(options.run) if options.run is not None else fresh
+        name = _fresh_name(options) if options.run is None else journal_file.checked_name(options.run)
         super().__init__(options, name, frame.index)
         self._frame = frame
         self._only = only
@@ -332,13 +331,20 @@ class Generation(Running):
 
     def _journal(self) -> Journal:
         settings = self.settings
-        return Journal.open(
+        journal = Journal.open(
             settings.runs,
             self.run_name,
             base_url=settings.base_url,
             workspace=settings.workspace,
             clock=self.clock,
         )
+        if self.options.run is None and not journal.created:
+            journal.close()
+            raise ConfigurationError(
+                f"another process began a run {self.run_name!r} in the same moment, and this one is not to go on "
+                "with it: nothing was sent. Generate again, or name the run: run='november'"
+            )
+        return journal
 
     def _forget_an_empty_journal(self) -> None:
         """Leave no file behind for a named run that never began."""
@@ -357,6 +363,18 @@ class Generation(Running):
             if problem.level == "error":
                 self.progress.lines.append(f"check: {problem.problem}")
                 log.warning("check: %s", problem.problem)
+
+
+def _fresh_name(options: Options) -> str:
+    """Return a name that no run of the folder or of this process has."""
+    settings = options.effective_settings
+    first = f"{settings.clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
+    names = chain([first], (f"{first}-{number}" for number in count(2)))
+    return next(
+        name
+        for name in names
+        if name not in _options and not (settings.runs / f"{name}{journal_file.SUFFIX}").exists()
+    )
 
 
 def _known_by(columns: list[str] | None) -> str:

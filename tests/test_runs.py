@@ -19,10 +19,12 @@ from hypothesis import HealthCheck, given, settings as effort, strategies as st
 from worlds import made, people, plain, sent, world
 
 import reportflow_pandas as rf
-from reportflow_pandas import generation
+from reportflow_pandas import generation, running
+from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.engine import limits
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
+from reportflow_pandas.options import Options
 
 Start = Callable[..., LocalService]
 
@@ -482,6 +484,39 @@ def test_two_unnamed_runs_of_one_frame_are_two_runs(service: LocalService) -> No
     people(3).reportflow.generate(**plain())
     assert len(service.documents) == 6
     assert len(rf.runs()) == 2
+
+
+@pytest.fixture
+def one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
+    """No time passes, and chance says the same each time."""
+    monkeypatch.setattr(generation.secrets, "token_hex", lambda size: "ab" * size)
+    monkeypatch.setattr(SYSTEM_CLOCK, "timestamp", lambda: 1_790_000_000.0)
+
+
+@pytest.mark.usefixtures("one_moment")
+def test_unnamed_runs_of_one_moment_and_equal_chance_do_not_meet(service: LocalService) -> None:
+    first, second = (people(3).reportflow.submit(**plain()) for _ in range(2))
+    assert first.id != second.id
+    for job in (first, second):
+        assert statuses(job.result()) == {"accepted": 3}
+    generation._options.clear()  # as in another process
+    people(3).reportflow.generate(**plain())
+    assert len(service.documents) == 9
+    assert len(rf.runs()) == 3
+
+
+@pytest.mark.usefixtures("one_moment")
+def test_an_unnamed_run_whose_name_another_process_took_meanwhile_leaves_that_ones_run_alone(
+    service: LocalService,
+) -> None:
+    late = generation.Generation(people(5), Options(**plain()))
+    generation._options.clear()  # as in another process
+    other = people(3).reportflow.generate(**plain())
+    assert other.attrs["reportflow"]["run"] == late.run_name
+    with pytest.raises(rf.ConfigurationError, match=f"another process began a run '{late.run_name}'"):
+        running.watched(late)
+    assert len(service.documents) == 3
+    pd.testing.assert_frame_equal(rf.load(late.run_name), other)
 
 
 def test_resuming_fetches_the_pdfs_that_are_missing_and_only_those(local: Start, tmp_path: Path) -> None:
