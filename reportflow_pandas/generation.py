@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import secrets
 from collections import OrderedDict
@@ -20,7 +19,6 @@ from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.journal import Journal, Terms
 from reportflow_pandas.engine.line import Line
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.errors import ConfigurationError, RunCancelled
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Arguments, Options
@@ -180,7 +178,7 @@ class Generation(Running):
         self._chosen: frozenset[int] | None = None
         self._again: Collection[int] = positions_of(frame, options.again) if options.again is not None else ()
         self._prepared: Prepared | None = None
-        self._keys = Keys(frame, options.key) if options.key is not None else None
+        self._keys = Keys(frame, options)
         remember(name, options)
 
     async def _begin(self, client: Client, line: Line) -> bool:
@@ -240,17 +238,12 @@ class Generation(Running):
         start, step = 0, FIRST_CHUNK
         while start < len(documents):
             stop = min(start + step, len(documents))
-            chunk: list[Document] = []
-            contents: list[bytes] = []
-            for document, key in documents.keyed(start, stop):
-                chunk.append(document)
-                contents.append(self._told(key))
-            keys = self._keys_of(contents, start, stop)
+            chunk, keys, digests = self._keys.keyed(documents, self.version, start, stop)
             fresh = await journal.plan(
                 chunk,
                 keys,
                 labels=labels.encoded(self._frame.index[start:stop]),
-                digests=None if self._keys is None else contents,
+                digests=digests,
                 again=self._again,
             )
             if self._chosen is not None:
@@ -305,13 +298,12 @@ class Generation(Running):
         journal = self.journal
         if not before or journal is None:
             return
-        contents = [self._told(key) for _, key in prepared.documents.keyed(0, len(self._frame))]
-        given = self._keys_of(contents, 0, len(contents))
+        given = self._keys.between(prepared.documents, prepared.version, 0, len(self._frame))
         places = {key: place for place, key in enumerate(given)}
         held = sorted(before)
         for place, own in zip(held, journal.own_keys([before[place][0] for place in held]), strict=True):
             there = places.get(own, place)
-            if own != given[place] and (there != place or self._keys is not None):
+            if own != given[place] and (there != place or self.options.key is not None):
                 index = self._frame.index
                 now = f"stands at row {index[there]!r} now" if there != place else "has another key now"
                 raise ConfigurationError(
@@ -320,14 +312,6 @@ class Generation(Running):
                     "all rows as they were generated, corrected but not moved: "
                     f"source.loc[rf.load({self.run_name!r}).index] where the index has moved along"
                 )
-
-    def _keys_of(self, contents: list[bytes], start: int, stop: int) -> list[bytes]:
-        return contents if self._keys is None else self._keys.between(start, stop, self._told)
-
-    def _told(self, key: str) -> bytes:
-        """Return what a document is known by in its run: design and version belong to it."""
-        text = f"{self.options.design_id}\n{self.version}\n{key}"
-        return hashlib.blake2b(text.encode(), digest_size=16).digest()
 
     def _journal(self) -> Journal:
         settings = self.settings

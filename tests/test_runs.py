@@ -22,9 +22,11 @@ import reportflow_pandas as rf
 from reportflow_pandas import generation, running
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.engine import limits
+from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.options import Options
+from reportflow_pandas.rows.documents import Documents
 
 Start = Callable[..., LocalService]
 
@@ -285,6 +287,26 @@ def test_retry_with_a_corrected_frame_pays_for_exactly_the_failed_rows(local: St
     loaded = rf.load(results.attrs["reportflow"]["run"])
     assert loaded["status"].tolist() == retried["status"].tolist()
     assert loaded["file_id"].tolist() == retried["file_id"].tolist()
+
+
+@pytest.mark.parametrize("key", [None, "no"])
+def test_a_retry_with_a_corrected_frame_encodes_each_document_once(
+    local: Start, monkeypatch: pytest.MonkeyPatch, key: str | None
+) -> None:
+    service = local(faults=refused("Person 3"))
+    frame = people(5).assign(no=range(5))
+    results = frame.reportflow.generate(**plain(), endpoint="async/single", key=key)
+    encoded: list[int] = []
+    document = Documents._document
+
+    def listened(self: Documents, position: int, *parts: Any) -> Document:
+        encoded.append(position)
+        return document(self, position, *parts)
+
+    monkeypatch.setattr(Documents, "_document", listened)
+    results.reportflow.retry(source=frame)
+    assert encoded == list(range(5))
+    assert sent(service) == once(frame["name"])
 
 
 def test_a_second_retry_after_a_corrected_frame_still_means_the_same_rows(local: Start) -> None:

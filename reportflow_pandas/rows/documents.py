@@ -112,6 +112,11 @@ class Documents:
         for position, parts in zip(range(start, stop), self._parts(start, stop), strict=True):
             yield self._document(position, *parts), content_key(*parts)
 
+    def keys(self, start: int, stop: int) -> Iterator[str]:
+        """Yield the `content_key` of each document from ``start`` up to ``stop``; none is encoded."""
+        for parts in self._parts(start, stop):
+            yield content_key(*parts)
+
     def _parts(self, start: int, stop: int) -> Iterator[tuple[dict[str, Any], dict[str, Any], str, bool]]:
         """Yield what makes a document: ``params``, what is echoed, share code and passcode."""
         echoed: Iterable[dict[str, Any]] = self._echoed(start, stop) or repeat({})

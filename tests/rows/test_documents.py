@@ -211,6 +211,7 @@ def test_keys_are_the_same_in_chunks_of_any_size() -> None:
     some = made(frame)
     assert keys_of(some) == [key for at in range(0, 10, 3) for _, key in some.keyed(at, min(at + 3, 10))]
     assert len(set(keys_of(some))) == 10
+    assert list(some.keys(3, 7)) == keys_of(some)[3:7]
 
 
 def test_a_document_that_waits_takes_no_more_memory_than_its_size() -> None:
