@@ -7,7 +7,7 @@ import logging
 import secrets
 from collections import OrderedDict
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import chain, count
 from typing import Unpack
 
@@ -22,7 +22,7 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, RunCancelled
 from reportflow_pandas.notebook.progress import Bar
 from reportflow_pandas.options import Arguments, Options
-from reportflow_pandas.preparation import Prepared, check_offline, prepare, takes_options
+from reportflow_pandas.preparation import Prepared, as_begun, check_offline, prepare, takes_options
 from reportflow_pandas.results import labels
 from reportflow_pandas.rows.checks import refuse
 from reportflow_pandas.rows.documents import CHUNK
@@ -184,15 +184,12 @@ class Generation(Running):
     async def _begin(self, client: Client, line: Line) -> bool:
         """Look up, refuse what would print blank, and begin the journal."""
         options = self.options
-        pinned = None
         if options.run is not None:
             self.journal = self._journal()
-            pinned = self.journal.pinned_version(options.design_id)
         try:
-            self._refuse_another_key()
+            if self.journal is not None:
+                options = as_begun(options, self.journal.meta)
             before = self._choose()
-            if options.version == "latest" and pinned is not None:
-                options = replace(options, version=pinned)
             token = f"{self.run_name}/{secrets.token_hex(8)}"
             self._prepared = prepared = await prepare(self._frame, options, client, line, token)
             self._refuse_or_warn(prepared)
@@ -281,18 +278,6 @@ class Generation(Running):
             if position not in self._chosen
         }
 
-    def _refuse_another_key(self) -> None:
-        """Refuse a run whose documents are known by something else: all would be new, and sent a second time."""
-        journal, columns = self.journal, self.options.key_columns
-        if journal is None or not journal.meta["frame"] or journal.meta.get("key") == columns:
-            return
-        was, now = (_known_by(one) for one in (journal.meta.get("key"), columns))
-        raise ConfigurationError(
-            f"run {self.run_name!r} knows its documents by {was}, and this call goes by {now}: the same rows "
-            "would be other documents and be sent a second time. Nothing was sent. Go by "
-            f"{was} again, or give these rows another run name"
-        )
-
     def _refuse_another_order(self, prepared: Prepared, before: Mapping[int, tuple[int, str]]) -> None:
         """Refuse a corrected frame in which a document of the run stands at another row."""
         journal = self.journal
@@ -359,12 +344,6 @@ def _fresh_name(options: Options) -> str:
         for name in names
         if name not in _options and not (settings.runs / f"{name}{journal_file.SUFFIX}").exists()
     )
-
-
-def _known_by(columns: list[str] | None) -> str:
-    if columns is None:
-        return "their content (no key=)"
-    return f"key={columns[0]!r}" if len(columns) == 1 else f"key={columns!r}"
 
 
 _options: OrderedDict[str, Options] = OrderedDict()

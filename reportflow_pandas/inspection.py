@@ -7,6 +7,7 @@ import json
 import logging
 from collections import OrderedDict
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Unpack
 
 import orjson
@@ -14,7 +15,9 @@ import pandas as pd
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered
+from reportflow_pandas.engine.forecast import begun, unsent
 from reportflow_pandas.engine.line import Line, Refused, Tries, line_to
+from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.plan import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
@@ -22,9 +25,11 @@ from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.preview import Preview, require
 from reportflow_pandas.notebook.progress import visible
 from reportflow_pandas.options import Arguments, Options
-from reportflow_pandas.preparation import Prepared, check_offline, prepare, takes_options
+from reportflow_pandas.preparation import Prepared, as_begun, check_offline, prepare, takes_options
+from reportflow_pandas.results.download import missing
 from reportflow_pandas.rows.checks import problems_frame, refuse
 from reportflow_pandas.rows.columns import labels_at, rows_phrase
+from reportflow_pandas.rows.keys import Keys, positions_of
 from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.settings import Limits
 
@@ -45,8 +50,9 @@ class Plan:
         Its version.
     endpoint : str
         Where the documents would go.
-    documents, calls, look_ups, downloads : int
-        Documents; generation calls; look-ups; ZIPs or PDFs to fetch, where ``download=`` is given.
+    documents, already, calls, look_ups, downloads : int
+        Documents to be sent; rows that ``run=`` has already, accepted or unknown, which are not sent again;
+        generation calls; look-ups; ZIPs or PDFs to fetch, where ``download=`` is given.
     bytes : int
         Of all bodies.
     seconds : float
@@ -63,6 +69,7 @@ class Plan:
     version: int
     endpoint: str
     documents: int
+    already: int
     calls: int
     look_ups: int
     downloads: int
@@ -90,6 +97,8 @@ class Plan:
         ]
         if self.downloads:
             lines.insert(3, ("downloads", f"{self.downloads:,}"))
+        if self.already:
+            lines.insert(2, ("in the run", f"{self.already:,} already, not sent again"))
         return lines
 
     def __repr__(self) -> str:
@@ -155,6 +164,7 @@ def check(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack
     "Did you mean the column 'Totl'? params={…, 'Total': 'Totl'}"
     """
     options = Options.of(design_id, arguments)
+    check_offline(frame, options, names=False)
     prepared, _ = _prepared(frame, options)
     large = [
         document.position
@@ -185,6 +195,8 @@ _FRAME = 4096
 def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[Arguments]) -> Plan:
     """Tell what a generation would cost: documents, calls, bytes, the least time. Sends nothing that is billed.
 
+    With ``run=``, that is what it has not sent yet; the run may be under way.
+
     Parameters
     ----------
     design_id : str
@@ -197,6 +209,11 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
     Plan
         A table in a notebook.
 
+    Raises
+    ------
+    ConfigurationError, InvalidRows
+        What ``generate`` refuses whatever ``check`` says: no such column, a run of another address or key.
+
     Examples
     --------
     >>> import reportflow_pandas as rf
@@ -207,12 +224,20 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
     (412, 5, 0.0)
     """
     options = Options.of(design_id, arguments)
+    check_offline(frame, options, names=False)
+    keys = Keys(frame, options)
+    again = positions_of(frame, options.again) if options.again is not None else ()
     prepared, look_ups = _prepared(frame, options)
-    calls, size, first = 0, 0, {}
+    outcomes, wanted = Outcomes(prepared.names), iter(prepared.documents)
+    if options.run is not None:
+        planned = keys.in_chunks(prepared.documents, prepared.version)
+        wanted = unsent(options.effective_settings.runs, options.run, planned, outcomes, again)
+    documents, calls, size, first = 0, 0, 0, {}
     large: list[int] = []
-    for call in prepared.calls(options):
+    for call in prepared.calls(options, wanted):
         if not calls:
             first = orjson.loads(call.documents[0].content)
+        documents += len(call)
         calls += 1
         body = call.body()
         size += len(body)
@@ -220,7 +245,10 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
             large += call.positions
     limits = options.effective_limits
     sync = prepared.endpoint.startswith("sync")
-    downloads = calls if options.download is not None and not sync else 0
+    downloads = 0
+    if options.download is not None:
+        asked = {one.request_id for one in missing(outcomes, Path(options.download))}
+        downloads = len(asked - {""}) + (0 if sync else calls)
     most = limits.sync_calls if sync else limits.async_calls
     counted = calls if sync else calls + look_ups + downloads
     seconds = max(counted - 1, 0) // most * limits.window if most else 0.0
@@ -228,7 +256,8 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
         design=prepared.design,
         version=prepared.version,
         endpoint=prepared.endpoint,
-        documents=len(frame),
+        documents=documents,
+        already=len(frame) - documents,
         calls=calls,
         look_ups=look_ups,
         downloads=downloads,
@@ -346,8 +375,10 @@ async def _generated(client: Client, line: Line, options: Options, prepared: Pre
 
 
 def _prepared(frame: pd.DataFrame, options: Options) -> tuple[Prepared, int]:
-    check_offline(frame, options, names=False)
     settings = options.effective_settings
+    if options.run is not None:
+        place = {"base_url": settings.base_url, "workspace": settings.workspace}
+        options = as_begun(options, begun(settings.runs, options.run, **place))
 
     async def looked_up() -> tuple[Prepared, int]:
         async with Client(settings, timeout=options.timeout) as client:

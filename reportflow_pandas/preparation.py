@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ParamSpec, TypeVar
 
 import pandas as pd
 
@@ -13,7 +13,7 @@ from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.catalogue import find_design, parameters_of
 from reportflow_pandas.engine.line import Line
-from reportflow_pandas.engine.plan import Call, endpoint_for, pack
+from reportflow_pandas.engine.plan import Call, Document, endpoint_for, pack
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.options import Options
 from reportflow_pandas.results.frame import is_results
@@ -23,7 +23,7 @@ from reportflow_pandas.rows.documents import Documents
 from reportflow_pandas.rows.names import file_names
 from reportflow_pandas.rows.sources import Sources, bind
 
-__all__ = ["Prepared", "check_offline", "prepare", "takes_options"]
+__all__ = ["Prepared", "as_begun", "check_offline", "prepare", "takes_options"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -56,10 +56,10 @@ class Prepared:
     documents: Documents
     looked_up: bool
 
-    def calls(self, options: Options) -> Iterator[Call]:
-        """Return the calls, each made when it is asked for."""
+    def calls(self, options: Options, documents: Iterable[Document]) -> Iterator[Call]:
+        """Return the calls for some of the documents, each made when it is asked for."""
         return pack(
-            self.documents,
+            documents,
             design_id=options.design_id,
             version=self.version,
             endpoint=self.endpoint,
@@ -86,6 +86,41 @@ def check_offline(frame: pd.DataFrame, options: Options, *, names: bool = True) 
         problems = compare(frame, options, [], None, file_names(frame, options.file_name, ""))
         if options.check is True:
             refuse(problems, frame, [], [])
+
+
+def as_begun(options: Options, meta: Mapping[str, Any]) -> Options:
+    """Return the options as a run takes them that was begun before: "latest" is the version that it began with.
+
+    Parameters
+    ----------
+    options : Options
+        With the run's name.
+    meta : mapping
+        As `Journal.meta`; empty where there is no such run.
+
+    Raises
+    ------
+    ConfigurationError
+        The run knows its documents by something else: all would be new, and sent a second time.
+    """
+    if not meta.get("frame"):
+        return options
+    if meta.get("key") != options.key_columns:
+        was, now = (_known_by(one) for one in (meta.get("key"), options.key_columns))
+        raise ConfigurationError(
+            f"run {meta['run']!r} knows its documents by {was}, and this call goes by {now}: the same rows "
+            "would be other documents and be sent a second time. Nothing was sent. Go by "
+            f"{was} again, or give these rows another run name"
+        )
+    if options.version == "latest" and meta["design_id"] == options.design_id:
+        return replace(options, version=meta["version"])
+    return options
+
+
+def _known_by(columns: list[str] | None) -> str:
+    if columns is None:
+        return "their content (no key=)"
+    return f"key={columns[0]!r}" if len(columns) == 1 else f"key={columns!r}"
 
 
 async def prepare(frame: pd.DataFrame, options: Options, client: Client, line: Line, run: str) -> Prepared:

@@ -11,6 +11,7 @@ from typing import Any
 import pandas as pd
 import PIL.Image
 import pytest
+from worlds import made, people, plain, world
 
 import reportflow_pandas as rf
 from reportflow_pandas import inspection
@@ -226,10 +227,6 @@ def test_an_empty_frame_can_be_looked_at(
 # plan
 
 
-def people(rows: int) -> pd.DataFrame:
-    return pd.DataFrame({"name": [f"Person {number}" for number in range(rows)]})
-
-
 @pytest.mark.parametrize(
     ("rows", "options", "calls", "seconds"),
     [
@@ -298,6 +295,117 @@ def test_a_plan_shows_itself_as_text_and_as_a_table_and_points_at_errors(
     assert "<b>" not in plan._repr_html_()
     assert "&lt;b&gt;" in plan._repr_html_()
     assert len(errors(plan.problems)) == 1
+
+
+def half_way(local: Callable[..., LocalService], **more: Any) -> tuple[LocalService, pd.DataFrame]:
+    """A run of 12 rows: Person 1 was refused once, nobody knows of Person 2."""
+    faults = [Fault(status=400, file_name="Person 1"), Fault("dropped_after", file_name="Person 2")]
+    service, frame = local(faults=faults), people(12).assign(no=range(12))
+    made(frame, endpoint="async/single", **more)
+    return service, frame
+
+
+@pytest.mark.parametrize(
+    ("change", "more", "documents"),
+    [
+        (lambda frame: frame, {}, 1),
+        (lambda frame: frame, {"again": [3, 4]}, 3),
+        (lambda frame: frame, {"again": [2]}, 2),
+        (lambda frame: frame.iloc[::-1].head(8), {}, 0),
+        (lambda frame: pd.concat([frame.head(4), frame.head(3)], ignore_index=True), {"file_name": "p{index}"}, 4),
+        (lambda frame: frame.assign(name="Somebody"), {"file_name": "p{index}", "endpoint": "async/multiple"}, 12),
+        (lambda frame: frame.assign(name="Somebody"), {"file_name": "p{index}", "key": "no"}, 1),
+        (lambda frame: frame, {"version": 2, "design_id": "quotation", "params": {"ClientName": "name"}}, 12),
+    ],
+    ids=["same", "again", "again unknown", "fewer", "equal rows", "other content", "key", "another design"],
+)
+def test_the_plan_of_a_run_counts_what_its_generation_then_sends(
+    local: Callable[..., LocalService],
+    change: Callable[[pd.DataFrame], pd.DataFrame],
+    more: dict[str, Any],
+    documents: int,
+) -> None:
+    service, whole = half_way(local, **{name: more[name] for name in more if name == "key"})
+    frame, options = change(whole), {**plain(), "endpoint": "async/single", "run": "november", **more}
+    before, accepted = service.counts(), len(service.documents)
+    plan = frame.reportflow.plan(**options)
+    assert service.counts() == before
+    assert (plan.documents, plan.already) == (documents, len(frame) - documents)
+    frame.reportflow.generate(**options)
+    assert len(service.documents) - accepted == plan.documents
+    assert (service.counts() - before)[options["endpoint"]] == plan.calls
+    assert frame.reportflow.plan(**options | {"again": None}).documents == 0
+
+
+def test_the_plan_of_a_run_says_how_many_it_has_and_shows_the_first_that_is_sent(service: LocalService) -> None:
+    made(people(10))
+    plan = people(12).reportflow.plan(**plain(), run="november")
+    assert "documents   2 (each is billed)\nin the run  10 already, not sent again\n" in repr(plan)
+    assert plan.first["params"] == {"RecipientName": "Person 10"}
+    assert plan.bytes < people(12).reportflow.plan(**plain()).bytes
+    assert "in the run" not in repr(people(12).reportflow.plan(**plain(), run="december"))
+    assert rf.runs()["run"].tolist() == ["november"]
+
+
+def test_a_run_can_be_planned_while_it_is_sent_and_is_not_disturbed() -> None:
+    """What is in flight is not sent again by whoever goes on, so it counts as sent."""
+    with world(latency=5.0) as here:
+        options = {**plain(), "run": "november", "endpoint": "async/single", "settings": here.settings}
+        with here.clock.hold():
+            job = people(40).reportflow.submit(**options)
+            while not here.service.calls:
+                job.wait(0.02)
+            plan = people(50).reportflow.plan(**options)
+            assert (plan.documents, plan.already) == (49, 1)
+        assert (job.result()["status"] == "accepted").all()
+        assert here.accepted() == 40
+        assert people(50).reportflow.plan(**options).documents == 10
+
+
+def test_a_run_is_planned_and_checked_by_the_version_that_it_began_with(service: LocalService) -> None:
+    """The quotation's latest version is another one, and has other parameters."""
+    frame = pd.DataFrame({"ClientName": ["Ada", "Bob"], "QuoteNo": ["1", "2"]})
+    frame.head(1).reportflow.generate("quotation", version=1, run="november", check="warn")
+    assert frame.reportflow.plan("quotation").version == 2
+    plan = frame.reportflow.plan("quotation", run="november")
+    assert (plan.version, plan.documents) == (1, 1)
+    pd.testing.assert_frame_equal(frame.reportflow.check("quotation", run="november"), plan.problems)
+    assert plan.problems.equals(frame.reportflow.check("quotation", version=1))
+
+
+def test_the_plan_of_a_run_counts_the_pdfs_of_before_that_are_not_in_the_folder(
+    local: Callable[..., LocalService], tmp_path: Path
+) -> None:
+    service, folder = local(), tmp_path / "pdfs"
+    made(people(6), batch_size=2)
+    options = {**plain(), "run": "november", "batch_size": 2, "download": folder}
+    plan = people(9).reportflow.plan(**options)
+    assert (plan.documents, plan.calls, plan.downloads) == (3, 2, 5)
+    assert not folder.exists()
+    people(9).reportflow.generate(**options)
+    assert service.counts()["download/zip"] + service.counts()["download/file"] == 5
+    assert people(9).reportflow.plan(**options).downloads == 0
+
+
+@pytest.mark.parametrize(
+    ("more", "words"),
+    [
+        ({"key": "no"}, "knows its documents by their content"),
+        ({"key": "nr"}, "no column 'nr'"),
+        ({"again": [99]}, "no 99"),
+        ({"run": "a/b"}, "a run is named by letters"),
+    ],
+    ids=lambda given: next(iter(given)) if isinstance(given, dict) else "",
+)
+def test_what_a_generation_of_the_run_refuses_its_plan_refuses_in_the_same_words(
+    service: LocalService, more: dict[str, Any], words: str
+) -> None:
+    frame = people(3).assign(no=range(3))
+    made(frame)
+    for verb in (frame.reportflow.plan, frame.reportflow.generate):
+        with pytest.raises(rf.ConfigurationError, match=words):
+            verb(**{**plain(), "run": "november", **more})
+    assert len(service.documents) == 3
 
 
 # preview

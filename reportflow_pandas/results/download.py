@@ -23,7 +23,7 @@ from reportflow_pandas.errors import ConfigurationError, NotReady
 from reportflow_pandas.results.archive import pdfs_of
 from reportflow_pandas.results.folder import PdfFolder
 
-__all__ = ["Download", "Wanted", "fetch_outcomes", "save_delivered"]
+__all__ = ["Download", "Wanted", "fetch_outcomes", "missing", "save_delivered"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -374,6 +374,19 @@ def _raise_systemic(refused: Refused) -> None:
         raise refused.decision.error from None
 
 
+def missing(outcomes: Outcomes, folder: Path) -> list[Wanted]:
+    """Return the accepted documents whose PDFs were not saved in a folder, or are not there any more."""
+    return [
+        Wanted(one.row, one.request_id or "", one.file_id, one.file_name or "", one.accepted_at or 0.0)
+        for one in outcomes
+        if one.status in ("accepted", "ready") and not (one.path is not None and _holds(folder, Path(one.path)))
+    ]
+
+
+def _holds(folder: Path, file: Path) -> bool:
+    return file.is_file() and file.resolve().is_relative_to(folder.resolve())
+
+
 async def fetch_outcomes(
     outcomes: Outcomes,
     client: Client,
@@ -384,11 +397,7 @@ async def fetch_outcomes(
     noted: Callable[[int], None] | None = None,
 ) -> None:
     """Fetch the PDFs of all accepted documents that are not in the folder, and note it in the outcomes."""
-    wanted = [
-        Wanted(one.row, one.request_id or "", one.file_id, one.file_name or "", one.accepted_at or 0.0)
-        for one in outcomes
-        if one.status in ("accepted", "ready") and not (one.path is not None and folder.holds(one.path))
-    ]
+    wanted = missing(outcomes, folder.path)
     if not wanted:
         return
     phase = line.progress.begin("PDFs", len(wanted))

@@ -79,11 +79,6 @@ class PdfFolder:
         except OSError:
             return None
 
-    def holds(self, path: str | Path) -> bool:
-        """Tell whether a file is there and in this folder."""
-        file = Path(path)
-        return file.is_file() and file.resolve().is_relative_to(self.path.resolve())
-
     def save(self, document: str, file_name: str, pdf: bytes) -> Path:
         """Write a PDF beside its place and put it there; a name that is taken goes into a folder of its own.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options
 from reportflow_pandas.rows.columns import cells_of, labels_at, named, rows_phrase
-from reportflow_pandas.rows.documents import Documents
+from reportflow_pandas.rows.documents import CHUNK, Documents
 from reportflow_pandas.rows.values import NotJson, json_value
 
 __all__ = ["Keys", "positions_of"]
@@ -55,6 +56,12 @@ class Keys:
         if self._own is None:
             return chunk, contents, None
         return chunk, self.between(documents, version, start, stop), contents
+
+    def in_chunks(self, documents: Documents, version: int) -> Iterator[tuple[list[Document], list[bytes]]]:
+        """Yield all documents and their keys, a chunk converted at a time."""
+        for start in range(0, len(documents), CHUNK):
+            chunk, keys, _ = self.keyed(documents, version, start, min(start + CHUNK, len(documents)))
+            yield chunk, keys
 
     def between(self, documents: Documents, version: int, start: int, stop: int) -> list[bytes]:
         """Return the keys alone, from ``start`` up to ``stop``."""
