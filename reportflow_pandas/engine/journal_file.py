@@ -221,8 +221,7 @@ def create(path: Path, meta: dict[str, str]) -> None:
     """
     draft = path.with_name(path.name + ".new")
     try:
-        for leftover in (draft, *_companions(draft)):
-            leftover.unlink(missing_ok=True)
+        _swept(draft)
         # made before SQLite sees it: its files beside this one take over the mode
         os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
         connection = sqlite3.connect(draft, isolation_level=None)
@@ -235,6 +234,8 @@ def create(path: Path, meta: dict[str, str]) -> None:
                 f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {_TABLES} COMMIT;"
             )
             connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+            # closing copies the log too, but tells nobody when the disk is full, and half a journal would be left
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             connection.close()
         # never over a file that appeared meanwhile
@@ -243,6 +244,8 @@ def create(path: Path, meta: dict[str, str]) -> None:
         draft.rename(path)
         _synced(path.parent)
     except (OSError, sqlite3.Error) as error:
+        with contextlib.suppress(OSError):
+            _swept(draft)
         raise unusable(path.parent, error) from error
 
 
@@ -370,10 +373,15 @@ def journal_error(path: Path, error: BaseException) -> JournalError:
 def remove(path: Path) -> None:
     """Delete a journal's files, the lock's last."""
     try:
-        for one in (path, *_companions(path), path.with_name(path.name + ".new")):
-            one.unlink(missing_ok=True)
+        _swept(path)
+        _swept(path.with_name(path.name + ".new"))
     except OSError as error:
         raise unusable(path.parent, error) from error
+
+
+def _swept(path: Path) -> None:
+    for one in (path, *_companions(path)):
+        one.unlink(missing_ok=True)
 
 
 def _companions(path: Path) -> tuple[Path, ...]:

@@ -17,7 +17,7 @@ import pytest
 from journals import BASE_URL, abandoned, on_disk, opened, planned, sent
 
 from reportflow_pandas.clock import SYSTEM_CLOCK
-from reportflow_pandas.engine import lock, runs
+from reportflow_pandas.engine import journal_file, lock, runs
 from reportflow_pandas.engine.journal import Journal
 from reportflow_pandas.engine.journal_file import APPLICATION, checked_name
 from reportflow_pandas.errors import ConfigurationError
@@ -125,6 +125,26 @@ def test_names_that_differ_in_case_only_are_one_run_written_wrongly(tmp_path: Pa
         opened(tmp_path, "November")
     with pytest.raises(ConfigurationError, match="run='november'"):
         runs.load(tmp_path, "NOVEMBER")
+
+
+def test_a_disk_that_is_full_when_a_run_begins_leaves_no_half_journal_of_it(tmp_path: Path) -> None:
+    """Full at the worst moment: all is in the write-ahead log, and not yet in the journal itself."""
+    resource = pytest.importorskip("resource")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+
+    class Facts(dict[str, str]):
+        def items(self) -> Iterator[tuple[str, str]]:  # type: ignore[override]
+            yield from super().items()
+            resource.setrlimit(resource.RLIMIT_FSIZE, (8192, before[1]))
+
+    try:
+        with pytest.raises(ConfigurationError, match="nothing was sent"):
+            journal_file.create(tmp_path / "november.sqlite", Facts(run='"november"'))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.iterdir())
+    assert not runs.runs(tmp_path)
+    opened(tmp_path).close()
 
 
 @pytest.mark.parametrize("said", [b"", b"an analyst's notes", b"SQLite format 3\x00", bytes(8192)])
