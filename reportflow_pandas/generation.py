@@ -253,6 +253,7 @@ class Generation(Running):
             start, step = stop, CHUNK
             await asyncio.sleep(0)
         await journal.end_plan()
+        self.attrs["planned"] = "yes"
         rest: Collection[int] = range(len(documents) if spilled is None else spilled, len(documents))
         if self._chosen is not None:
             rest = self._chosen.intersection(rest)

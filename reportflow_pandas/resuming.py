@@ -441,6 +441,7 @@ def _attrs(meta: dict[str, Any]) -> dict[str, str]:
         "endpoint": meta.get("endpoint", ""),
         "rows": str(meta["rows"]),
         "frame": str(meta["frame"]),
+        "planned": "yes" if meta["planned"] else "",
         "started_at": moment(meta.get("frame_at")),
         "download": (meta.get("options") or {}).get("download") or "",
     }

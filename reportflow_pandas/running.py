@@ -33,7 +33,7 @@ from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.queue.submit import Dispatch
 from reportflow_pandas.results.download import fetch_outcomes, save_delivered
 from reportflow_pandas.results.folder import PdfFolder
-from reportflow_pandas.results.frame import results_frame
+from reportflow_pandas.results.frame import line_on, results_frame
 
 __all__ = ["CEILING", "PATIENCE", "Running", "kind_of", "watched"]
 
@@ -99,6 +99,8 @@ class Running(ABC):
             "workspace": self.settings.workspace,
             "endpoint": options.endpoint,
             "rows": str(len(index)),
+            "frame": "",
+            "planned": "",
             "calls": "0",
             "started_at": self.clock.now().isoformat(timespec="seconds"),
             "finished_at": "",
@@ -366,11 +368,9 @@ class Running(ABC):
 
     def way_on(self) -> str:
         """Return how to go on with what was not sent, as far as the run has come."""
-        if self.plans and (self.journal is None or not self.journal.meta["frame"]):
+        if not self.attrs["frame"]:
             return "nothing was sent or written down: generate again"
-        if self.plans and self.journal is not None and not self.journal.meta["planned"]:
-            return f"df.reportflow.generate({self.options.design_id!r}, run={self.run_name!r}, …) goes on"
-        return f"rf.resume({self.run_name!r}) goes on"
+        return f"{line_on(self.attrs)} goes on"
 
 
 def kind_of(error: BaseException | None) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import asyncio
 import threading
 import time
 from collections import Counter
@@ -89,6 +90,25 @@ def test_a_stopped_run_says_how_to_go_on(job: list[str], local: Start, capsys: p
     assert "reportflow-pandas resume nightly goes on" in capsys.readouterr().err
     assert main(["resume", "nightly"]) == 0
     assert sent(service) == Counter(people(6)["name"])
+
+
+def test_a_run_that_stopped_before_all_rows_were_written_down_goes_on_by_the_same_command(
+    job: list[str], service: LocalService, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def die(*_: object) -> None:
+        while not service.documents:  # noqa: ASYNC110 - the service is in another thread
+            await asyncio.sleep(0)
+        raise rf.JournalError("the disk is full")
+
+    people(600).to_csv("people.csv", index=False)  # more than what is held back until all are known
+    Path("job.toml").write_text(Path("job.toml").read_text().replace("async/single", "async/multiple"))
+    with monkeypatch.context() as patched:
+        patched.setattr("reportflow_pandas.engine.journal.Journal.end_plan", die)
+        assert main(job[:-2]) == 1
+    run = rf.runs()["run"].item()
+    assert f"The same command with --run {run} goes on" in capsys.readouterr().err
+    assert main([*job[:-1], run]) == 0
+    assert sent(service) == Counter(people(600)["name"])
 
 
 def test_a_run_that_is_not_there_or_another_workspaces_ends_with_2(

@@ -26,6 +26,7 @@ from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.options import Options
+from reportflow_pandas.results.frame import line_on
 from reportflow_pandas.rows.documents import Documents
 
 Start = Callable[..., LocalService]
@@ -674,13 +675,18 @@ def test_a_plan_that_was_not_closed_is_resumed_with_its_frame_only(
     frame = people(2200)
     with monkeypatch.context() as patched:
         patched.setattr("reportflow_pandas.engine.journal.Journal.end_plan", die)
-        with pytest.raises(rf.JournalError):
+        with pytest.raises(rf.JournalError) as stopped:
             made(frame, limits=False)
     assert rf.runs()["state"].tolist() == ["unplanned"]
+    for results in (stopped.value.results, rf.load("november")):
+        assert line_on(results.attrs["reportflow"]) == "df.reportflow.generate('certificate', run='november', …)"
     with pytest.raises(rf.ConfigurationError) as caught:
         rf.resume("november")
     assert "df.reportflow.generate(design_id='certificate', run='november', …)" in str(caught.value)
-    assert statuses(made(frame, limits=False)) == {"accepted": 2200}
+    whole = made(frame, limits=False)
+    assert statuses(whole) == {"accepted": 2200}
+    for results in (whole, rf.load("november")):
+        assert line_on(results.attrs["reportflow"]) == "rf.resume('november')"
     assert sent(service) == once(frame["name"])
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 from openpyxl.formatting.rule import DataBarRule
 
 from reportflow_pandas.results.cells import Trap, clean_text
+from reportflow_pandas.results.frame import known
 from reportflow_pandas.results.links import disk_target
 from reportflow_pandas.results.look import DECISION_COLOURS, STATUS_COLOURS
 from reportflow_pandas.results.page import Page
@@ -90,10 +91,8 @@ class Cover:
     @property
     def known(self) -> dict[str, str]:
         """What the frame knows about its run."""
-        about = self.results.attrs.get("reportflow")
-        if not isinstance(about, dict):
-            return {}
-        return {str(name): clean_text(str(value)) for name, value in about.items() if value is not None}
+        about = known(self.results).items()
+        return {str(name): clean_text(str(value)) for name, value in about if value is not None}
 
     def _title(self) -> tuple[str, str]:
         known, named = self.known, self.words.run
@@ -137,7 +136,7 @@ class Cover:
             30
         ):
             label = f"{words.statuses.get(status, status)}: {words.kinds.get(kind, kind)}"
-            page.entry(label, number, text=words.advise(status, kind))
+            page.entry(label, number, text=words.advise(status, kind, self.known))
 
     def _pdfs(self, page: Page) -> None:
         says, folder = self.words.says, self.known.get("download")

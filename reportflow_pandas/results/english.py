@@ -62,7 +62,7 @@ ENGLISH = Words(
     },
     advice={
         "invalid": "Correct the values of this row in the source, then results.reportflow.retry(source).",
-        "auth": "Have the key checked (it is missing, wrong or may not do this), then results.reportflow.retry().",
+        "auth": "Have the key checked (it is missing, wrong or may not do this), then {retry}.",
         "not_found": "Check the design id and the version, or whether the file has expired. Then retry.",
         "rate_limited": (
             "The service had too many calls, or the plan's pages are used up. Check the plan; retry later."
@@ -70,8 +70,8 @@ ENGLISH = Words(
         "too_large": (
             "Make this row's pictures or texts smaller (50 MB in all), then results.reportflow.retry(source)."
         ),
-        "server": "The service had a problem. Try once more: results.reportflow.retry().",
-        "network": "There was no connection to the service. Check it, then results.reportflow.retry().",
+        "server": "The service had a problem. Try once more: {retry}.",
+        "network": "There was no connection to the service. Check it, then {retry}.",
         "unknown_outcome": (
             "Look in the Report Flow web app whether the document is there. If so: "
             "results.reportflow.settle(rows). "
@@ -83,10 +83,10 @@ ENGLISH = Words(
             "Its content changed after it was accepted, so it was not sent by itself. "
             "If the new content is right, generate it again with again=."
         ),
-        "cancelled": "The run was stopped before this document's turn. rf.resume(run) goes on with it.",
+        "cancelled": "The run was stopped before this document's turn. {resume} goes on with it.",
         "not_sent": "Never sent, nothing billed.",
-        "retry": "results.reportflow.retry() sends it.",
-        "other": "Read what happened, correct it, then results.reportflow.retry().",
+        "retry": "{retry} sends it.",
+        "other": "Read what happened, correct it, then {retry}.",
     },
     traps={
         Trap.SHORTENED: "{n} texts were shortened to the 32,767 characters of an Excel cell; each ends in […].",

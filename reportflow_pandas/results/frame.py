@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -13,7 +13,18 @@ import pandas as pd
 from reportflow_pandas.engine.outcomes import COLUMNS, STATUSES, FileNames, Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["ATTRS", "COLUMNS", "is_results", "moments", "outcome_of", "provenance", "results_frame"]
+__all__ = [
+    "ATTRS",
+    "COLUMNS",
+    "is_results",
+    "known",
+    "line_on",
+    "moments",
+    "outcome_of",
+    "provenance",
+    "results_frame",
+    "resumable",
+]
 
 ATTRS = "reportflow"
 """Where ``results.attrs`` keeps the run it came from, as plain strings."""
@@ -90,6 +101,12 @@ def is_results(frame: pd.DataFrame) -> bool:
     return ATTRS in frame.attrs and {"row", "status", "request_id"} <= set(map(str, frame.columns))
 
 
+def known(results: pd.DataFrame) -> dict[str, Any]:
+    """Return what a frame knows about its run; nothing if it forgot."""
+    about = results.attrs.get(ATTRS)
+    return about if isinstance(about, dict) else {}
+
+
 def provenance(frame: pd.DataFrame, verb: str) -> dict[str, str]:
     """Return the run that a results frame came from.
 
@@ -107,8 +124,20 @@ def provenance(frame: pd.DataFrame, verb: str) -> dict[str, str]:
             f"results.reportflow.{used}. (A frame that was merged or rebuilt may have lost its attrs: "
             "use the frame that generate returned.)"
         )
-    known: dict[str, str] = dict(frame.attrs[ATTRS])
-    return known
+    return dict(frame.attrs[ATTRS])
+
+
+def resumable(attrs: Mapping[str, str]) -> bool:
+    """Tell whether a run goes on by its name alone: all its rows are written down."""
+    return bool(attrs.get("planned", "yes"))
+
+
+def line_on(attrs: Mapping[str, str]) -> str:
+    """Return the line that sends the rest of a run, as far as it has come."""
+    run = repr(attrs["run"]) if attrs.get("run") else "run"
+    if resumable(attrs):
+        return f"rf.resume({run})"
+    return f"df.reportflow.generate({attrs['design_id']!r}, run={run}, …)"
 
 
 def outcome_of(row: Any) -> Outcome:

@@ -57,12 +57,12 @@ JAPANESE = Words(
     },
     advice={
         "invalid": "元データのこの行の値を直し、results.reportflow.retry(source) を実行してください。",
-        "auth": "キーを確認し（未設定、誤り、権限不足）、results.reportflow.retry() を実行してください。",
+        "auth": "キーを確認し（未設定、誤り、権限不足）、{retry} を実行してください。",
         "not_found": "デザインIDとバージョン、またはファイルの期限切れを確認し、再実行してください。",
         "rate_limited": "呼び出しが多すぎるか、プランのページ数を使い切っています。プランを確認し、後で再実行してください。",
         "too_large": "この行の画像や文章を小さくし（合計50 MBまで）、results.reportflow.retry(source) を実行してください。",
-        "server": "サービス側の問題です。もう一度 results.reportflow.retry() を実行してください。",
-        "network": "サービスに接続できませんでした。接続を確認し、results.reportflow.retry() を実行してください。",
+        "server": "サービス側の問題です。もう一度 {retry} を実行してください。",
+        "network": "サービスに接続できませんでした。接続を確認し、{retry} を実行してください。",
         "unknown_outcome": (
             "Report FlowのWebアプリで文書があるか確認してください。あれば results.reportflow.settle(rows)、"
             "なければ results.reportflow.retry(unknown=True)。確認せずに再送すると二重に課金されるおそれがあります。"
@@ -70,10 +70,10 @@ JAPANESE = Words(
         "not_ready": "受け付けられましたが、時間内にPDFができませんでした。後で results.reportflow.download(folder)。",
         "expired": "サービスでの保存期間が過ぎました。必要なら「再作成」としてください（再び課金されます）。",
         "changed": "受付後に内容が変わったため、自動では送信していません。新しい内容が正しければ again= で再作成してください。",
-        "cancelled": "この文書の順番の前に実行が止められました。rf.resume(run) で続きを実行できます。",
+        "cancelled": "この文書の順番の前に実行が止められました。{resume} で続きを実行できます。",
         "not_sent": "送信していません。課金もされていません。",
-        "retry": "results.reportflow.retry() で送信できます。",
-        "other": "内容を確認して直し、results.reportflow.retry() を実行してください。",
+        "retry": "{retry} で送信できます。",
+        "other": "内容を確認して直し、{retry} を実行してください。",
     },
     traps={
         Trap.SHORTENED: "{n}件の文章をExcelの上限（32,767文字）まで短くしました。末尾に […] があります。",

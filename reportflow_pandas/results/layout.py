@@ -12,6 +12,7 @@ import pandas as pd
 
 from reportflow_pandas.results.cells import Sanitiser, Trap, clean_text
 from reportflow_pandas.results.columns import Column, Given, Keys, Links, Same, Values
+from reportflow_pandas.results.frame import known
 from reportflow_pandas.results.labels import described, levels_of
 from reportflow_pandas.results.lines import KEY, ROW, RUN, run_name
 from reportflow_pandas.results.links import disk_target, web_target
@@ -79,10 +80,11 @@ class Layout:
     def of_failed(self) -> list[Column]:
         """Return the columns of the sheet Failed."""
         statuses, kinds = self.results["status"].tolist(), self._series("error_kind").tolist()
+        run = known(self.results)
 
         def advice(at: int) -> str:
             kind = kinds[at]
-            return self.words.advise(statuses[at], kind if isinstance(kind, str) else None)
+            return self.words.advise(statuses[at], kind if isinstance(kind, str) else None, run)
 
         columns = [
             *self.left(),

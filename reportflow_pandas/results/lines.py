@@ -16,6 +16,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.utils.escape import unescape
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.results.frame import known
 from reportflow_pandas.results.wording import WORDS, decision_of, heading_key, plain
 
 __all__ = ["KEY", "NAME_KEPT", "ROW", "RUN", "Line", "Matches", "Reviewed", "read_lines", "run_name"]
@@ -70,8 +71,7 @@ class Reviewed:
 
 def run_name(results: pd.DataFrame) -> str:
     """Return the name of the run that a results frame came from, empty if it does not know."""
-    about = results.attrs.get("reportflow")
-    return str(about.get("run") or "") if isinstance(about, dict) else ""
+    return str(known(results).get("run") or "")
 
 
 class Matches:

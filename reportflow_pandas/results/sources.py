@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.results.frame import known
 from reportflow_pandas.results.wording import plain
 
 __all__ = ["Beside", "beside", "distinct"]
@@ -127,8 +128,7 @@ def _numbered(frame: pd.DataFrame) -> Beside:
 
 
 def _run_rows(results: pd.DataFrame) -> int | None:
-    about = results.attrs.get("reportflow")
-    told = str(about.get("rows") or "") if isinstance(about, dict) else ""
+    told = str(known(results).get("rows") or "")
     return int(told) if told.isdecimal() else None
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias
 
 from reportflow_pandas.results.cells import Trap
+from reportflow_pandas.results.frame import line_on, resumable
 
 __all__ = ["Language", "Words"]
 
@@ -27,11 +29,12 @@ class Words:
     says: dict[str, str]
     run: dict[str, str]
 
-    def advise(self, status: str, kind: str | None) -> str:
-        """Say what to do about one document."""
+    def advise(self, status: str, kind: str | None, run: Mapping[str, str]) -> str:
+        """Say what to do about one document; ``run`` is what the results know of theirs."""
         if status == "unknown":
             return self.advice["unknown_outcome"]
-        if status == "not_sent" and kind is None:
-            return f"{self.advice['not_sent']} {self.advice['retry']}"
-        what = self.advice.get(kind or "other", self.advice["other"])
+        otherwise = "retry" if status == "not_sent" and kind is None else "other"
+        what = self.advice.get(kind or otherwise, self.advice["other"])
+        line = line_on(run)
+        what = what.format(resume=line, retry="results.reportflow.retry()" if resumable(run) else line)
         return f"{self.advice['not_sent']} {what}" if status == "not_sent" else what

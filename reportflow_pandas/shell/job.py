@@ -12,6 +12,7 @@ import pandas as pd
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import generate as generate_documents
+from reportflow_pandas.results.frame import resumable
 from reportflow_pandas.settings import current
 from reportflow_pandas.shell.files import Reading, read_frame
 from reportflow_pandas.shell.job_file import JobFile, arguments_for, reading_of
@@ -112,7 +113,11 @@ def _sent(frame: pd.DataFrame, design: str, chosen: dict[str, Any]) -> tuple[pd.
 
 def goes_on(results: pd.DataFrame) -> str:
     """Return what sends the rest."""
-    return f"reportflow-pandas resume {shlex.quote(results.attrs['reportflow']['run'])} goes on"
+    run = results.attrs["reportflow"]
+    name = shlex.quote(run["run"])
+    if resumable(run):
+        return f"reportflow-pandas resume {name} goes on"
+    return f"The same command with --run {name} goes on: not all rows were written down yet"
 
 
 def _anything_sent(results: pd.DataFrame | None) -> bool:

@@ -74,8 +74,31 @@ def test_every_kind_of_error_has_its_advice_in_both_languages() -> None:
     for language in WORDS.values():
         assert kinds <= language.advice.keys()
         assert kinds == language.kinds.keys()
-        assert language.advise("failed", "a new kind") == language.advice["other"]
-        assert language.advise("not_sent", None)
+        assert language.advise("failed", "a new kind", {}) == language.advise("failed", "other", {})
+        assert language.advise("not_sent", None, {})
+        assert not any("{" in language.advise("not_sent", kind, {}) for kind in kinds)
+
+
+def test_what_to_do_is_what_works_for_a_run_as_far_as_it_was_written_down(path: Path) -> None:
+    """Resuming and retrying refuse a run of which not all rows are written down."""
+    results = make_results(["not_sent", "not_sent", "failed"])
+    results["error_kind"] = ["cancelled", None, "server"]
+    write_workbook(results, path)
+    stopped = "Never sent, nothing billed. The run was stopped before this document's turn. "
+    assert column(sheet_of(path, "Failed"), "what to do") == [
+        f"{stopped}rf.resume('november') goes on with it.",
+        "Never sent, nothing billed. results.reportflow.retry() sends it.",
+        "The service had a problem. Try once more: results.reportflow.retry().",
+    ]
+    results.attrs["reportflow"]["planned"] = ""
+    write_workbook(results, path)
+    line = "df.reportflow.generate('Zk3PpV0aNq8sUe5J', run='november', …)"
+    assert column(sheet_of(path, "Failed"), "what to do") == [
+        f"{stopped}{line} goes on with it.",
+        f"Never sent, nothing billed. {line} sends it.",
+        f"The service had a problem. Try once more: {line}.",
+    ]
+    assert f"not sent: run stopped | 1 | {stopped}{line} goes on with it." in words(path)
 
 
 def test_both_languages_say_the_same_things() -> None:
