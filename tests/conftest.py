@@ -15,6 +15,8 @@ from reportflow_pandas import settings
 from reportflow_pandas.engine import limits
 from reportflow_pandas.local.service import LocalService
 
+ROOT = Path(__file__).parents[1]
+
 SECRETS = (
     "REPORT_FLOW_APP_KEY",
     "REPORTFLOW_API_KEY",
@@ -26,12 +28,26 @@ SECRETS = (
 )
 
 
+@pytest.fixture(scope="session", autouse=True)
+def _no_journal_in_the_checkout() -> Iterator[None]:
+    before = _journals()
+    yield
+    left = sorted(map(str, _journals() - before))
+    assert not left, f"a test left journals in the checkout, which belong into a folder of its own: {left}"
+
+
+def _journals() -> set[Path]:
+    folders = [ROOT / ".reportflow", *ROOT.glob("[!.]*/")]
+    return {path for folder in folders for path in folder.rglob("*.sqlite")}
+
+
 @pytest.fixture(autouse=True)
 def fresh_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
-    """No settings, no environment, no slots taken, and journals in a folder of the test."""
+    """No settings, no environment, no slots taken, and journals in a folder of the test, its processes' too."""
     for name in SECRETS:
         monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr(settings, "_chosen", {"runs": tmp_path / "runs"})
+    monkeypatch.setenv("REPORTFLOW_RUNS", str(tmp_path / "runs"))
+    monkeypatch.setattr(settings, "_chosen", {})
     limits.reset()
     yield
     limits.reset()
