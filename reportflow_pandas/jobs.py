@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-import atexit
 import contextlib
 import logging
-import os
-import sys
 import threading
-import time
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -19,9 +15,9 @@ import pandas as pd
 
 from reportflow_pandas.engine import runs
 from reportflow_pandas.engine.outcomes import Outcome
-from reportflow_pandas.engine.run import GRACE
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import Generation
+from reportflow_pandas.leaving import Unfinished
 from reportflow_pandas.notebook import loop, panel
 from reportflow_pandas.notify import Notifier, ended, workbook_of
 from reportflow_pandas.options import Arguments, Options
@@ -29,7 +25,7 @@ from reportflow_pandas.preparation import takes_options
 from reportflow_pandas.queue.messages import OnCrash
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.resuming import Resumption, load
-from reportflow_pandas.running import PATIENCE, Running, kind_of
+from reportflow_pandas.running import Running, kind_of
 from reportflow_pandas.settings import current
 
 __all__ = ["Job", "JobWarning", "job", "submit"]
@@ -40,9 +36,6 @@ Status = Literal["running", "done", "failed", "cancelled", "interrupted"]
 _CALLBACKS = "reportflow-callbacks"
 TICK = 0.1
 """Seconds between two looks of a waiting thread or coroutine: an interrupt is felt that often."""
-
-AT_EXIT = GRACE + PATIENCE + 2.0
-"""Seconds that the end of the program waits for jobs: the engine's, for what is in flight and for writing down."""
 
 
 class JobWarning(UserWarning):
@@ -92,6 +85,7 @@ class Job:
         self._error: BaseException | None = None
         self._results: pd.DataFrame | None = None
         self._raised = 0
+        self._unfinished = Unfinished(work, self.cancel, lambda: self._error, self._finished, self._ended)
         # callbacks are the user's code: they get a thread of their own and may take their time
         self._callbacks = ThreadPoolExecutor(1, thread_name_prefix=_CALLBACKS)
         if on_row is not None:
@@ -102,7 +96,7 @@ class Job:
         self._start()
 
     def _start(self) -> None:
-        _unfinished.add(self)
+        self._unfinished.begin()
         asyncio.run_coroutine_threadsafe(self._carry_out(), loop.private_loop())
 
     def __repr__(self) -> str:
@@ -227,37 +221,8 @@ class Job:
         finally:
             self._finished.set()
             self._ended.set()
-            _unfinished.discard(self)
+            self._unfinished.end()
             self._callbacks.shutdown(wait=False)
-
-    def _leave(self) -> bool:
-        """Stop sending because the program ends; return whether the job has to be waited for.
-
-        What other machines carry out goes on there; Python itself waits for callbacks.
-        """
-        if self._finished.is_set() or self._work.remote is not None:
-            return False
-        self.cancel()
-        return True
-
-    @property
-    def _complete(self) -> bool:
-        counts = self._work.counts()
-        return not (counts["not_sent"] or counts["unknown"] or self._work.options.download)
-
-    def _last_words(self) -> str:
-        """Return what became of a job that the end of the program cut off; nothing if it came to its end."""
-        work, error = self._work, self._error
-        if not work.progress.ended:
-            became = f"it did not end in time; rf.load({self.id!r}) shows what was sent"
-        elif error is not None:
-            became = f"{type(error).__name__}: {error}. {work.line_of_summary()}; {work.way_on()}"
-        elif not work.interrupted or self._complete:
-            return ""
-        else:
-            became = work.goodbye(frame="")
-        became = " ".join(became.split())
-        return f"job {self.id}: the program ended before it did. {became}. job.wait() or job.result() waits for it"
 
     def _tell(self, notifier: Notifier) -> None:
         run = self.results().attrs["reportflow"]
@@ -368,30 +333,6 @@ def _remember(one: Job) -> None:
     for run, other in list(_jobs.items())[:-REMEMBERED]:
         if other.status != "running":
             del _jobs[run]
-
-
-_unfinished: set[Job] = set()
-"""Jobs of this process that are under way. A fork has none of them: threads do not survive it."""
-
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_unfinished.clear)
-
-
-def _leave_none_behind() -> None:
-    """At the end of the program: have its jobs stop cleanly, and say what became of each."""
-    left = [one for one in tuple(_unfinished) if one._leave()]  # noqa: SLF001 - this module's own
-    deadline = time.monotonic() + AT_EXIT
-    with contextlib.suppress(KeyboardInterrupt):  # somebody is in a hurry
-        for one in left:
-            one._ended.wait(max(0.0, deadline - time.monotonic()))  # noqa: SLF001
-    for one in left:
-        if (words := one._last_words()) and sys.stderr is not None:  # noqa: SLF001
-            with contextlib.suppress(OSError, ValueError):  # nobody listens any more
-                print(words, file=sys.stderr, flush=True)  # noqa: T201 - there is no later moment to tell it
-
-
-# before Python ends the pools of threads, which is before `atexit`: callbacks and downloads need them
-getattr(threading, "_register_atexit", atexit.register)(_leave_none_behind)
 
 
 @takes_options

@@ -28,7 +28,7 @@ FLOORS = [
     ["preparation"],
     ["running"],
     ["generation", "inspection"],
-    ["resuming"],
+    ["resuming", "leaving"],
     ["jobs"],
     ["accessor", "cli", "shell", "webhook", "trial", "examples", "__init__"],
 ]
