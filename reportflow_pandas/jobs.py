@@ -351,7 +351,8 @@ def submit(
 
     The work lives as long as the program: a script ends with ``job.wait()`` or ``job.result()``. One that ends
     before its job stops it, waits a few seconds for the calls in flight, and says on stderr how far it came and
-    how to go on. What other machines carry out (``queue=``) goes on there.
+    how to go on. What other machines carry out (``queue=``) goes on there: the program waits a few seconds until
+    all of it is in the queue, and says how to come back to it.
 
     Parameters
     ----------

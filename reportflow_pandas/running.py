@@ -117,6 +117,11 @@ class Running(ABC):
     async def _plan(self, feed: Feed) -> None:
         """Give the feed its documents, written down first."""
 
+    @property
+    def dispatch(self) -> Dispatch | None:
+        """What other machines carry the calls out by, as soon as there is something to carry out."""
+        return self._run if isinstance(self._run, Dispatch) else None
+
     # -- carrying it out -------------------------------------------------------------------------------------
 
     def interrupt(self) -> None:
@@ -282,8 +287,8 @@ class Running(ABC):
                 await line.window.preload(kind, moments, clock=self.clock)
 
     def _row_settled(self, position: int) -> None:
-        if self.settled is not None:
-            self.settled(self.outcomes[position])
+        if (settled := self.settled) is not None:
+            settled(self.outcomes[position])
 
     async def _deliver(self, answer: Delivered, pairs: Sequence[tuple[Document, FileEntry | None]]) -> None:
         assert self._folder is not None  # noqa: S101 - only then is this called

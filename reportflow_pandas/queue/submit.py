@@ -116,7 +116,7 @@ class Dispatch:
         self._patience: asyncio.Timeout | None = None
         self._wake = asyncio.Event()
         self._feeding: asyncio.Task[None] | None = None
-        self._adding = False
+        self._adding = self._fed = False
         self._alone_since: float | None = None
         self.calls_made = 0
         if journal.meta["planned"]:
@@ -127,6 +127,16 @@ class Dispatch:
 
     def _id(self, number: int) -> str:
         return f"{self._terms.run}-{number}"
+
+    @property
+    def fed(self) -> bool:
+        """Whether all calls are in the queue."""
+        return self._fed and self._stopping_since is None
+
+    @property
+    def awaited(self) -> int:
+        """Rows that are in the queue, or with a worker, and have no outcome here yet."""
+        return sum(len(entry.positions) for entry in list(self._calls.open.values()) if entry.added)
 
     # -- its life ----------------------------------------------------------------------------------------------
 
@@ -199,8 +209,10 @@ class Dispatch:
                 break
             await self._enqueue([(call.positions, call.endpoint, written(call)) for call in chunk])
             room = min(CHUNK, 2 * room)
-        if self._stopping_since is None and not self._journal.created:
-            self._take_up()
+        if self._stopping_since is None:
+            if not self._journal.created:
+                self._take_up()
+            self._fed = True
 
     async def _enqueue(self, calls: Sequence[tuple[Sequence[int], str, dict[str, Any]]], times: int = 1) -> None:
         """Record the intents, then add the calls; adding one twice is harmless."""

@@ -29,16 +29,40 @@ job.wait()
 """
 
 
-def submitting(service: LocalService, *words: str) -> subprocess.Popen[bytes]:
-    """Submit in a process of its own, which can be killed."""
-    environment = {
+LEAVE = """
+import sys
+from machines import people, plain
+from reportflow_pandas import leaving
+from reportflow_pandas.queue.submit import Dispatch
+def submitted(rows, run="november", **more):
+    return people(rows).reportflow.submit(**plain(endpoint="async/single"), queue=sys.argv[1], run=run, **more)
+"""
+
+
+def environment(service: LocalService) -> dict[str, str]:
+    return {
         **os.environ,
         "REPORT_FLOW_APP_KEY": service.app_key,
         "REPORTFLOW_API_BASE_URL": service.base_url,
         "REPORTFLOW_RUNS": str(current().runs),
         "PYTHONPATH": str(Path(__file__).parents[1]),
     }
-    return subprocess.Popen([sys.executable, "-c", SUBMIT, *words], env=environment)  # noqa: S603 - our own lines
+
+
+def submitting(service: LocalService, *words: str) -> subprocess.Popen[bytes]:
+    """Submit in a process of its own, which can be killed."""
+    command = [sys.executable, "-c", SUBMIT, *words]
+    return subprocess.Popen(command, env=environment(service))  # noqa: S603 - our own lines
+
+
+def left(service: LocalService, url: str, *lines: str) -> str:
+    """Run a script to its end, and return what it says at last."""
+    command = [sys.executable, "-c", LEAVE + "\n".join(lines), url]
+    ended = subprocess.run(  # noqa: S603 - our own lines
+        command, env=environment(service), capture_output=True, text=True, check=True, timeout=60
+    )
+    assert not ended.stdout
+    return ended.stderr
 
 
 def test_a_cancelled_job_takes_back_what_nobody_sent(local: Local, redis: RedisServer, helper: Helper) -> None:
@@ -144,3 +168,87 @@ def test_a_frame_given_again_after_its_process_was_killed_sends_nothing_twice(
     results = job.result(60)
     assert statuses(results) == {"accepted": 120}
     assert set(sent(service).values()) == {1}
+
+
+def test_a_script_that_ends_before_its_workers_do_says_that_they_go_on_and_how_to_come_back(
+    service: LocalService, redis: RedisServer, helper: Helper
+) -> None:
+    """Submitting is its last line: when it ends, all is in the queue."""
+    assert left(service, redis.url, "submitted(40, 'left')") == (
+        "job left: the program ended before it did. "
+        "0 of 40 rows have their outcome, and workers go on with 40 that are in the queue. "
+        "rf.job('left') collects what they do. job.wait() or job.result() waits for it\n"
+    )
+    helper()
+    until(lambda: len(service.documents) == 40, "the documents")
+    assert statuses(rf.job("left").result(30)) == {"accepted": 40}
+    assert set(sent(service).values()) == {1}
+
+
+def test_a_script_that_waits_for_its_workers_ends_without_a_word(
+    service: LocalService, redis: RedisServer, helper: Helper
+) -> None:
+    helper()
+    assert not left(service, redis.url, "submitted(40).result()")
+    assert len(service.documents) == 40
+
+
+@pytest.mark.parametrize("planned", [True, False])
+def test_a_script_that_ends_before_all_is_in_the_queue_says_how_the_rest_gets_there(
+    service: LocalService, redis: RedisServer, helper: Helper, planned: bool
+) -> None:
+    """Redis takes one call and no more, whether or not all rows are written down by then."""
+    lines = [
+        "leaving.AT_EXIT = 0",
+        "feeding = Dispatch._enqueue",
+        "async def once(self, calls): await feeding(self, calls); Dispatch._enqueue = never",
+        "async def never(*_): await asyncio.Event().wait()",
+        "Dispatch._enqueue = once",
+        "" if planned else "Journal.end_plan = never",
+        "job = submitted(400)",
+        "while not (job._work.dispatch and job._work.dispatch.awaited): pass",
+        "while not job._work.attrs['planned']: pass" if planned else "",
+    ]
+    imports = "import asyncio; from reportflow_pandas.engine.journal import Journal"
+    said = left(service, redis.url, imports, *lines)
+    assert "0 of 400 rows have their outcome, and workers go on with 1 that are in the queue." in said
+    helper()
+    if planned:
+        assert "rf.resume('november') puts the rest into the queue" in said
+        results = rf.resume("november")
+    else:
+        assert "Submit the rows again with run='november': what is in the queue is not sent twice" in said
+        job = people(400).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url, run="november")
+        results = job.result(30)
+    assert statuses(results) == {"accepted": 400}
+    assert set(sent(service).values()) == {1}
+
+
+def test_a_script_that_ends_while_it_downloads_what_workers_made_says_how_the_rest_is_fetched(
+    local: Local, redis: RedisServer, helper: Helper, tmp_path: Path
+) -> None:
+    """Nothing is at the workers any more: it ends as a local job does."""
+    service = local(not_ready_status=404, render_delay=3600.0)
+    helper()
+    accepted = "while job.progress['accepted'] < 4: pass"
+    said = left(service, redis.url, f"job = submitted(4, download={str(tmp_path / 'pdfs')!r})", accepted)
+    assert "interrupted: 4 of 4 accepted, 0 PDFs in" in said
+    assert "rf.resume('november') goes on" in said
+    assert set(sent(service).values()) == {1}
+
+
+def test_who_comes_back_to_a_redis_with_a_password_is_told_to_give_its_address(
+    service: LocalService, tmp_path: Path
+) -> None:
+    server = RedisServer(tmp_path / "locked", "--requirepass", "open sesame").start()
+    try:
+        url = f"redis://:open%20sesame@127.0.0.1:{server.port}/0"
+        said = left(service, url, "submitted(4, 'locked')")
+        assert "rf.job('locked', queue='redis://…') collects what they do" in said
+        assert "sesame" not in said
+        job = rf.job("locked", queue=url)
+        assert job.status == "running"
+        job.cancel()
+        assert job.wait(30)
+    finally:
+        server.kill()
