@@ -48,19 +48,15 @@ class Refused(Exception):  # noqa: N818 - never leaves the package
 
 
 class Tries:
-    """Counts the tries of one call and the seconds they took; waiting for the rate limit is left out.
+    """Counts the tries of one call and the seconds they took; waiting for the rate limit is left out."""
 
-    ``intent`` is the number under which the journal knows the try under way.
-    """
-
-    __slots__ = ("count", "elapsed", "in_flight", "intent", "waited")
+    __slots__ = ("count", "elapsed", "in_flight", "waited")
 
     def __init__(self) -> None:
         self.count = 0
         self.elapsed = 0.0
         self.waited = 0.0
         self.in_flight = False
-        self.intent: int | None = None
 
 
 class Line:

@@ -206,86 +206,71 @@ class Run:
 
     async def _try(self, call: Call, task: asyncio.Task[None]) -> Sequence[Call]:
         """Send a call; return the parts that it has to be taken apart into."""
-        tries = self._tasks[task] = Tries()
-        body = call.body()
-        if len(body) > MAX_BODY:
+        trip = self._tasks[task] = _Trip(call, self._send, self._journal)
+        if len(trip.body) > MAX_BODY:
             self._gate.leave("ok")
-            text = f"the document is {len(body):,} bytes and a call takes {MAX_BODY:,}: {SMALLER}"
-            self._refuse(call, tries, "failed", "too_large", text, None)
-            self._record(call, tries)
+            text = f"the document is {len(trip.body):,} bytes and a call takes {MAX_BODY:,}: {SMALLER}"
+            self._refuse(trip, "failed", "too_large", text, None)
+            self._record(trip)
             return ()
         self.calls_made += 1
-
-        async def sending() -> None:
-            tries.intent = await self._journal.intent(call.positions, call.endpoint)
-
         try:
             answer = await self._line.tries(
-                lambda: self._send(call, body),
+                trip.send,
                 kind="sync" if call.sync else "async",
-                tries=tries,
+                tries=trip,
                 gate=self._gate,
-                sending=sending,
-                refused=lambda: self._clear(call, tries),
+                sending=trip.begin,
+                refused=trip.clear,
             )
         except Refused as problem:
-            return self._after_refusal(call, problem, tries)
+            return self._after_refusal(trip, problem)
         except asyncio.CancelledError:
-            if tries.in_flight:
-                self._refuse(call, tries, "unknown", "unknown_outcome", _GIVEN_UP, None)
-                self._record(call, tries)
+            if trip.in_flight:
+                self._refuse(trip, "unknown", "unknown_outcome", _GIVEN_UP, None)
+                self._record(trip)
             raise
-        pairs = self._settle(call, answer, tries)
+        pairs = self._settle(trip, answer)
         if isinstance(answer, Delivered) and self._deliver is not None:
             await self._deliver(answer, pairs)
         return ()
 
-    def _clear(self, call: Call, tries: Tries) -> None:
-        """Take an intent back: the service definitely refused the call."""
-        number, tries.intent = tries.intent, None
-        if number is not None:
-            self._journal.clear(number, call.positions)
-
-    def _record(self, call: Call, tries: Tries) -> None:
+    def _record(self, trip: _Trip) -> None:
         """Write the outcomes of a call down; the next call does not wait for it, and shares its commit."""
-        number, tries.intent = tries.intent, None
-        self._journal.note(number, call.positions, partial(self._show, call))
+        number, trip.intent = trip.intent, None
+        self._journal.note(number, trip.call.positions, partial(self._show, trip.call))
 
-    def _after_refusal(self, call: Call, refused: Refused, tries: Tries) -> list[Call]:
-        decision = refused.decision
+    def _after_refusal(self, trip: _Trip, refused: Refused) -> list[Call]:
+        call, decision = trip.call, refused.decision
         request_id = getattr(refused.error, "request_id", None)
         if isinstance(decision, Unknown):
-            self._refuse(
-                call, tries, "unknown", decision.error_kind, decision.text, decision.http_status, request_id
-            )
-            self._record(call, tries)
+            self._refuse(trip, "unknown", decision.error_kind, decision.text, decision.http_status, request_id)
+            self._record(trip)
             return []
         if isinstance(decision, Stop):
-            self._refuse(
-                call, tries, "not_sent", decision.error_kind, decision.text, decision.http_status, request_id
-            )
-            self._clear(call, tries)
+            self._refuse(trip, "not_sent", decision.error_kind, decision.text, decision.http_status, request_id)
+            trip.clear()
             self.stop(decision.error)
             return []
         if len(call) > 1 and isinstance(refused.error, ApiError) and refused.error.status in (400, 413, 422):
-            self._clear(call, tries)
+            trip.clear()
             return taken_apart(call, refused.error.messages)
-        self._refuse(call, tries, "failed", decision.error_kind, decision.text, decision.http_status, request_id)
-        self._record(call, tries)
+        self._refuse(trip, "failed", decision.error_kind, decision.text, decision.http_status, request_id)
+        self._record(trip)
         alike = self._alike.refused(decision.text, refused.error)
         if self._stop_on_failure or (alike and self._alike_ends and not self._stopping):
             self.stop(refused.error)
         return []
 
-    def _settle(self, call: Call, answer: Accepted, tries: Tries) -> list[tuple[Document, FileEntry | None]]:
+    def _settle(self, trip: _Trip, answer: Accepted) -> list[tuple[Document, FileEntry | None]]:
         """Give each row of an accepted call its file, and return which that is."""
         self._alike.accepted()
         at = self._line.clock.timestamp()
         ready = isinstance(answer, Delivered)
         files = answer.files
-        pairs = matched(call.documents, files)
+        pairs = matched(trip.call.documents, files)
         for document, entry in pairs:
-            self._outcomes.tried(document.position, tries.count, tries.elapsed)
+            self._outcomes.tried(document.position, trip.count, trip.elapsed)
             if entry is None and files:
                 text = f"the answer to request {answer.request_id} does not name this document"
                 self._outcomes.refused(document.position, "unknown", "unknown_outcome", text, answer.status)
@@ -303,7 +288,7 @@ class Run:
                     at=at,
                     ready=ready,
                 )
-        self._record(call, tries)
+        self._record(trip)
         if len(files) > len(pairs):
             extra = len(files) - sum(entry is not None for _, entry in pairs)
             log.warning(
@@ -316,8 +301,7 @@ class Run:
 
     def _refuse(  # noqa: PLR0917 - an outcome has so many parts
         self,
-        call: Call,
-        tries: Tries,
+        trip: _Trip,
         status: str,
         kind: str | None,
         text: str,
@@ -325,8 +309,8 @@ class Run:
         request_id: str | None = None,
     ) -> None:
         told = f" (request {request_id})" if request_id else ""
-        for document in call.documents:
-            self._outcomes.tried(document.position, tries.count, tries.elapsed)
+        for document in trip.call.documents:
+            self._outcomes.tried(document.position, trip.count, trip.elapsed)
             self._outcomes.refused(document.position, status, kind, text, http_status)
             if status == "failed":
                 self._phase.failed += 1
@@ -344,6 +328,40 @@ class Run:
         if self._settled is not None:
             for document in call.documents:
                 self._settled(document.position)
+
+
+class _Trip(Tries):
+    """A call on its way.
+
+    Attributes
+    ----------
+    intent : int or None
+        The number under which the journal knows the try under way.
+    """
+
+    __slots__ = ("_journal", "_send", "body", "call", "intent")
+
+    def __init__(self, call: Call, send: Send, journal: Record) -> None:
+        super().__init__()
+        self.call = call
+        self.body = call.body()
+        self.intent: int | None = None
+        self._send = send
+        self._journal = journal
+
+    def send(self) -> Awaitable[Accepted]:
+        """Send it once."""
+        return self._send(self.call, self.body)
+
+    async def begin(self) -> None:
+        """Write down that it is about to be sent."""
+        self.intent = await self._journal.intent(self.call.positions, self.call.endpoint)
+
+    def clear(self) -> None:
+        """Take the intent back: the service definitely refused the call."""
+        number, self.intent = self.intent, None
+        if number is not None:
+            self._journal.clear(number, self.call.positions)
 
 
 _ENTRY = re.compile(r"\bcontents(?:\.(\d+)|\[(\d+)\])")
