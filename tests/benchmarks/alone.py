@@ -19,7 +19,8 @@ def cost(name: str, rows: int) -> None:
         send(server.scenario(), frame.head(10), items[:10], 5)
         gc.collect()
         gc.freeze()  # a full collection that happens to fall into a run would cost as much as 200 rows
-        send(server.scenario(), frame, items, 50)
+        if send(server.scenario(), frame, items, 50) != rows:
+            raise RuntimeError("not every row was accepted")
 
 
 def memory(rows: int) -> None:
