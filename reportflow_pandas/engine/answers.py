@@ -8,7 +8,7 @@ from typing import Any
 
 import orjson
 
-from reportflow_pandas.engine.outcomes import STATUSES, Outcomes
+from reportflow_pandas.engine.outcomes import STATUSES, FileNames, Outcomes
 
 __all__ = ["LETTERS", "columns_of", "decoded", "encoded", "letters", "outcomes_in"]
 
@@ -57,7 +57,12 @@ def columns_of(outcomes: Outcomes, positions: Sequence[int]) -> tuple[bytes, dic
     unbroken = last - first == size - 1 and list(positions) == list(range(first, last + 1))
     part = slice(first, last + 1)
     for name, column in outcomes.columns:
-        values = list(column[part]) if unbroken else [column[position] for position in positions]
+        if unbroken:
+            values = list(column[part])
+        elif isinstance(column, FileNames):
+            values = column.at(positions)
+        else:
+            values = [column[position] for position in positions]
         if values.count(values[0]) != size:
             columns[name] = values
         elif values[0] is not None and values[0] != 0:

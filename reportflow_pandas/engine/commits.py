@@ -5,25 +5,32 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
+import sys
 import threading
 from array import array
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any
+from typing import Any, TypeVar
 
 from reportflow_pandas.engine.journal_file import journal_error
+from reportflow_pandas.engine.spans import numbers_in, spans
 from reportflow_pandas.errors import JournalError
 
 __all__ = ["Commits", "Records", "write"]
 
+N = TypeVar("N", int, float)
+
 _DOCUMENTS = "INSERT INTO documents VALUES (?, ?, ?, ?)"
 _CONTENTS = "INSERT INTO contents VALUES (?, ?, ?)"
 _ROWS = "INSERT INTO rows VALUES (?, ?, ?, ?, ?)"
-_CALL = "INSERT INTO calls VALUES (?, ?, ?, ?)"
-# a second writing of one record, after a commit that failed in between, changes nothing
-_ANSWER = "INSERT OR REPLACE INTO answers VALUES (?, ?, ?, ?)"
+# a second writing of one record, after a commit that failed at its very end, changes nothing
+_CALLS = "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)"
+_ANSWERS = (
+    "INSERT INTO answers (calls, numbers, answered_at, moments, statuses, outcomes) VALUES (?, ?, ?, ?, ?, ?)"
+)
 _META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 _MARK = """
 INSERT INTO marks (number, status, file_id, request_id, path, error_kind, error, http_status, at)
@@ -38,6 +45,8 @@ ON CONFLICT (number) DO UPDATE SET
 """
 
 Mark = tuple[int, str | None, str | None, str | None, str | None, str | None, str | None, int | None, float]
+Answers = tuple[str, str, float | None, bytes | None, str, bytes | None]
+"""A line of that table: calls that were answered side by side."""
 
 
 @dataclass(eq=False, slots=True)
@@ -49,8 +58,16 @@ class Records:
     documents: list[tuple[int, bytes, bytes, bytes | None]] = field(default_factory=list)
     contents: list[tuple[int, bytes, bytes]] = field(default_factory=list)
     rows: list[tuple[Any, ...]] = field(default_factory=list)
-    calls: list[tuple[int, str, str, float]] = field(default_factory=list)
-    answers: list[tuple[int, float | None, str, bytes | None]] = field(default_factory=list)
+    calls: list[tuple[int, str, Sequence[int]]] = field(default_factory=list)
+    """Number, endpoint and documents of calls that are about to be sent."""
+    started_at: float = 0.0
+    noted: list[tuple[int, Sequence[int], float]] = field(default_factory=list)
+    """Number, rows and moment of calls that were answered: become a line of ``answers`` when the commit begins."""
+    answers: list[Answers] = field(default_factory=list)
+    cleared: list[tuple[int, float]] = field(default_factory=list)
+    """Number and moment of calls that were definitely refused."""
+    unsent: list[int] = field(default_factory=list)
+    """Numbers of calls whose intent is perhaps on the disk, and that were not sent."""
     marks: list[Mark] = field(default_factory=list)
     meta: list[tuple[str, str]] = field(default_factory=list)
     drops: list[tuple[int, int]] = field(default_factory=list)
@@ -62,7 +79,10 @@ class Records:
     def __bool__(self) -> bool:
         return bool(
             self.calls
+            or self.noted
             or self.answers
+            or self.cleared
+            or self.unsent
             or self.documents
             or self.rows
             or self.marks
@@ -84,8 +104,8 @@ def write(connection: sqlite3.Connection, records: Records) -> None:
             (_DOCUMENTS, records.documents),
             (_CONTENTS, records.contents),
             (_ROWS, records.rows),
-            (_CALL, records.calls),
-            (_ANSWER, records.answers),
+            (_CALLS, _lines_of_calls(records)),
+            (_ANSWERS, records.answers + _lines_of_no_answers(records)),
             (_MARK, records.marks),
             (_META, records.meta),
         ):
@@ -100,64 +120,95 @@ def write(connection: sqlite3.Connection, records: Records) -> None:
         raise
 
 
-def _drop(connection: sqlite3.Connection, dropped: list[tuple[int, int]]) -> None:
-    """Drop the contents of documents, given as stretches; calls that were accepted side by side mostly touch."""
-    merged: list[list[int]] = []
-    for first, documents in sorted(dropped):
-        if merged and first <= merged[-1][1]:
-            merged[-1][1] = max(merged[-1][1], first + documents)
+def _lines_of_calls(records: Records) -> list[tuple[int, str, str, float]]:
+    """Return calls whose numbers follow each other in one line."""
+    lines: list[tuple[int, str, list[str]]] = []
+    for call, endpoint, numbers in records.calls:
+        if lines and lines[-1][1] == endpoint and lines[-1][0] + len(lines[-1][2]) == call:
+            lines[-1][2].append(spans(numbers))
         else:
-            merged.append([first, first + documents])
-    for first, end in merged:
-        connection.execute(
-            "DELETE FROM contents WHERE first >= ? AND first < ? AND first + length(sizes) / 4 <= ?",
-            (first, end, end),
-        )
-        _drop_some(connection, first, end)
+            lines.append((call, endpoint, [spans(numbers)]))
+    return [(first, endpoint, ";".join(parts), records.started_at) for first, endpoint, parts in lines]
 
 
-def _drop_some(connection: sqlite3.Connection, first: int, end: int) -> None:
-    """Drop what of a stretch lies in lines that hold other documents too."""
-    blocks = connection.execute(
-        "SELECT first, sizes, content FROM contents WHERE first < :end AND first + length(sizes) / 4 > :first AND "
-        "first >= coalesce((SELECT max(first) FROM contents WHERE first <= :first), 0)",
-        {"first": first, "end": end},
-    ).fetchall()
-    for start, packed, content in blocks:
-        sizes = unpacked(packed)
-        kept, at = bytearray(), 0
-        for number, size in enumerate(sizes, start):
-            if first <= number < end:
+def _lines_of_no_answers(records: Records) -> list[Answers]:
+    lines: list[Answers] = []
+    if records.cleared:
+        moments = [moment for _, moment in records.cleared]
+        calls = spans([call for call, _ in records.cleared])
+        lines.append((calls, "", max(moments), packed_moments(moments), "", None))
+    if records.unsent:
+        lines.append((spans(records.unsent), "", None, None, "", None))
+    return lines
+
+
+_LINE_OF = """
+SELECT first, sizes, content FROM contents
+WHERE first >= coalesce((SELECT max(first) FROM contents WHERE first <= :number), 0)
+AND first + length(sizes) / 4 > :number ORDER BY first LIMIT 1
+"""
+"""The line that holds a document, or else the next one."""
+
+
+def _drop(connection: sqlite3.Connection, dropped: list[tuple[int, int]]) -> None:
+    """Drop the contents of documents, given as stretches, line by line."""
+    left = deque(sorted((first, first + documents) for first, documents in dropped))
+    while left:
+        line = connection.execute(_LINE_OF, {"number": left[0][0]}).fetchone()
+        if line is None:
+            return
+        start, packed, content = line
+        before = unpacked(packed)
+        end, sizes = start + len(before), before[:]
+        while left and left[0][0] < end:
+            first, last = left.popleft()
+            for number in range(max(first, start), min(last, end)):
                 sizes[number - start] = 0
-            else:
-                kept += content[at : at + size]
-            at += size
-        if kept:
+            if last > end:
+                left.appendleft((end, last))
+                break
+        if not any(sizes):
+            connection.execute("DELETE FROM contents WHERE first = ?", (start,))
+        elif sizes != before:
             connection.execute(
                 "UPDATE contents SET content = ?, sizes = ? WHERE first = ?",
-                (bytes(kept), packed_sizes(sizes), start),
+                (_kept(content, before, sizes), packed_sizes(sizes), start),
             )
-        else:
-            connection.execute("DELETE FROM contents WHERE first = ?", (start,))
 
 
-def packed_sizes(sizes: list[int] | array[int]) -> bytes:
+def _kept(content: bytes, before: array[int], sizes: array[int]) -> bytes:
+    """Return the contents in a line whose size is still there."""
+    kept, at = bytearray(), 0
+    for was, size in zip(before, sizes, strict=True):
+        kept += content[at : at + size]
+        at += was
+    return bytes(kept)
+
+
+def packed_sizes(sizes: Sequence[int]) -> bytes:
     """Return sizes, or positions, as 4 little-endian bytes each."""
-    packed = array("I", sizes)
-    if _BIG_ENDIAN:
-        packed.byteswap()
-    return packed.tobytes()
+    return _little_endian(array("I", sizes)).tobytes()
 
 
 def unpacked(packed: bytes) -> array[int]:
     """Return what `packed_sizes` wrote."""
-    sizes = array("I", packed)
-    if _BIG_ENDIAN:
-        sizes.byteswap()
-    return sizes
+    return _little_endian(array("I", packed))
 
 
-_BIG_ENDIAN = array("I", [1]).tobytes() != b"\x01\x00\x00\x00"
+def packed_moments(moments: Sequence[float]) -> bytes:
+    """Return moments as 8 little-endian bytes each."""
+    return _little_endian(array("d", moments)).tobytes()
+
+
+def unpacked_moments(packed: bytes) -> array[float]:
+    """Return what `packed_moments` wrote."""
+    return _little_endian(array("d", packed))
+
+
+def _little_endian(values: array[N]) -> array[N]:
+    if sys.byteorder == "big":
+        values.byteswap()
+    return values
 
 
 class Commits:
@@ -171,14 +222,19 @@ class Commits:
         Used by the thread alone from now on.
     path : pathlib.Path
         The journal, for messages.
+    complete : callable
+        Told on the loop of the records whose commit begins: 20 calls described at once cost little more than one.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+    def __init__(
+        self, connection: sqlite3.Connection, path: Path, complete: Callable[[Records], None] = lambda _: None
+    ) -> None:
         self.open = Records()
         """What the next commit will hold: add to it, then call `soon` or `committed`."""
         self.error: JournalError | None = None
         self._connection = connection
         self._path = path
+        self._complete = complete
         self._busy = False
         self._closed = False
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -191,8 +247,9 @@ class Commits:
         """Commit what is open as soon as the commit under way is done."""
         if not self._busy and self.error is None:
             self._busy = True
-            # a turn later: what other tasks record in this turn goes along
-            self._own_loop().call_soon(self._hand_over)
+            # two turns later: what other tasks record meanwhile goes along
+            loop = self._own_loop()
+            loop.call_soon(loop.call_soon, self._hand_over)
 
     def committed(self) -> asyncio.Future[None]:
         """Return a future that is done when everything that was added until now is on the disk.
@@ -206,7 +263,8 @@ class Commits:
             future.set_result(None)
         else:
             self.open.waiting.append(future)
-            self.soon()
+            if not self._busy:
+                self.soon()
         return future
 
     def tell(self, then: Callable[[JournalError | None], None]) -> None:
@@ -215,7 +273,8 @@ class Commits:
             self._own_loop().call_soon(then, self.error)
         else:
             self.open.then.append(then)
-            self.soon()
+            if not self._busy:
+                self.soon()
 
     def _own_loop(self) -> asyncio.AbstractEventLoop:
         # asked for once: in Python 3.11 each look-up is a system call
@@ -226,6 +285,7 @@ class Commits:
     def _hand_over(self) -> None:
         if not self._closed:
             records, self.open = self.open, Records()
+            self._complete(records)
             self._queue.put(records)
 
     def _work(self) -> None:
@@ -251,12 +311,14 @@ class Commits:
             self.soon()
 
     def _tell(self, records: Records) -> None:
+        error = self.error
         for future in records.waiting:
-            if not future.done():
-                if self.error is None:
-                    future.set_result(None)
-                else:
-                    _fail(future, self.error)
+            if future.done():
+                continue
+            if error is None:
+                future.set_result(None)
+            else:
+                _fail(future, error)
         told, records.waiting, records.then = records.then, [], []
         for then in told:
             then(self.error)
@@ -272,12 +334,13 @@ class Commits:
         self._closed = True
         self._queue.put(None)
         self._thread.join()
+        self._complete(self.open)
         left = [*self._unwritten, self.open]
         self.open = Records()
         for records in left:
-            answered = {answer[0] for answer in records.answers}
-            # cleared all the same: a commit that failed at its very end may be there nevertheless
-            records.answers += [(call[0], None, "", None) for call in records.calls if call[0] not in answered]
+            answered = {call for line in records.answers for call in numbers_in(line[0])}
+            # taken back all the same: a commit that failed at its very end may be there nevertheless
+            records.unsent += [call for call, _, _ in records.calls if call not in answered]
             records.calls = [call for call in records.calls if call[0] in answered]
             if self.error is not None:
                 records.documents, records.contents, records.rows, records.meta = [], [], [], []

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from reportflow_pandas.engine import journal_file
-from reportflow_pandas.engine.journal import _refuse_another
+from reportflow_pandas.engine.journal import refuse_another
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.plan import Document
-from reportflow_pandas.engine.recovery import documents_in, keys_in, meta_of, replay
+from reportflow_pandas.engine.recovery import documents_in, keys_in, meta_of, one_moment, replay
 from reportflow_pandas.engine.register import Register
 
 __all__ = ["begun", "unsent"]
@@ -32,7 +32,7 @@ def begun(folder: Path, run: str, *, base_url: str, workspace: str) -> dict[str,
         return {}
     with closing(journal_file.open_to_read(path)) as connection, journal_file.translated(path):
         meta = meta_of(connection)
-    _refuse_another(meta, run, base_url, workspace)
+    refuse_another(meta, run, base_url, workspace)
     return meta
 
 
@@ -69,8 +69,11 @@ def unsent(
     known: Mapping[bytes, tuple[int, bytes | None]] = {}
     path = journal_file.path_of(folder, run)
     if path.exists():
-        with closing(journal_file.open_to_read(path)) as connection, journal_file.translated(path):
-            connection.execute("BEGIN")  # all of one moment: somebody may be writing
+        with (
+            closing(journal_file.open_to_read(path)) as connection,
+            journal_file.translated(path),
+            one_moment(connection),
+        ):
             past = Outcomes([""] * documents_in(connection))
             replay(connection, past)
             known = keys_in(connection, past.status)

@@ -7,15 +7,17 @@ import contextlib
 import os
 import sqlite3
 import weakref
+from bisect import bisect_right
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
+from itertools import accumulate
 from pathlib import Path
 from typing import Any, Self
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine import journal_file
 from reportflow_pandas.engine.answers import columns_of, encoded, letters
-from reportflow_pandas.engine.commits import Commits, Mark, Records, packed_sizes, write
+from reportflow_pandas.engine.commits import Commits, Mark, Records, packed_moments, packed_sizes, write
 from reportflow_pandas.engine.lock import RunLock
 from reportflow_pandas.engine.outcomes import STATUSES, Outcomes
 from reportflow_pandas.engine.plan import Document
@@ -26,11 +28,13 @@ from reportflow_pandas.engine.recovery import (
     all_keys_in,
     awaited_in,
     contents_after,
+    contents_in,
     documents_in,
     frame_of,
     keys_in,
     last_call,
     mark_changed,
+    marked_by_others,
     meta_of,
     recent_calls_in,
     replay,
@@ -38,12 +42,18 @@ from reportflow_pandas.engine.recovery import (
     show_before,
 )
 from reportflow_pandas.engine.register import ACCEPTED, FAILED, IN_FLIGHT, NOT_SENT, READY, UNKNOWN, Register
-from reportflow_pandas.engine.spans import numbers_in, spans, stretches
+from reportflow_pandas.engine.spans import spans, stretches
 from reportflow_pandas.errors import ConfigurationError, JournalError
 
-__all__ = ["Journal", "RecentCall", "Terms"]
+__all__ = ["Journal", "RecentCall", "Terms", "lock_of", "refuse_another"]
 
 _GOOD = bytes((ACCEPTED, READY))
+
+_LINE = 8192
+"""Bytes of contents in a line: one for each small document costs more than all else of its plan."""
+
+_DROPPED_TOGETHER = 100
+"""Accepted documents whose contents leave the file together: one by one, that is a twelfth of a run's records."""
 
 _OPEN: weakref.WeakSet[Journal] = weakref.WeakSet()
 _LEFT: list[Journal] = []
@@ -110,7 +120,9 @@ class Journal:
         self._register = Register(past)
         self._calls = last_call(connection) + 1
         self._outcomes = Outcomes([])
-        self._commits = Commits(connection, path)
+        self._gone: list[int] = []
+        """Accepted documents whose contents are still to be dropped."""
+        self._commits = Commits(connection, path, self._complete)
         _OPEN.add(self)
 
     @classmethod
@@ -165,7 +177,7 @@ class Journal:
                 }
                 journal_file.create(path, {key: encoded(value).decode() for key, value in facts.items()})
             connection = journal_file.open_to_write(path)
-            _refuse_another(meta_of(connection), name, base_url, workspace)
+            refuse_another(meta_of(connection), name, base_url, workspace)
             # FULL and not NORMAL: after a power loss, an intent that is not on the disk is a document sent twice
             connection.execute("PRAGMA synchronous = FULL")
             connection.execute("PRAGMA secure_delete = ON")
@@ -182,6 +194,8 @@ class Journal:
     def close(self) -> None:
         """Write what is left and let others send. Doing so twice is harmless."""
         _OPEN.discard(self)
+        self._complete(self._commits.open)
+        self._drop(self._commits.open)
         self._commits.close()
         if self._reader is not None:
             self._reader.close()
@@ -195,10 +209,6 @@ class Journal:
         self.close()
 
     # -- the frame -------------------------------------------------------------------------------------------
-
-    def pinned_version(self, design_id: str) -> int | None:
-        """Return the version that this run's last frame used of a design: "latest" means it from then on."""
-        return self.meta["version"] if self.meta.get("design_id") == design_id else None
 
     def standing(self) -> tuple[Frame, list[str]]:
         """Return the rows that were last given, and the status of each; of a journal just opened."""
@@ -233,6 +243,7 @@ class Journal:
             It could not be written.
         """
         self._check()
+        self._complete(self._commits.open)  # what is noted of the frame before
         self._outcomes = outcomes
         past = self._register.past or self._whole_past()
         self._register.begin(past, self._keys(past.status) if len(past) else {}, held)
@@ -292,11 +303,11 @@ class Journal:
         assert first == len(register.numbers)  # noqa: S101 - a gap would give rows each other's outcomes
         own = register.told_apart(keys)
         fresh, changed = register.add(own, self._outcomes, digests=digests, again=again)
-        if fresh:
+        chosen = [documents[offset] for offset in fresh]
+        if chosen:
             theirs = None if digests is None else b"".join([digests[offset] for offset in fresh])
-            chosen = [documents[offset] for offset in fresh]
             ours = b"".join([own[offset] for offset in fresh])
-            _add(records, before, chosen, keys=ours, digests=theirs, together=self._together)
+            _add(records, before, chosen, keys=ours, digests=theirs)
         records.rows.append(
             (
                 first,
@@ -307,7 +318,7 @@ class Journal:
             )
         )
         await self._commits.committed()
-        return [documents[offset] for offset in fresh]
+        return chosen
 
     async def end_plan(self) -> None:
         """Close the plan: from now on the run can be resumed without the frame.
@@ -411,13 +422,13 @@ class Journal:
         numbers = self._register.take_off(self.run, positions)
         call = self._calls
         self._calls += 1
-        self._commits.open.calls.append((call, endpoint, spans(numbers), self._clock.timestamp()))
+        self._commits.open.calls.append((call, endpoint, numbers))
         try:
             await self._commits.committed()
         except BaseException:
             # it was not sent, whether or not the record gets onto the disk
             self._register.mark(numbers, NOT_SENT)
-            self._commits.open.answers.append((call, None, "", None))
+            self._commits.open.unsent.append(call)
             with contextlib.suppress(RuntimeError):
                 self._commits.soon()
             raise
@@ -429,7 +440,7 @@ class Journal:
         The record goes along with the next commit. A process killed before shows the rows as ``unknown``.
         """
         self._register.mark(self._register.numbers_of(positions), NOT_SENT)
-        self._commits.open.answers.append((call, self._clock.timestamp(), "", None))
+        self._commits.open.cleared.append((call, self._clock.timestamp()))
         self._commits.soon()
 
     def answered(self, call: int | None, positions: Sequence[int]) -> asyncio.Future[None]:
@@ -461,26 +472,33 @@ class Journal:
         self._commits.tell(then)
 
     def _note(self, call: int | None, positions: Sequence[int]) -> None:
-        numbers = self._register.numbers_of(positions)
         records = self._commits.open
-        now = self._clock.timestamp()
         if call is None:
             call = self._calls
             self._calls += 1
-            records.calls.append((call, "", spans(numbers), now))
+            records.calls.append((call, "", self._register.numbers_of(positions)))
+        self._register.know(positions, self._outcomes.status)
+        records.noted.append((call, positions, self._clock.timestamp()))
+
+    def _complete(self, records: Records) -> None:
+        """Describe the calls that were answered, all in one line."""
+        records.started_at = self._clock.timestamp()
+        if not records.noted:
+            return
+        calls, rows, moments = zip(*records.noted, strict=True)
+        records.noted = []
+        positions = rows[0] if len(rows) == 1 else [position for some in rows for position in some]
+        numbers = self._register.numbers_of(positions)
         states, columns = columns_of(self._outcomes, positions)
-        statuses = letters(states)
-        if len(numbers) == 1:
-            self._register.state[numbers[0]] = states[0]
-            if states[0] in _GOOD:
-                records.drops.append((numbers[0], 1))
-        else:
-            for number, state in zip(numbers, states, strict=True):
-                self._register.state[number] = state
-            records.drops += stretches(
-                number for number, state in zip(numbers, states, strict=True) if state in _GOOD
-            )
-        records.answers.append((call, now, statuses, encoded(columns)))
+        told = (letters(states), encoded(columns))
+        records.answers.append((spans(calls), spans(numbers), max(moments), packed_moments(moments), *told))
+        self._gone += [number for number, state in zip(numbers, states, strict=True) if state in _GOOD]
+        if len(self._gone) >= _DROPPED_TOGETHER:
+            self._drop(records)
+
+    def _drop(self, records: Records) -> None:
+        records.drops += stretches(self._gone)
+        self._gone = []
 
     def saved(self, position: int) -> None:
         """Record where a PDF was saved, or why it was not; the record goes along with the next commit."""
@@ -503,9 +521,9 @@ class Journal:
     def look_again(self) -> None:
         """Bring the outcomes to what is known elsewhere: by webhooks, looks in the web app, an earlier try."""
         self._check()
-        place = self._register.places()
         with journal_file.translated(self.path):
-            replay_marks(self._reading(), self._outcomes, place, of_others=True)
+            if marked_by_others(self._reading()):
+                replay_marks(self._reading(), self._outcomes, self._register.places(), of_others=True)
             show_before(self._reading(), self._register.numbers, self._outcomes)
 
     async def flush(self) -> None:
@@ -584,12 +602,6 @@ class Journal:
             self._reader = journal_file.open_to_read(self.path)
         return self._reader
 
-    @property
-    def _together(self) -> int:
-        """How many documents probably travel in one call: their contents are dropped together."""
-        single = str(self.meta["endpoint"]).endswith("single")
-        return 1 if single else int(self.meta["options"].get("batch_size", 100))
-
     def _whole_past(self) -> Outcomes:
         past = Outcomes([""] * len(self._register))
         with journal_file.translated(self.path):
@@ -602,32 +614,38 @@ class Journal:
 
 
 def _add(
-    records: Records,
-    first: int,
-    documents: Sequence[Document],
-    *,
-    keys: bytes,
-    digests: bytes | None,
-    together: int,
+    records: Records, first: int, documents: Sequence[Document], *, keys: bytes, digests: bytes | None
 ) -> None:
-    """Add new documents, and their contents as many to a line as probably travel in one call."""
-    ids = b"".join([document.id.encode().ljust(16)[:16] for document in documents])
+    """Add new documents, and their contents some to a line."""
+    ids = "".join([f"{document.id:<16.16}" for document in documents]).encode()
     records.documents.append((first, ids, keys, digests))
-    for start in range(0, len(documents), together):
-        contents = [document.content for document in documents[start : start + together]]
-        records.contents.append((first + start, packed_sizes(list(map(len, contents))), b"".join(contents)))
+    contents = [document.content for document in documents]
+    sizes = list(map(len, contents))
+    ends = list(accumulate(sizes))
+    start = 0
+    while start < len(contents):
+        stop = max(start + 1, bisect_right(ends, ends[start] - sizes[start] + _LINE))
+        records.contents.append((first + start, packed_sizes(sizes[start:stop]), b"".join(contents[start:stop])))
+        start = stop
 
 
 def _recover(connection: sqlite3.Connection, past: Outcomes) -> None:
-    """Learn what became of each document; what was in flight when the process died is unknown."""
+    """Learn what became of each document; what was in flight when the process died is unknown.
+
+    What was accepted shortly before it died loses its contents now.
+    """
     lost = replay(connection, past)
+    left = [number for number in contents_in(connection) if past.status[number] in _GOOD]
+    if left:
+        write(connection, Records(drops=stretches(left)))
     if lost:
+        calls = spans([call for call, _ in lost])
+        numbers = [number for _, some in lost for number in some]
         columns = encoded({"error_kind": "unknown_outcome", "error": LOST, "attempts": 1})
-        write(connection, Records(answers=[(call, None, "u", columns) for call, _ in lost]))
-        for _, numbers in lost:
-            for number in numbers_in(numbers):
-                if past.status_of(number) == "unknown":
-                    past.error[number] = LOST
+        write(connection, Records(answers=[(calls, spans(numbers), None, None, "u", columns)]))
+        for number in numbers:
+            if past.status_of(number) == "unknown":
+                past.error[number] = LOST
 
 
 def lock_of(path: Path) -> Path:
@@ -635,7 +653,8 @@ def lock_of(path: Path) -> Path:
     return path.with_suffix(".lock")
 
 
-def _refuse_another(meta: dict[str, Any], run: str, base_url: str, workspace: str) -> None:
+def refuse_another(meta: dict[str, Any], run: str, base_url: str, workspace: str) -> None:
+    """Refuse a run of another address or workspace."""
     if meta.get("base_url") != base_url:
         raise ConfigurationError(
             f"run {run!r} belongs to {meta.get('base_url')}, and this process is configured for {base_url}. "

@@ -30,7 +30,7 @@ __all__ = [
 APPLICATION = 0x52466A31
 """SQLite's ``application_id`` of a journal."""
 
-SCHEMA = 1
+SCHEMA = 2
 """SQLite's ``user_version``: the form of the tables below."""
 
 SUFFIX = ".sqlite"
@@ -47,7 +47,7 @@ CREATE TABLE documents (
     digests BLOB                -- of the contents, 16 bytes each, where a user's key is the key
 );
 
--- What is still to be sent, or may have to be: as many together as will probably travel in one call.
+-- What is still to be sent, or may have to be: some kilobytes together.
 CREATE TABLE contents (
     first INTEGER PRIMARY KEY,  -- the first number
     sizes BLOB NOT NULL,        -- bytes, 4 little-endian bytes each; 0: dropped
@@ -63,17 +63,22 @@ CREATE TABLE rows (
     changed BLOB                -- positions whose content changed under the user's key, 4 little-endian bytes each
 );
 
--- An intent per try of a call, written before its first byte, and what came of it.
+-- Intents, one for each try of a call, written before its first byte. Calls that began side by side share a line.
 CREATE TABLE calls (
-    call INTEGER PRIMARY KEY,
-    endpoint TEXT NOT NULL,
-    numbers TEXT NOT NULL,
+    first INTEGER PRIMARY KEY,  -- the first call's number; the next ones follow
+    endpoint TEXT NOT NULL,     -- empty: rows that failed before they were sent
+    numbers TEXT NOT NULL,      -- documents of each call, with a semicolon between calls: 0-99;100-199
     started_at REAL NOT NULL
 );
+
+-- What came of calls. A later line about a document counts more, but nothing takes an acceptance back.
 CREATE TABLE answers (
-    call INTEGER PRIMARY KEY,
-    answered_at REAL,           -- NULL: never answered
-    statuses TEXT NOT NULL,     -- a letter a document, or one for all; empty: definitely refused and cleared
+    line INTEGER PRIMARY KEY,
+    calls TEXT NOT NULL,        -- numbers of calls
+    numbers TEXT NOT NULL,      -- their documents
+    answered_at REAL,           -- the last of the moments; NULL: never answered, or never sent
+    moments BLOB,               -- of each call, 8 little-endian bytes each
+    statuses TEXT NOT NULL,     -- a letter a document, or one for all; empty: definitely refused, or never sent
     outcomes BLOB               -- JSON: the columns of the results frame
 );
 
@@ -317,6 +322,12 @@ def _examine(path: Path, connection: sqlite3.Connection, *, write: bool) -> None
         raise ConfigurationError(
             f"{path} was written by a newer reportflow-pandas (form {version}, this one reads up to {SCHEMA}). "
             "Upgrade: pip install --upgrade reportflow-pandas. The file was not touched"
+        )
+    if version < SCHEMA:
+        raise ConfigurationError(
+            f"{path} was written by a reportflow-pandas from before its first release (form {version}, this one "
+            f"reads {SCHEMA}). The file was not touched. Finish that run with the version that began it, or give "
+            "this one another name: then its documents are sent, and billed, anew"
         )
     if not write:
         connection.execute("SELECT count(*) FROM meta").fetchone()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 __all__ = ["KeySet"]
 
 _HEAD = 2
@@ -17,15 +19,22 @@ class KeySet:
     def __init__(self) -> None:
         self._buckets = [b""] * 256**_HEAD
 
-    def add(self, key: bytes) -> bool:
-        """Take a key in; return whether it is new."""
-        place, rest = key[0] << 8 | key[1], key[_HEAD:]
-        bucket = self._buckets[place]
-        if rest in bucket:
-            at = bucket.find(rest)
-            while at > 0 and at % _REST:  # the end of one key and the beginning of the next
-                at = bucket.find(rest, at + 1)
-            if at >= 0:
-                return False
-        self._buckets[place] = bucket + rest
-        return True
+    def add(self, keys: Iterable[bytes]) -> list[int]:
+        """Take keys in; return the places of those, counted from the first, that are not new."""
+        buckets = self._buckets
+        known: list[int] = []
+        for number, key in enumerate(keys):
+            place, rest = key[0] << 8 | key[1], key[_HEAD:]
+            bucket = buckets[place]
+            if rest in bucket and _holds(bucket, rest):
+                known.append(number)
+            else:
+                buckets[place] = bucket + rest
+        return known
+
+
+def _holds(bucket: bytes, rest: bytes) -> bool:
+    at = bucket.find(rest)
+    while at > 0 and at % _REST:  # the end of one key and the beginning of the next
+        at = bucket.find(rest, at + 1)
+    return at >= 0

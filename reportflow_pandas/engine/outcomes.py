@@ -74,6 +74,11 @@ class FileNames(Sequence[str | None]):
     def __setitem__(self, position: int, name: str | None) -> None:
         self._given[position] = _AS_PLANNED if name == self.planned[position] + ".pdf" else name or None
 
+    def at(self, positions: Sequence[int]) -> list[str | None]:
+        """Return the names of some documents."""
+        given, planned = self._given, self.planned
+        return [planned[place] + ".pdf" if given[place] == _AS_PLANNED else given[place] for place in positions]
+
     def others(self) -> dict[int, str]:
         """Return the names that are not the planned ones, by position."""
         return {position: name for position, name in enumerate(self._given) if name}

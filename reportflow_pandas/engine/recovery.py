@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from array import array
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
 from reportflow_pandas.engine.answers import decoded, outcomes_in
-from reportflow_pandas.engine.commits import unpacked
+from reportflow_pandas.engine.commits import unpacked, unpacked_moments
 from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
 from reportflow_pandas.engine.spans import numbers_in
 
@@ -22,13 +23,16 @@ __all__ = [
     "all_keys_in",
     "awaited_in",
     "contents_after",
+    "contents_in",
     "documents_in",
     "frame_of",
     "keys_in",
     "last_call",
     "mark_changed",
+    "marked_by_others",
     "meta_of",
     "moved",
+    "one_moment",
     "places_of",
     "recent_calls_in",
     "replay",
@@ -147,26 +151,73 @@ def frame_of(connection: sqlite3.Connection) -> Frame:
     return Frame(names, labels, numbers, frozenset(changed))
 
 
+@contextmanager
+def one_moment(connection: sqlite3.Connection) -> Iterator[None]:
+    """See one state of the journal in several questions, whatever another process writes between them."""
+    if connection.in_transaction:  # somebody asks even more of it
+        yield
+        return
+    connection.execute("BEGIN")
+    try:
+        yield
+    finally:
+        connection.execute("ROLLBACK")
+
+
+_CALLS = "SELECT first, endpoint, numbers, started_at FROM calls ORDER BY first"
+# calls that were answered just now may have begun long ago
+_RECENT_CALLS = """
+SELECT first, endpoint, numbers, started_at FROM calls WHERE endpoint <> '' AND
+(started_at >= :since OR first >= (SELECT max(first) FROM calls WHERE first <= :oldest)) ORDER BY first
+"""
+
+
+def _each(lines: Iterable[tuple[int, str, str, float]]) -> Iterator[tuple[int, str, Sequence[int], float]]:
+    """Yield number, endpoint, documents and start of each call in some lines."""
+    for first, endpoint, texts, started_at in lines:
+        for call, text in enumerate(texts.split(";"), first):
+            yield call, endpoint, numbers_in(text), started_at
+
+
+_ANSWERED = "SELECT calls FROM answers"
+_ANSWERED_TRULY = "SELECT calls FROM answers WHERE answered_at IS NOT NULL OR statuses = ''"
+"""Not those that were found unanswered when the run was opened again."""
+
+
+def _ended(lines: Iterable[tuple[str]]) -> bytearray:
+    """Return 1 for each call, by number, in some lines; it ends with the last of them."""
+    ended = bytearray()
+    for (calls,) in lines:
+        for call in numbers_in(calls):
+            if call >= len(ended):
+                ended.extend(bytes(call + 1 - len(ended)))
+            ended[call] = 1
+    return ended
+
+
+def _begun(connection: sqlite3.Connection, answered: str) -> list[tuple[int, Sequence[int]]]:
+    """Return the calls that are in none of the lines of answers."""
+    ended = _ended(connection.execute(answered))
+    calls = _each(connection.execute(_CALLS))
+    return [(call, numbers) for call, _, numbers, _ in calls if call >= len(ended) or not ended[call]]
+
+
 def awaited_in(connection: sqlite3.Connection) -> list[tuple[int, Sequence[int]]]:
     """Return calls that a process before began and never saw answered, with their documents.
 
     A call of which a document was sent anew since is left out: its answer would be that of an old try.
     """
-    last: dict[int, int] = {}
-    begun: list[tuple[int, Sequence[int]]] = []
-    for call, spans, statuses, answered_at in connection.execute(
-        "SELECT call, numbers, statuses, answered_at FROM calls LEFT JOIN answers USING (call) ORDER BY call"
-    ):
-        numbers = numbers_in(spans)
-        last.update(dict.fromkeys(numbers, call))
-        if answered_at is None and statuses in (None, "u"):
-            begun.append((call, numbers))
+    with one_moment(connection):
+        begun = _begun(connection, _ANSWERED_TRULY)
+        last = dict.fromkeys(number for _, numbers in begun for number in numbers)
+        for call, _, numbers, _ in _each(connection.execute(_CALLS)):
+            last.update((number, call) for number in numbers if number in last)
     return [(call, numbers) for call, numbers in begun if all(last[number] == call for number in numbers)]
 
 
 def replay(
     connection: sqlite3.Connection, outcomes: Outcomes, positions: Sequence[int] | None = None
-) -> list[tuple[int, str]]:
+) -> list[tuple[int, Sequence[int]]]:
     """Bring outcomes to what the journal knows.
 
     Parameters
@@ -180,30 +231,32 @@ def replay(
 
     Returns
     -------
-    list of (int, str)
-        Calls that were begun and never answered, with their numbers as text: their rows are set to unknown.
+    list of (int, sequence of int)
+        Calls that were begun and never answered, with their documents: their rows are set to unknown.
     """
-    begun: list[tuple[int, str]] = []
-    for call, spans, statuses, blob in connection.execute(
-        "SELECT call, numbers, statuses, outcomes FROM calls LEFT JOIN answers USING (call) ORDER BY call"
-    ):
-        if statuses == "":
-            continue
-        columns: dict[str, Any] = {}
-        if statuses is None:
-            begun.append((call, spans))
-            statuses = "u"  # noqa: PLW2901 - nothing is known of it
-            columns = {"error_kind": "unknown_outcome", "error": IN_FLIGHT, "attempts": 1}
-        elif blob is not None:
-            columns = decoded(blob)
-        for number, status, values in outcomes_in(numbers_in(spans), statuses, columns):
-            position = _place(number, positions, len(outcomes))
-            if position >= 0 and (status in _GOOD or outcomes.status_of(position) not in _GOOD):
-                outcomes.restore(Outcome(row=position, status=status, **values))
-    replay_marks(connection, outcomes, positions)
+    with one_moment(connection):
+        for spans, statuses, blob in connection.execute(
+            "SELECT numbers, statuses, outcomes FROM answers WHERE statuses <> '' ORDER BY line"
+        ):
+            columns = decoded(blob) if blob is not None else {}
+            _restore(outcomes, positions, outcomes_in(numbers_in(spans), statuses, columns))
+        begun = _begun(connection, _ANSWERED)
+        for _, numbers in begun:
+            _restore(outcomes, positions, outcomes_in(numbers, "u", _AWAITED))
+        replay_marks(connection, outcomes, positions)
     return begun
 
 
+def _restore(
+    outcomes: Outcomes, positions: Sequence[int] | None, told: Iterable[tuple[int, str, dict[str, Any]]]
+) -> None:
+    for number, status, values in told:
+        position = _place(number, positions, len(outcomes))
+        if position >= 0 and (status in _GOOD or outcomes.status_of(position) not in _GOOD):
+            outcomes.restore(Outcome(row=position, status=status, **values))
+
+
+_AWAITED = {"error_kind": "unknown_outcome", "error": IN_FLIGHT, "attempts": 1}
 _GOOD = ("accepted", "ready")
 
 
@@ -219,13 +272,20 @@ def moved(outcomes: Outcomes, number: int, position: int) -> Outcome:
 
 
 _MARKS = "SELECT number, status, file_id, request_id, path, error_kind, error, http_status, at FROM marks"
+_MARKS_OF_OTHERS = f"{_MARKS} WHERE path IS NULL AND status IS NOT NULL"
+"""By webhooks and looks in the web app."""
+
+
+def marked_by_others(connection: sqlite3.Connection) -> bool:
+    """Return whether `replay_marks` would find any ``of_others``."""
+    return connection.execute(f"{_MARKS_OF_OTHERS} LIMIT 1").fetchone() is not None
 
 
 def replay_marks(
     connection: sqlite3.Connection, outcomes: Outcomes, positions: Sequence[int] | None, *, of_others: bool = False
 ) -> None:
     """Bring outcomes to what became known later; ``of_others``: by webhooks and looks in the web app only."""
-    chosen = f"{_MARKS} WHERE path IS NULL AND status IS NOT NULL" if of_others else _MARKS
+    chosen = _MARKS_OF_OTHERS if of_others else _MARKS
     for number, status, file_id, request_id, path, kind, error, http_status, at in connection.execute(chosen):
         position = _place(number, positions, len(outcomes))
         if position < 0:
@@ -253,20 +313,26 @@ def mark_changed(outcomes: Outcomes, positions: Sequence[int] | frozenset[int]) 
 
 def recent_calls_in(connection: sqlite3.Connection, since: float) -> list[RecentCall]:
     """Return a journal's calls that were answered since then, or started since then and never answered."""
-    found = connection.execute(
-        "SELECT endpoint, started_at, answered_at FROM calls LEFT JOIN answers USING (call) "
-        "WHERE endpoint <> '' AND coalesce(answered_at, started_at) >= ? ORDER BY call",
-        (since,),
-    )
-    return [RecentCall(*call) for call in found]
+    with one_moment(connection):
+        answered: dict[int, float] = {}
+        for calls, moments in connection.execute(
+            "SELECT calls, moments FROM answers WHERE answered_at >= ?", (since,)
+        ):
+            answered.update(zip(numbers_in(calls), unpacked_moments(moments), strict=True))
+        answered = {call: moment for call, moment in answered.items() if moment >= since}
+        ended = _ended(connection.execute(_ANSWERED_TRULY))
+        some = {"since": since, "oldest": min(answered, default=None)}
+        return [
+            RecentCall(endpoint, started_at, answered.get(call))
+            for call, endpoint, _, started_at in _each(connection.execute(_RECENT_CALLS, some))
+            if call in answered or (started_at >= since and (call >= len(ended) or not ended[call]))
+        ]
 
 
 def last_call(connection: sqlite3.Connection) -> int:
     """Return the highest number a call ever had, also one whose intent never reached the disk."""
-    (last,) = connection.execute(
-        "SELECT max(coalesce((SELECT max(call) FROM calls), 0), coalesce((SELECT max(call) FROM answers), 0))"
-    ).fetchone()
-    return int(last)
+    last = connection.execute("SELECT first, numbers FROM calls ORDER BY first DESC LIMIT 1").fetchone()
+    return max(last[0] + last[1].count(";") if last else 0, len(_ended(connection.execute(_ANSWERED))) - 1)
 
 
 def keys_in(connection: sqlite3.Connection, states: Sequence[int]) -> dict[bytes, tuple[int, bytes | None]]:
@@ -309,8 +375,10 @@ def show_before(connection: sqlite3.Connection, numbers: Sequence[int], outcomes
     outcomes : Outcomes
         By position.
     """
+    if documents_in(connection) == len(outcomes):
+        return
     lacking = [place for place in range(len(numbers)) if outcomes.status_of(place) in ("not_sent", "failed")]
-    if not lacking or documents_in(connection) == len(outcomes):
+    if not lacking:
         return
     keys = all_keys_in(connection)
     wanted = {keys[16 * numbers[place] : 16 * numbers[place] + 16]: place for place in lacking}
@@ -336,6 +404,16 @@ def _show(outcomes: Outcomes, place: int, before: Outcome) -> None:
         outcomes.restore(replace(before, error_kind="cancelled", error=NOT_ANEW) if certain else before)
     elif BEFORE not in error:
         outcomes.error[place] = f"{error}; {BEFORE} {before.request_id}, file {before.file_id}"
+
+
+def contents_in(connection: sqlite3.Connection) -> list[int]:
+    """Return the documents whose contents are kept."""
+    return [
+        number
+        for first, sizes in connection.execute("SELECT first, sizes FROM contents ORDER BY first")
+        for number, size in enumerate(unpacked(sizes), first)
+        if size
+    ]
 
 
 def contents_after(connection: sqlite3.Connection, number: int) -> list[tuple[int, str, bytes]]:

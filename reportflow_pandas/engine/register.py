@@ -76,9 +76,7 @@ class Register:
         self._seen, self._times = KeySet(), {}
         # in a later frame, a row equal to a held one must be another document than that
         if stay := set(self._held.values()):
-            for key, (number, _) in known.items():
-                if number in stay:
-                    self._seen.add(key)
+            self._seen.add(key for key, (number, _) in known.items() if number in stay)
         self._released = set()
 
     def add(
@@ -130,11 +128,11 @@ class Register:
         """Return keys of which no two in this frame are equal: the second of two equal ones is another."""
         seen = self._seen
         assert seen is not None  # noqa: S101 - a frame was begun
-        held, first = self._held, len(self.numbers)
-        return [
-            key if first + offset in held or seen.add(key) else self._another(seen, key)
-            for offset, key in enumerate(keys)
-        ]
+        own, first = list(keys), len(self.numbers)
+        free = [offset for offset in range(len(own)) if first + offset not in self._held]
+        for place in seen.add([own[offset] for offset in free]):
+            own[free[place]] = self._another(seen, own[free[place]])
+        return own
 
     def _another(self, seen: KeySet, key: bytes) -> bytes:
         """Return the key of the next document that is equal to one seen."""
@@ -142,7 +140,7 @@ class Register:
         while True:
             times += 1
             own = hashlib.blake2b(key + times.to_bytes(8, "big"), digest_size=16).digest()
-            if seen.add(own):
+            if not seen.add([own]):
                 self._times[key] = times
                 return own
 
@@ -189,6 +187,12 @@ class Register:
         for number in numbers:
             states[number] = state
 
+    def know(self, positions: Sequence[int], statuses: Sequence[int]) -> None:
+        """Set the state of the documents of rows to what the rows' statuses are."""
+        states, numbers = self.state, self.numbers
+        for position in positions:
+            states[numbers[position]] = statuses[position]
+
     def release(self, number: int) -> None:
         """Let a document be sent again although it may have been accepted: somebody asked for it."""
         self._released.add(number)
@@ -202,8 +206,10 @@ class Register:
             One of them must not be sent; none of them is set.
         """
         numbers, states = self.numbers_of(positions), self.state
-        if bytes([states[number] for number in numbers]).strip(_SENDABLE):
-            self._refuse_twice(run, positions, numbers)
+        for number in numbers:
+            if states[number] not in _SENDABLE:
+                self._refuse_twice(run, positions, numbers)
+                break
         for number in numbers:
             states[number] = IN_FLIGHT
         return numbers

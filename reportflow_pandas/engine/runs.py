@@ -31,7 +31,7 @@ from reportflow_pandas.engine.recovery import (
     replay,
     show_before,
 )
-from reportflow_pandas.engine.spans import numbers_in, stretches
+from reportflow_pandas.engine.spans import stretches
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 
 __all__ = [
@@ -171,7 +171,7 @@ def _recorded(connection: sqlite3.Connection, meta: dict[str, Any], *, sending: 
     if lost and not sending:
         places = frame.positions(documents_in(connection))
         for _, numbers in lost:
-            for position in (places[number] for number in numbers_in(numbers)):
+            for position in (places[number] for number in numbers):
                 if position >= 0 and outcomes.status_of(position) == "unknown":
                     outcomes.error[position] = LOST
     unsent = outcomes.counts()["not_sent"]

@@ -20,13 +20,15 @@ def spans(numbers: Sequence[int]) -> str:
     first, last = numbers[0], numbers[-1]
     if last - first == len(numbers) - 1 and list(numbers) == list(range(first, last + 1)):
         return f"{first}-{last}"
-    parts: list[list[int]] = []
-    for number in numbers:
-        if parts and number == parts[-1][1] + 1:
-            parts[-1][1] = number
-        else:
-            parts.append([number, number])
-    return " ".join(str(first) if first == last else f"{first}-{last}" for first, last in parts)
+    parts: list[str] = []
+    last = first
+    for number in numbers[1:]:
+        if number != last + 1:
+            parts.append(str(first) if first == last else f"{first}-{last}")
+            first = number
+        last = number
+    parts.append(str(first) if first == last else f"{first}-{last}")
+    return " ".join(parts)
 
 
 def numbers_in(text: str) -> Sequence[int]:
@@ -56,8 +58,11 @@ def stretches(numbers: Iterable[int]) -> list[tuple[int, int]]:
     >>> stretches([3, 5, 6, 7])
     [(3, 1), (5, 3)]
     """
+    ordered = sorted(set(numbers))
+    if ordered and ordered[-1] - ordered[0] == len(ordered) - 1:
+        return [(ordered[0], len(ordered))]
     found: list[tuple[int, int]] = []
-    for number in sorted(numbers):
+    for number in ordered:
         if found and number == found[-1][0] + found[-1][1]:
             found[-1] = (found[-1][0], found[-1][1] + 1)
         else:

@@ -350,20 +350,6 @@ def test_calls_of_the_last_minute_are_known_to_the_limiter(tmp_path: Path) -> No
     asyncio.run(main())
 
 
-def test_a_resumed_run_keeps_its_version(tmp_path: Path) -> None:
-    async def main() -> None:
-        with opened(tmp_path) as journal:
-            assert journal.created
-            assert journal.pinned_version("Zk3PpV0aNq8sUe5J") is None
-            await planned(journal, TEXTS)
-        with opened(tmp_path) as journal:
-            assert not journal.created
-            assert journal.pinned_version("Zk3PpV0aNq8sUe5J") == 2
-            assert journal.pinned_version("another") is None
-
-    asyncio.run(main())
-
-
 def test_a_full_disk_stops_the_run_and_the_journal_opens_again(tmp_path: Path) -> None:
     async def main() -> None:
         journal = opened(tmp_path)
@@ -466,3 +452,64 @@ def test_an_empty_frame_and_odd_texts_are_written(tmp_path: Path) -> None:
 def test_numbers_are_written_in_their_order_and_dropped_in_stretches(numbers: list[int]) -> None:
     assert list(numbers_in(spans(numbers))) == numbers
     assert [n for first, size in stretches(numbers) for n in range(first, first + size)] == sorted(numbers)
+
+
+def test_calls_that_share_a_line_are_told_apart_after_a_crash(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = opened(tmp_path)
+        outcomes, _ = await planned(journal, TEXTS, endpoint="async/single")
+        calls = await asyncio.gather(*[journal.intent([place], "async/single") for place in range(8)])
+        for place in (5, 0, 3):
+            accept(outcomes, [place])
+        outcomes.refused(6, "failed", "invalid", "no", 400)
+        notes = [journal.answered(calls[place], [place]) for place in (5, 0, 6, 3)]
+        journal.clear(calls[1], [1])
+        await asyncio.gather(*notes)
+        with sqlite3.connect(tmp_path / "november.sqlite") as beside:
+            assert beside.execute("SELECT numbers FROM calls").fetchall() == [("0;1;2;3;4;5;6;7",)]
+            assert beside.execute("SELECT calls FROM answers").fetchall() == [("6 1 7 4",), ("2",)]
+        beside.close()
+        abandoned(journal)
+        with opened(tmp_path) as journal:
+            again = journal.go_on()
+            assert "".join(again.status_of(place)[0] for place in range(10)) == "anuauafunn"
+            assert again[5].file_id == "file-5"
+            assert [document.position for document in journal.pending()] == [1, 6, 8, 9]
+            assert await journal.intent([1], "async/single") == 9
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("accepted", [7, 100])
+def test_contents_of_accepted_documents_leave_the_file_together(tmp_path: Path, accepted: int) -> None:
+    texts = [f"secret-{number:04}!" for number in range(120)]
+
+    def kept() -> list[int]:
+        with sqlite3.connect(tmp_path / "november.sqlite") as beside:
+            contents = b"".join(content for (content,) in beside.execute("SELECT content FROM contents"))
+        beside.close()
+        return [number for number, text in enumerate(texts) if text.encode() in contents]
+
+    async def main() -> None:
+        journal = opened(tmp_path)
+        outcomes, _ = await planned(journal, texts)
+        rows = [number for number in range(119) if number != 50][:accepted]
+        await sent(journal, outcomes, rows)
+        left = [number for number in range(120) if number not in rows]
+        assert kept() == (left if accepted == 100 else list(range(120)))
+        abandoned(journal)
+        with opened(tmp_path):
+            assert kept() == left  # a process that was killed could not, the next one does
+
+    asyncio.run(main())
+
+
+def test_contents_of_accepted_documents_are_gone_when_the_journal_is_closed(tmp_path: Path) -> None:
+    async def main() -> None:
+        with opened(tmp_path) as journal:
+            outcomes, _ = await planned(journal, TEXTS)
+            await sent(journal, outcomes, [0, 2])
+        written = on_disk(tmp_path)
+        assert [number for number in range(10) if b'{"text":"row %d"}' % number in written] == [1, *range(3, 10)]
+
+    asyncio.run(main())

@@ -182,14 +182,17 @@ def test_a_torn_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
         assert path.read_bytes() == torn
 
 
-def test_a_journal_of_a_newer_package_is_refused(tmp_path: Path) -> None:
+@pytest.mark.parametrize(("form", "said"), [(99, "newer reportflow-pandas"), (1, "before its first release")])
+def test_a_journal_of_another_form_is_refused_and_left_as_it_is(tmp_path: Path, form: int, said: str) -> None:
     with_rows(tmp_path)
-    newer = sqlite3.connect(tmp_path / "november.sqlite")
-    newer.execute("PRAGMA user_version = 99")
-    newer.close()
+    other = sqlite3.connect(tmp_path / "november.sqlite")
+    other.execute(f"PRAGMA user_version = {form}")
+    other.close()
+    written = on_disk(tmp_path)
     for look in (lambda: opened(tmp_path), lambda: runs.load(tmp_path, "november")):
-        with pytest.raises(ConfigurationError, match="newer reportflow-pandas"):
+        with pytest.raises(ConfigurationError, match=said):
             look()
+    assert on_disk(tmp_path) == written
 
 
 def test_a_process_killed_while_it_makes_a_journal_leaves_none(tmp_path: Path) -> None:
