@@ -212,18 +212,19 @@ class Generation(Running):
             options.kept(),
             options.key_columns,
         )
+        self.attrs |= {
+            "design": prepared.design,
+            "version": str(prepared.version),
+            "endpoint": prepared.endpoint,
+            # also of a run that is interrupted while this is being written down
+            "frame": str(self.journal.meta["frame"] + 1),
+        }
         await self.journal.begin(
             self.outcomes,
             terms,
             labels.described(self._frame.index),
             held={position: number for position, (number, _) in before.items()},
         )
-        self.attrs |= {
-            "design": prepared.design,
-            "version": str(prepared.version),
-            "endpoint": prepared.endpoint,
-            "frame": str(self.journal.meta["frame"]),
-        }
         return True
 
     async def _plan(self, feed: Feed) -> None:
