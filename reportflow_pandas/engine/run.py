@@ -174,7 +174,7 @@ class Run:
     async def _worker(self, *, only_one: bool) -> None:
         task = asyncio.current_task()
         assert task is not None  # noqa: S101 - a worker is a task
-        self._tasks[task] = Tries()
+        self._tasks[task] = _IDLE
         try:
             while not self._stopping:
                 if not self._gate.try_enter():
@@ -230,6 +230,8 @@ class Run:
                 self._refuse(trip, "unknown", "unknown_outcome", _GIVEN_UP, None)
                 self._record(trip)
             raise
+        finally:
+            self._tasks[task] = _IDLE  # a call's body is not kept until its worker has another one
         pairs = self._settle(trip, answer)
         if isinstance(answer, Delivered) and self._deliver is not None:
             await self._deliver(answer, pairs)
@@ -363,6 +365,9 @@ class _Trip(Tries):
         if number is not None:
             self._journal.clear(number, self.call.positions)
 
+
+_IDLE = Tries()
+"""Of a worker that has no call just now."""
 
 _ENTRY = re.compile(r"\bcontents(?:\.(\d+)|\[(\d+)\])")
 """How validation messages name an entry of a batch, api-contract 10."""
