@@ -182,6 +182,8 @@ def _each(lines: Iterable[tuple[int, str, str, float]]) -> Iterator[tuple[int, s
 _ANSWERED = "SELECT calls FROM answers"
 _ANSWERED_TRULY = "SELECT calls FROM answers WHERE answered_at IS NOT NULL OR statuses = ''"
 """Not those that were found unanswered when the run was opened again."""
+_WITHDRAWN = "SELECT calls FROM answers WHERE statuses = ''"
+"""Definitely refused, or never sent: perhaps after they had been found unanswered."""
 
 
 def _ended(lines: Iterable[tuple[str]]) -> bytearray:
@@ -235,16 +237,31 @@ def replay(
         Calls that were begun and never answered, with their documents: their rows are set to unknown.
     """
     with one_moment(connection):
-        for spans, statuses, blob in connection.execute(
-            "SELECT numbers, statuses, outcomes FROM answers WHERE statuses <> '' ORDER BY line"
+        withdrawn = _ended(connection.execute(_WITHDRAWN))
+        for calls, spans, answered_at, statuses, blob in connection.execute(
+            "SELECT calls, numbers, answered_at, statuses, outcomes FROM answers "
+            "WHERE statuses <> '' ORDER BY line"
         ):
             columns = decoded(blob) if blob is not None else {}
-            _restore(outcomes, positions, outcomes_in(numbers_in(spans), statuses, columns))
+            numbers = numbers_in(spans)
+            if answered_at is None:
+                numbers = _still_lost(connection, numbers_in(calls), numbers, withdrawn)
+            _restore(outcomes, positions, outcomes_in(numbers, statuses, columns))
         begun = _begun(connection, _ANSWERED)
         for _, numbers in begun:
             _restore(outcomes, positions, outcomes_in(numbers, "u", _AWAITED))
         replay_marks(connection, outcomes, positions)
     return begun
+
+
+def _still_lost(
+    connection: sqlite3.Connection, calls: Sequence[int], numbers: Sequence[int], withdrawn: bytearray
+) -> Sequence[int]:
+    """Return the documents of calls that were found unanswered, without those of calls taken back since."""
+    left = {call for call in calls if call >= len(withdrawn) or not withdrawn[call]}
+    if len(left) == len(calls):
+        return numbers
+    return [number for call, _, some, _ in _each(connection.execute(_CALLS)) if call in left for number in some]
 
 
 def _restore(

@@ -513,3 +513,24 @@ def test_contents_of_accepted_documents_are_gone_when_the_journal_is_closed(tmp_
         assert [number for number in range(10) if b'{"text":"row %d"}' % number in written] == [1, *range(3, 10)]
 
     asyncio.run(main())
+
+
+def test_a_call_that_nobody_sent_is_sent_by_the_next_process_although_it_seemed_lost(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = opened(tmp_path)
+        await planned(journal, ["a", "b", "c"])
+        for positions in ([0], [1, 2]):
+            await journal.intent(positions, "async/multiple")
+        abandoned(journal)
+        with opened(tmp_path) as journal:
+            journal.go_on()
+            (call, positions), _ = journal.reopen()
+            # it still waited in the queue, and was taken back
+            journal.clear(call, positions)
+        with opened(tmp_path) as journal:
+            again = journal.go_on()
+            assert [again.status_of(position) for position in range(3)] == ["not_sent", "unknown", "unknown"]
+            assert [d.position for d in journal.pending()] == [0]
+            assert [rows for _, rows in journal.reopen()] == [[1, 2]]
+
+    asyncio.run(main())
