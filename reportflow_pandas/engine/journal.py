@@ -118,7 +118,8 @@ class Journal:
         past = Outcomes([""] * documents_in(connection))
         _recover(connection, past)
         self._register = Register(past)
-        self._calls = last_call(connection) + 1
+        self._calls = self._first_call = last_call(connection) + 1
+        self._reopened: set[int] = set()
         self._outcomes = Outcomes([])
         self._gone: list[int] = []
         """Accepted documents whose contents are still to be dropped."""
@@ -587,7 +588,11 @@ class Journal:
                 opened.append((call, positions))
         return opened
 
+            # what this process has learned of a call since may not be on the disk yet
+            if call >= self._first_call or call in self._reopened:
+                continue
     # -- inside ----------------------------------------------------------------------------------------------
+                self._reopened.add(call)
 
     def _check(self) -> None:
         if self._commits.error is not None:

@@ -534,3 +534,26 @@ def test_a_call_that_nobody_sent_is_sent_by_the_next_process_although_it_seemed_
             assert [rows for _, rows in journal.reopen()] == [[1, 2]]
 
     asyncio.run(main())
+
+
+def test_a_call_whose_loss_is_being_written_down_is_not_awaited_again(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = opened(tmp_path)
+        await planned(journal, ["a", "b"])
+        await journal.intent([0], "async/multiple")
+        abandoned(journal)
+        journal = opened(tmp_path)
+        outcomes = journal.go_on()
+        calls = [journal.reopen()[0][0], await journal.intent([1], "async/multiple")]
+        for position, call in enumerate(calls):
+            outcomes.refused(position, "unknown", "unknown_outcome", "its worker is gone", None)
+            journal.note(call, [position], lambda _: None)
+        assert journal.reopen() == []
+        await journal.flush()
+        abandoned(journal)
+        with opened(tmp_path) as journal:
+            again = journal.go_on()
+            assert [again[position].error for position in range(2)] == ["its worker is gone"] * 2
+            assert list(journal.pending()) == []
+
+    asyncio.run(main())
