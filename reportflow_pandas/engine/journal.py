@@ -244,8 +244,9 @@ class Journal:
             It could not be written.
         """
         self._check()
-        self._complete(self._commits.open)  # what is noted of the frame before
-        self._outcomes = outcomes
+        # what is noted of the frame before: its rows are described, and then read again from the disk
+        await self._commits.committed()
+        self._outcomes, self._shown = outcomes, {}
         past = self._register.past or self._whole_past()
         self._register.begin(past, self._keys(past.status) if len(past) else {}, held)
         self.meta |= {

@@ -557,3 +557,19 @@ def test_a_call_whose_loss_is_being_written_down_is_not_awaited_again(tmp_path: 
             assert list(journal.pending()) == []
 
     asyncio.run(main())
+
+
+def test_a_frame_that_follows_at_once_knows_what_was_noted_of_the_one_before(tmp_path: Path) -> None:
+    async def main() -> None:
+        with opened(tmp_path) as journal:
+            outcomes, _ = await planned(journal, ["a", "b"])
+            calls = [await journal.intent([position], "async/single") for position in range(2)]
+            accept(outcomes, [0])
+            outcomes.refused(1, "failed", "invalid", "no", 400)
+            for position, call in enumerate(calls):
+                journal.note(call, [position], lambda _: None)
+            outcomes, fresh = await planned(journal, ["a", "b"])
+            assert outcomes.status_of(0) == "accepted"
+            assert [d.position for d in fresh] == [1]
+
+    asyncio.run(main())
