@@ -123,6 +123,8 @@ class Journal:
         self._outcomes = Outcomes([])
         self._gone: list[int] = []
         """Accepted documents whose contents are still to be dropped."""
+        self._shown: dict[int, int] = {}
+        """Documents that rows show in place of their own, which was not sent anew."""
         self._commits = Commits(connection, path, self._complete)
         _OPEN.add(self)
 
@@ -507,7 +509,8 @@ class Journal:
         outcomes = self._outcomes
         path = outcomes.path[position]
         mark: Mark = (
-            self._register.numbers[position],
+            # the PDF of the document before is not that of one still to be sent anew, which would seem accepted
+            self._shown.get(position, self._register.numbers[position]),
             "ready" if path is not None else None,
             None,
             None,
@@ -525,8 +528,10 @@ class Journal:
         self._check()
         with journal_file.translated(self.path):
             if marked_by_others(self._reading()):
+        # as it was noted, before rows show another document
+        self._complete(self._commits.open)
                 replay_marks(self._reading(), self._outcomes, self._register.places(), of_others=True)
-            show_before(self._reading(), self._register.numbers, self._outcomes)
+            self._shown |= show_before(self._reading(), self._register.numbers, self._outcomes)
 
     async def flush(self) -> None:
         """Return when everything is on the disk.

@@ -382,7 +382,7 @@ def all_keys_in(connection: sqlite3.Connection) -> bytes:
     return b"".join(keys for (keys,) in connection.execute("SELECT keys FROM documents ORDER BY first"))
 
 
-def show_before(connection: sqlite3.Connection, numbers: Sequence[int], outcomes: Outcomes) -> None:
+def show_before(connection: sqlite3.Connection, numbers: Sequence[int], outcomes: Outcomes) -> dict[int, int]:
     """Show of rows that were to be sent anew, and were not accepted anew, what was accepted before.
 
     Parameters
@@ -391,12 +391,17 @@ def show_before(connection: sqlite3.Connection, numbers: Sequence[int], outcomes
         The document of each row.
     outcomes : Outcomes
         By position.
+
+    Returns
+    -------
+    dict of int
+        The documents that are shown in place of the rows' own, by position.
     """
     if documents_in(connection) == len(outcomes):
-        return
+        return {}
     lacking = [place for place in range(len(numbers)) if outcomes.status_of(place) in ("not_sent", "failed")]
     if not lacking:
-        return
+        return {}
     keys = all_keys_in(connection)
     wanted = {keys[16 * numbers[place] : 16 * numbers[place] + 16]: place for place in lacking}
     before: dict[int, list[int]] = {}
@@ -405,22 +410,27 @@ def show_before(connection: sqlite3.Connection, numbers: Sequence[int], outcomes
         if place >= 0 and number < numbers[place]:
             before.setdefault(place, []).append(number)
     if not before:
-        return
+        return {}
     past = Outcomes([""] * (len(keys) // 16))
     replay(connection, past)
+    shown: dict[int, int] = {}
     for place, candidates in before.items():
         existing = [number for number in candidates if past.status_of(number) in _EXISTS]
-        if existing:
-            _show(outcomes, place, moved(past, existing[-1], place))
+        if existing and _show(outcomes, place, moved(past, existing[-1], place)):
+            shown[place] = existing[-1]
+    return shown
 
 
-def _show(outcomes: Outcomes, place: int, before: Outcome) -> None:
+def _show(outcomes: Outcomes, place: int, before: Outcome) -> bool:
+    """Show an earlier document; return whether the row is that one from now on."""
     error = outcomes.error[place] or ""
     if outcomes.status_of(place) == "not_sent":
         certain = before.status != "unknown"
         outcomes.restore(replace(before, error_kind="cancelled", error=NOT_ANEW) if certain else before)
-    elif BEFORE not in error:
+        return True
+    if BEFORE not in error:
         outcomes.error[place] = f"{error}; {BEFORE} {before.request_id}, file {before.file_id}"
+    return False
 
 
 def contents_in(connection: sqlite3.Connection) -> list[int]:

@@ -573,3 +573,45 @@ def test_a_frame_that_follows_at_once_knows_what_was_noted_of_the_one_before(tmp
             assert [d.position for d in fresh] == [1]
 
     asyncio.run(main())
+
+
+def test_the_pdf_of_the_document_before_does_not_count_for_the_one_to_be_sent_anew(tmp_path: Path) -> None:
+    async def main() -> None:
+        with opened(tmp_path) as journal:
+            outcomes, _ = await planned(journal, ["a", "b"])
+            await sent(journal, outcomes, [0, 1])
+        with opened(tmp_path) as journal:
+            await planned(journal, ["a", "b"], again=[0])
+        with opened(tmp_path) as journal:
+            outcomes = journal.go_on()
+            journal.look_again()
+            assert outcomes.status_of(0) == "accepted"
+            for position in range(2):
+                outcomes.saved(position, f"pdfs/{position}.pdf")
+                journal.saved(position)
+        with opened(tmp_path) as journal:
+            again = journal.go_on()
+            assert [again.status_of(position) for position in range(2)] == ["not_sent", "ready"]
+            assert [d.position for d in journal.pending()] == [0]
+        shown = runs.load(tmp_path, "november").outcomes
+        assert [shown[position].path for position in range(2)] == ["pdfs/0.pdf", "pdfs/1.pdf"]
+
+    asyncio.run(main())
+
+
+def test_an_outcome_is_written_as_it_was_noted_and_not_as_the_row_looks_afterwards(tmp_path: Path) -> None:
+    async def main() -> None:
+        with opened(tmp_path) as journal:
+            outcomes, _ = await planned(journal, ["a"])
+            await sent(journal, outcomes, [0])
+        with opened(tmp_path) as journal:
+            outcomes, _ = await planned(journal, ["a"], again=[0])
+            call = await journal.intent([0], "async/multiple")
+            outcomes.refused(0, "not_sent", "cancelled", "the worker was stopped", None)
+            journal.note(call, [0], lambda _: None)
+            journal.look_again()
+        with opened(tmp_path) as journal:
+            assert journal.go_on().status_of(0) == "not_sent"
+            assert [d.position for d in journal.pending()] == [0]
+
+    asyncio.run(main())
