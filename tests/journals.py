@@ -87,7 +87,7 @@ async def sent(journal: Journal, outcomes: Outcomes, positions: Sequence[int]) -
 
 def abandoned(journal: Journal) -> None:
     """Let a journal go as a killed process does: nothing more is written, the system frees the lock."""
-    journal._commits._closed = True
+    journal._commits.closed = True
     journal._commits._queue.put(None)
     journal._commits._thread.join()
     journal._commits._connection.close()

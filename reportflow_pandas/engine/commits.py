@@ -236,7 +236,8 @@ class Commits:
         self._path = path
         self._complete = complete
         self._busy = False
-        self._closed = False
+        self.closed = False
+        """Nothing is written any more."""
         self._loop: asyncio.AbstractEventLoop | None = None
         self._unwritten: list[Records] = []
         self._queue: SimpleQueue[Records | None] = SimpleQueue()
@@ -283,7 +284,7 @@ class Commits:
         return self._loop
 
     def _hand_over(self) -> None:
-        if not self._closed:
+        if not self.closed:
             records, self.open = self.open, Records()
             self._complete(records)
             self._queue.put(records)
@@ -329,9 +330,9 @@ class Commits:
         After a failed commit the outcomes are tried once more: perhaps the disk has room again. A call whose
         intent is not on the disk was not sent, so it is left out.
         """
-        if self._closed:
+        if self.closed:
             return
-        self._closed = True
+        self.closed = True
         self._queue.put(None)
         self._thread.join()
         self._complete(self.open)
@@ -348,8 +349,10 @@ class Commits:
             try:
                 if records:
                     write(self._connection, records)
-            except sqlite3.Error as problem:
+            except Exception as problem:  # noqa: BLE001 - whatever it is, the run's lock must be freed
                 self.error = self.error or journal_error(self._path, problem)
+                # of what is not written down as accepted the content stays
+                left[-1].drops = []
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._tell(records)
         self._connection.close()

@@ -436,6 +436,8 @@ class Journal:
             with contextlib.suppress(RuntimeError):
                 self._commits.soon()
             raise
+        if self._commits.closed:  # which takes back what waits
+            raise JournalError(f"run {self.run!r} was closed before the call was sent, and it was not sent")
         return call
 
     def clear(self, call: int, positions: Sequence[int]) -> None:
@@ -526,10 +528,10 @@ class Journal:
     def look_again(self) -> None:
         """Bring the outcomes to what is known elsewhere: by webhooks, looks in the web app, an earlier try."""
         self._check()
-        with journal_file.translated(self.path):
-            if marked_by_others(self._reading()):
         # as it was noted, before rows show another document
         self._complete(self._commits.open)
+        with journal_file.translated(self.path):
+            if marked_by_others(self._reading()):
                 replay_marks(self._reading(), self._outcomes, self._register.places(), of_others=True)
             self._shown |= show_before(self._reading(), self._register.numbers, self._outcomes)
 
@@ -586,7 +588,11 @@ class Journal:
             awaited = awaited_in(self._reading())
         opened: list[tuple[int, list[int]]] = []
         for call, numbers in awaited:
+            # what this process has learned of a call since may not be on the disk yet
+            if call >= self._first_call or call in self._reopened:
+                continue
             if all(number in place and state[number] == UNKNOWN for number in numbers):
+                self._reopened.add(call)
                 self._register.mark(numbers, IN_FLIGHT)
                 positions = [place[number] for number in numbers]
                 for position in positions:
@@ -594,11 +600,7 @@ class Journal:
                 opened.append((call, positions))
         return opened
 
-            # what this process has learned of a call since may not be on the disk yet
-            if call >= self._first_call or call in self._reopened:
-                continue
     # -- inside ----------------------------------------------------------------------------------------------
-                self._reopened.add(call)
 
     def _check(self) -> None:
         if self._commits.error is not None:

@@ -615,3 +615,51 @@ def test_an_outcome_is_written_as_it_was_noted_and_not_as_the_row_looks_afterwar
             assert [d.position for d in journal.pending()] == [0]
 
     asyncio.run(main())
+
+
+def test_an_intent_that_waits_when_the_journal_is_closed_lets_nothing_be_sent(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = opened(tmp_path)
+        await planned(journal, ["a"])
+        intent = asyncio.create_task(journal.intent([0], "async/single"))
+        await asyncio.sleep(0)
+        journal.close()
+        with pytest.raises(JournalError, match="was not sent"):
+            await intent
+
+    asyncio.run(main())
+
+
+def test_contents_stay_when_the_acceptance_cannot_be_written_at_the_end_either(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = opened(tmp_path)
+        outcomes, _ = await planned(journal, ["a", "b"])
+        call = await journal.intent([0], "async/single")
+        journal._commits._connection.execute(
+            "CREATE TEMP TRIGGER full BEFORE INSERT ON answers BEGIN SELECT RAISE(ABORT, 'disk is full'); END"
+        )
+        accept(outcomes, [0])
+        with pytest.raises(JournalError, match="disk is full"):
+            await journal.answered(call, [0])
+        journal.close()
+        with opened(tmp_path) as journal:
+            assert journal.go_on().status_of(0) == "unknown"
+            assert [d.position for d in journal.pending(unknown=True)] == [0, 1]
+
+    asyncio.run(main())
+
+
+def test_a_record_that_no_file_takes_does_not_keep_the_run_locked(tmp_path: Path) -> None:
+    async def main() -> None:
+        journal = opened(tmp_path)
+        outcomes, _ = await planned(journal, ["a", "b"])
+        await sent(journal, outcomes, [0])
+        outcomes.saved(0, "pdfs\udcff/INV-0.pdf")
+        journal.saved(0)
+        with pytest.raises(JournalError, match="surrogates"):
+            await journal.flush()
+        journal.close()
+        with opened(tmp_path) as journal:
+            assert journal.go_on().status_of(0) == "accepted"
+
+    asyncio.run(main())
