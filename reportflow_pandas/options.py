@@ -270,6 +270,8 @@ class Options:
             raise ConfigurationError(f"version={self.version!r}: 'latest' or a whole number from 1")
         seconds(self.wait, "wait")
         self._check_words()
+        if self.download is not None:
+            _check_folder(Path(self.download).absolute())
         if self.check is False and self.params is None:
             raise ConfigurationError(
                 "check=False looks nothing up, so nobody knows which columns are parameters: name them, "
@@ -373,6 +375,17 @@ def seconds(value: float | str, name: str) -> float:
     elif not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < math.inf:
         return float(value)
     raise ConfigurationError(f"{name}={value!r}: seconds, or a text such as '90s', '15min', '2h'")
+
+
+def _check_folder(folder: Path) -> None:
+    try:
+        str(folder).encode()
+    except UnicodeEncodeError:
+        # else found when all is paid for: neither a journal nor a results frame can hold such a path
+        raise ConfigurationError(
+            f"download: the name of the folder {str(folder)!r} is no text, so its PDFs cannot be written down; "
+            "choose another folder"
+        ) from None
 
 
 def _as_list(value: Any) -> list[Any]:

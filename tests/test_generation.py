@@ -287,6 +287,11 @@ def bad_inputs() -> dict[str, tuple[Callable[[pd.DataFrame, pd.DataFrame], Any],
             rf.ConfigurationError,
             ["batch_size=-1", "1 to 100"],
         ),
+        "a folder whose name is no text": (
+            lambda o, _: o.reportflow.generate("invoice", download="pdfs\udcff"),
+            rf.ConfigurationError,
+            ["download", "pdfs\\udcff'", "another folder"],
+        ),
         "a misspelled argument": (
             lambda o, _: o.reportflow.generate("invoice", concurency=3),
             TypeError,
