@@ -23,6 +23,7 @@ from reportflow_pandas.engine.outcomes import STATUSES, Outcomes
 from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.engine.recovery import (
     LOST,
+    NOT_ANEW,
     Frame,
     RecentCall,
     all_keys_in,
@@ -521,6 +522,9 @@ class Journal:
             outcomes.error[position],
             outcomes.http_status[position] or None,
             self._clock.timestamp(),
+        if path is not None and position in self._shown:
+            # fetched, and still to be sent anew
+            outcomes.error_kind[position], outcomes.error[position] = "cancelled", NOT_ANEW
         )
         self._commits.open.marks.append(mark)
         self._commits.soon()

@@ -18,6 +18,7 @@ __all__ = [
     "CHANGED",
     "IN_FLIGHT",
     "LOST",
+    "NOT_ANEW",
     "Frame",
     "RecentCall",
     "all_keys_in",

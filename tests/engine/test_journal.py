@@ -589,6 +589,7 @@ def test_the_pdf_of_the_document_before_does_not_count_for_the_one_to_be_sent_an
             for position in range(2):
                 outcomes.saved(position, f"pdfs/{position}.pdf")
                 journal.saved(position)
+            assert [outcomes[position].error_kind for position in range(2)] == ["cancelled", None]
         with opened(tmp_path) as journal:
             again = journal.go_on()
             assert [again.status_of(position) for position in range(2)] == ["not_sent", "ready"]
