@@ -184,7 +184,6 @@ class Journal:
             refuse_another(meta_of(connection), name, base_url, workspace)
             # FULL and not NORMAL: after a power loss, an intent that is not on the disk is a document sent twice
             connection.execute("PRAGMA synchronous = FULL")
-            connection.execute("PRAGMA secure_delete = ON")
             with journal_file.translated(path):
                 journal = cls(path, name, clock, lock, connection)
         except BaseException:
@@ -522,10 +521,10 @@ class Journal:
             outcomes.error[position],
             outcomes.http_status[position] or None,
             self._clock.timestamp(),
+        )
         if path is not None and position in self._shown:
             # fetched, and still to be sent anew
             outcomes.error_kind[position], outcomes.error[position] = "cancelled", NOT_ANEW
-        )
         self._commits.open.marks.append(mark)
         self._commits.soon()
 

@@ -298,6 +298,8 @@ def _checked(path: Path, uri: str, *, write: bool) -> sqlite3.Connection:
     connection = None
     try:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30.0)
+        # whoever drops a document: not every SQLite is built so that its text leaves the file
+        connection.execute("PRAGMA secure_delete = ON")
         _examine(path, connection, write=write)
     except BaseException as error:
         if connection is not None:

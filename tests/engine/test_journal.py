@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
@@ -664,3 +665,25 @@ def test_a_record_that_no_file_takes_does_not_keep_the_run_locked(tmp_path: Path
             assert journal.go_on().status_of(0) == "accepted"
 
     asyncio.run(main())
+
+
+def test_what_a_webhook_drops_leaves_the_disk_whatever_sqlite_is_built_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    connect = sqlite3.connect
+
+    def sloppy(*args: Any, **options: Any) -> sqlite3.Connection:
+        connection = connect(*args, **options)
+        connection.execute("PRAGMA secure_delete = OFF")
+        return connection
+
+    async def main() -> None:
+        with opened(tmp_path) as journal:
+            await planned(journal, ["Mrs Ito", "Mr Abe"])
+
+    monkeypatch.setattr(sqlite3, "connect", sloppy)
+    asyncio.run(main())
+    for position in range(2):
+        runs.mark_ready(tmp_path, "november", f"{1:04}{position:012}", SYSTEM_CLOCK)
+    assert b"Mrs Ito" not in on_disk(tmp_path)
+    assert b"Mr Abe" not in on_disk(tmp_path)
