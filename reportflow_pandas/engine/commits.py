@@ -286,22 +286,31 @@ class Commits:
     def _hand_over(self) -> None:
         if not self.closed:
             records, self.open = self.open, Records()
-            self._complete(records)
-            self._queue.put(records)
+            try:
+                self._complete(records)
+            except Exception as problem:  # noqa: BLE001 - as in the thread
+                self._break(records, problem)
+                self._done(records)
+            else:
+                self._queue.put(records)
 
     def _work(self) -> None:
         while (records := self._queue.get()) is not None:
             try:
                 write(self._connection, records)
             except BaseException as problem:  # noqa: BLE001 - whatever it is, nobody may wait for ever
-                error = journal_error(self._path, problem)
-                error.__cause__ = problem
-                self._unwritten.append(records)
-                self.error = error
+                self._break(records, problem)
             loop = self._loop
             assert loop is not None  # noqa: S101 - records come from a loop
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
                 loop.call_soon_threadsafe(self._done, records)
+
+    def _break(self, records: Records, problem: BaseException) -> None:
+        """Take no records any more: some could not be written."""
+        error = journal_error(self._path, problem)
+        error.__cause__ = problem
+        self._unwritten.append(records)
+        self.error = error
 
     def _done(self, records: Records) -> None:
         self._busy = False
@@ -335,7 +344,6 @@ class Commits:
         self.closed = True
         self._queue.put(None)
         self._thread.join()
-        self._complete(self.open)
         left = [*self._unwritten, self.open]
         self.open = Records()
         for records in left:

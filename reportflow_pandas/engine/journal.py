@@ -197,13 +197,15 @@ class Journal:
     def close(self) -> None:
         """Write what is left and let others send. Doing so twice is harmless."""
         _OPEN.discard(self)
-        self._complete(self._commits.open)
-        self._drop(self._commits.open)
-        self._commits.close()
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
-        self._lock.free()
+        try:
+            self._complete(self._commits.open)
+            self._drop(self._commits.open)
+        finally:
+            self._commits.close()
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
+            self._lock.free()
 
     def __enter__(self) -> Self:
         return self

@@ -687,3 +687,25 @@ def test_what_a_webhook_drops_leaves_the_disk_whatever_sqlite_is_built_for(
         runs.mark_ready(tmp_path, "november", f"{1:04}{position:012}", SYSTEM_CLOCK)
     assert b"Mrs Ito" not in on_disk(tmp_path)
     assert b"Mr Abe" not in on_disk(tmp_path)
+
+
+def test_records_that_cannot_be_described_stop_the_run_and_nobody_waits_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(value: object) -> bytes:
+        raise ValueError(value)
+
+    async def main() -> None:
+        with opened(tmp_path) as journal:
+            outcomes, _ = await planned(journal, TEXTS)
+            call = await journal.intent([0], "async/single")
+            accept(outcomes, [0])
+            with monkeypatch.context() as patched:
+                patched.setattr("reportflow_pandas.engine.journal.encoded", broken)
+                with pytest.raises(JournalError, match="cannot be written"):
+                    await journal.answered(call, [0])
+            with pytest.raises(JournalError):
+                await journal.intent([1], "async/single")
+        assert runs.load(tmp_path, "november").outcomes.status_of(0) == "unknown"
+
+    asyncio.run(asyncio.wait_for(main(), 30))
