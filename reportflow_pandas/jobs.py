@@ -9,11 +9,12 @@ import threading
 import warnings
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any, Literal, Unpack
 
 import pandas as pd
 
-from reportflow_pandas.engine import runs
+from reportflow_pandas.engine import journal_file, runs
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import Generation
@@ -51,6 +52,8 @@ class Job:
     ----------
     id : str
         Name of the run.
+    folder : pathlib.Path
+        Where its journal is.
     warnings : list of str
         What failed beside the run: callbacks, notifications. Of an ``on_row`` that raises more than once, the
         first exception, and then how many more times.
@@ -75,6 +78,7 @@ class Job:
         notifier: Notifier | None = None,
     ) -> None:
         self.id = work.run_name
+        self.folder = work.settings.runs.absolute()
         self.warnings: list[str] = []
         self._work = work
         self._on_row = on_row
@@ -321,18 +325,28 @@ class PastJob(Job):
         return self.results()
 
 
-_jobs: dict[str, Job] = {}
+_jobs: dict[tuple[Path, str], Job] = {}
+"""By the folder of their journals and their names."""
 
 REMEMBERED = 100
 """Jobs that `job` finds in this process; what it lets go, it finds in the journals."""
 
 
 def _remember(one: Job) -> None:
-    _jobs.pop(one.id, None)
-    _jobs[one.id] = one
-    for run, other in list(_jobs.items())[:-REMEMBERED]:
+    place = (one.folder, one.id)
+    _jobs.pop(place, None)
+    _jobs[place] = one
+    for old, other in list(_jobs.items())[:-REMEMBERED]:
         if other.status != "running":
-            del _jobs[run]
+            del _jobs[old]
+
+
+def _remembered(run: str, folder: Path) -> Job | None:
+    """Return this process's job of a name: one of another folder only where this one has no such run."""
+    here = _jobs.get((folder.absolute(), run))
+    if here is not None or journal_file.path_of(folder, run).exists():
+        return here
+    return next((other for (_, name), other in reversed(_jobs.items()) if name == run), None)
 
 
 @takes_options
@@ -440,8 +454,8 @@ def job(run: str, *, queue: str | None = None) -> Job:
     """
     if queue is not None:
         Remote(queue)  # known from now on
-    if run in _jobs:
-        return _jobs[run]
+    if (known := _remembered(run, current().runs)) is not None:
+        return known
     settings = current().checked()
     work = Resumption(run, settings, positions=frozenset())
     if work.remote is not None and runs.awaited(settings.runs, run):
@@ -450,5 +464,5 @@ def job(run: str, *, queue: str | None = None) -> Job:
             loop.run(work.remote.check())
             return Job(work)
     past = PastJob(Resumption(run, settings))
-    del _jobs[run]
+    del _jobs[past.folder, run]
     return past

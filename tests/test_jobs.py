@@ -379,3 +379,17 @@ def test_a_job_of_a_process_that_goes_on_is_watched_by_another(local: Start, tmp
         assert other.wait(60) == 0
     assert job.status == "done"
     assert set(job.result()["status"]) == {"accepted"}
+
+
+def test_a_job_is_found_in_the_folder_of_its_journal(service: LocalService, tmp_path: Path) -> None:
+    first = people(2).reportflow.submit(**plain(), run="november")
+    first.result(30)
+    there = rf.configure().runs
+    rf.configure(runs=tmp_path / "elsewhere")
+    assert rf.job("november") is first  # there is no other
+    second = people(3).reportflow.submit(**plain(), run="november")
+    assert len(second.result(30)) == 3
+    assert rf.job("november") is second
+    rf.configure(runs=there)
+    assert rf.job("november") is first
+    assert set(sent(service).values()) == {2, 1}

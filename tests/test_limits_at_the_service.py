@@ -35,7 +35,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualClock]:
     holds: dict[Commits, AbstractContextManager[None]] = {}
 
     def handed_over(self: Commits) -> None:
-        if not self._closed:
+        if not self.closed:
             holds[self] = time.hold()
             holds[self].__enter__()
         hand_over(self)
