@@ -342,9 +342,7 @@ def _fresh_name(options: Options) -> str:
     first = f"{settings.clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
     names = chain([first], (f"{first}-{number}" for number in count(2)))
     return next(
-        name
-        for name in names
-        if name not in _options and not (settings.runs / f"{name}{journal_file.SUFFIX}").exists()
+        name for name in names if name not in _options and not journal_file.path_of(settings.runs, name).exists()
     )
 
 

@@ -226,9 +226,7 @@ class Commits:
         Told on the loop of the records whose commit begins: 20 calls described at once cost little more than one.
     """
 
-    def __init__(
-        self, connection: sqlite3.Connection, path: Path, complete: Callable[[Records], None] = lambda _: None
-    ) -> None:
+    def __init__(self, connection: sqlite3.Connection, path: Path, complete: Callable[[Records], None]) -> None:
         self.open = Records()
         """What the next commit will hold: add to it, then call `soon` or `committed`."""
         self.error: JournalError | None = None
@@ -331,7 +329,7 @@ class Commits:
                 _fail(future, error)
         told, records.waiting, records.then = records.then, [], []
         for then in told:
-            then(self.error)
+            then(error)
 
     def close(self) -> None:
         """Commit what is left and end the thread; on the event loop's own thread, or when the loop has ended.

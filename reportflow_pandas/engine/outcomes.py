@@ -66,8 +66,7 @@ class FileNames(Sequence[str | None]):
     def __getitem__(self, place: slice) -> list[str | None]: ...
     def __getitem__(self, place: int | slice) -> str | list[str | None] | None:
         if isinstance(place, slice):
-            pairs = zip(self._given[place], self.planned[place], strict=True)
-            return [planned + ".pdf" if given == _AS_PLANNED else given for given, planned in pairs]
+            return self.at(range(len(self))[place])
         given = self._given[place]
         return self.planned[place] + ".pdf" if given == _AS_PLANNED else given
 

@@ -166,10 +166,10 @@ def load(folder: Path, run: str) -> Recorded:
 def _recorded(connection: sqlite3.Connection, meta: dict[str, Any], *, sending: bool) -> Recorded:
     frame = frame_of(connection)
     outcomes = Outcomes(frame.names)
-    lost = replay(connection, outcomes, frame.positions(documents_in(connection)))
+    places = frame.positions(documents_in(connection))
+    lost = replay(connection, outcomes, places)
     mark_changed(outcomes, frame.changed)
     if lost and not sending:
-        places = frame.positions(documents_in(connection))
         for _, numbers in lost:
             for position in (places[number] for number in numbers):
                 if position >= 0 and outcomes.status_of(position) == "unknown":

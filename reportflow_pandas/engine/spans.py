@@ -19,16 +19,19 @@ def spans(numbers: Sequence[int]) -> str:
         return str(numbers[0]) if len(numbers) else ""
     first, last = numbers[0], numbers[-1]
     if last - first == len(numbers) - 1 and list(numbers) == list(range(first, last + 1)):
-        return f"{first}-{last}"
+        return _text(first, last)
     parts: list[str] = []
     last = first
     for number in numbers[1:]:
         if number != last + 1:
-            parts.append(str(first) if first == last else f"{first}-{last}")
+            parts.append(_text(first, last))
             first = number
         last = number
-    parts.append(str(first) if first == last else f"{first}-{last}")
-    return " ".join(parts)
+    return " ".join([*parts, _text(first, last)])
+
+
+def _text(first: int, last: int) -> str:
+    return str(first) if first == last else f"{first}-{last}"
 
 
 def numbers_in(text: str) -> Sequence[int]:
