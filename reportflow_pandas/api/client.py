@@ -13,6 +13,7 @@ from yarl import URL
 
 from reportflow_pandas.api.answers import PENDING_STATUSES, PENDING_WORDS, Answer, Reader
 from reportflow_pandas.api.auth import credential_for
+from reportflow_pandas.api.exchange import Connections
 from reportflow_pandas.api.models import (
     Accepted,
     Content,
@@ -21,7 +22,7 @@ from reportflow_pandas.api.models import (
     Parameter,
 )
 from reportflow_pandas.api.parsing import designs_from, parameters_from
-from reportflow_pandas.api.wire import Wire, new_session
+from reportflow_pandas.api.wire import Wire
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import Settings, current
 
@@ -44,10 +45,8 @@ class Client:
         Seconds for one async call or look-up, and the longest silence in a download. Default 60.
     sync_timeout : float
         Seconds for one sync call. Default 130: the service itself gives up after 120 (api-contract 9).
-    session : aiohttp.ClientSession, optional
-        Used instead of one of our own, and left open.
     connector : aiohttp.BaseConnector, optional
-        For our own session, and left open.
+        Makes the connections in place of one of our own, and is left open.
     pending_statuses, pending_words : optional
         How a download says that the document is not ready yet: statuses, and a pattern for the message of a
         400. Nobody knows the real one (api-contract 6.3), so the defaults take every plausible one.
@@ -74,7 +73,6 @@ class Client:
         *,
         timeout: float = 60.0,
         sync_timeout: float = 130.0,
-        session: aiohttp.ClientSession | None = None,
         connector: aiohttp.BaseConnector | None = None,
         pending_statuses: Collection[int] = PENDING_STATUSES,
         pending_words: str = PENDING_WORDS,
@@ -83,13 +81,12 @@ class Client:
         self._files = f"{self._settings.base_url}/file/"
         self._generation = {name: URL(self._files + name, encoded=True) for name in ENDPOINTS}
         connect = min(_CONNECT, timeout)
-        self._async_timeout = aiohttp.ClientTimeout(total=timeout, sock_connect=connect)
-        self._sync_timeout = aiohttp.ClientTimeout(total=sync_timeout, sock_connect=connect)
+        self._async_timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout, sock_connect=connect)
+        self._sync_timeout = aiohttp.ClientTimeout(total=sync_timeout, connect=sync_timeout, sock_connect=connect)
         # A big ZIP may take longer than any total; only silence is a failure.
-        self._silence = aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=timeout)
-        self._given_session = session
+        self._silence = aiohttp.ClientTimeout(total=None, connect=timeout, sock_connect=connect, sock_read=timeout)
         self._given_connector = connector
-        self._session: aiohttp.ClientSession | None = None
+        self._connections: Connections | None = None
         self._wire: Wire
         self._credential = credential_for(self._settings, self._post_form)
         self._reader = Reader(
@@ -104,10 +101,10 @@ class Client:
         return f"Client({self._settings!r})"
 
     async def __aenter__(self) -> Self:
-        if self._session is not None:
+        if self._connections is not None:
             raise ConfigurationError("this client is in use already: make another one, rf.Client(settings)")
-        self._session = self._given_session or new_session(self._given_connector)
-        self._wire = Wire(self._session, self._settings.clock)
+        self._connections = Connections(self._given_connector)
+        self._wire = Wire(self._connections, self._settings.clock)
         return self
 
     async def __aexit__(
@@ -120,14 +117,13 @@ class Client:
 
     async def close(self) -> None:
         """Close the connections. ``async with`` does it by itself."""
-        session, self._session = self._session, None
-        if session is None:
+        connections, self._connections = self._connections, None
+        if connections is None:
             return
         try:
             await self._credential.close()
         finally:
-            if session is not self._given_session:
-                await session.close()
+            await connections.close()
 
     async def send(self, endpoint: str, body: bytes) -> Accepted | Delivered:
         """Send one generation call whose body is JSON already.
@@ -305,7 +301,7 @@ class Client:
         return await self._wire.post(url, form, {}, self._async_timeout, "application/x-www-form-urlencoded")
 
     def _check_open(self) -> None:
-        if self._session is None or self._session.closed:
+        if self._connections is None or self._connections.closed:
             raise ConfigurationError(
                 "this client is not open: async with rf.Client(settings) as client: await client.designs()"
             )

@@ -4,30 +4,22 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import BinaryIO
 
 import aiohttp
-from aiohttp.abc import AbstractStreamWriter
+from aiohttp.http import HttpProcessingError
 from yarl import URL
 
 from reportflow_pandas.api.answers import Answer, is_page
+from reportflow_pandas.api.exchange import Connections, Exchange
 from reportflow_pandas.api.parsing import parsed
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConnectionFailed, OutcomeUnknown
 
-__all__ = ["Wire", "new_session"]
+__all__ = ["Wire"]
 
 log = logging.getLogger("reportflow_pandas")
 
-_LONGEST_HEADER = 1 << 20
-"""X-File-Mapping of 100 files takes 35 KB and more (api-contract 5.1); aiohttp's own limit is 8 KB."""
-
-_IDLE = 4.0
-"""Seconds. Servers commonly hang up after 5; a POST on a line that is being hung up has an unknown outcome."""
-
-_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
-_SLICE = 1 << 18
 _CHUNK = 1 << 16
 _TAIL = 1 << 10
 _MOST_REDIRECTS = 3
@@ -35,32 +27,19 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
 
 
-def new_session(connector: aiohttp.BaseConnector | None) -> aiohttp.ClientSession:
-    """Return a session without a limit of its own (ours is the only one), without cookies or credentials."""
-    session = aiohttp.ClientSession(
-        connector=connector or aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE),
-        connector_owner=connector is None,
-        cookie_jar=aiohttp.DummyCookieJar(),
-        headers={"User-Agent": "reportflow-pandas", "Accept": "*/*"},
-    )
-    # aiohttp sends a GET again by itself when a kept connection drops: a call that no limiter would know of
-    session._retry_connection = False  # noqa: SLF001 - it has no public name
-    return session
-
-
 class Wire:
     """Carries one request to the service and its answer back.
 
     Parameters
     ----------
-    session : aiohttp.ClientSession
-        Where the connections are. Its owner closes it.
+    connections : Connections
+        Kept between calls. Their owner closes them.
     clock : Clock
         For the log.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, clock: Clock) -> None:
-        self._session = session
+    def __init__(self, connections: Connections, clock: Clock) -> None:
+        self._connections = connections
         self._clock = clock
 
     async def post(
@@ -80,42 +59,32 @@ class Wire:
         OutcomeUnknown
             The body was sent and no whole answer came back.
         """
-        sending = _Sending(body, content_type=content_type)
-        status, answered = 0, _NO_HEADERS
         started = self._clock.monotonic()
+        exchange = Exchange(self._connections, timeout)
         try:
-            async with self._session.post(
-                url,
-                data=sending,
-                headers=headers,
-                allow_redirects=False,
-                raise_for_status=False,
-                timeout=timeout,
-                max_line_size=_LONGEST_HEADER,
-                max_field_size=_LONGEST_HEADER,
-            ) as response:
-                status, answered = response.status, response.headers
-                content = await response.read()
-                _check_whole(answered, content)
+            with exchange:
+                content = await (await exchange.answer("POST", url, headers, body, content_type)).read()
+                _check_whole(exchange.headers, content)
         except Exception as error:
-            if not sending.begun and not isinstance(error, (aiohttp.ClientError, OSError)):
+            if not exchange.begun and not isinstance(error, _FAILURES):
                 raise
             # Whatever else it was: the service may have taken the documents.
             problem = _problem(error)
         else:
-            answer = Answer(status, answered, content)
+            answer = Answer(exchange.status, exchange.headers, content)
             self._log("POST", url, started, answer)
             return answer
-        # Raised here and not above: aiohttp's errors hold the request's headers, hence the key.
-        cut = Answer(status, answered, b"") if status else None
+        # Raised here and not above, so that no traceback ends in aiohttp.
+        status = exchange.status
+        cut = Answer(status, exchange.headers, b"") if status else None
         self._log("POST", url, started, cut, problem)
         if cut is not None and status >= 300:
             return cut
-        if not sending.begun:
+        if not exchange.begun:
             raise ConnectionFailed(f"nothing reached {url.authority}: {problem}")
         if cut is None:
             raise OutcomeUnknown(f"sent to {url.authority}, but no answer came back: {problem}")
-        told = answered.get("Request-Id")
+        told = exchange.headers.get("Request-Id")
         raise OutcomeUnknown(
             f"{url.authority} answered {status}, but the answer cannot be read: {problem}"
             + (f"; it names the request {told}" if told else ""),
@@ -155,33 +124,26 @@ class Wire:
         timeout: aiohttp.ClientTimeout,  # noqa: ASYNC109 - of the connection's, one object for all calls
         to: BinaryIO | None,
     ) -> Answer:
-        answer: Answer | None = None
         started = self._clock.monotonic()
+        exchange = Exchange(self._connections, timeout)
         try:
-            async with self._session.get(
-                url,
-                headers=headers,
-                allow_redirects=False,
-                raise_for_status=False,
-                timeout=timeout,
-                max_line_size=_LONGEST_HEADER,
-                max_field_size=_LONGEST_HEADER,
-            ) as response:
-                answer = Answer(response.status, response.headers, b"")
-                if to is not None and response.status in (200, 201, 203) and not is_page(response.headers):
-                    content, poured = await _pour(response, to)
+            with exchange:
+                content = await exchange.answer("GET", url, headers)
+                if to is not None and exchange.status in (200, 201, 203) and not is_page(exchange.headers):
+                    body, poured = await _pour(content, exchange.headers, to)
                 else:
-                    content, poured = await response.read(), False
-                    _check_whole(response.headers, content)
-        except (aiohttp.ClientError, TimeoutError) as error:
+                    body, poured = await content.read(), False
+                    _check_whole(exchange.headers, body)
+        except _FAILURES as error:
             problem = _problem(error)
         else:
-            answer = Answer(answer.status, answer.headers, content, poured=poured)
+            answer = Answer(exchange.status, exchange.headers, body, poured=poured)
             self._log("GET", url, started, answer)
             return answer
-        self._log("GET", url, started, answer, problem)
-        if answer is not None and answer.status >= 300:
-            return answer
+        cut = Answer(exchange.status, exchange.headers, b"") if exchange.status else None
+        self._log("GET", url, started, cut, problem)
+        if cut is not None and cut.status >= 300:
+            return cut
         raise ConnectionFailed(f"no whole answer from {url.authority}: {problem}")
 
     def _log(self, method: str, url: URL, started: float, answer: Answer | None, problem: str = "") -> None:
@@ -204,30 +166,8 @@ class Wire:
         )
 
 
-class _Sending(aiohttp.Payload):
-    """A body that knows whether it was begun: before that, the service can have taken nothing."""
-
-    _autoclose = True
-    begun = False
-
-    def decode(self, encoding: str = "utf-8", errors: str = "strict") -> str:
-        body: bytes = self._value
-        return body.decode(encoding, errors)
-
-    def __init__(self, body: bytes, content_type: str) -> None:
-        super().__init__(body, content_type=content_type)
-        self._size = len(body)
-
-    async def write(self, writer: AbstractStreamWriter) -> None:
-        """Send the body, a long one in slices, so that other calls get their turn."""
-        self.begun = True
-        body: bytes = self._value
-        if len(body) <= _SLICE:
-            await writer.write(body)
-            return
-        view = memoryview(body)
-        for start in range(0, len(body), _SLICE):
-            await writer.write(view[start : start + _SLICE])
+_FAILURES = (aiohttp.ClientError, HttpProcessingError, TimeoutError)
+"""No whole answer. (Any other OSError is the disk's, where a ZIP is written to a file.)"""
 
 
 class _CutOff(aiohttp.ClientPayloadError):
@@ -250,9 +190,8 @@ def _check_whole(headers: Mapping[str, str], body: bytes) -> None:
         raise _CutOff("the answer was cut off")
 
 
-async def _pour(response: aiohttp.ClientResponse, to: BinaryIO) -> tuple[bytes, bool]:
+async def _pour(content: aiohttp.StreamReader, headers: Mapping[str, str], to: BinaryIO) -> tuple[bytes, bool]:
     """Write a ZIP to a file; return what is no ZIP. A file that can be rewound is left as it was on an error."""
-    content = response.content
     head = await content.readany()
     while len(head) < 2 and not content.at_eof():
         head += await content.readany()
@@ -266,7 +205,7 @@ async def _pour(response: aiohttp.ClientResponse, to: BinaryIO) -> tuple[bytes, 
         async for chunk in content.iter_chunked(_CHUNK):
             to.write(chunk)
             tail = tail[-_CHUNK - _TAIL :] + chunk
-        _check_whole(response.headers, b"PK" + tail)
+        _check_whole(headers, b"PK" + tail)
     except BaseException:
         if start is not None:
             to.seek(start)
@@ -297,12 +236,12 @@ _PROBLEMS: tuple[tuple[type[Exception], str], ...] = (
     (aiohttp.ServerDisconnectedError, "the connection was lost"),
     (aiohttp.ClientOSError, "the connection was lost"),
     (aiohttp.ClientPayloadError, "the answer was cut off"),
-    (aiohttp.ClientResponseError, "the answer is no valid HTTP"),
+    (HttpProcessingError, "the answer is no valid HTTP"),
 )
 
 
 def _problem(error: Exception) -> str:
-    """Say in a few words why there is no answer; not in aiohttp's, which may hold the request's headers."""
+    """Say in a few words, for an analyst, why there is no answer."""
     for kind, words in _PROBLEMS:
         if isinstance(error, kind):
             cause = error.os_error.strerror if kind is aiohttp.ClientConnectorError else None  # type: ignore[attr-defined]

@@ -25,7 +25,7 @@ from hypothesis import given, strategies as st
 from yarl import URL
 
 from reportflow_pandas.api.client import Client, _segment
-from reportflow_pandas.errors import ApiError, ConfigurationError
+from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import Settings
 
 
@@ -51,28 +51,16 @@ def test_a_closed_client_says_so_and_can_be_opened_again() -> None:
     asyncio.run(main())
 
 
-def test_a_given_session_is_used_and_left_open() -> None:
+def test_a_given_connector_is_used_and_left_open() -> None:
     async def main() -> None:
-        async with serving(reply(200, {"designs": []})) as stub, aiohttp.ClientSession() as session:
-            async with Client(Settings(app_key=KEY, base_url=stub.origin), session=session) as client:
-                await client.designs()
-            assert not session.closed
-            assert KEY not in str(session.headers)
-
-    asyncio.run(main())
-
-
-def test_a_given_session_that_raises_by_itself_changes_no_reading() -> None:
-    async def main() -> None:
-        async with (
-            serving(problem(400)) as stub,
-            aiohttp.ClientSession(raise_for_status=True) as session,
-            Client(Settings(app_key=KEY, base_url=stub.origin), session=session) as client,
-        ):
-            with pytest.raises(ApiError, match="設計"):
-                await client.send("async/single", BODY)
-            with pytest.raises(ApiError, match="設計"):
-                await client.designs()
+        async with serving(reply(200, {"designs": []})) as stub:
+            connector = aiohttp.TCPConnector()
+            for _ in range(2):
+                async with Client(Settings(app_key=KEY, base_url=stub.origin), connector=connector) as client:
+                    await client.designs()
+            assert stub.connections == 1
+            assert not connector.closed
+            await connector.close()
 
     asyncio.run(main())
 

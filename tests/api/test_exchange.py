@@ -1,0 +1,231 @@
+from __future__ import annotations
+
+import asyncio
+import gzip
+import ssl
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import aiohttp
+import pytest
+import trustme
+from yarl import URL
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.api.exchange import Connections, Exchange
+from reportflow_pandas.errors import ConfigurationError, ConnectionFailed, OutcomeUnknown
+from reportflow_pandas.settings import Settings
+from tests.api.stub import ACCEPTED, BODY, KEY, Reply, Stub, Talk, asked, listening, reply, sent, serving
+
+SOON = aiohttp.ClientTimeout(total=0.05)
+
+
+def with_client(talk: Talk, call: Callable[[Client], Awaitable[Any]], **options: Any) -> Any:
+    async def main() -> Any:
+        async with (
+            listening(talk) as port,
+            Client(Settings(app_key=KEY, base_url=f"http://127.0.0.1:{port}"), **options) as client,
+        ):
+            return await call(client)
+
+    return asyncio.run(main())
+
+
+def test_a_post_reaches_the_service_with_these_headers_and_no_others() -> None:
+    _, stub = sent("async/single", reply(202, ACCEPTED))
+    assert stub.requests[0].method == "POST"
+    assert stub.requests[0].path == "/v1/file/async/single"
+    assert stub.requests[0].headers == {
+        "host": f"127.0.0.1:{stub.port}",
+        "user-agent": "reportflow-pandas",
+        "accept": "*/*",
+        "accept-encoding": "gzip, deflate",
+        "appkey": KEY,
+        "content-type": "application/json",
+        "content-length": str(len(BODY)),
+    }
+
+
+def test_a_get_has_no_body_and_says_nothing_of_one() -> None:
+    _, stub = asked(reply(200, {"designs": []}), lambda client: client.designs())
+    assert stub.requests[0].headers.keys() == {"host", "user-agent", "accept", "accept-encoding", "appkey"}
+
+
+def test_a_header_with_a_line_break_is_refused_before_anything_is_sent() -> None:
+    async def main() -> Stub:
+        async with serving(reply(200)) as stub:
+            connections = Connections()
+            exchange = Exchange(connections, SOON)
+            with pytest.raises(ConfigurationError, match="line break"), exchange:
+                await exchange.answer("GET", URL(stub.origin), {"appkey": "x\r\nEvil: 1"})
+            assert not exchange.begun
+            await connections.close()
+        return stub
+
+    assert asyncio.run(main()).connections == 0
+
+
+@pytest.mark.parametrize("late", [False, True], ids=["at once", "while nothing is under way"])
+def test_an_answer_that_nobody_asked_for_is_not_taken_for_the_next_calls(*, late: bool) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            await reader.readuntil(BODY)
+            writer.write(reply(202, ACCEPTED).raw)
+            if late:
+                await writer.drain()
+                await asyncio.sleep(0.005)
+            writer.write(reply(202, {**ACCEPTED, "requestId": "nobody's"}).raw)
+
+    async def calls(client: Client) -> set[str]:
+        found = set()
+        for _ in range(3):
+            found.add((await client.send("async/single", BODY)).request_id)
+            await asyncio.sleep(0.01)
+        return found
+
+    assert with_client(talk, calls) == {ACCEPTED["requestId"]}
+
+
+def test_a_call_given_up_leaves_its_answer_to_nobody_else() -> None:
+    answers = iter([Reply(b"", "hang"), reply(202, {**ACCEPTED, "requestId": "second"})])
+
+    async def main() -> None:
+        async with serving(lambda _: next(answers)) as stub:
+            async with Client(Settings(app_key=KEY, base_url=stub.origin)) as client:
+                first = asyncio.create_task(client.send("async/single", BODY))
+                await stub.reached.wait()
+                first.cancel()
+                with pytest.raises(asyncio.CancelledError):
+                    await first
+                assert (await client.send("async/single", BODY)).request_id == "second"
+            assert stub.connections == 2
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize(
+    "between", [b"", b"HTTP/1.1 100 Continue\r\n\r\n", b"HTTP/1.1 103 Early Hints\r\nLink: x\r\n\r\n"]
+)
+def test_what_comes_before_the_answer_is_not_the_answer(between: bytes) -> None:
+    value, _ = sent("async/single", Reply(between * 2 + reply(202, ACCEPTED).raw))
+    assert value.request_id == ACCEPTED["requestId"]
+
+
+def test_a_compressed_answer_is_read() -> None:
+    body = gzip.compress(reply(202, ACCEPTED).raw.partition(b"\r\n\r\n")[2])
+    value, _ = sent("async/single", reply(202, body, content_encoding="gzip", content_type="application/json"))
+    assert value.request_id == ACCEPTED["requestId"]
+
+
+def dripping(head: bytes, drop: bytes) -> Talk:
+    """Answer a byte now and a byte then, and never to the end: a silence never lasts long."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(head)
+        while True:
+            writer.write(drop)
+            await writer.drain()
+            await asyncio.sleep(0.005)
+
+    return talk
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"HTTP/1.1 202 Accepted\r\nX-Slow: ",
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 100000\r\n\r\n",
+        b"HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\n{}",
+    ],
+    ids=["in the headers", "in the body", "in a body without length"],
+)
+def test_the_time_out_is_for_the_whole_call_however_it_drips(head: bytes) -> None:
+    with pytest.raises(OutcomeUnknown, match="no answer in time"):
+        with_client(dripping(head, b" "), lambda client: client.send("async/single", BODY), timeout=0.05)
+    with pytest.raises(ConnectionFailed, match="no answer in time"):
+        with_client(dripping(head, b" "), lambda client: client.designs(), timeout=0.05)
+
+
+def test_an_answer_that_looks_whole_when_the_time_is_up_is_not_taken_for_it() -> None:
+    """Without a length an answer ends with its connection, which we end ourselves."""
+    whole = (
+        b"HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\n" + reply(202, ACCEPTED).raw.partition(b"\r\n\r\n")[2]
+    )
+    error, _ = sent("async/single", Reply(whole, "hang"), timeout=0.05)
+    assert type(error) is OutcomeUnknown
+    assert "no answer in time" in str(error)
+
+
+@pytest.mark.parametrize("size", [1, 8_000_000])
+def test_a_service_that_reads_nothing_is_given_up_in_time(size: int) -> None:
+    async def deaf(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await asyncio.Event().wait()
+
+    with pytest.raises(OutcomeUnknown, match="no answer in time"):
+        with_client(deaf, lambda client: client.send("async/multiple", b"x" * size), timeout=0.05)
+
+
+class Pondering(aiohttp.abc.AbstractResolver):
+    """No name is ever found, nor not found."""
+
+    async def resolve(self, host: str, port: int = 0, family: Any = 0) -> list[Any]:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    async def close(self) -> None:
+        pass
+
+
+def test_an_address_that_is_looked_for_in_vain_is_a_failed_connection() -> None:
+    async def main() -> None:
+        connector = aiohttp.TCPConnector(resolver=Pondering())
+        async with Client(
+            Settings(app_key=KEY, base_url="https://nowhere.test"), connector=connector, timeout=0.05
+        ) as client:
+            for call in (client.send("async/single", BODY), client.designs(), client.download_zip("Q7")):
+                with pytest.raises(ConnectionFailed, match="the connection took too long"):
+                    await call
+        await connector.close()
+
+    asyncio.run(main())
+
+
+def test_a_connection_that_the_service_hung_up_meanwhile_is_not_used_again() -> None:
+    async def calls(client: Client) -> None:
+        for _ in range(3):
+            await client.send("async/single", BODY)
+            await asyncio.sleep(0.01)
+
+    _, stub = asked(Reply(reply(202, ACCEPTED).raw, "close"), calls)
+    assert len(stub.requests) == stub.connections == 3
+
+
+@pytest.mark.parametrize("size", [80, 3_000_000])
+def test_calls_go_over_tls_where_the_certificate_is_trusted(size: int) -> None:
+    authority = trustme.CA()
+
+    async def main() -> tuple[Stub, list[Any]]:
+        stub = Stub(lambda _: reply(202, ACCEPTED))
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        authority.issue_cert("127.0.0.1").configure_cert(context)
+        server = await asyncio.start_server(stub.serve, "127.0.0.1", 0, ssl=context, limit=1 << 22)
+        address = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        trust = ssl.create_default_context()
+        authority.configure_trust(trust)
+        trusting = aiohttp.TCPConnector(ssl=trust)
+        body = b"x" * size
+        async with Client(Settings(app_key=KEY, base_url=address), connector=trusting) as client:
+            answers = [await client.send("async/multiple", body) for _ in range(2)]
+        async with Client(Settings(app_key=KEY, base_url=address)) as client:
+            with pytest.raises(ConnectionFailed, match="certificate is not trusted"):
+                await client.send("async/multiple", body)
+        await trusting.close()
+        server.close()
+        await server.wait_closed()
+        return stub, answers
+
+    stub, answers = asyncio.run(main())
+    assert [len(request.body) for request in stub.requests] == [size, size]
+    assert len(answers) == 2
+    assert stub.connections == 1
