@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection
 
 __all__ = ["KeySet"]
 
@@ -19,14 +19,14 @@ class KeySet:
     def __init__(self) -> None:
         self._buckets = [b""] * 256**_HEAD
 
-    def add(self, keys: Iterable[bytes]) -> list[int]:
+    def add(self, keys: Collection[bytes]) -> list[int]:
         """Take keys in; return the places of those, counted from the first, that are not new."""
         buckets = self._buckets
         known: list[int] = []
-        for number, key in enumerate(keys):
-            place, rest = key[0] << 8 | key[1], key[_HEAD:]
-            bucket = buckets[place]
-            if rest in bucket and _holds(bucket, rest):
+        heads = memoryview(b"".join(keys)).cast("H")[:: (_HEAD + _REST) // _HEAD]
+        for number, (place, key) in enumerate(zip(heads, keys, strict=True)):
+            bucket, rest = buckets[place], key[_HEAD:]
+            if bucket and rest in bucket and _holds(bucket, rest):
                 known.append(number)
             else:
                 buckets[place] = bucket + rest

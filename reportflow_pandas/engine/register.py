@@ -76,7 +76,7 @@ class Register:
         self._seen, self._times = KeySet(), {}
         # in a later frame, a row equal to a held one must be another document than that
         if stay := set(self._held.values()):
-            self._seen.add(key for key, (number, _) in known.items() if number in stay)
+            self._seen.add([key for key, (number, _) in known.items() if number in stay])
         self._released = set()
 
     def add(
@@ -129,9 +129,12 @@ class Register:
         seen = self._seen
         assert seen is not None  # noqa: S101 - a frame was begun
         own, first = list(keys), len(self.numbers)
-        free = [offset for offset in range(len(own)) if first + offset not in self._held]
-        for place in seen.add([own[offset] for offset in free]):
-            own[free[place]] = self._another(seen, own[free[place]])
+        free: Sequence[int] = range(len(own))
+        if self._held:
+            free = [offset for offset in free if first + offset not in self._held]
+            keys = [own[offset] for offset in free]
+        for place in seen.add(keys):
+            own[free[place]] = self._another(seen, keys[place])
         return own
 
     def _another(self, seen: KeySet, key: bytes) -> bytes:
