@@ -25,7 +25,6 @@ from reportflow_pandas.engine.recovery import (
     LOST,
     NOT_ANEW,
     Frame,
-    RecentCall,
     all_keys_in,
     awaited_in,
     contents_after,
@@ -37,7 +36,6 @@ from reportflow_pandas.engine.recovery import (
     mark_changed,
     marked_by_others,
     meta_of,
-    recent_calls_in,
     replay,
     replay_marks,
     show_before,
@@ -46,7 +44,7 @@ from reportflow_pandas.engine.register import ACCEPTED, FAILED, IN_FLIGHT, NOT_S
 from reportflow_pandas.engine.spans import spans, stretches
 from reportflow_pandas.errors import ConfigurationError, JournalError
 
-__all__ = ["Journal", "RecentCall", "Terms", "lock_of", "refuse_another"]
+__all__ = ["Journal", "Terms", "lock_of", "refuse_another"]
 
 _GOOD = bytes((ACCEPTED, READY))
 
@@ -550,17 +548,6 @@ class Journal:
         """
         await self._commits.committed()
 
-    def recent_calls(self, since: float) -> list[RecentCall]:
-        """Return the calls that may still count in the service's window.
-
-        Parameters
-        ----------
-        since : float
-            Seconds since 1970: calls answered before are left out, and calls never answered that started before.
-        """
-        with journal_file.translated(self.path):
-            return recent_calls_in(self._reading(), since)
-
     # -- calls that others carry out ---------------------------------------------------------------------------
 
     async def tell(self, **facts: Any) -> None:
@@ -587,8 +574,7 @@ class Journal:
             Number and rows of each.
         """
         self._check()
-        place = {number: position for position, number in enumerate(self._register.numbers)}
-        state = self._register.state
+        place, state = self._register.places(), self._register.state
         with journal_file.translated(self.path):
             awaited = awaited_in(self._reading())
         opened: list[tuple[int, list[int]]] = []
@@ -596,7 +582,7 @@ class Journal:
             # what this process has learned of a call since may not be on the disk yet
             if call >= self._first_call or call in self._reopened:
                 continue
-            if all(number in place and state[number] == UNKNOWN for number in numbers):
+            if all(place[number] >= 0 and state[number] == UNKNOWN for number in numbers):
                 self._reopened.add(call)
                 self._register.mark(numbers, IN_FLIGHT)
                 positions = [place[number] for number in numbers]

@@ -283,7 +283,7 @@ def test_rows_refused_without_a_call_are_recorded(tmp_path: Path) -> None:
             outcomes, _ = await planned(journal, TEXTS)
             outcomes.refused(3, "failed", "too_large", "60,000,000 bytes", None)
             await journal.answered(None, [3])
-            assert journal.recent_calls(0.0) == []
+        assert runs.recent_calls(tmp_path, "0123abcd", 0.0) == []
         assert runs.load(tmp_path, "november").outcomes[3].error_kind == "too_large"
 
     asyncio.run(main())
@@ -337,15 +337,14 @@ def test_calls_of_the_last_minute_are_known_to_the_limiter(tmp_path: Path) -> No
         await journal.flush()
         await journal.intent([1], "sync/single")
         abandoned(journal)
-        with opened(tmp_path) as journal:
-            calls = journal.recent_calls(begun)
-            assert [(c.endpoint, c.answered_at is None) for c in calls] == [
-                ("async/multiple", False),
-                ("sync/single", False),
-                ("sync/single", True),
-            ]
-            assert journal.recent_calls(begun + 3600) == []
-        assert runs.recent_calls(tmp_path, "0123abcd", begun) == calls
+        with opened(tmp_path):
+            calls = runs.recent_calls(tmp_path, "0123abcd", begun)
+        assert [(c.endpoint, c.answered_at is None) for c in calls] == [
+            ("async/multiple", False),
+            ("sync/single", False),
+            ("sync/single", True),
+        ]
+        assert runs.recent_calls(tmp_path, "0123abcd", begun + 3600) == []
         assert runs.recent_calls(tmp_path, "another", begun) == []
 
     asyncio.run(main())
