@@ -5,7 +5,8 @@
     python -m tests.benchmarks --only memory
     python -m tests.benchmarks --write    # and writes it to RESULTS.md beside this file
 
-Ratios only: every contender runs on the same server in the same run, in turns.
+Ratios only: every contender runs on the same server in the same run, in turns; those of other libraries where
+they are installed (extra ``benchmarks``).
 """
 
 from __future__ import annotations
