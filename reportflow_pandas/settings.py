@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Literal
 from urllib.parse import urlsplit
 
+from yarl import URL
+
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.errors import ConfigurationError
 
@@ -176,7 +178,11 @@ def _with_version(base_url: str) -> str:
     path = parts.path.rstrip("/")
     if not path.endswith("/v1"):
         path += "/v1"
-    return f"{parts.scheme}://{parts.netloc}{path}"
+    try:
+        (parts.hostname or "").encode("idna")
+        return str(URL(f"{parts.scheme}://{parts.netloc}{path}"))
+    except ValueError:
+        raise ConfigurationError(f"base_url={base_url!r}: no host or no port can be called so") from None
 
 
 _chosen: dict[str, object] = {}

@@ -26,6 +26,9 @@ _LONGEST_HEADER = 1 << 20
 """X-File-Mapping of 100 files takes 35 KB and more (api-contract 5.1); aiohttp's own limit is 8 KB."""
 
 _SLICE = 1 << 18
+_STALE = 10
+"""Connections on which there is an answer already, looked at for one call."""
+
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
@@ -35,13 +38,14 @@ class Connections:
     Parameters
     ----------
     connector : aiohttp.BaseConnector, optional
-        Makes them. It is left open by ``close``; ``None``: one of our own, which is not.
+        Makes them, and stays open. ``None``: one of our own, which `close` closes.
     """
 
     def __init__(self, connector: aiohttp.BaseConnector | None = None) -> None:
         self._given = connector is not None
         self._connector = connector or aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE)
         self._origins: dict[URL, aiohttp.ClientRequest] = {}
+        self.under_way: set[Exchange] = set()
 
     @property
     def closed(self) -> bool:
@@ -49,12 +53,20 @@ class Connections:
         return self._connector.closed
 
     async def close(self) -> None:
-        """Close them all."""
+        """Close them all, and end what is under way on them."""
+        for exchange in list(self.under_way):
+            exchange.cut(aiohttp.ServerDisconnectedError())
         if not self._given:
             await self._connector.close()
 
     async def to(self, url: URL, timeout: aiohttp.ClientTimeout) -> aiohttp.connector.Connection:  # noqa: ASYNC109 - one object for all calls
-        """Return a connection that nothing is under way on."""
+        """Return a connection that nothing is under way on.
+
+        Raises
+        ------
+        aiohttp.ClientError
+            There is none, and nothing was sent.
+        """
         origin = url.origin()
         asked = self._origins.get(origin)
         if asked is None:
@@ -62,18 +74,26 @@ class Connections:
             asked = aiohttp.ClientRequest("GET", origin, loop=asyncio.get_running_loop())
             self._origins[origin] = asked
         try:
-            while True:
+            for _ in range(_STALE):
                 connection = await self._connector.connect(asked, traces=[], timeout=timeout)
-                if connection.protocol is not None and not connection.protocol.should_close:
+                protocol = connection.protocol
+                if protocol is not None and protocol.is_connected() and not protocol.should_close:
                     return connection
                 # an answer that nobody asked for must not be taken for that of the next call
                 connection.close()
         except TimeoutError:
             raise aiohttp.ConnectionTimeoutError from None
+        except UnicodeError:
+            raise aiohttp.InvalidURL(origin) from None
+        except asyncio.CancelledError:
+            task = asyncio.current_task()
+            if not self._connector.closed or task is None or task.cancelling():
+                raise
+        raise aiohttp.ServerDisconnectedError
 
 
 class Exchange:
-    """A request and its answer: the connection is given back, or closed, at the end of the ``with``.
+    """A request and its answer: the connection is kept for the next one, or closed, at the end of the ``with``.
 
     Parameters
     ----------
@@ -95,50 +115,72 @@ class Exchange:
     ------
     aiohttp.ClientError, aiohttp.http.HttpProcessingError, TimeoutError
         No whole answer.
+    ConfigurationError
+        The request cannot be written; nothing was sent.
     """
 
-    __slots__ = ("_connection", "_connections", "_deadline", "_overdue", "_timeout", "begun", "headers", "status")
+    __slots__ = (
+        "_connection",
+        "_connections",
+        "_content",
+        "_deadline",
+        "_error",
+        "_timeout",
+        "_transport",
+        "begun",
+        "headers",
+        "status",
+    )
 
     def __init__(self, connections: Connections, timeout: aiohttp.ClientTimeout) -> None:
         self._connections = connections
         self._timeout = timeout
         self._connection: aiohttp.connector.Connection | None = None
+        self._transport: asyncio.Transport | None = None
+        self._content: aiohttp.StreamReader | None = None
         self._deadline: asyncio.TimerHandle | None = None
-        self._overdue = False
+        self._error: Exception | None = None
         self.begun = False
         self.status = 0
         self.headers: Mapping[str, str] = _NO_HEADERS
 
     def __enter__(self) -> Self:
+        self._connections.under_way.add(self)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
+        self._connections.under_way.discard(self)
         if self._deadline is not None:
             self._deadline.cancel()
-        if self._connection is not None:
-            if kind is None:
-                self._connection.release()
-            else:
-                self._connection.close()
-        # where it ends with the connection, an answer that was cut by us looks whole
-        if self._overdue and (kind is None or issubclass(kind, Exception)):
-            raise TimeoutError
+        if self._connection is None:
+            return
+        if kind is None and self._transport is not None and not self._transport.get_write_buffer_size():
+            self._connection.release()
+            return
+        if self._transport is not None:
+            # to close it would be to send the rest first
+            self._transport.abort()
+        self._connection.close()
 
     async def answer(
         self, method: str, url: URL, headers: Mapping[str, str], body: bytes = b"", content_type: str = ""
     ) -> aiohttp.StreamReader:
         """Send the request; return the body of its answer as soon as the head is here."""
         loop = asyncio.get_running_loop()
-        started = loop.time()
+        total = self._timeout.total
+        end = None if total is None else loop.time() + total
         head = _head(method, url, headers, len(body), content_type)
         self._connection = await self._connections.to(url, self._timeout)
-        if self._timeout.total is not None:
-            self._deadline = loop.call_at(started + self._timeout.total, self._give_up)
-        protocol, transport = self._connection.protocol, self._connection.transport
+        protocol = self._connection.protocol
+        transport = self._transport = self._connection.transport
         if protocol is None or transport is None:
             raise aiohttp.ServerDisconnectedError
+        if end is not None:
+            if loop.time() >= end:
+                raise aiohttp.ConnectionTimeoutError
+            self._deadline = loop.call_at(end, self._give_up)
         protocol.set_response_params(
             read_until_eof=True,
             read_timeout=self._timeout.sock_read,
@@ -150,22 +192,39 @@ class Exchange:
             transport.write(head + body)
         else:
             await _write(transport, head, body)
-        protocol.start_timeout()
         while True:
+            # anew for each: the parser ends it with whatever is no answer yet
+            protocol.start_timeout()
             message, content = await protocol.read()
-            if message.code >= 200 or message.code == 101:
+            if not 100 <= message.code < 200 or message.code == 101:
                 break
-        self.status, self.headers = message.code, message.headers
+        self.status, self.headers, self._content = message.code, message.headers, content
+        if self._error is not None and not content.is_eof():
+            raise self._error
         return content
 
+    def cut(self, error: Exception) -> None:
+        """End it with an error, whatever it waits for, unless its answer is here."""
+        if self._content is not None and self._content.is_eof():
+            return
+        self._error = error
+        if self._transport is not None:
+            self._transport.abort()
+        # and tell whoever waits: a connection that its connector closed would not
+        if self._content is not None:
+            self._content.set_exception(error)
+        elif self._connection is not None and self._connection.protocol is not None:
+            self._connection.protocol.set_exception(error)
+
     def _give_up(self) -> None:
-        self._overdue = True
-        if self._connection is not None and self._connection.transport is not None:
-            self._connection.transport.abort()
+        self.cut(TimeoutError())
 
 
 async def _write(transport: asyncio.WriteTransport, head: bytes, body: bytes) -> None:
-    """Hand a long body over in slices, so that other calls get their turn, whether or not it is read."""
+    """Hand a long body over in slices, so that other calls get their turn.
+
+    Nobody waits for it to be read: a refusal may come long before. What is not read yet is kept in memory.
+    """
     transport.write(head)
     view = memoryview(body)
     for start in range(0, len(body), _SLICE):

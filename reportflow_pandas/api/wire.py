@@ -55,9 +55,9 @@ class Wire:
         Raises
         ------
         ConnectionFailed
-            Not a byte of the body was sent.
+            Not a byte of the request was sent.
         OutcomeUnknown
-            The body was sent and no whole answer came back.
+            It was sent, in part at least, and no whole answer came back.
         """
         started = self._clock.monotonic()
         exchange = Exchange(self._connections, timeout)
@@ -81,12 +81,12 @@ class Wire:
         if cut is not None and status >= 300:
             return cut
         if not exchange.begun:
-            raise ConnectionFailed(f"nothing reached {url.authority}: {problem}")
+            raise ConnectionFailed(f"nothing reached {url.host_port_subcomponent}: {problem}")
         if cut is None:
-            raise OutcomeUnknown(f"sent to {url.authority}, but no answer came back: {problem}")
+            raise OutcomeUnknown(f"sent to {url.host_port_subcomponent}, but no answer came back: {problem}")
         told = exchange.headers.get("Request-Id")
         raise OutcomeUnknown(
-            f"{url.authority} answered {status}, but the answer cannot be read: {problem}"
+            f"{url.host_port_subcomponent} answered {status}, but the answer cannot be read: {problem}"
             + (f"; it names the request {told}" if told else ""),
             status,
         )
@@ -144,7 +144,7 @@ class Wire:
         self._log("GET", url, started, cut, problem)
         if cut is not None and cut.status >= 300:
             return cut
-        raise ConnectionFailed(f"no whole answer from {url.authority}: {problem}")
+        raise ConnectionFailed(f"no whole answer from {url.host_port_subcomponent}: {problem}")
 
     def _log(self, method: str, url: URL, started: float, answer: Answer | None, problem: str = "") -> None:
         if not log.isEnabledFor(logging.DEBUG):
@@ -176,7 +176,8 @@ class _CutOff(aiohttp.ClientPayloadError):
 
 def _check_whole(headers: Mapping[str, str], body: bytes) -> None:
     """Raise for an answer that ends too early, where only its own form can tell."""
-    if "Content-Length" in headers or "Transfer-Encoding" in headers or not body:
+    framed = "Content-Length" in headers or "Transfer-Encoding" in headers
+    if not body or (framed and "Content-Encoding" not in headers):
         return
     if body.startswith(b"%PDF-"):
         whole = b"%%EOF" in body[-_TAIL:]
@@ -220,6 +221,7 @@ def _target(answer: Answer, url: URL) -> URL | None:
         return None
     try:
         target = url.join(URL(answer.headers.get("Location", "")))
+        target.origin()
     except ValueError:
         return None
     safe = target.scheme == "https" or (target.scheme == "http" and target.host in _LOOPBACK)
@@ -227,6 +229,7 @@ def _target(answer: Answer, url: URL) -> URL | None:
 
 
 _PROBLEMS: tuple[tuple[type[Exception], str], ...] = (
+    (aiohttp.InvalidURL, "no host can be called so"),
     (aiohttp.ConnectionTimeoutError, "the connection took too long"),
     (TimeoutError, "no answer in time"),
     (aiohttp.ClientConnectorDNSError, "its address was not found (is base_url right, is there a network?)"),

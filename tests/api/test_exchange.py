@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gzip
 import ssl
 from collections.abc import Awaitable, Callable
@@ -13,7 +14,7 @@ from yarl import URL
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.exchange import Connections, Exchange
-from reportflow_pandas.errors import ConfigurationError, ConnectionFailed, OutcomeUnknown
+from reportflow_pandas.errors import ApiError, ConfigurationError, ConnectionFailed, OutcomeUnknown
 from reportflow_pandas.settings import Settings
 from tests.api.stub import ACCEPTED, BODY, KEY, Reply, Stub, Talk, asked, listening, reply, sent, serving
 
@@ -229,3 +230,181 @@ def test_calls_go_over_tls_where_the_certificate_is_trusted(size: int) -> None:
     assert [len(request.body) for request in stub.requests] == [size, size]
     assert len(answers) == 2
     assert stub.connections == 1
+
+
+@pytest.mark.parametrize("size", [80, 8_000_000])
+@pytest.mark.parametrize(
+    "answered",
+    [
+        b"",
+        b"HTTP/1.1 202 Accepted\r\n",
+        b"HTTP/1.1 202 Accepted\r\nContent-Length: 100\r\n\r\n{",
+        b"HTTP/1.1 202 Accepted\r\nTransfer-Encoding: chunked\r\n\r\n5\r\n{",
+        b"HTTP/1.1 202 Accepted\r\nConnection: close\r\n\r\n{",
+    ],
+    ids=["nothing", "half a head", "half a body", "half a chunk", "a body without length"],
+)
+def test_closing_the_client_ends_what_is_under_way(answered: bytes, size: int) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if size < 1000:
+            await reader.readuntil(b"\r\n\r\n")
+        writer.write(answered)
+        await asyncio.Event().wait()
+
+    async def main() -> None:
+        async with listening(talk) as port:
+            client = await Client(Settings(app_key=KEY, base_url=f"http://127.0.0.1:{port}")).__aenter__()
+            calls = [client.send("async/multiple", b"x" * size), client.download_file("Q", "T")]
+            tasks = [asyncio.create_task(call) for call in calls]
+            await asyncio.sleep(0.05)
+            await client.close()
+            problems = await asyncio.gather(*tasks, return_exceptions=True)
+            assert [type(problem) for problem in problems] == [OutcomeUnknown, ConnectionFailed]
+
+    asyncio.run(main())
+
+
+@pytest.mark.parametrize("waits_for", ["an address", "a slot"])
+def test_a_connector_that_is_closed_cancels_nobody(waits_for: str) -> None:
+    async def main() -> None:
+        async with serving(Reply(b"", "hang")) as stub:
+            slow = aiohttp.TCPConnector(resolver=Pondering(), limit=1)
+            host = "localhost" if waits_for == "an address" else "127.0.0.1"
+            client = Client(Settings(app_key=KEY, base_url=f"http://{host}:{stub.port}"), connector=slow)
+            async with client:
+                tasks = [asyncio.create_task(client.send("async/single", BODY)) for _ in range(2)]
+                await asyncio.sleep(0.02)
+                await slow.close()
+                problems = await asyncio.gather(*tasks, return_exceptions=True)
+            assert type(problems[1]) is ConnectionFailed
+            assert len(stub.requests) == (waits_for == "a slot")
+
+    asyncio.run(main())
+
+
+def test_a_refusal_before_the_body_is_read_leaves_the_next_call_a_connection_of_its_own() -> None:
+    connections = 0
+
+    async def refuse_the_first(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        await reader.readuntil(b"\r\n\r\n")
+        if connections > 1:
+            writer.write(reply(202, ACCEPTED).raw)
+        else:
+            writer.write(reply(413, {"message": "too large"}).raw)
+            await asyncio.Event().wait()
+
+    async def calls(client: Client) -> str:
+        with pytest.raises(ApiError, match="too large"):
+            await client.send("async/multiple", b"x" * 20_000_000)
+        return (await client.send("async/single", BODY)).request_id
+
+    assert with_client(refuse_the_first, calls, timeout=5) == ACCEPTED["requestId"]
+    assert connections == 2
+
+
+def test_a_call_that_is_given_up_sends_nothing_more() -> None:
+    read = bytearray()
+    given_up, gone = asyncio.Event(), asyncio.Event()
+
+    async def slow(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await given_up.wait()
+        with contextlib.suppress(ConnectionError):
+            while chunk := await reader.read(1 << 20):
+                read.extend(chunk)
+        gone.set()
+
+    async def call(client: Client) -> None:
+        task = asyncio.create_task(client.send("async/multiple", b"x" * 60_000_000))
+        await asyncio.sleep(0.05)
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+        given_up.set()
+        await gone.wait()
+
+    with_client(slow, call)
+    assert len(read) < 50_000_000
+
+
+def test_what_comes_before_the_answer_does_not_end_the_watch_for_silence() -> None:
+    async def hints(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+        await asyncio.Event().wait()
+
+    with pytest.raises(ConnectionFailed):
+        with_client(hints, lambda client: client.download_file("Q", "T"), timeout=0.05)
+
+
+class Late(aiohttp.TCPConnector):
+    """Has a connection when the time is up."""
+
+    async def connect(self, req: Any, traces: Any, timeout: Any) -> Any:  # noqa: ASYNC109
+        await asyncio.sleep(0.03)
+        return await super().connect(req, traces, aiohttp.ClientTimeout())
+
+
+def test_nothing_is_sent_when_the_time_is_up_already() -> None:
+    async def main() -> Stub:
+        async with serving(reply(202, ACCEPTED)) as stub:
+            late = Late()
+            settings = Settings(app_key=KEY, base_url=stub.origin)
+            async with Client(settings, connector=late, timeout=0.01) as client:
+                with pytest.raises(ConnectionFailed, match="took too long"):
+                    await client.send("async/single", BODY)
+            await late.close()
+        return stub
+
+    assert not asyncio.run(main()).requests
+
+
+def test_a_service_that_answers_before_it_is_asked_is_left_alone_soon() -> None:
+    """TLS 1.2 and the answer in the segment of the handshake's end: it is there when the connection is."""
+    authority = trustme.CA()
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    authority.issue_cert("127.0.0.1").configure_cert(context)
+    context.maximum_version = ssl.TLSVersion.TLSv1_2
+    connections = 0
+
+    async def speaks(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        nonlocal connections
+        connections += 1
+        heard, said = ssl.MemoryBIO(), ssl.MemoryBIO()
+        tls = context.wrap_bio(heard, said, server_side=True)
+        while True:
+            try:
+                tls.do_handshake()
+                break
+            except ssl.SSLWantReadError:
+                writer.write(said.read())
+                heard.write(await reader.read(1 << 16))
+        tls.write(b"HTTP/1.1 408 Request Timeout\r\nContent-Length: 0\r\n\r\n")
+        writer.write(said.read())
+        await reader.read()
+
+    async def main() -> None:
+        trust = ssl.create_default_context()
+        authority.configure_trust(trust)
+        async with listening(speaks) as port:
+            trusting = aiohttp.TCPConnector(ssl=trust)
+            settings = Settings(app_key=KEY, base_url=f"https://127.0.0.1:{port}")
+            async with Client(settings, connector=trusting) as client:
+                with pytest.raises(ConnectionFailed):
+                    await client.send("async/single", BODY)
+            await trusting.close()
+
+    asyncio.run(main())
+    assert connections <= 10
+
+
+@pytest.mark.parametrize("framing", ["length", "chunks"])
+def test_a_compressed_file_that_was_cut_is_not_whole_however_it_is_framed(framing: str) -> None:
+    cut = gzip.compress(b"%PDF-1.7\n" + bytes(range(256)) * 400 + b"%%EOF\n")[:-300]
+    head = b"HTTP/1.1 200 OK\r\nContent-Type: application/pdf\r\nContent-Encoding: gzip\r\n"
+    if framing == "length":
+        raw = head + b"Content-Length: %d\r\n\r\n" % len(cut) + cut
+    else:
+        raw = head + b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(cut) + cut + b"\r\n0\r\n\r\n"
+    error, _ = asked(Reply(raw), lambda client: client.download_file("Q", "T"))
+    assert type(error) is ConnectionFailed

@@ -263,10 +263,21 @@ def test_a_storages_refusal_is_no_word_about_our_key(status: int) -> None:
     asyncio.run(main())
 
 
-@pytest.mark.parametrize("where", ["/again", "http://storage.test/plain", "ftp://127.0.0.1/x", "http://[", None])
+@pytest.mark.parametrize(
+    "where",
+    ["/again", "http://storage.test/plain", "ftp://127.0.0.1/x", "http://[", "https:///x", "https:x", None],
+)
 def test_a_redirect_that_leads_nowhere_ends(where: str | None) -> None:
     answer = reply(302) if where is None else reply(302, location=where)
     error, stub = asked(answer, lambda client: client.download_file("Q7", "T4"))
     assert type(error) is ApiError
     assert error.status == 302
     assert len(stub.requests) <= 3
+
+
+@pytest.mark.parametrize("host", ["a..b", ".", "x" * 70 + ".test", "u:secret@127.0.0.1:1"])
+def test_a_redirect_to_a_host_that_cannot_be_is_a_failed_connection(host: str) -> None:
+    answer = reply(302, location=f"https://{host}/x")
+    error, _ = asked(answer, lambda client: client.download_file("Q7", "T4"))
+    assert type(error) is ConnectionFailed
+    assert "secret" not in str(error)
