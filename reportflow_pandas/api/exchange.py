@@ -26,8 +26,9 @@ _LONGEST_HEADER = 1 << 20
 """X-File-Mapping of 100 files takes 35 KB and more (api-contract 5.1); aiohttp's own limit is 8 KB."""
 
 _SLICE = 1 << 18
+
 _STALE = 10
-"""Connections on which there is an answer already, looked at for one call."""
+"""So many connections on which an answer lies that nobody asked for are closed for one call; then it fails."""
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -46,6 +47,7 @@ class Connections:
         self._connector = connector or aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE)
         self._origins: dict[URL, aiohttp.ClientRequest] = {}
         self.under_way: set[Exchange] = set()
+        """Ended by `close`."""
 
     @property
     def closed(self) -> bool:
@@ -86,6 +88,7 @@ class Connections:
         except UnicodeError:
             raise aiohttp.InvalidURL(origin) from None
         except asyncio.CancelledError:
+            # a connector that is closed cancels whoever waits for it, who was not told to stop
             task = asyncio.current_task()
             if not self._connector.closed or task is None or task.cancelling():
                 raise
