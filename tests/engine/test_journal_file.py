@@ -185,14 +185,16 @@ def test_a_torn_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("form", "said"), [(99, "newer reportflow-pandas"), (1, "before its first release")])
 def test_a_journal_of_another_form_is_refused_and_left_as_it_is(tmp_path: Path, form: int, said: str) -> None:
     with_rows(tmp_path)
-    other = sqlite3.connect(tmp_path / "november.sqlite")
+    file = tmp_path / "november.sqlite"
+    other = sqlite3.connect(file)
     other.execute(f"PRAGMA user_version = {form}")
     other.close()
-    written = on_disk(tmp_path)
+    written = file.read_bytes()
     for look in (lambda: opened(tmp_path), lambda: runs.load(tmp_path, "november")):
         with pytest.raises(ConfigurationError, match=said):
             look()
-    assert on_disk(tmp_path) == written
+    assert file.read_bytes() == written
+    assert not file.with_name("november.sqlite-wal").exists()
 
 
 def test_a_process_killed_while_it_makes_a_journal_leaves_none(tmp_path: Path) -> None:
