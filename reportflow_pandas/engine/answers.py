@@ -9,6 +9,7 @@ from typing import Any
 import orjson
 
 from reportflow_pandas.engine.outcomes import STATUSES, FileNames, Outcomes
+from reportflow_pandas.engine.spans import unbroken
 
 __all__ = ["LETTERS", "columns_of", "decoded", "encoded", "letters", "outcomes_in"]
 
@@ -54,10 +55,9 @@ def columns_of(outcomes: Outcomes, positions: Sequence[int]) -> tuple[bytes, dic
             if value := column[first]:
                 columns[name] = value
         return bytes((outcomes.status[first],)), columns
-    unbroken = last - first == size - 1 and list(positions) == list(range(first, last + 1))
-    part = slice(first, last + 1)
+    part = slice(first, last + 1) if unbroken(positions) else None
     for name, column in outcomes.columns:
-        if unbroken:
+        if part is not None:
             values = list(column[part])
         elif isinstance(column, FileNames):
             values = column.at(positions)
@@ -67,7 +67,8 @@ def columns_of(outcomes: Outcomes, positions: Sequence[int]) -> tuple[bytes, dic
             columns[name] = values
         elif values[0] is not None and values[0] != 0:
             columns[name] = values[0]
-    states = outcomes.status[part] if unbroken else [outcomes.status[position] for position in positions]
+    status = outcomes.status
+    states = status[part] if part is not None else [status[position] for position in positions]
     return bytes(states), columns
 
 

@@ -9,6 +9,7 @@ from collections.abc import Collection, Mapping, Sequence
 from reportflow_pandas.engine.keys import KeySet
 from reportflow_pandas.engine.outcomes import STATUSES, Outcomes
 from reportflow_pandas.engine.recovery import mark_changed, moved, places_of
+from reportflow_pandas.engine.spans import unbroken
 from reportflow_pandas.errors import JournalError
 
 __all__ = ["ACCEPTED", "FAILED", "IN_FLIGHT", "NOT_SENT", "READY", "UNKNOWN", "Register"]
@@ -175,9 +176,8 @@ class Register:
         """Return the documents of rows."""
         if len(positions) == 1:
             return (self.numbers[positions[0]],)
-        first, last = positions[0], positions[-1]
-        if last - first == len(positions) - 1 and list(positions) == list(range(first, last + 1)):
-            return self.numbers[first : last + 1]
+        if unbroken(positions):
+            return self.numbers[positions[0] : positions[-1] + 1]
         return [self.numbers[position] for position in positions]
 
     def places(self) -> array[int]:

@@ -4,7 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-__all__ = ["numbers_in", "spans", "stretches"]
+__all__ = ["numbers_in", "spans", "stretches", "unbroken"]
+
+
+def unbroken(numbers: Sequence[int]) -> bool:
+    """Whether each number, of one at least, follows the one before.
+
+    Examples
+    --------
+    >>> unbroken([5, 6, 7]), unbroken([5, 7])
+    (True, False)
+    """
+    first, last = numbers[0], numbers[-1]
+    return last - first == len(numbers) - 1 and list(numbers) == list(range(first, last + 1))
 
 
 def spans(numbers: Sequence[int]) -> str:
@@ -17,11 +29,10 @@ def spans(numbers: Sequence[int]) -> str:
     """
     if len(numbers) < 2:
         return str(numbers[0]) if len(numbers) else ""
-    first, last = numbers[0], numbers[-1]
-    if last - first == len(numbers) - 1 and list(numbers) == list(range(first, last + 1)):
-        return _text(first, last)
+    if unbroken(numbers):
+        return _text(numbers[0], numbers[-1])
     parts: list[str] = []
-    last = first
+    first = last = numbers[0]
     for number in numbers[1:]:
         if number != last + 1:
             parts.append(_text(first, last))
