@@ -19,7 +19,7 @@ import pandas as pd
 
 from reportflow_pandas.accessor import ReportFlowAccessor
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.catalogue import designs, parameters
+from reportflow_pandas.designs import designs, parameters
 from reportflow_pandas.errors import (
     ApiError,
     AuthError,
@@ -36,16 +36,16 @@ from reportflow_pandas.errors import (
     RunInterrupted,
 )
 from reportflow_pandas.examples import example_orders
-from reportflow_pandas.inspection import Plan
+from reportflow_pandas.export.review import read_review
 from reportflow_pandas.jobs import Job, JobWarning, job
 from reportflow_pandas.notebook.preview import Preview
 from reportflow_pandas.options import Constant, Table
-from reportflow_pandas.results.review import read_review
-from reportflow_pandas.resuming import forget, load, resume, runs
+from reportflow_pandas.plan import Plan
+from reportflow_pandas.runs import forget, load, resume, runs
 from reportflow_pandas.settings import Limits, Settings, configure
 
 if TYPE_CHECKING:
-    from reportflow_pandas.trial import local_service, use_local
+    from reportflow_pandas.local.use_local import local_service, use_local
 
 __all__ = [
     "ApiError",
@@ -97,7 +97,7 @@ pd.api.extensions.register_dataframe_accessor("reportflow")(ReportFlowAccessor)
 def __getattr__(name: str) -> Any:
     # the embedded service needs packages that production doesn't: they are imported when it is asked for
     if name in ("local_service", "use_local"):
-        from reportflow_pandas import trial  # noqa: PLC0415
+        from reportflow_pandas.local import use_local  # noqa: PLC0415
 
-        return getattr(trial, name)
+        return getattr(use_local, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -9,8 +9,9 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
-from reportflow_pandas import generation, inspection, jobs, resuming
-from reportflow_pandas.results import overview, verbs
+from reportflow_pandas import generation, jobs, plan as planning, result_verbs as verbs
+from reportflow_pandas.results import display
+from reportflow_pandas.runs import retry as retry_rows, settle as settle_rows
 
 __all__ = ["ReportFlowAccessor"]
 
@@ -50,17 +51,17 @@ class ReportFlowAccessor:
     agenerate = _bound(generation.agenerate)
 
     submit = _bound(jobs.submit)
-    plan = _bound(inspection.plan)
-    check = _bound(inspection.check)
-    preview = _bound(inspection.preview)
+    plan = _bound(planning.plan)
+    check = _bound(planning.check)
+    preview = _bound(planning.preview)
 
     # on a results frame
-    _repr_html_ = _bound(overview.overview_html)
+    _repr_html_ = _bound(display.overview_html)
     summary = _bound(verbs.summary)
     failed = property(_bound(verbs.failed_of))
     unknown = property(_bound(verbs.unknown_of))
-    retry = _bound(resuming.retry)
-    settle = _bound(resuming.settle)
+    retry = _bound(retry_rows)
+    settle = _bound(settle_rows)
     download = _bound(verbs.download)
     to_csv = _bound(verbs.to_csv)
     to_excel = _bound(verbs.to_excel)

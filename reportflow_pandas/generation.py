@@ -14,20 +14,20 @@ from typing import Unpack
 import pandas as pd
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine import journal_file, runs
 from reportflow_pandas.engine.feed import Feed
-from reportflow_pandas.engine.journal import Journal, Terms
-from reportflow_pandas.engine.line import Line
 from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.sender import Line
 from reportflow_pandas.errors import ConfigurationError, RunCancelled
-from reportflow_pandas.notebook.progress import Bar
+from reportflow_pandas.execution.preparation import Prepared, as_begun, check_offline, prepare, takes_options
+from reportflow_pandas.execution.run import Running, watched
+from reportflow_pandas.journal import journal_file, runs
+from reportflow_pandas.journal.journal import Journal, Terms
+from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Arguments, Options
-from reportflow_pandas.preparation import Prepared, as_begun, check_offline, prepare, takes_options
-from reportflow_pandas.results import labels
+from reportflow_pandas.results import index_labels
 from reportflow_pandas.rows.checks import refuse
+from reportflow_pandas.rows.document_keys import Keys, positions_of
 from reportflow_pandas.rows.documents import CHUNK
-from reportflow_pandas.rows.keys import Keys, positions_of
-from reportflow_pandas.running import Running, watched
 
 __all__ = ["Generation", "Only", "agenerate", "generate", "remembered"]
 
@@ -222,7 +222,7 @@ class Generation(Running):
         await self.journal.begin(
             self.outcomes,
             terms,
-            labels.described(self._frame.index),
+            index_labels.described(self._frame.index),
             held={position: number for position, (number, _) in before.items()},
         )
         return True
@@ -240,7 +240,7 @@ class Generation(Running):
             fresh = await journal.plan(
                 chunk,
                 keys,
-                labels=labels.encoded(self._frame.index[start:stop]),
+                labels=index_labels.encoded(self._frame.index[start:stop]),
                 digests=digests,
                 again=self._again,
             )

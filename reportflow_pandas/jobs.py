@@ -14,19 +14,19 @@ from typing import Any, Literal, Unpack
 
 import pandas as pd
 
-from reportflow_pandas.engine import journal_file, runs
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
+from reportflow_pandas.execution.preparation import takes_options
+from reportflow_pandas.execution.run import Running, kind_of
+from reportflow_pandas.exit_hook import Unfinished
 from reportflow_pandas.generation import Generation
-from reportflow_pandas.leaving import Unfinished
+from reportflow_pandas.journal import journal_file, runs
 from reportflow_pandas.notebook import loop, panel
 from reportflow_pandas.notify import Notifier, ended, workbook_of
 from reportflow_pandas.options import Arguments, Options
-from reportflow_pandas.preparation import takes_options
 from reportflow_pandas.queue.messages import OnCrash
 from reportflow_pandas.queue.remote import Remote
-from reportflow_pandas.resuming import Resumption, load
-from reportflow_pandas.running import Running, kind_of
+from reportflow_pandas.runs import Resumption, load
 from reportflow_pandas.settings import current
 
 __all__ = ["Job", "JobWarning", "job", "submit"]

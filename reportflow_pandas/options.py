@@ -13,9 +13,9 @@ from typing import Any, Literal, Self, TypedDict
 
 import pandas as pd
 
+from reportflow_pandas.contract import SHARE_CODES
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import Limits, Settings, current
-from reportflow_pandas.shares import SHARE_CODES
 
 __all__ = ["BATCH_LIMIT", "Arguments", "Constant", "Options", "Table", "seconds"]
 

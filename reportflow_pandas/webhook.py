@@ -13,9 +13,9 @@ import orjson
 from aiohttp import web
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine import runs
-from reportflow_pandas.engine.line import Line, Refused, line_to
+from reportflow_pandas.engine.sender import Line, Refused, line_to
 from reportflow_pandas.errors import ConfigurationError, NotReady, ReportFlowError
+from reportflow_pandas.journal import runs
 from reportflow_pandas.notebook import loop
 from reportflow_pandas.notify import Notifier, ended
 from reportflow_pandas.settings import Limits, Settings, current

@@ -12,7 +12,7 @@ import pytest
 
 import reportflow_pandas as rf
 from reportflow_pandas import settings
-from reportflow_pandas.engine import limits
+from reportflow_pandas.engine import rate_limit
 from reportflow_pandas.local.service import LocalService
 
 ROOT = Path(__file__).parents[1]
@@ -48,9 +48,9 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("REPORTFLOW_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(settings, "_chosen", {})
-    limits.reset()
+    rate_limit.reset()
     yield
-    limits.reset()
+    rate_limit.reset()
 
 
 @pytest.fixture

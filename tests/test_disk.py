@@ -14,12 +14,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from worlds import people, plain
+from support.virtual_service import people, plain
 
 import reportflow_pandas as rf
-from reportflow_pandas.engine import commits
+from reportflow_pandas.journal import commits
 from reportflow_pandas.local.service import LocalService
-from reportflow_pandas.results.frame import line_on
+from reportflow_pandas.results.results_frame import line_on
 
 ROWS = 9
 WAYS: dict[str, dict[str, Any]] = {

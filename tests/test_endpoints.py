@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 import pypdfium2
 import pytest
-from worlds import World, people, plain, world
+from support.virtual_service import World, people, plain, world
 
 import reportflow_pandas as rf
 from reportflow_pandas.api import parsing
@@ -149,13 +149,13 @@ def test_sync_calls_have_a_limit_of_their_own() -> None:
 
 def test_a_full_disk_stops_no_paid_call(here: World, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """All rows are ready on the service; the error tells of the disk, and a later download costs nothing."""
-    from reportflow_pandas.results import folder  # noqa: PLC0415 - to break it
+    from reportflow_pandas.results import pdf_folder  # noqa: PLC0415 - to break it
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")
 
     with monkeypatch.context() as broken:
-        broken.setattr(folder.PdfFolder, "_written", full)
+        broken.setattr(pdf_folder.PdfFolder, "_written", full)
         with pytest.raises(rf.ConfigurationError, match="No space left") as caught:
             here.generate(12, endpoint="sync/single", concurrency=3, download=tmp_path)
     assert caught.value.results["status"].tolist() == ["ready"] * 12

@@ -10,10 +10,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from worlds import world
+from support.virtual_service import world
 
 import reportflow_pandas as rf
-from reportflow_pandas import running
+from reportflow_pandas.execution import run
 from reportflow_pandas.local.faults import Fault
 
 ALWAYS = None
@@ -167,8 +167,8 @@ def test_a_plan_that_ends_in_mid_run_keeps_what_it_has_paid() -> None:
 def test_an_answer_that_is_too_slow_leaves_the_rows_unknown(
     endpoint: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    client = functools.partial(running.Client, sync_timeout=0.3)
-    monkeypatch.setattr(running, "Client", client)
+    client = functools.partial(run.Client, sync_timeout=0.3)
+    monkeypatch.setattr(run, "Client", client)
     rows = 1 if endpoint.endswith("single") else 3
     with world(faults=Fault("slow", seconds=500.0)) as made:
         with made.clock.hold():

@@ -17,7 +17,7 @@ import pytest
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
-from reportflow_pandas.results.frame import COLUMNS
+from reportflow_pandas.results.results_frame import COLUMNS
 
 
 def text_of(path: str) -> str:

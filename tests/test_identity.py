@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from worlds import made, people, sent
+from support.virtual_service import made, people, sent
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault

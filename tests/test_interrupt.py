@@ -16,7 +16,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from worlds import people, plain
+from support.virtual_service import people, plain
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault

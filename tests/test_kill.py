@@ -12,8 +12,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from nursery import Nursery
-from worlds import people, plain
+from support.killed_processes import Nursery
+from support.virtual_service import people, plain
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault

@@ -11,10 +11,10 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from virtual import VirtualClock
+from support.virtual_time import VirtualClock
 
 import reportflow_pandas as rf
-from reportflow_pandas.engine.commits import Commits, Records
+from reportflow_pandas.journal.commits import Commits, Records
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.settings import Limits
 

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Callable
 
 import pytest
-from worlds import people, plain
+from support.virtual_service import people, plain
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from listener import Listener
-from worlds import people, plain
+from support.json_listener import Listener
+from support.virtual_service import people, plain
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault

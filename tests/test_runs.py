@@ -16,17 +16,18 @@ from typing import Any
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings as effort, strategies as st
-from worlds import made, people, plain, sent, world
+from support.virtual_service import made, people, plain, sent, world
 
 import reportflow_pandas as rf
-from reportflow_pandas import generation, running
+from reportflow_pandas import generation
 from reportflow_pandas.clock import SYSTEM_CLOCK
-from reportflow_pandas.engine import limits
-from reportflow_pandas.engine.plan import Document
+from reportflow_pandas.engine import rate_limit
+from reportflow_pandas.engine.batching import Document
+from reportflow_pandas.execution import run
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.options import Options
-from reportflow_pandas.results.frame import line_on
+from reportflow_pandas.results.results_frame import line_on
 from reportflow_pandas.rows.documents import Documents
 
 Start = Callable[..., LocalService]
@@ -537,7 +538,7 @@ def test_an_unnamed_run_whose_name_another_process_took_meanwhile_leaves_that_on
     other = people(3).reportflow.generate(**plain())
     assert other.attrs["reportflow"]["run"] == late.run_name
     with pytest.raises(rf.ConfigurationError, match=f"another process began a run '{late.run_name}'"):
-        running.watched(late)
+        run.watched(late)
     assert len(service.documents) == 3
     pd.testing.assert_frame_equal(rf.load(late.run_name), other)
 
@@ -674,7 +675,7 @@ def test_a_plan_that_was_not_closed_is_resumed_with_its_frame_only(
 
     frame = people(2200)
     with monkeypatch.context() as patched:
-        patched.setattr("reportflow_pandas.engine.journal.Journal.end_plan", die)
+        patched.setattr("reportflow_pandas.journal.journal.Journal.end_plan", die)
         with pytest.raises(rf.JournalError) as stopped:
             made(frame, limits=False)
     assert rf.runs()["state"].tolist() == ["unplanned"]
@@ -696,7 +697,7 @@ def test_calls_of_the_last_minute_count_for_the_resumed_run(tmp_path: Path) -> N
     with world(limits=few, limit_window="sliding") as here:
         more = {"endpoint": "async/single", "limits": few, "settings": replace(here.settings, runs=tmp_path)}
         made(people(8), **more)
-        limits.reset()
+        rate_limit.reset()
         before = here.clock.monotonic()
         assert statuses(made(people(16), **more)) == {"accepted": 16}
         assert here.clock.monotonic() - before >= 55

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from listener import Listener
-from worlds import people, plain
+from support.json_listener import Listener
+from support.virtual_service import people, plain
 
 import reportflow_pandas as rf
 from reportflow_pandas import webhook as room

@@ -11,8 +11,8 @@ from urllib.parse import quote_plus
 from multidict import CIMultiDict
 from yarl import URL
 
-from reportflow_pandas.api.answers import Answer, messages_from
 from reportflow_pandas.api.parsing import parsed
+from reportflow_pandas.api.responses import Answer, messages_from
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import (
     AuthError,

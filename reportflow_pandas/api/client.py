@@ -11,7 +11,6 @@ import aiohttp
 import orjson
 from yarl import URL
 
-from reportflow_pandas.api.answers import PENDING_STATUSES, PENDING_WORDS, Answer, Reader
 from reportflow_pandas.api.auth import credential_for
 from reportflow_pandas.api.exchange import Connections
 from reportflow_pandas.api.models import (
@@ -22,7 +21,8 @@ from reportflow_pandas.api.models import (
     Parameter,
 )
 from reportflow_pandas.api.parsing import designs_from, parameters_from
-from reportflow_pandas.api.wire import Wire
+from reportflow_pandas.api.responses import PENDING_STATUSES, PENDING_WORDS, Answer, Reader
+from reportflow_pandas.api.transport import Wire
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import Settings, current
 

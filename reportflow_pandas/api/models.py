@@ -8,8 +8,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
+from reportflow_pandas.contract import SHARE_CODES
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.shares import SHARE_CODES
 
 __all__ = ["Accepted", "Content", "Delivered", "Design", "FileEntry", "Parameter"]
 

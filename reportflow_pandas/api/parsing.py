@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import orjson
 
 from reportflow_pandas.api.models import Accepted, Delivered, Design, FileEntry, Parameter
-from reportflow_pandas.shares import SHARE_CODES
+from reportflow_pandas.contract import SHARE_CODES
 
 __all__ = [
     "accepted_from",

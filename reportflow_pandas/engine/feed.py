@@ -6,7 +6,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 
-from reportflow_pandas.engine.plan import Call, Document
+from reportflow_pandas.engine.batching import Call, Document
 
 __all__ = ["AHEAD", "Feed"]
 

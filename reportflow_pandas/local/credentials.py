@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.local.answers import Answer, Refusal, json_answer
+from reportflow_pandas.local.http_answers import Answer, Refusal, json_answer
 
 __all__ = ["SCOPES", "Credentials"]
 

@@ -8,8 +8,8 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import Any
 
-from reportflow_pandas.local.answers import Answer, Refusal, attachment
-from reportflow_pandas.local.rendering import Rendering
+from reportflow_pandas.local.http_answers import Answer, Refusal, attachment
+from reportflow_pandas.local.render_queue import Rendering
 from reportflow_pandas.local.state import Entry, Request, Workspace
 
 __all__ = ["Downloads"]

@@ -12,16 +12,16 @@ from urllib.parse import parse_qsl
 import orjson
 from aiohttp import web
 
-from reportflow_pandas.local.answers import Answer, Refusal, json_answer
-from reportflow_pandas.local.catalogue import design_list, schema_array, schema_object
+from reportflow_pandas.local.answer_faults import deliver, distorted, entries_of, mapping_header
+from reportflow_pandas.local.call_limits import Rates
 from reportflow_pandas.local.credentials import Credentials
-from reportflow_pandas.local.delivery import deliver, distorted, entries_of, mapping_header
+from reportflow_pandas.local.design_answers import design_list, schema_array, schema_object
 from reportflow_pandas.local.designs import Design
 from reportflow_pandas.local.downloads import Downloads
 from reportflow_pandas.local.faults import Fault, FaultPlan
-from reportflow_pandas.local.rates import Rates
+from reportflow_pandas.local.http_answers import Answer, Refusal, json_answer
 from reportflow_pandas.local.records import CallRecord
-from reportflow_pandas.local.rendering import Rendering
+from reportflow_pandas.local.render_queue import Rendering
 from reportflow_pandas.local.state import Request, Workspace
 from reportflow_pandas.local.switches import seconds
 from reportflow_pandas.local.validation import (

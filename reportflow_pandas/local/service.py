@@ -17,9 +17,9 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local.credentials import Credentials
 from reportflow_pandas.local.designs import Design, load_designs, packaged_designs
 from reportflow_pandas.local.faults import Fault
-from reportflow_pandas.local.page import Page
+from reportflow_pandas.local.page_routes import Page
 from reportflow_pandas.local.records import CallRecord, Document, WebhookRecord
-from reportflow_pandas.local.rendering import Rendering, require_compiler
+from reportflow_pandas.local.render_queue import Rendering, require_compiler
 from reportflow_pandas.local.routes import Api
 from reportflow_pandas.local.state import Workspace
 from reportflow_pandas.local.switches import FaultChoice, Seconds, Switches

@@ -9,9 +9,9 @@ from typing import Any
 
 import orjson
 
-from reportflow_pandas.local.answers import Refusal
 from reportflow_pandas.local.designs import Design, DesignVersion, value_problems
 from reportflow_pandas.local.faults import bare_name
+from reportflow_pandas.local.http_answers import Refusal
 from reportflow_pandas.local.records import SHARE_WORDS
 from reportflow_pandas.local.switches import Switches
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.notebook import loop
-from reportflow_pandas.notebook.progress import in_notebook
+from reportflow_pandas.notebook.bar import in_notebook
 
 __all__ = ["Panel", "Watched", "seconds_left", "show"]
 

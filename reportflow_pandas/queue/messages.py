@@ -9,9 +9,8 @@ from typing import Any, Literal
 import orjson
 
 from reportflow_pandas.api.client import ENDPOINTS
-from reportflow_pandas.engine.answers import LETTERS, columns_of, decoded, encoded, letters, outcomes_in
+from reportflow_pandas.engine.batching import Call, Document
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
-from reportflow_pandas.engine.plan import Call, Document
 from reportflow_pandas.engine.retry import PLAN_HINT
 from reportflow_pandas.errors import (
     ApiError,
@@ -20,6 +19,7 @@ from reportflow_pandas.errors import (
     ReportFlowError,
     api_error,
 )
+from reportflow_pandas.journal.answers import LETTERS, columns_of, decoded, encoded, letters, outcomes_in
 from reportflow_pandas.options import BATCH_LIMIT
 from reportflow_pandas.settings import Limits
 

@@ -9,15 +9,15 @@ from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
 from reportflow_pandas.engine.feed import Feed
-from reportflow_pandas.engine.journal import Journal
-from reportflow_pandas.engine.limits import Window
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase
+from reportflow_pandas.engine.rate_limit import Window
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.queue.connection import address, checked_url, connect, connected, put_down, watch
 from reportflow_pandas.queue.messages import OnCrash, Terms
-from reportflow_pandas.queue.redis_store import RedisStore
-from reportflow_pandas.queue.submit import Dispatch
+from reportflow_pandas.queue.rate_limit import RedisStore
+from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.settings import Limits, Settings
 
 __all__ = ["Remote"]

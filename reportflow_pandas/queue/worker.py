@@ -16,15 +16,15 @@ import orjson
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Accepted
+from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.feed import Feed
-from reportflow_pandas.engine.limits import Window
-from reportflow_pandas.engine.line import Line, line_to
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.plan import Call
 from reportflow_pandas.engine.progress import Phase
-from reportflow_pandas.engine.run import Run
-from reportflow_pandas.queue.collection import LATE
+from reportflow_pandas.engine.rate_limit import Window
+from reportflow_pandas.engine.runner import Run
+from reportflow_pandas.engine.sender import Line, line_to
+from reportflow_pandas.queue.collector import LATE
 from reportflow_pandas.queue.connection import (
     PREFIX,
     checked_url,
@@ -38,8 +38,8 @@ from reportflow_pandas.queue.connection import (
 )
 from reportflow_pandas.queue.lease import CANCELLED, Lease, LeaseLost
 from reportflow_pandas.queue.messages import SET_ASIDE, SetAside, Terms, answer_of, call_in
-from reportflow_pandas.queue.redis_store import RedisStore
-from reportflow_pandas.queue.submit import TERMS
+from reportflow_pandas.queue.rate_limit import RedisStore
+from reportflow_pandas.queue.submitter import TERMS
 from reportflow_pandas.settings import Settings
 
 __all__ = ["CONCURRENCY", "GRACE", "LEASE", "Worker"]

@@ -1,1 +1,1 @@
-"""Outcomes become a frame, files and a workbook."""
+"""Outcomes become a frame and files."""

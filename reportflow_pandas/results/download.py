@@ -15,13 +15,13 @@ from typing import Any, BinaryIO, TypeVar, cast
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered, FileEntry
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.engine.line import Line, Refused, Tries
+from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.plan import Document
 from reportflow_pandas.engine.retry import Stop
+from reportflow_pandas.engine.sender import Line, Refused, Tries
 from reportflow_pandas.errors import ConfigurationError, NotReady
-from reportflow_pandas.results.archive import pdfs_of
-from reportflow_pandas.results.folder import PdfFolder
+from reportflow_pandas.results.pdf_folder import PdfFolder
+from reportflow_pandas.results.zip_files import pdfs_of
 
 __all__ = ["Download", "Wanted", "fetch_outcomes", "missing", "save_delivered"]
 

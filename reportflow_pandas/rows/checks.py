@@ -9,13 +9,13 @@ import pandas as pd
 
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.options import Options
-from reportflow_pandas.rows.columns import cells_of, labels_at, named, names_of, nearest, rows_phrase
-from reportflow_pandas.rows.kinds import NEVER_NULL, Place, constant_problems, null_problem, value_problems
-from reportflow_pandas.rows.names import columns_in, equal_names
+from reportflow_pandas.rows.file_names import columns_in, equal_names
+from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, names_of, nearest, rows_phrase
+from reportflow_pandas.rows.mapping import SCALARS, Sources, missing_parameters
 from reportflow_pandas.rows.problems import COLUMNS, Problem, problems_frame, refuse
-from reportflow_pandas.rows.sources import SCALARS, Sources, missing_parameters
 from reportflow_pandas.rows.tables import Nested
 from reportflow_pandas.rows.unsayable import refuse_unsayable
+from reportflow_pandas.rows.value_checks import NEVER_NULL, Place, constant_problems, null_problem, value_problems
 
 __all__ = ["COLUMNS", "Problem", "compare", "problems_frame", "refuse", "refuse_unsayable"]
 

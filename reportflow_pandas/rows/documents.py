@@ -12,15 +12,15 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from reportflow_pandas.engine.plan import Document
+from reportflow_pandas.contract import SHARE_CODES
+from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options
-from reportflow_pandas.rows.columns import aligned, cells_of, named, names_of
+from reportflow_pandas.rows.input_frame import aligned, cells_of, named, names_of
+from reportflow_pandas.rows.mapping import Source, Sources
 from reportflow_pandas.rows.series import column_values
-from reportflow_pandas.rows.sources import Source, Sources
 from reportflow_pandas.rows.unsayable import refuse_in
 from reportflow_pandas.rows.values import BLANK, json_value, without_missing
-from reportflow_pandas.shares import SHARE_CODES
 
 __all__ = ["CHUNK", "Documents", "content_key", "document_id"]
 

@@ -10,7 +10,7 @@ import pandas as pd
 
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import InvalidRows
-from reportflow_pandas.rows.sources import Sources, paste
+from reportflow_pandas.rows.mapping import Sources, paste
 
 __all__ = ["COLUMNS", "Problem", "problems_frame", "refuse"]
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 
 from reportflow_pandas.errors import InvalidRows
-from reportflow_pandas.rows.columns import cells_of, labels_at, named, rows_phrase
+from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, rows_phrase
+from reportflow_pandas.rows.mapping import Sources
 from reportflow_pandas.rows.series import column_values
-from reportflow_pandas.rows.sources import Sources
 from reportflow_pandas.rows.values import NotJson, json_value
 
 __all__ = ["refuse_in", "refuse_unsayable"]

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 import pytest
-from api.stub import HandClock, Reply, Request, asked, broken, reply, serving
+from support.byte_server import HandClock, Reply, Request, asked, broken, reply, serving
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.errors import ApiError, AuthError, ConfigurationError, ConnectionFailed

@@ -7,7 +7,8 @@ from urllib.parse import unquote
 
 import aiohttp
 import pytest
-from api.stub import (
+from hypothesis import given, strategies as st
+from support.byte_server import (
     ACCEPTED,
     BODY,
     KEY,
@@ -21,7 +22,6 @@ from api.stub import (
     sent,
     serving,
 )
-from hypothesis import given, strategies as st
 from yarl import URL
 
 from reportflow_pandas.api.client import Client, _segment

@@ -10,13 +10,13 @@ from typing import Any
 import aiohttp
 import pytest
 import trustme
+from support.byte_server import ACCEPTED, BODY, KEY, Reply, Stub, Talk, asked, listening, reply, sent, serving
 from yarl import URL
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.exchange import Connections, Exchange
 from reportflow_pandas.errors import ApiError, ConfigurationError, ConnectionFailed, OutcomeUnknown
 from reportflow_pandas.settings import Settings
-from tests.api.stub import ACCEPTED, BODY, KEY, Reply, Stub, Talk, asked, listening, reply, sent, serving
 
 SOON = aiohttp.ClientTimeout(total=0.05)
 

@@ -7,7 +7,7 @@ from urllib.parse import quote
 
 import aiohttp
 import pytest
-from api.stub import (
+from support.byte_server import (
     ACCEPTED,
     BODY,
     KEY,

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from api.stub import (
+from support.byte_server import (
     DOWNLOADS,
     KEY,
     PDF,

@@ -19,10 +19,10 @@ import aiohttp
 import pandas as pd
 
 from reportflow_pandas import Settings, generation
-from reportflow_pandas.engine.journal import Journal
-from reportflow_pandas.engine.plan import Document
+from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.errors import JournalError
 from reportflow_pandas.generation import generate
+from reportflow_pandas.journal.journal import Journal
 
 KEY = "ak_benchmark_0123456789"
 PARAMS = ["Customer", "Address", "Date", "Total", "Paid", "Note"]

@@ -26,7 +26,7 @@ import pandas as pd
 
 import reportflow_pandas as rf
 from tests.benchmarks.server import Server, running
-from tests.machines import RedisServer
+from tests.support.queue_workers import RedisServer
 
 KEY = "ak_benchmark_0123456789"
 TICKS = os.sysconf("SC_CLK_TCK")

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 from openpyxl import Workbook
 
-from reportflow_pandas.results.workbook import write_workbook
+from reportflow_pandas.export.workbook import write_workbook
 
 ROUNDS = 2
 

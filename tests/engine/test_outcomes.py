@@ -2,8 +2,8 @@ from __future__ import annotations
 
 import tracemalloc
 
-from reportflow_pandas.engine.answers import columns_of
 from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.journal.answers import columns_of
 
 NAMES = ["INV-0", "INV-1", "INV-2"]
 

@@ -4,7 +4,7 @@ import logging
 from typing import get_args
 
 import pytest
-from virtual import SimulatedClock
+from support.virtual_time import SimulatedClock
 
 from reportflow_pandas.engine.retry import (
     CallKind,

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import Any
 
 import pytest
-from local.wire import PARAMETERS, Caller, HandClock
+from support.plain_http import PARAMETERS, Caller, HandClock
 
 from reportflow_pandas.local.designs import Design, DesignVersion
 from reportflow_pandas.local.pytest_fixture import reportflow_service  # noqa: F401 - found by its name

@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 import pytest
-from local.wire import Caller, HandClock, Reply
+from support.plain_http import Caller, HandClock, Reply
 
 
 def ask(call: Caller, *, kind: str = "form", headers: dict[str, str] | None = None, **fields: str) -> Reply:

@@ -7,7 +7,7 @@ import zipfile
 from collections.abc import Callable
 
 import pytest
-from local.wire import Caller, HandClock, Reply
+from support.plain_http import Caller, HandClock, Reply
 
 from reportflow_pandas.local.faults import Fault
 

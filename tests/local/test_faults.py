@@ -9,7 +9,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from local.wire import Caller, HandClock, beside, until
+from support.plain_http import Caller, HandClock, beside, until
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local.faults import KINDS, Fault, FaultPlan

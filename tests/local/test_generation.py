@@ -10,7 +10,7 @@ from collections.abc import Callable
 from urllib.parse import unquote
 
 import pytest
-from local.wire import Caller, ordered
+from support.plain_http import Caller, ordered
 
 GENERATION = ["sync/single", "sync/multiple", "async/single", "async/multiple"]
 

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from local.wire import Caller, until
+from support.plain_http import Caller, until
 
 from reportflow_pandas.local.designs import packaged_designs
 from reportflow_pandas.local.faults import Fault

@@ -8,11 +8,11 @@ from typing import Any
 import orjson
 from hypothesis import example, given, strategies as st
 
-from reportflow_pandas.local.answers import Refusal
+from reportflow_pandas.local.call_limits import Rates
 from reportflow_pandas.local.faults import Fault, FaultPlan, bare_name
-from reportflow_pandas.local.rates import Rates
-from reportflow_pandas.local.rendering import placeholder
-from reportflow_pandas.local.sheets import missing_sheet
+from reportflow_pandas.local.http_answers import Refusal
+from reportflow_pandas.local.page_html import missing_sheet
+from reportflow_pandas.local.render_queue import placeholder
 from reportflow_pandas.local.switches import Switches
 from reportflow_pandas.local.validation import checked_order, parsed
 from reportflow_pandas.local.webhook import timestamp

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from local.wire import Caller, Reply, content, ordered
+from support.plain_http import Caller, Reply, content, ordered
 
 from reportflow_pandas.settings import Limits
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pikepdf
 import pytest
-from local.wire import Caller, HandClock, beside, ordered, until
+from support.plain_http import Caller, HandClock, beside, ordered, until
 
 from reportflow_pandas import settings
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.local import render as real
+from reportflow_pandas.local import compiler as real
 from reportflow_pandas.local.designs import FOLDER, packaged_designs
 from reportflow_pandas.local.service import LocalService, local_service
 
@@ -218,7 +218,7 @@ def test_pdfs_that_were_not_kept_are_made_again(serve: Callable[..., Caller], re
 
 
 def test_a_missing_compiler_is_told_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setitem(sys.modules, "reportflow_pandas.local.render", None)
+    monkeypatch.setitem(sys.modules, "reportflow_pandas.local.compiler", None)
     with pytest.raises(ConfigurationError, match=r"reportflow-pandas\[local\]"):
         local_service().start()
 

@@ -11,7 +11,7 @@ from typing import Any
 from urllib.parse import unquote
 
 import pytest
-from local.wire import Caller, HandClock, beside, ordered, until
+from support.plain_http import Caller, HandClock, beside, ordered, until
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local.service import local_service

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from local.wire import Caller, HandClock, until
+from support.plain_http import Caller, HandClock, until
 
 from reportflow_pandas.local.faults import Fault
 

@@ -19,8 +19,8 @@ from PIL import Image, ImageChops
 ROOT = Path(__file__).parents[2]
 sys.path.insert(0, str(ROOT / "tests"))
 
-from lab import Lab, lab_in  # noqa: E402 - found by the line above
-from results.reviewing import find_libreoffice  # noqa: E402
+from support.jupyterlab import Lab, lab_in  # noqa: E402 - found by the line above
+from support.reviewed_workbooks import find_libreoffice  # noqa: E402
 
 DOCS = ROOT / "docs"
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import nbformat
 import pytest
-from lab import Lab, lab_in
 from nbformat.v4 import new_code_cell, new_notebook
+from support.jupyterlab import Lab, lab_in
 
 import reportflow_pandas as rf
 

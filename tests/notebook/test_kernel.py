@@ -13,8 +13,8 @@ from pathlib import Path
 import nbformat
 import pytest
 from conftest import required
-from kernels import PATIENCE, Cell, Kernel, kernel_environment, kernel_in
 from nbformat.v4 import new_code_cell, new_notebook
+from support.kernels import PATIENCE, Cell, Kernel, kernel_environment, kernel_in
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.service import LocalService

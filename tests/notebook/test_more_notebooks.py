@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from kernels import kernel_environment
 from notebook.refresh import run_all
 from notebook.test_notebooks import FOLDER, shown
+from support.kernels import kernel_environment
 
 
 def test_the_bulk_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ from typing import Any
 import nbformat
 import openpyxl
 import pytest
-from kernels import kernel_environment
 from notebook.refresh import WIDGET, run_all
+from support.kernels import kernel_environment
 
 FOLDER = Path(__file__).parents[2] / "notebooks"
 NOTEBOOKS = sorted(FOLDER.glob("*.ipynb"))

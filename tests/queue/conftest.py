@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from conftest import required
-from machines import RedisServer, WorkerProcess, Workers
+from support.queue_workers import RedisServer, WorkerProcess, Workers
 
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.queue.worker import Worker

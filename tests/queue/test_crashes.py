@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 
 import pytest
-from machines import RedisServer, Workers, people, plain, sent, statuses, until
+from support.queue_workers import RedisServer, Workers, people, plain, sent, statuses, until
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault

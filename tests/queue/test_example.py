@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from conftest import required
-from machines import Helper, RedisServer
+from support.queue_workers import Helper, RedisServer
 
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.queue.worker import GRACE

@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from machines import Helper, RedisServer, people, plain, sent, statuses, until
+from support.queue_workers import Helper, RedisServer, people, plain, sent, statuses, until
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
@@ -22,7 +22,7 @@ Local = Callable[..., LocalService]
 
 SUBMIT = """
 import sys
-from machines import people, plain
+from support.queue_workers import people, plain
 url, run, rows = sys.argv[1:]
 job = people(int(rows)).reportflow.submit(**plain(endpoint="async/single"), queue=url, run=run)
 job.wait()
@@ -31,9 +31,9 @@ job.wait()
 
 LEAVE = """
 import sys
-from machines import people, plain
+from support.queue_workers import people, plain
 from reportflow_pandas import leaving
-from reportflow_pandas.queue.submit import Dispatch
+from reportflow_pandas.queue.submitter import Dispatch
 def submitted(rows, run="november", **more):
     return people(rows).reportflow.submit(**plain(endpoint="async/single"), queue=sys.argv[1], run=run, **more)
 """
@@ -209,7 +209,7 @@ def test_a_script_that_ends_before_all_is_in_the_queue_says_how_the_rest_gets_th
         "while not (job._work.dispatch and job._work.dispatch.awaited): pass",
         "while not job._work.attrs['planned']: pass" if planned else "",
     ]
-    imports = "import asyncio; from reportflow_pandas.engine.journal import Journal"
+    imports = "import asyncio; from reportflow_pandas.journal.journal import Journal"
     said = left(service, redis.url, imports, *lines)
     assert "0 of 400 rows have their outcome, and workers go on with 1 that are in the queue." in said
     helper()

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 
 from conftest import required
-from kernels import kernel_environment
 from notebook.refresh import run_all
 from notebook.test_notebooks import FOLDER, shown
+from support.kernels import kernel_environment
 
 
 def test_the_notebook_about_many_machines_runs_from_top_to_bottom(tmp_path: Path) -> None:

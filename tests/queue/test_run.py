@@ -6,7 +6,17 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from machines import Helper, RedisServer, Workers, most_in_a_window, people, plain, sent, statuses, throttled
+from support.queue_workers import (
+    Helper,
+    RedisServer,
+    Workers,
+    most_in_a_window,
+    people,
+    plain,
+    sent,
+    statuses,
+    throttled,
+)
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault

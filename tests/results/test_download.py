@@ -13,12 +13,12 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from worlds import World, plain, world
+from support.virtual_service import World, plain, world
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
-from reportflow_pandas.results.archive import pdfs_of
-from reportflow_pandas.results.frame import COLUMNS
+from reportflow_pandas.results.results_frame import COLUMNS
+from reportflow_pandas.results.zip_files import pdfs_of
 
 NOT_READY = [404, 409, 425, 423, 202, 204, 400]
 

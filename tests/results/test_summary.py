@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from results.reviewing import make_results
+from support.reviewed_workbooks import make_results
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.results.summary import summary

@@ -4,7 +4,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from rows.making import parameters_of, problems_of
+from support.row_documents import parameters_of, problems_of
 
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import InvalidRows
@@ -12,8 +12,8 @@ from reportflow_pandas.examples import example_orders
 from reportflow_pandas.local.designs import packaged_designs
 from reportflow_pandas.options import Options, Table
 from reportflow_pandas.rows.checks import COLUMNS, compare, problems_frame, refuse
-from reportflow_pandas.rows.names import file_names
-from reportflow_pandas.rows.sources import bind
+from reportflow_pandas.rows.file_names import file_names
+from reportflow_pandas.rows.mapping import bind
 
 FRAME = pd.DataFrame({"Customer": ["Ada", "Bob"], "Total": [1.5, 2.0]}, index=["x", "y"])
 DESIGN = parameters_of(Customer="text", Total="number")

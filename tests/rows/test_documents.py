@@ -9,7 +9,7 @@ import orjson
 import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
-from rows.making import contents_of, made, parameters_of, params_of
+from support.row_documents import contents_of, made, parameters_of, params_of
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Table

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
-from rows.making import made, parameters_of, params_of, problems_of
+from support.row_documents import made, parameters_of, params_of, problems_of
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.options import Table

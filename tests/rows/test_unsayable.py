@@ -5,7 +5,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from rows.making import made, parameters_of
+from support.row_documents import made, parameters_of
 
 from reportflow_pandas.errors import InvalidRows
 from reportflow_pandas.options import Constant, Table

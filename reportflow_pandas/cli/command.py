@@ -1,0 +1,335 @@
+"""The same verbs from a shell: ``reportflow-pandas``."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Literal
+
+from tqdm import tqdm
+
+from reportflow_pandas import __version__
+from reportflow_pandas.cli import demo, generate, listing, runs, serve, worker
+from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, SOME_FAILED, complain
+from reportflow_pandas.errors import ReportFlowError
+
+__all__ = ["main"]
+
+Verb = Callable[[argparse.Namespace], int]
+
+EXAMPLES = """\
+examples:
+  reportflow-pandas demo
+  reportflow-pandas serve --port 8787
+  reportflow-pandas designs
+  reportflow-pandas generate orders.csv --design Zk3PpV0aNq8sUe5J --download pdfs
+  reportflow-pandas generate --options job.toml --run november
+  reportflow-pandas runs
+  reportflow-pandas resume november
+
+environment:
+  REPORT_FLOW_APP_KEY      the workspace's key (or REPORTFLOW_CLIENT_ID and REPORTFLOW_CLIENT_SECRET)
+  REPORTFLOW_API_BASE_URL  another address than Report Flow's own, such as that of `serve`
+  REPORTFLOW_RUNS          folder of the runs' journals, default ./.reportflow/runs; where machines come and go, a
+                           volume that stays
+
+exit codes:
+  0    all rows accepted, and their PDFs saved where --download asks for them
+  1    some rows failed, are unknown, were not sent or could not be saved; the workbook tells which
+  2    refused before anything was sent: input, options, key, address
+  130  interrupted by Ctrl-C or SIGTERM; what was done until then is in the workbook
+"""
+
+GENERATE = """\
+how a CSV file is read:
+  A column becomes numbers, dates (2026-11-05) or booleans (true, false) only if each of its values would be
+  written again exactly as it stands: 0171, +81 3 1234, 1e5 and numbers of more than 15 digits stay text, and
+  10.50 prints 10.50. Dates that all end in 00:00:00 lose it. --text COLUMN keeps any column as it stands. An
+  empty field is missing; NA, NaN and null are missing among numbers and dates, and texts elsewhere. In .xlsx
+  and .parquet files the cells have types already, and keep them.
+
+the job file (--options), all of it optional; paths are relative to it; what is typed wins:
+  file = "orders.csv"
+  design = "Zk3PpV0aNq8sUe5J"
+  version = 3
+  file_name = "INV-{InvoiceId}"
+  download = "pdfs"
+  out = "review.xlsx"
+  show = ["InvoiceId", "CustomerName", "Total"]
+  limits = { async_calls = 50 }
+
+  [params]                                 # parameter = column
+  Customer = "CustomerName"
+  Currency = { constant = "EUR" }
+  Note = { blank = true }
+
+  [tables.Lines]
+  file = "lines.csv"
+  on = "InvoiceId"
+
+  Every argument of df.reportflow.generate() is possible; share and passcode may be { column = "Share" }.
+
+examples:
+  reportflow-pandas generate orders.csv --design invoice --local --download pdfs
+  reportflow-pandas generate orders.xlsx --sheet November --design Zk3PpV0aNq8sUe5J --text BillingPostalCode
+  reportflow-pandas generate --options job.toml --out november.xlsx
+"""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run a command and return its exit code.
+
+    Parameters
+    ----------
+    argv : sequence of str, optional
+        The words after the program's name; None: those it was called with.
+
+    Returns
+    -------
+    int
+        0 all accepted, 1 rows failed or unknown, 2 refused before anything was sent, 130 interrupted.
+
+    Examples
+    --------
+    >>> main(["--version"])                                        # doctest: +ELLIPSIS
+    reportflow-pandas ...
+    0
+    """
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(AttributeError, ValueError):
+            stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a shell that cannot show Łódź
+    try:
+        arguments = _parser().parse_args(argv)
+    except SystemExit as left:
+        return left.code if isinstance(left.code, int) else REFUSED
+    verb: Verb = arguments.verb
+    as_json = vars(arguments).get("json", False)
+    with _logging_to_stderr(arguments.log_level, as_json=as_json), _terminated_as_interrupted():
+        try:
+            return verb(arguments)
+        except ReportFlowError as error:
+            complain(f"reportflow-pandas: {error}{_in_a_shell(str(error))}")
+            return REFUSED
+        except KeyboardInterrupt:
+            complain("Interrupted.")
+            return INTERRUPTED
+        except BrokenPipeError:
+            # the reader of a pipe left; Python's own flush at exit must not complain again
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return SOME_FAILED
+
+
+def _in_a_shell(message: str) -> str:
+    """Return how advice that is written in Python is followed here."""
+    ways = {
+        "tables={": "tables go into a job file: --options job.toml with [tables.Lines], file and on",
+        "params={": "params go into a job file: --options job.toml with [params]",
+        "check='warn'": "--check warn",
+        "rf.designs()": "reportflow-pandas designs",
+        "rf.runs()": "reportflow-pandas runs",
+        "rf.configure(runs=": "export REPORTFLOW_RUNS=FOLDER",
+        "rf.configure(base_url=": "export REPORTFLOW_API_BASE_URL=https://…",
+        "rf.configure(app_key=": "export REPORT_FLOW_APP_KEY=ak_…",
+    }
+    found = [way for words, way in ways.items() if words in message]
+    return f"\nIn a shell: {'; '.join(found)}. See also reportflow-pandas generate --help" if found else ""
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="reportflow-pandas",
+        description="One row, one PDF: Report Flow documents from a file of rows.",
+        epilog=EXAMPLES,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"reportflow-pandas {__version__}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
+    one = _verb(verbs, "demo", demo.demo, "the example's 412 invoices on this machine: no account, no network")
+    one.add_argument(
+        "--out",
+        type=Path,
+        default=Path("reportflow-demo"),
+        metavar="DIR",
+        help="folder; default ./reportflow-demo",
+    )
+    one.add_argument("--rows", type=int, metavar="N", help="only the first N orders")
+    one.add_argument("--no-progress", dest="progress", action="store_false", help="no bars")
+
+    one = _verb(verbs, "generate", generate.generate, "a document for each row of a file, and the review workbook")
+    one.epilog = GENERATE
+    one.formatter_class = argparse.RawDescriptionHelpFormatter
+    _add_generate(one)
+
+    one = _verb(verbs, "serve", serve.serve, "the embedded service, until Ctrl-C")
+    one.add_argument("--port", type=_port, default=8787, help="default 8787; 0: any free one")
+    one.add_argument(
+        "--designs", action="append", metavar="DIR", help="folder of designs beside the packaged ones; repeatable"
+    )
+    one.add_argument(
+        "--limits", action="store_true", help="enforce the documented limits: 100 calls a minute, sync 30"
+    )
+    one.add_argument("--latency", type=_seconds, default=0.0, metavar="S", help="seconds before each answer")
+    one.add_argument(
+        "--render-delay", type=_seconds, default=0.0, metavar="S", help="seconds before a PDF may be ready"
+    )
+
+    one = _verb(verbs, "runs", runs.runs, "the runs that this machine has, and how far each is")
+
+    one = _verb(verbs, "resume", runs.resume, "go on with a run: send what is missing, fetch the PDFs that are")
+    one.add_argument("run", metavar="RUN", help="its name; `reportflow-pandas runs` lists them")
+    one.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
+    one.add_argument("--download", type=Path, metavar="DIR", help="folder of the PDFs; default that of the run")
+    one.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, help="bars on stderr; default in a terminal"
+    )
+
+    one = _verb(verbs, "webhook", runs.webhook, "receive the service's file.completed events, until Ctrl-C")
+    one.add_argument("--port", type=_port, default=8788, help="default 8788; 0: any free one")
+    one.add_argument(
+        "--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens; default this machine only"
+    )
+    one.add_argument(
+        "--notify",
+        action="append",
+        metavar="URL",
+        help="told when a run is complete: mailto://…, slack://…; repeatable",
+    )
+
+    one = _verb(verbs, "worker", worker.work, "carry out what submit(queue=…) puts into a Redis, until SIGTERM")
+    worker.add_arguments(one)
+
+    one = _verb(verbs, "designs", listing.designs, "the workspace's designs")
+    _add_local(one)
+
+    one = _verb(verbs, "parameters", listing.parameters, "what a design takes: the names that columns must have")
+    one.add_argument("design", metavar="DESIGN", help="its id")
+    one.add_argument("--version", type=_version, default="latest", metavar="N", help="default: the latest")
+    _add_local(one)
+    return parser
+
+
+def _verb(
+    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, verb: Verb, what: str
+) -> argparse.ArgumentParser:
+    parser: argparse.ArgumentParser = verbs.add_parser(
+        name, help=what, description=what[0].upper() + what[1:] + "."
+    )
+    parser.set_defaults(verb=verb)
+    parser.add_argument(
+        "--log-level",
+        choices=("debug", "info", "warning", "error"),
+        default="warning",
+        help="what goes to stderr; default warning (retries, throttling, failed rows)",
+    )
+    return parser
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help=".csv, .tsv, .xlsx or .parquet")
+    parser.add_argument("--design", metavar="ID", help="the design; `reportflow-pandas designs` lists yours")
+    parser.add_argument("--version", type=_version, metavar="N", help="its version; default: the latest")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
+    parser.add_argument("--download", type=Path, metavar="DIR", help="wait for the PDFs and save them there")
+    parser.add_argument("--run", metavar="NAME", help="durable run: what it has is not sent again")
+    parser.add_argument("--options", type=Path, metavar="TOML", help="job file with any argument, see below")
+    parser.add_argument(
+        "--file-name", metavar="TEMPLATE", help="a column, or a template such as 'INV-{InvoiceId}'"
+    )
+    parser.add_argument(
+        "--check",
+        choices=("on", "warn", "off"),
+        help="compare the columns with the design's parameters first: refuse (on, the default), go on with a "
+        "warning, or look nothing up",
+    )
+    parser.add_argument(
+        "--show", action="append", metavar="COLUMN", help="column beside the results in the workbook; default all"
+    )
+    parser.add_argument(
+        "--text", action="append", metavar="COLUMN", help="column that stays text as it stands; repeatable"
+    )
+    parser.add_argument("--encoding", help="of a CSV file; default UTF-8")
+    parser.add_argument("--separator", metavar="CHAR", help="of a CSV file; default a comma; TAB for a tab")
+    parser.add_argument("--sheet", help="of a workbook; default the first")
+    parser.add_argument(
+        "--progress", action=argparse.BooleanOptionalAction, help="bars on stderr; default in a terminal"
+    )
+    _add_local(parser)
+
+
+def _add_local(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--local", action="store_true", help="on an embedded service of its own: no account needed"
+    )
+
+
+def _version(word: str) -> int | Literal["latest"]:
+    if word == "latest":
+        return "latest"
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r}: 'latest' or a whole number from 1")
+    return int(word)
+
+
+def _port(word: str) -> int:
+    if not word.isdecimal() or int(word) > 65535:
+        raise argparse.ArgumentTypeError(f"{word!r}: a whole number from 0 to 65535")
+    return int(word)
+
+
+def _seconds(word: str) -> float:
+    with contextlib.suppress(ValueError):
+        if 0 <= float(word) < float("inf"):
+            return float(word)
+    raise argparse.ArgumentTypeError(f"{word!r}: seconds, 0 or more")
+
+
+class _BesideBars(logging.Handler):
+    """Writes each record on a line of its own, above a bar that is being drawn."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        try:
+            tqdm.write(self.format(record), file=sys.stderr)
+        except Exception:  # noqa: BLE001 - logging's own way: a log that fails ends nothing
+            self.handleError(record)
+
+
+@contextlib.contextmanager
+def _logging_to_stderr(level: str, *, as_json: bool = False) -> Iterator[None]:
+    """Send the package's log to stderr as long as the command runs."""
+    log = logging.getLogger("reportflow_pandas")
+    handler, before = _BesideBars(), log.level
+    plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
+    handler.setFormatter(worker.JsonLines() if as_json else plain)
+    log.addHandler(handler)
+    log.setLevel(level.upper())
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
+
+
+@contextlib.contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM act like Ctrl-C: what was done is still written down."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(_signal: int, _frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)

@@ -1,0 +1,162 @@
+"""A file of rows becomes documents and a workbook: ``reportflow-pandas generate``."""
+
+from __future__ import annotations
+
+import argparse
+import shlex
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reportflow_pandas.cli.input_files import Reading, read_frame
+from reportflow_pandas.cli.job_file import JobFile, arguments_for, reading_of
+from reportflow_pandas.cli.output import (
+    INTERRUPTED,
+    SOME_FAILED,
+    columns_shown,
+    complain,
+    counted,
+    exit_code,
+    outcome_lines,
+    ready_for,
+    say,
+    shown,
+    write_workbook,
+)
+from reportflow_pandas.cli.serve import local_for
+from reportflow_pandas.clock import SYSTEM_CLOCK
+from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
+from reportflow_pandas.generation import generate as generate_documents
+from reportflow_pandas.results.results_frame import resumable
+from reportflow_pandas.settings import current
+
+__all__ = ["generate", "goes_on"]
+
+
+def generate(arguments: argparse.Namespace) -> int:
+    """Generate a document for each row of a file, and write the review workbook.
+
+    Returns
+    -------
+    int
+        0: all accepted (and saved, where that was asked for). 1: some were not. 130: interrupted.
+
+    Raises
+    ------
+    ReportFlowError
+        Nothing was sent.
+    """
+    job = JobFile.read(arguments.options) if arguments.options is not None else JobFile()
+    rows = arguments.file or job.place("file")
+    if rows is None:
+        raise ConfigurationError("which rows? reportflow-pandas generate orders.csv --design …")
+    design = arguments.design or job.entries.get("design") or job.entries.get("design_id")
+    if design is None:
+        raise ConfigurationError("--design is missing: which design? reportflow-pandas designs lists yours")
+    out = ready_for((arguments.out or job.place("out") or Path("review.xlsx")).expanduser())
+    if not arguments.local:
+        _need_key()
+    reading = _reading(arguments, job)
+    frame = read_frame(rows, reading)
+    # the columns that stay text belong to the rows; the tables name their own
+    frame, chosen = arguments_for(
+        frame,
+        job,
+        from_csv=rows.suffix.lower() in (".csv", ".tsv"),
+        reading=Reading(encoding=reading.encoding, separator=reading.separator, say=complain),
+    )
+    chosen |= _typed(arguments)
+    source = columns_shown(frame, arguments.show or job.entries.get("show"))
+    download = "download" in chosen
+    started = SYSTEM_CLOCK.monotonic()
+    with local_for(wanted=arguments.local):
+        results, stopped, code = _sent(frame, design, chosen)
+    seconds = SYSTEM_CLOCK.monotonic() - started
+    what, written = write_workbook(results, out, source)
+    run = results.attrs["reportflow"]
+    name = design if run["design"] in ("", design) else f"{run['design']} ({design})"
+    version = f", version {run['version']}" if run["version"] else ""
+    say(f"{counted(len(results), 'row')} of {rows.name}, design {name}{version}:")
+    for line in outcome_lines(results, download=download):
+        say(line)
+    say()
+    say(f"{counted(int(run['calls']), 'generation call')}, {seconds:.1f} s")
+    if download:
+        say(f"PDFs      {shown(chosen['download'])} ({int(results['path'].notna().sum()):,})")
+    say(f"{what:<9} {shown(written)}")
+    if arguments.local and len(results) and not download:
+        say("These documents were the embedded service's and are gone with it; --download DIR keeps their PDFs.")
+    if stopped:
+        complain(f"\n{stopped}")
+    return code if code is not None else exit_code(results, download=download)
+
+
+def _sent(frame: pd.DataFrame, design: str, chosen: dict[str, Any]) -> tuple[pd.DataFrame, str, int | None]:
+    """Return the results, why the run ended early if it did, and the exit code that follows from that."""
+    try:
+        return generate_documents(frame, design, **chosen), "", None
+    except RunInterrupted as interrupted:
+        if not _anything_sent(interrupted.results):
+            complain("Nothing was sent.")
+            raise
+        return (
+            interrupted.results,
+            f"Interrupted: what is missing was not sent. {goes_on(interrupted.results)}",
+            INTERRUPTED,
+        )
+    except ReportFlowError as error:
+        if not _anything_sent(error.results):
+            raise
+        return error.results, f"The run was stopped: {error}. {goes_on(error.results)}", SOME_FAILED
+
+
+def goes_on(results: pd.DataFrame) -> str:
+    """Return what sends the rest."""
+    run = results.attrs["reportflow"]
+    name = shlex.quote(run["run"])
+    if resumable(run):
+        return f"reportflow-pandas resume {name} goes on"
+    return f"The same command with --run {name} goes on: not all rows were written down yet"
+
+
+def _anything_sent(results: pd.DataFrame | None) -> bool:
+    return results is not None and bool((results["status"] != "not_sent").any())
+
+
+def _need_key() -> None:
+    try:
+        current().checked()
+    except ConfigurationError as reason:
+        settings = current()
+        if settings.app_key or settings.client_id or settings.client_secret:
+            raise
+        raise ConfigurationError(
+            "no key for Report Flow. Set yours in the environment: export REPORT_FLOW_APP_KEY=ak_… (in the web "
+            "app: Workspace settings, Developer, API key). Or try it without an account: add --local"
+        ) from reason
+
+
+def _reading(arguments: argparse.Namespace, job: JobFile) -> Reading:
+    reading = reading_of(job.entries, Reading(say=complain))
+    separator = arguments.separator or reading.separator
+    return Reading(
+        text=[*reading.text, *(arguments.text or ())],
+        encoding=arguments.encoding or reading.encoding,
+        separator="\t" if separator in ("TAB", "\\t") else separator,
+        sheet=arguments.sheet or reading.sheet,
+        say=complain,
+    )
+
+
+def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
+    """Return the shared arguments that were typed: they win over the job file."""
+    typed = {
+        "version": arguments.version,
+        "file_name": arguments.file_name,
+        "download": arguments.download,
+        "run": arguments.run,
+        "check": {"on": True, "warn": "warn", "off": False, None: None}[arguments.check],
+        "progress": arguments.progress,
+    }
+    return {name: value for name, value in typed.items() if value is not None}

@@ -1,0 +1,161 @@
+"""What a person reads after a command: counts, files, what to look at."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+import unicodedata
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import pandas as pd
+
+from reportflow_pandas import result_verbs as verbs
+from reportflow_pandas.errors import ConfigurationError, ReportFlowError
+from reportflow_pandas.export.atomic_write import checked_path
+
+__all__ = ["ACCEPTED", "INTERRUPTED", "REFUSED", "SOME_FAILED", "complain", "exit_code", "outcome_lines", "say"]
+
+ACCEPTED, SOME_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+SHOWN = 5
+"""Rows that are printed; the workbook has all."""
+
+
+def say(text: str = "") -> None:
+    """Print a line for people and pipes."""
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def complain(text: str) -> None:
+    """Print a line that is no result."""
+    sys.stderr.write(text + "\n")
+    sys.stderr.flush()
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number with its word."""
+    return f"{number:,} {word}{'' if number == 1 else 's'}"
+
+
+def shown(path: str | Path) -> str:
+    """Return a path as it is short to read and right to paste."""
+    relative = os.path.relpath(path)
+    return shlex.quote(str(path) if relative.startswith("..") else relative)
+
+
+def exit_code(results: pd.DataFrame, *, download: bool) -> int:
+    """Return 0 if every row is accepted, and its PDF saved where that was asked for; else 1."""
+    good = results["status"].isin(["accepted", "ready"])
+    if download:
+        good &= results["path"].notna()
+    return ACCEPTED if bool(good.all()) else SOME_FAILED
+
+
+def outcome_lines(results: pd.DataFrame, *, download: bool) -> list[str]:
+    """Return the run in a few lines: counts, and the first rows that need a look."""
+    summary = verbs.summary(results)
+    lines = [f"{int(summary['success']):>7,} accepted"]
+    meanings = {
+        "failed": "not generated, not billed",
+        "unknown": "sent without an answer: they may exist. Look in the web app before you send them again",
+        "not_sent": "nothing was sent for them",
+    }
+    lines += [
+        f"{int(summary[status]):>7,} {status.replace('_', ' ')}: {meaning}"
+        for status, meaning in meanings.items()
+        if summary[status]
+    ]
+    bad = ~results["status"].isin(["accepted", "ready"])
+    if download:
+        unsaved = results["path"].isna() & ~bad
+        if unsaved.any():
+            lines.append(
+                f"{int(unsaved.sum()):>7,} of the accepted could not be downloaded; they are paid for: "
+                "do not send them again"
+            )
+        bad |= unsaved
+    needing = results[bad & results["error"].notna()]
+    if len(needing):
+        lines += ["", "First rows to look at:" if len(needing) > SHOWN else "Rows to look at:"]
+        lines += [
+            f"  {label!s:>6}  {row.file_name}: {row.error}"
+            for label, row in zip(needing.index, needing.head(SHOWN).itertuples(index=False), strict=False)
+        ]
+    return lines
+
+
+def ready_for(out: Path) -> Path:
+    """Return the workbook's path, its folder made and tried: found out before anything is paid for."""
+    try:
+        out.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as reason:
+        raise ConfigurationError(f"--out {out}: the folder cannot be made ({reason.strerror or reason})") from None
+    target = checked_path(out, ".xlsx")
+    if not os.access(target.parent, os.W_OK):
+        raise ConfigurationError(f"--out {out}: nothing can be written into the folder {str(target.parent)!r}")
+    return target
+
+
+def write_workbook(results: pd.DataFrame, out: Path, source: pd.DataFrame | None) -> tuple[str, Path]:
+    """Write the review workbook, or at least the results: a full disk or a second Ctrl-C must not lose them.
+
+    Returns
+    -------
+    str
+        ``"Workbook"`` or ``"Results"``.
+    pathlib.Path
+        Where it is.
+    """
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        try:
+            written = verbs.to_excel(results, out, source=source)
+        except (OSError, ReportFlowError, KeyboardInterrupt) as reason:
+            rescue = _free(out.with_name(f"{out.stem}-results.csv"))
+            complain(f"The workbook {out} could not be written: {reason or 'interrupted'}")
+            results.to_csv(rescue, index_label="index")
+            return "Results", rescue
+    for one in told:
+        complain(str(one.message))
+    return "Workbook", written
+
+
+def _free(path: Path) -> Path:
+    number, candidate = 1, path
+    while candidate.exists():
+        number += 1
+        candidate = path.with_stem(f"{path.stem}-{number}")
+    return candidate
+
+
+def columns_shown(frame: pd.DataFrame, names: Sequence[str] | None) -> pd.DataFrame:
+    """Return the columns that a reviewer sees beside the results; all, if nobody chose."""
+    if names is None:
+        return frame
+    for name in names:
+        if name not in frame.columns:
+            raise ConfigurationError(
+                f"--show {name}: there is no such column. Columns: "
+                f"{', '.join(map(repr, frame.columns[:20].tolist()))}"
+            )
+    return frame[list(names)]
+
+
+def table(frame: pd.DataFrame) -> str:
+    """Return a small frame as text, whole, its columns as wide as a terminal shows them."""
+    texts = [["" if cell is None or cell != cell else str(cell) for cell in frame[name]] for name in frame.columns]  # noqa: PLR0124 - NaN
+    columns = [[str(name), *cells] for name, cells in zip(frame.columns, texts, strict=True)]
+    widths = [max(map(_width, column)) for column in columns]
+    lines = []
+    for line in zip(*columns, strict=True):
+        cells = [cell + " " * (width - _width(cell)) for cell, width in zip(line, widths, strict=True)]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _width(text: str) -> int:
+    """Return how many places a terminal gives a text: two for a kanji."""
+    return sum(2 if unicodedata.east_asian_width(character) in "WF" else 1 for character in text)

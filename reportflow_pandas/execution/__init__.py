@@ -1,0 +1,1 @@
+"""One run, from its source to its results: what generating, resuming and retrying have in common."""

@@ -1,0 +1,146 @@
+"""What happens before the first document is sent: looking up, holding the frame against the design, refusing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, ParamSpec, TypeVar
+
+import pandas as pd
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.api.models import Parameter
+from reportflow_pandas.designs import find_design, parameters_of
+from reportflow_pandas.engine.batching import Call, Document, endpoint_for, pack
+from reportflow_pandas.engine.sender import Line
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.options import Options
+from reportflow_pandas.results.results_frame import is_results
+from reportflow_pandas.rows.checks import Problem, compare, refuse, refuse_unsayable
+from reportflow_pandas.rows.documents import Documents
+from reportflow_pandas.rows.file_names import file_names
+from reportflow_pandas.rows.input_frame import check_frame
+from reportflow_pandas.rows.mapping import Sources, bind
+
+__all__ = ["Prepared", "as_begun", "check_offline", "prepare", "takes_options"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def takes_options(function: Callable[P, T]) -> Callable[P, T]:
+    """Show the shared arguments in the signature, where editors and ``help()`` look for them."""
+    own = inspect.signature(function)
+    kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    shared = [
+        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
+        for name, one in inspect.signature(Options).parameters.items()
+        if name != "design_id" and name not in own.parameters
+    ]
+    function.__signature__ = own.replace(parameters=[*kept, *shared])  # type: ignore[attr-defined]
+    return function
+
+
+@dataclass(eq=False)
+class Prepared:
+    """Everything that is known before the first document is sent."""
+
+    design: str
+    version: int
+    endpoint: str
+    parameters: list[Parameter] | None
+    sources: Sources
+    names: list[str]
+    problems: list[Problem]
+    documents: Documents
+    looked_up: bool
+
+    def calls(self, options: Options, documents: Iterable[Document]) -> Iterator[Call]:
+        """Return the calls for some of the documents, each made when it is asked for."""
+        return pack(
+            documents,
+            design_id=options.design_id,
+            version=self.version,
+            endpoint=self.endpoint,
+            batch_size=options.batch_size,
+        )
+
+
+def check_offline(frame: pd.DataFrame, options: Options, *, names: bool = True) -> None:
+    """Raise for everything that can be known without a look-up, before the first call of any kind."""
+    check_frame(frame)
+    if is_results(frame):
+        raise ConfigurationError(
+            "this frame holds results, and documents are made from rows: use your own frame, "
+            "df.reportflow.generate(…). On results there are .reportflow.retry(), which sends failed rows again, "
+            ".download(folder), which fetches the PDFs, .summary() and .to_excel(path). "
+            "(Should these really be rows: frame.attrs.clear() makes an ordinary frame of it.)"
+        )
+    options.effective_settings  # noqa: B018 - raises where there is no key
+    if options.params is not None or options.tables:
+        sources = bind(frame, options, None)
+        if options.params is not None:
+            refuse_unsayable(frame, sources)
+    if options.file_name is not None and names:
+        problems = compare(frame, options, [], None, file_names(frame, options.file_name, ""))
+        if options.check is True:
+            refuse(problems, frame, [], [])
+
+
+def as_begun(options: Options, meta: Mapping[str, Any]) -> Options:
+    """Return the options as a run takes them that was begun before: "latest" is the version that it began with.
+
+    Parameters
+    ----------
+    options : Options
+        With the run's name.
+    meta : mapping
+        As `Journal.meta`; empty where there is no such run.
+
+    Raises
+    ------
+    ConfigurationError
+        The run knows its documents by something else: all would be new, and sent a second time.
+    """
+    if not meta.get("frame"):
+        return options
+    if meta.get("key") != options.key_columns:
+        was, now = (_known_by(one) for one in (meta.get("key"), options.key_columns))
+        raise ConfigurationError(
+            f"run {meta['run']!r} knows its documents by {was}, and this call goes by {now}: the same rows "
+            "would be other documents and be sent a second time. Nothing was sent. Go by "
+            f"{was} again, or give these rows another run name"
+        )
+    if options.version == "latest" and meta["design_id"] == options.design_id:
+        return replace(options, version=meta["version"])
+    return options
+
+
+def _known_by(columns: list[str] | None) -> str:
+    if columns is None:
+        return "their content (no key=)"
+    return f"key={columns[0]!r}" if len(columns) == 1 else f"key={columns!r}"
+
+
+async def prepare(frame: pd.DataFrame, options: Options, client: Client, line: Line, run: str) -> Prepared:
+    """Look up what must be looked up, hold the frame against it, and refuse what would print blank."""
+    label, version, looked_up = options.design_id, options.version, False
+    if version == "latest" or (options.file_name is None and options.check is not False):
+        design = await find_design(client, line, options.design_id)
+        looked_up = True
+        label = design.label
+        if version == "latest":
+            version = design.latest_version
+    assert isinstance(version, int)  # noqa: S101 - "latest" was looked up
+    parameters = None
+    if options.check is not False:
+        parameters = await parameters_of(client, line, options.design_id, version)
+        looked_up = True
+    sources = bind(frame, options, parameters)
+    names = file_names(frame, options.file_name, label)
+    refuse_unsayable(frame, sources)
+    problems = compare(frame, options, sources, parameters, names)
+    documents = Documents(frame, options, sources, names, run)
+    endpoint = endpoint_for(options.endpoint, len(frame))
+    return Prepared(label, version, endpoint, parameters, sources, names, problems, documents, looked_up)

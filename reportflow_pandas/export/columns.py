@@ -1,0 +1,219 @@
+"""The columns of a sheet: each makes its cells for some rows at a time."""
+
+from __future__ import annotations
+
+import json
+import unicodedata
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator
+from itertools import islice
+from typing import Any
+
+import pandas as pd
+from openpyxl.utils.escape import unescape
+
+from reportflow_pandas.export.cells import ColumnCells, Sanitiser, Stamp, clean_text
+from reportflow_pandas.export.links import LinkCells
+from reportflow_pandas.export.reader import NAME_KEPT
+from reportflow_pandas.results.index_labels import encoded
+
+__all__ = ["Column", "Given", "Keys", "Links", "Same", "Values", "display_width"]
+
+_SAMPLE = 300
+_TOO_LONG_KEY = 32_000
+
+
+def display_width(text: str) -> int:
+    """Return how many narrow characters wide a text is: Japanese ones count twice."""
+    line = max(text.split("\n"), key=len) if "\n" in text else text
+    if line.isascii():
+        return len(line)
+    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in line)
+
+
+class Column(ABC):
+    """One column of a sheet.
+
+    Parameters
+    ----------
+    heading : str
+        Text of the first line.
+    width : float
+        Characters.
+    kind : {"key", "link", "status", "input", "source", "detail", "hidden"}
+        How its heading looks.
+    """
+
+    def __init__(self, heading: str, width: float, kind: str, *, wrap: bool = False) -> None:
+        self.heading = heading
+        self.width = width
+        self.kind = kind
+        self.wrap = wrap
+
+    def begin(self, cells: ColumnCells, room: int) -> int:
+        """Get ready for a sheet on which ``room`` links are left; return how many this column leaves."""
+        self.cells = cells
+        return room
+
+    @abstractmethod
+    def chunk(self, start: int, stop: int) -> Iterable[Any]:
+        """Return the cells of these rows."""
+
+
+class Values(Column):
+    """A column of a frame."""
+
+    def __init__(
+        self,
+        heading: str,
+        values: pd.Series[Any],
+        sanitiser: Sanitiser,
+        kind: str,
+        *,
+        form: str | None = None,
+        count_missing: bool = False,
+        widest: int = 40,
+    ) -> None:
+        if pd.api.types.is_datetime64_any_dtype(values.dtype):
+            midnight = values.dropna()
+            if isinstance(midnight.dtype, pd.DatetimeTZDtype):
+                midnight = midnight.dt.tz_convert("UTC")
+                heading = heading if "UTC" in heading else f"{heading} (UTC)"
+            form = "datetime" if form or (midnight != midnight.dt.normalize()).any() else "date"
+        self.form = form
+        self.values = values.copy(deep=False)
+        self.values.attrs = {}  # pandas copies them, deeply, for every chunk
+        self.sanitiser = sanitiser
+        self.count_missing = count_missing
+        super().__init__(heading, self._width(heading, widest), kind)
+
+    def chunk(self, start: int, stop: int) -> Iterable[Any]:
+        """Return the cells of these rows."""
+        values = self.sanitiser.column(self.values.iloc[start:stop], self.form, count_missing=self.count_missing)
+        return self.cells.column(values, self.form)
+
+    def _width(self, heading: str, widest: int) -> float:
+        sample = Sanitiser().column(self.values.iloc[:_SAMPLE], self.form)
+        widths = [display_width(_shown(value, self.form)) for value in sample if value is not None]
+        return min(max([display_width(heading) + 4, *(width + 2 for width in widths)]), widest)
+
+
+class Given(Column):
+    """A column whose values are made for each row by a function of its position."""
+
+    def __init__(
+        self, heading: str, width: float, kind: str, value: Callable[[int], Any], *, wrap: bool = False
+    ) -> None:
+        super().__init__(heading, width, kind, wrap=wrap)
+        self.value = value
+
+    def chunk(self, start: int, stop: int) -> Iterable[Any]:
+        """Return the cells of these rows."""
+        values = [self.value(at) for at in range(start, stop)]
+        return self.cells.wrapped(values) if self.wrap else self.cells.column(values)
+
+
+class Same(Column):
+    """A column that says the same on every line."""
+
+    def __init__(self, heading: str, kind: str, value: str | None) -> None:
+        super().__init__(heading, 10, kind)
+        self.value = value
+
+    def chunk(self, start: int, stop: int) -> Iterable[Any]:
+        """Return the cells of these rows."""
+        return self.cells.column([self.value] * (stop - start))
+
+
+class Links(Column):
+    """A column of links.
+
+    Parameters
+    ----------
+    targets : callable
+        Returns a link's target for a text of the frame, ``None`` if there can be none.
+    """
+
+    def __init__(
+        self,
+        heading: str,
+        values: pd.Series[Any],
+        shown: str,
+        targets: Callable[[str], str | None],
+        sanitiser: Sanitiser,
+    ) -> None:
+        super().__init__(heading, max(display_width(heading) + 4, display_width(shown) + 2), "link")
+        self.values = values
+        self.shown = shown
+        self.targets = targets
+        self.sanitiser = sanitiser
+
+    def begin(self, cells: ColumnCells, room: int) -> int:
+        """Take as many links of the sheet's room as this column can use."""
+        super().begin(cells, room)
+        mine = min(room, int(self.values.notna().sum()))
+        self.links = LinkCells(cells, self.shown, mine, self.sanitiser)
+        return room - mine
+
+    def chunk(self, start: int, stop: int) -> Iterator[Any]:
+        """Return the cells of these rows."""
+        values = self.values.iloc[start:stop]
+        pairs = (
+            None if gone or not text else (str(text), self.targets(str(text)))
+            for text, gone in zip(values.tolist(), values.isna().tolist(), strict=True)
+        )
+        return self.links.column(pairs)
+
+
+class Keys(Column):
+    """The hidden column by which a line is known: label, name and ids as JSON."""
+
+    def __init__(self, heading: str, results: pd.DataFrame) -> None:
+        super().__init__(heading, 10, "hidden")
+        self.results = results
+        self.plain = _is_position(results)
+
+    def chunk(self, start: int, stop: int) -> Iterable[Any]:
+        """Return the cells of these rows."""
+        part = self.results.iloc[start:stop]
+        labels: Iterable[Any] = [None] * len(part) if self.plain else encoded(part.index)
+        texts = [_texts(part, name) for name in ("file_name", "file_id", "request_id")]
+        return [_key(*key) for key in zip(labels, *texts, strict=True)]
+
+
+def _key(label: Any, name: str | None, file_id: str | None, request_id: str | None) -> str:
+    if name is not None:
+        name = unescape(clean_text(name))[:NAME_KEPT]
+    key = json.dumps([label, name, file_id, request_id])
+    if len(key) > _TOO_LONG_KEY:  # a cell holds no more; the row's position is still known
+        key = json.dumps([[f"{str(part)[:200]}…" for part in label or []], name, None, None])
+    # Excel would read _x000D_ as an escape of its own.
+    return key.replace("_x", "\\u005fx")
+
+
+def _texts(part: pd.DataFrame, name: str) -> list[str | None]:
+    if name not in part.columns:
+        return [None] * len(part)
+    values = part[name]
+    return [
+        None if gone else str(text) for text, gone in zip(values.tolist(), values.isna().tolist(), strict=True)
+    ]
+
+
+def _is_position(results: pd.DataFrame) -> bool:
+    """Tell whether the index says no more than the rows' positions do."""
+    index = results.index
+    return (
+        index.nlevels == 1
+        and index.dtype == "int64"
+        and bool((index.to_numpy() == results["row"].to_numpy()).all())
+    )
+
+
+def _shown(value: Any, form: str | None) -> str:
+    if isinstance(value, str):
+        return next(iter(islice(value.splitlines(), 1)), "")
+    form = value.form if isinstance(value, Stamp) else form
+    if form in ("date", "datetime"):
+        return "0000-00-00" if form == "date" else "0000-00-00 00:00:00"
+    return f"{value:.1f}" if form == "seconds" else f"{value:.10g}" if isinstance(value, float) else str(value)

@@ -1,0 +1,137 @@
+"""The workbook that a colleague reviews: a summary, the documents, those that need a look, the run."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+from openpyxl import Workbook
+
+from reportflow_pandas.clock import SYSTEM_CLOCK
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.export.atomic_write import checked_path, place
+from reportflow_pandas.export.cells import Sanitiser
+from reportflow_pandas.export.cover import Cover
+from reportflow_pandas.export.sheet_layout import Layout
+from reportflow_pandas.export.sheets import write_rows
+from reportflow_pandas.export.source_columns import beside
+from reportflow_pandas.export.texts import WORDS, Language
+from reportflow_pandas.export.typed import Typed, typed_before
+from reportflow_pandas.results.summary import checked_results
+
+__all__ = ["write_workbook"]
+
+_TO_REDO = ("failed", "unknown", "not_sent")
+
+
+def write_workbook(
+    results: pd.DataFrame,
+    path: str | Path,
+    source: pd.DataFrame | Sequence[str] | None = None,
+    *,
+    language: Language = "en",
+) -> Path:
+    """Write a results frame as an Excel workbook for review.
+
+    Sheets: ``Summary`` for a manager; ``Results`` with a line for each document, its links, and the columns
+    ``decision`` and ``comment`` to fill in; ``Failed`` with what failed, is unknown or was not sent, and what
+    to do; ``Run``. Written beside its place and moved into it. Decisions and comments that were typed into
+    the workbook at ``path`` are kept for the same documents.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        Results frame, also a filtered or sorted part of one.
+    path : str or pathlib.Path
+        Ends in ``.xlsx``. Links to PDFs on disk are relative to its folder.
+    source : pandas.DataFrame or list of str, optional
+        The frame that the run came from, or some of its columns (``df[["Customer", "Total"]]``), to stand
+        beside the results; matched by position. A list of names: columns that were added to ``results``.
+    language : {"en", "ja"}
+        Language of headings, statuses, decisions and explanations.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it was written: ``path``, or a dated name beside it while ``path`` is open in Excel.
+
+    Warns
+    -----
+    FileKept
+        ``path`` is open in Excel and was left alone, or it held something that the new workbook does not and
+        was kept under a dated name.
+
+    Raises
+    ------
+    ConfigurationError
+        Not a results frame, lines of several runs, another suffix, a source of other rows.
+
+    Examples
+    --------
+    >>> results.reportflow.to_excel("review.xlsx", source=df)          # doctest: +SKIP
+    PosixPath('review.xlsx')
+    """
+    if language not in WORDS:
+        raise ConfigurationError(f"language={language!r}: either 'en' or 'ja'")
+    words = WORDS[language]
+    _refuse_several_runs(checked_results(results))
+    target = checked_path(path, ".xlsx")
+    extra = beside(results, source)
+    typed = typed_before(target, results)
+    layout = Layout(results, extra, words, Sanitiser())
+    return place(target, partial(_write, layout, typed, target), keep_old=typed.keep_old, clock=SYSTEM_CLOCK)
+
+
+def _write(layout: Layout, typed: Typed, target: Path, temporary: Path) -> None:
+    """Write the whole workbook to a temporary file."""
+    results, words, sanitiser = layout.results, layout.words, layout.sanitiser
+    workbook = Workbook(write_only=True)
+    workbook.properties.creator = "reportflow-pandas"
+    workbook.properties.title = words.says["title"]
+    try:
+        first = workbook.create_sheet("Summary")
+        frozen = len(layout.left())
+        write_rows(
+            workbook,
+            "Results",
+            layout.of_results(typed, target),
+            sanitiser,
+            rows=len(results),
+            words=words,
+            frozen=frozen,
+        )
+        chosen = results["status"].isin(_TO_REDO).to_numpy()
+        # What is changed on Failed was counted on Results already.
+        failed = Layout(results.loc[chosen], layout.extra.lines(chosen), words, Sanitiser())
+        write_rows(
+            workbook,
+            "Failed",
+            failed.of_failed(),
+            failed.sanitiser,
+            rows=len(failed.results),
+            words=words,
+            frozen=frozen,
+        )
+        written = SYSTEM_CLOCK.now()
+        Cover(results, words, target, written).write_summary(first, typed, sanitiser.traps)
+        Cover(results, words, target, written).write_run(workbook.create_sheet("Run"))
+        workbook.save(temporary)
+    except BaseException:
+        for sheet in workbook.worksheets:
+            with contextlib.suppress(Exception):
+                sheet.close()  # else openpyxl's streams complain when they are collected
+        raise
+
+
+def _refuse_several_runs(results: pd.DataFrame) -> None:
+    twice = results["row"].duplicated()
+    if twice.any():
+        raise ConfigurationError(
+            f"{int(twice.sum()):,} lines have a row number that another line has too, so decisions could not "
+            "be told "
+            "apart. Probably results of several runs, or copies, were put together: write one workbook for "
+            "each run"
+        )

@@ -1,0 +1,174 @@
+"""The page for people: what was generated, with the PDFs, and what was refused and why."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+from urllib.parse import urlsplit
+
+from aiohttp import web
+
+from reportflow_pandas.local.answer_faults import deliver
+from reportflow_pandas.local.designs import Design
+from reportflow_pandas.local.http_answers import Answer, Refusal, html_answer
+from reportflow_pandas.local.page_html import document_sheet, front_sheet, missing_sheet, request_sheet
+from reportflow_pandas.local.page_pictures import Pictures
+from reportflow_pandas.local.records import CallRecord
+from reportflow_pandas.local.render_queue import Rendering
+from reportflow_pandas.local.state import Entry, Request, Workspace
+
+__all__ = ["CARDS", "Page"]
+
+CARDS = 24
+"""Documents on one front page."""
+
+PAGES = 20
+"""Pages of one document shown as pictures."""
+
+HEADERS = {
+    # nothing from elsewhere, and no script at all: the page shows what callers sent
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; style-src 'unsafe-inline'; frame-src 'self'; "
+    "object-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'self'",
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+}
+
+Work = Callable[[web.Request], Awaitable[Answer]]
+
+
+class Page:
+    """The addresses for people: ``/`` and all below ``/__emulator__/``. They ask for no key and show none."""
+
+    def __init__(
+        self,
+        workspace: Workspace,
+        designs: Mapping[str, Design],
+        rendering: Rendering,
+        in_thread: Callable[..., Awaitable[Any]],
+        complete: Callable[..., object],
+    ) -> None:
+        self._workspace, self._designs, self._rendering, self._in_thread = workspace, designs, rendering, in_thread
+        self._complete = complete
+        self._pictures = Pictures(in_thread)
+        self.base_url = ""
+
+    def routes(self) -> list[web.RouteDef]:
+        """Return the page's paths."""
+        file = "{request_id}/{file_id}"
+        return [
+            web.get("/", self._entrance(self._front)),
+            web.get("/__emulator__/file/{request_id}", self._entrance(self._request)),
+            web.get(f"/__emulator__/file/{file}", self._entrance(self._document)),
+            web.get(f"/__emulator__/pdf/{file}", self._entrance(self._pdf)),
+            web.get(f"/__emulator__/picture/{file}.png", self._entrance(self._picture, recorded=False)),
+            web.get("/__emulator__/design/{design_id}.png", self._entrance(self._design, recorded=False)),
+            web.post("/__emulator__/complete", self._entrance(self._step)),
+        ]
+
+    def _entrance(
+        self, work: Work, *, recorded: bool = True
+    ) -> Callable[[web.Request], Awaitable[web.StreamResponse]]:
+        """Return an address's way in and out."""
+
+        async def enter(request: web.Request) -> web.StreamResponse:
+            number = None
+            if recorded:
+                clock = self._workspace.clock
+                number = self._workspace.arrive(
+                    CallRecord("page", request.method, request.path_qs, clock.now(), clock.monotonic())
+                )
+            try:
+                self._refuse_strangers(request)
+                answer = await work(request)
+            except Refusal as refusal:
+                answer = html_answer(missing_sheet(refusal.status, "; ".join(refusal.messages)), refusal.status)
+            if number is not None:
+                self._workspace.leave(
+                    number, status=answer.status, request_id=request.match_info.get("request_id")
+                )
+            answer.headers = HEADERS | answer.headers
+            return await deliver(request, answer)
+
+        return enter
+
+    def _refuse_strangers(self, request: web.Request) -> None:
+        """Refuse names other than this machine's: another site's name may have been pointed at it."""
+        allowed = ("127.0.0.1", "localhost")
+        if urlsplit(f"//{request.host}").hostname not in allowed:
+            raise Refusal(403, "this page is for this machine only: open it by 127.0.0.1")
+        origin = request.headers.get("Origin")
+        if request.method == "POST" and origin is not None and urlsplit(origin).netloc != request.host:
+            raise Refusal(403, "steps are taken from this page only")
+
+    def _found(self, request: web.Request) -> tuple[Request, Entry]:
+        made = self._workspace.requests.get(request.match_info["request_id"])
+        entry = made.entries.get(request.match_info["file_id"]) if made else None
+        if made is None or entry is None:
+            raise Refusal(404, "there is no such document (any more)")
+        return made, entry
+
+    def _ready(self, request: web.Request) -> tuple[Request, Entry]:
+        made, entry = self._found(request)
+        state = entry.state(self._workspace.clock.monotonic(), self._workspace.switches.retention)
+        if state != "ready":
+            raise Refusal(404, f"this document is {state}")
+        return made, entry
+
+    async def _front(self, request: web.Request) -> Answer:
+        asked = request.query.get("page", "1")
+        number = max(1, int(asked)) if asked.isdecimal() and len(asked) < 8 else 1
+        documents = self._workspace.newest((number - 1) * CARDS, CARDS)
+        text = front_sheet(
+            base_url=self.base_url,
+            workspace=self._workspace,
+            designs=self._designs,
+            documents=documents,
+            page=number,
+            pages=max(1, -(-self._workspace.accepted // CARDS)),
+            pictures=self._pictures.available,
+        )
+        return html_answer(text)
+
+    async def _request(self, request: web.Request) -> Answer:
+        made = self._workspace.requests.get(request.match_info["request_id"])
+        if made is None:
+            raise Refusal(404, "there is no such request (any more)")
+        return html_answer(request_sheet(made, self._workspace, self._designs, self._pictures.available))
+
+    async def _document(self, request: web.Request) -> Answer:
+        made, entry = self._found(request)
+        pages = 0
+        state = entry.state(self._workspace.clock.monotonic(), self._workspace.switches.retention)
+        if state == "ready" and self._pictures.available:
+            pages = min(PAGES, await self._pictures.pages(await self._rendering.pdf(made, entry)))
+        return html_answer(document_sheet(made, entry, self._workspace, self._designs, pages))
+
+    async def _pdf(self, request: web.Request) -> Answer:
+        made, entry = self._ready(request)
+        return Answer(200, await self._rendering.pdf(made, entry), "application/pdf")
+
+    async def _picture(self, request: web.Request) -> Answer:
+        made, entry = self._ready(request)
+        self._require_pictures()
+        asked = request.query.get("page", "")
+        page = int(asked) if asked.isdecimal() and 0 < len(asked) < 5 else None
+        picture = await self._pictures.of(entry.file_id, lambda: self._rendering.pdf(made, entry), page)
+        return Answer(200, picture, "image/png", {"Cache-Control": "max-age=3600"})
+
+    async def _design(self, request: web.Request) -> Answer:
+        design = self._designs.get(request.match_info["design_id"])
+        if design is None or not design.versions[design.latest].samples:
+            raise Refusal(404, "there is no such design, or it has no sample")
+        self._require_pictures()
+        version = design.versions[design.latest]
+        picture = await self._pictures.of(f"design {design.id}", lambda: self._rendering.sample(version))
+        return Answer(200, picture, "image/png", {"Cache-Control": "max-age=3600"})
+
+    def _require_pictures(self) -> None:
+        if not self._pictures.available:
+            raise Refusal(404, "pictures need: pip install 'reportflow-pandas[preview]'")
+
+    async def _step(self, request: web.Request) -> Answer:
+        self._complete(request.query.get("file_name"), request_id=request.query.get("request_id"))
+        return Answer(303, b"", None, {"Location": "/"})

@@ -1,0 +1,389 @@
+"""Looking before paying: ``check``, ``plan`` and ``preview``."""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+from collections import OrderedDict
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, Unpack
+
+import orjson
+import pandas as pd
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.api.models import Delivered
+from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
+from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.retry import Stop
+from reportflow_pandas.engine.sender import Line, Refused, Tries, line_to
+from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
+from reportflow_pandas.execution.preparation import Prepared, as_begun, check_offline, prepare, takes_options
+from reportflow_pandas.journal.forecast import begun, unsent
+from reportflow_pandas.notebook import loop
+from reportflow_pandas.notebook.bar import visible
+from reportflow_pandas.notebook.preview import Preview, require
+from reportflow_pandas.options import Arguments, Options
+from reportflow_pandas.results.download import missing
+from reportflow_pandas.rows.checks import problems_frame, refuse
+from reportflow_pandas.rows.document_keys import Keys, positions_of
+from reportflow_pandas.rows.input_frame import labels_at, rows_phrase
+from reportflow_pandas.rows.problems import Problem
+from reportflow_pandas.settings import Limits
+
+__all__ = ["Plan", "check", "plan", "preview"]
+
+log = logging.getLogger("reportflow_pandas")
+
+
+@dataclass(frozen=True, eq=False)
+class Plan:
+    """What a generation would cost. Nothing was sent that is billed.
+
+    Attributes
+    ----------
+    design : str
+        Label of the design.
+    version : int
+        Its version.
+    endpoint : str
+        Where the documents would go.
+    documents, already, calls, look_ups, downloads : int
+        Documents to be sent; rows that ``run=`` has already, accepted or unknown, which are not sent again;
+        generation calls; look-ups; ZIPs or PDFs to fetch, where ``download=`` is given.
+    bytes : int
+        Of all bodies.
+    seconds : float
+        The least time that the limits allow, the service's own time left out.
+    limits : Limits
+        Those it was reckoned with.
+    first : dict
+        The first document as it would be sent.
+    problems : pandas.DataFrame
+        What ``check`` says.
+    """
+
+    design: str
+    version: int
+    endpoint: str
+    documents: int
+    already: int
+    calls: int
+    look_ups: int
+    downloads: int
+    bytes: int
+    seconds: float
+    limits: Limits
+    first: dict[str, Any] = field(repr=False)
+    problems: pd.DataFrame = field(repr=False)
+
+    def _lines(self) -> list[tuple[str, str]]:
+        of = "sync_calls" if self.endpoint.startswith("sync") else "async_calls"
+        most = getattr(self.limits, of)
+        pace = f"at most {most:,} calls in {self.limits.window:g} s" if most else "no limit"
+        errors = int((self.problems["level"] == "error").sum())
+        lines = [
+            ("design", f"{self.design}, version {self.version}"),
+            ("documents", f"{self.documents:,} (each is billed)"),
+            ("calls", f"{self.calls:,} to {self.endpoint}, and {self.look_ups} look-ups"),
+            ("bytes", f"{self.bytes:,}"),
+            ("least time", f"{_duration(self.seconds)} ({pace})"),
+            (
+                "check",
+                f"{errors} {'error' if errors == 1 else 'errors'}: see .problems" if errors else "no errors",
+            ),
+        ]
+        if self.downloads:
+            lines.insert(3, ("downloads", f"{self.downloads:,}"))
+        if self.already:
+            lines.insert(2, ("in the run", f"{self.already:,} already, not sent again"))
+        return lines
+
+    def __repr__(self) -> str:
+        """Show the plan as a small table, and the first document."""
+        width = max(len(name) for name, _ in self._lines())
+        table = "\n".join(f"{name:<{width}}  {text}" for name, text in self._lines())
+        return f"{table}\nfirst document\n{self._first()}"
+
+    def _repr_html_(self) -> str:
+        rows = "".join(
+            f'<tr><th style="text-align:left">{name}</th><td style="text-align:left">{html.escape(text)}</td></tr>'
+            for name, text in self._lines()
+        )
+        return (
+            f"<table>{rows}</table><details><summary>first document</summary>"
+            f"<pre>{html.escape(self._first())}</pre></details>"
+        )
+
+    def _first(self) -> str:
+        text = json.dumps(self.first, indent=2, ensure_ascii=False)
+        return text if len(text) <= 3000 else text[:3000] + "\n…"
+
+
+def _duration(seconds: float) -> str:
+    if not seconds:
+        return "none, all calls may start at once"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = [f"{count} {unit}" for count, unit in ((hours, "h"), (minutes, "min"), (rest, "s")) if count]
+    return " ".join(parts)
+
+
+@takes_options
+def check(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[Arguments]) -> pd.DataFrame:
+    """Hold the frame against the design's parameters. Sends nothing that is billed.
+
+    Parameters
+    ----------
+    design_id : str
+        The design.
+    **arguments
+        The shared arguments, as for ``generate``.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One line a problem: ``level`` (``error``: would print blank or be refused; ``warning``), ``column``,
+        ``row`` (first label), ``count``, ``problem``, ``suggestion``. Empty when all is well.
+
+    Raises
+    ------
+    ConfigurationError, InvalidRows
+        What cannot even be compared: no such column, values that JSON cannot hold.
+
+    Examples
+    --------
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> tables = {"Lines": rf.Table(lines, on="InvoiceId")}
+    >>> with rf.use_local():
+    ...     problems = orders.rename(columns={"Total": "Totl"}).reportflow.check("invoice", tables=tables)
+    >>> problems["suggestion"].iloc[0]
+    "Did you mean the column 'Totl'? params={…, 'Total': 'Totl'}"
+    """
+    options = Options.of(design_id, arguments)
+    check_offline(frame, options, names=False)
+    prepared, _ = _prepared(frame, options)
+    large = [
+        document.position
+        for document in prepared.documents
+        if len(document.content) > MAX_BODY - _FRAME
+        and _is_too_large(Call(options.design_id, prepared.version, prepared.endpoint, (document,)).body())
+    ]
+    return problems_frame([*_too_large(frame, large), *prepared.problems])
+
+
+def _is_too_large(body: bytes) -> bool:
+    return len(body) > MAX_BODY
+
+
+def _too_large(frame: pd.DataFrame, rows: list[int]) -> list[Problem]:
+    if not rows:
+        return []
+    labels = labels_at(frame.index, rows)
+    text = f"a call takes {MAX_BODY:,} bytes (50 MB), and one document alone is larger in {rows_phrase(labels)}"
+    return [Problem("error", "", text, SMALLER.capitalize(), labels)]
+
+
+_FRAME = 4096
+"""More bytes than stand around a document in a body."""
+
+
+@takes_options
+def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[Arguments]) -> Plan:
+    """Tell what a generation would cost: documents, calls, bytes, the least time. Sends nothing that is billed.
+
+    With ``run=``, that is what it has not sent yet; the run may be under way.
+
+    Parameters
+    ----------
+    design_id : str
+        The design.
+    **arguments
+        The shared arguments, as for ``generate``.
+
+    Returns
+    -------
+    Plan
+        A table in a notebook.
+
+    Raises
+    ------
+    ConfigurationError, InvalidRows
+        What ``generate`` refuses whatever ``check`` says: no such column, a run of another address or key.
+
+    Examples
+    --------
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> with rf.use_local():
+    ...     plan = orders.reportflow.plan("invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")})
+    >>> plan.documents, plan.calls, plan.seconds
+    (412, 5, 0.0)
+    """
+    options = Options.of(design_id, arguments)
+    check_offline(frame, options, names=False)
+    keys = Keys(frame, options)
+    again = positions_of(frame, options.again) if options.again is not None else ()
+    prepared, look_ups = _prepared(frame, options)
+    outcomes, wanted = Outcomes(prepared.names), iter(prepared.documents)
+    if options.run is not None:
+        planned = keys.in_chunks(prepared.documents, prepared.version)
+        wanted = unsent(options.effective_settings.runs, options.run, planned, outcomes, again)
+    documents, calls, size, first = 0, 0, 0, {}
+    large: list[int] = []
+    for call in prepared.calls(options, wanted):
+        if not calls:
+            first = orjson.loads(call.documents[0].content)
+        documents += len(call)
+        calls += 1
+        body = call.body()
+        size += len(body)
+        if _is_too_large(body):  # it holds one document, for that is how calls are packed
+            large += call.positions
+    limits = options.effective_limits
+    sync = prepared.endpoint.startswith("sync")
+    downloads = 0
+    if options.download is not None:
+        asked = {one.request_id for one in missing(outcomes, Path(options.download))}
+        downloads = len(asked - {""}) + (0 if sync else calls)
+    most = limits.sync_calls if sync else limits.async_calls
+    counted = calls if sync else calls + look_ups + downloads
+    seconds = max(counted - 1, 0) // most * limits.window if most else 0.0
+    return Plan(
+        design=prepared.design,
+        version=prepared.version,
+        endpoint=prepared.endpoint,
+        documents=documents,
+        already=len(frame) - documents,
+        calls=calls,
+        look_ups=look_ups,
+        downloads=downloads,
+        bytes=size,
+        seconds=float(seconds),
+        limits=limits,
+        first=first,
+        problems=problems_frame([*_too_large(frame, large), *prepared.problems]),
+    )
+
+
+@takes_options
+def preview(
+    frame: pd.DataFrame, design_id: str | None = None, *, row: int = 0, **arguments: Unpack[Arguments]
+) -> Preview:
+    """Show the pages of one document.
+
+    On the real service this generates the document, which is **billed**; the answer is kept, so that the same
+    content is asked for only once in this process.
+
+    Parameters
+    ----------
+    design_id : str
+        The design.
+    row : int
+        Position of the row, from 0; negative ones count from the end.
+    **arguments
+        The shared arguments, as for ``generate``.
+
+    Returns
+    -------
+    Preview
+        Pictures in a notebook; ``.save(path)`` writes the PDF, or PNGs.
+
+    Raises
+    ------
+    ConfigurationError
+        No such row; the package that draws pages is missing.
+
+    Examples
+    --------
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> with rf.use_local():
+    ...     shown = orders.reportflow.preview("invoice", row=3, tables={"Lines": rf.Table(lines, on="InvoiceId")})
+    >>> len(shown.pages)
+    1
+    """
+    require()
+    options = Options.of(design_id, arguments)
+    if not len(frame):
+        raise ConfigurationError("this frame has no rows, so there is no document to preview")
+    if isinstance(row, bool) or not isinstance(row, int) or not -len(frame) <= row < len(frame):
+        raise ConfigurationError(
+            f"row={row!r}: a position from 0 to {len(frame) - 1}; this frame has {len(frame)} rows"
+        )
+    place = row % len(frame)
+    check_offline(frame, options)
+    settings = options.effective_settings
+    billed = not settings.on_this_machine
+    cut: dict[str, Any] = {
+        name: given.iloc[[place]]
+        for name, given in (("share", options.share), ("passcode", options.passcode))
+        if isinstance(given, pd.Series)
+    }
+    one = replace(options, **cut)
+
+    async def shown() -> Preview:
+        async with Client(settings, timeout=options.timeout) as client:
+            line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
+            prepared = await prepare(frame.iloc[[place]], one, client, line, "preview")
+            if options.check is True:
+                refuse(prepared.problems, frame, prepared.sources, prepared.parameters or [])
+            params = next(iter(prepared.documents.params(0, 1)))
+            key = (settings.workspace, options.design_id, prepared.version, orjson.dumps(params))
+            pdf = _kept.get(key)
+            if pdf is None:
+                if billed:
+                    _announce(settings.host, options)
+                pdf = await _generated(client, line, options, prepared)
+                _kept[key] = pdf
+                while len(_kept) > KEPT:
+                    _kept.popitem(last=False)
+            return Preview(pdf, prepared.names[0] + ".pdf", billed=billed)
+
+    return loop.run(shown())
+
+
+KEPT = 50
+_kept: OrderedDict[tuple[str, str, int, bytes], bytes] = OrderedDict()
+"""PDFs of earlier previews: the same content is not paid for twice."""
+
+
+def _announce(host: str, options: Options) -> None:
+    text = f"preview: one document is generated on {host} and billed; the same content is not asked for again"
+    log.warning(text)
+    if visible(options.progress):
+        print(text)  # noqa: T201 - money is spent: the person who does it is told
+
+
+async def _generated(client: Client, line: Line, options: Options, prepared: Prepared) -> bytes:
+    call = Call(options.design_id, prepared.version, "sync/single", tuple(prepared.documents))
+    body = call.body()
+    try:
+        answer = await line.tries(lambda: client.send(call.endpoint, body), kind="sync", tries=Tries())
+    except Refused as refused:
+        decision = refused.decision
+        raise (decision.error if isinstance(decision, Stop) else refused.error) from None
+    if not isinstance(answer, Delivered) or not answer.content.startswith(b"%PDF-"):
+        raise OutcomeUnknown(
+            f"the service accepted the document (request {answer.request_id}) but sent no PDF with it; "
+            "look for it in the web app"
+        )
+    return answer.content
+
+
+def _prepared(frame: pd.DataFrame, options: Options) -> tuple[Prepared, int]:
+    settings = options.effective_settings
+    if options.run is not None:
+        place = {"base_url": settings.base_url, "workspace": settings.workspace}
+        options = as_begun(options, begun(settings.runs, options.run, **place))
+
+    async def looked_up() -> tuple[Prepared, int]:
+        async with Client(settings, timeout=options.timeout) as client:
+            line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
+            prepared = await prepare(frame, options, client, line, "plan")
+            return prepared, line.asked
+
+    return loop.run(looked_up())

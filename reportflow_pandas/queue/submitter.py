@@ -1,0 +1,336 @@
+"""The submitting side: puts a run's calls into the queue and waits until their outcomes are in its journal."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import time
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from reportflow_pandas.engine.batching import Call
+from reportflow_pandas.engine.feed import Feed
+from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.progress import Phase
+from reportflow_pandas.engine.runner import GRACE
+from reportflow_pandas.errors import ReportFlowError
+from reportflow_pandas.journal.journal import Journal
+from reportflow_pandas.queue.collector import LATE, Collection, Enqueued, some
+from reportflow_pandas.queue.connection import PREFIX, key, put_down, queues_of, workers_of
+from reportflow_pandas.queue.lease import CANCELLED
+from reportflow_pandas.queue.messages import SetAside, Terms, part_of, written
+
+__all__ = ["TERMS", "Dispatch"]
+
+log = logging.getLogger("reportflow_pandas")
+
+TERMS = "terms"
+"""The key of a queue that holds its run's `Terms`."""
+
+CHUNK, CHUNK_BYTES = 100, 4_000_000
+"""Calls that are added at a time, and their bytes."""
+
+SHORTEST, LONGEST = 0.02, 0.5
+"""Seconds between two looks: short while answers come."""
+
+NOBODY, SEEN = 10.0, 20.0
+"""Seconds without a worker until people are told; since one was last seen."""
+
+AWAY_FOR_GOOD = 2.0
+"""Seconds that a stopped run waits for Redis."""
+
+
+class Dispatch:
+    """Carries a run out on other machines; in place of the engine's `Run`, with the same few verbs.
+
+    Parameters
+    ----------
+    feed : Feed
+        The calls.
+    journal : Journal
+        The truth: an intent when a call is put into the queue, its outcome when it is collected.
+    outcomes : Outcomes
+        Where the outcomes go.
+    client : redis.asyncio.Redis
+        The connection.
+    queue : str
+        Name of the run's queue.
+    workspace : str
+        ``Settings.workspace``: its workers serve this queue, and no others.
+    terms : Terms
+        For the workers.
+    phase : Phase
+        Counted along.
+    told : dict
+        What the journal keeps of the queue, for a process that goes on.
+    stop_on_failure, settled
+        As for `Run`.
+    warn : callable, optional
+        Told what people should know.
+    """
+
+    def __init__(
+        self,
+        feed: Feed,
+        journal: Journal,
+        outcomes: Outcomes,
+        *,
+        client: Any,
+        queue: str,
+        workspace: str,
+        terms: Terms,
+        phase: Phase,
+        told: dict[str, Any],
+        stop_on_failure: bool = False,
+        settled: Callable[[int], None] | None = None,
+        warn: Callable[[str], None] | None = None,
+    ) -> None:
+        import bullmq  # noqa: PLC0415 - only who uses a queue needs it
+
+        self._feed = feed
+        self._journal = journal
+        self._outcomes = outcomes
+        self._client = client
+        self._name = queue
+        self._workspace = workspace
+        self._terms = terms
+        self._phase = phase
+        self._told = told
+        self._warn = warn or (lambda text: log.warning("%s", text))
+        self._queue = bullmq.Queue(queue, {"connection": client, "prefix": PREFIX})
+        self._calls = Collection(
+            queue,
+            client,
+            run=terms.run,
+            journal=journal,
+            outcomes=outcomes,
+            phase=phase,
+            stop=self.stop,
+            put_back=self._put_back,
+            warn=self._warn,
+            settled=settled,
+            stop_on_failure=stop_on_failure,
+        )
+        self._stopping_since: float | None = None
+        self._patience: asyncio.Timeout | None = None
+        self._wake = asyncio.Event()
+        self._feeding: asyncio.Task[None] | None = None
+        self._adding = self._fed = False
+        self._alone_since: float | None = None
+        self.calls_made = 0
+        if journal.meta["planned"]:
+            # before anything is planned anew: what is in the queue is awaited, and not sent a second time
+            self._take_up()
+        self.error: ReportFlowError | None = None
+        """What ended the run early, if anything did."""
+
+    def _id(self, number: int) -> str:
+        return f"{self._terms.run}-{number}"
+
+    @property
+    def fed(self) -> bool:
+        """Whether all calls are in the queue."""
+        return self._fed and self._stopping_since is None
+
+    @property
+    def awaited(self) -> int:
+        """Rows that are in the queue, or with a worker, and have no outcome here yet."""
+        return sum(len(entry.positions) for entry in list(self._calls.open.values()) if entry.added)
+
+    # -- its life ----------------------------------------------------------------------------------------------
+
+    async def carry_out(self) -> None:
+        """Put all calls into the queue and collect until each row has an outcome, or the run was stopped."""
+        await self._announce()
+        self._feeding = asyncio.create_task(self._feed_all())
+        try:
+            await self._collect_all(self._feeding)
+        finally:
+            await put_down(self._feeding)
+            await self._calls.give_up()
+        self.error = self._calls.alike.explained(self.error, self._outcomes.counts()["not_sent"])
+        await self._tidy()
+
+    def stop(self, error: ReportFlowError | None = None) -> None:
+        """Put nothing more into the queue and take back what waits there; calls in flight get a few seconds."""
+        if error is not None and self.error is None:
+            self.error = error
+        if self._stopping_since is None:
+            self._stopping_since = time.monotonic()
+            self._calls.stopping = True
+            if self._feeding is not None and not self._adding:
+                self._feeding.cancel()
+            if self._patience is not None:
+                # a look that waits for Redis just now must not outlast the few seconds
+                with contextlib.suppress(RuntimeError):
+                    self._patience.reschedule(asyncio.get_running_loop().time() + GRACE)
+        self._wake.set()
+
+    async def _announce(self) -> None:
+        """Let the workers of the workspace find the queue, and a process after this one too."""
+        if self._journal.meta.get("queue") != self._told:
+            await self._journal.tell(queue=self._told)
+        async with self._client.pipeline(transaction=True) as together:
+            together.delete(key(self._name, CANCELLED))
+            together.set(key(self._name, TERMS), self._terms.text())
+            together.zadd(queues_of(self._workspace), {self._name: time.time()})
+            await together.execute()
+
+    async def _tidy(self) -> None:
+        """Leave nothing in Redis of a run that has all its answers."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+
+        if self._calls.given_up:
+            return  # their answers may come yet, to whoever looks for them
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(AWAY_FOR_GOOD if self._stopping_since is not None else None):
+                await self._client.zrem(queues_of(self._workspace), self._name)
+                await self._queue.obliterate(force=True)
+                await self._client.delete(key(self._name, TERMS), key(self._name, LATE))
+
+    def _take_up(self) -> None:
+        """Await what an earlier process put into the queue."""
+        for number, positions in self._journal.reopen():
+            self._calls.open[self._id(number)] = Enqueued(number, positions)
+            self._phase.done -= len(positions)
+
+    # -- putting in ---------------------------------------------------------------------------------------------
+
+    async def _feed_all(self) -> None:
+        room = 1  # the first call leaves at once
+        while self._stopping_since is None:
+            chunk: list[Call] = []
+            size = 0
+            while len(chunk) < room and size < CHUNK_BYTES and (call := await self._feed.next()) is not None:
+                chunk.append(call)
+                size += sum(len(document.content) for document in call.documents)
+            if not chunk:
+                break
+            await self._enqueue([(call.positions, call.endpoint, written(call)) for call in chunk])
+            room = min(CHUNK, 2 * room)
+        if self._stopping_since is None:
+            if not self._journal.created:
+                self._take_up()
+            self._fed = True
+
+    async def _enqueue(self, calls: Sequence[tuple[Sequence[int], str, dict[str, Any]]], times: int = 1) -> None:
+        """Record the intents, then add the calls; adding one twice is harmless."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+
+        self._adding = True
+        try:
+            numbers = await asyncio.gather(
+                *[self._journal.intent(positions, endpoint) for positions, endpoint, _ in calls]
+            )
+            entries = {
+                self._id(number): Enqueued(number, positions, added=False, times=times)
+                for number, (positions, _, _) in zip(numbers, calls, strict=True)
+            }
+            self._calls.open.update(entries)
+            self.calls_made += len(entries)
+            jobs = [_job(identity, message) for identity, (_, _, message) in zip(entries, calls, strict=True)]
+            while True:
+                try:
+                    await self._queue.addBulk(jobs)
+                    break
+                except (RedisError, OSError) as error:
+                    log.warning("calls could not be put into the queue (%s); tried again", error)
+                    if self._stopping_since is not None:
+                        return
+                    await asyncio.sleep(LONGEST)
+            for entry in entries.values():
+                entry.added = True
+            self._wake.set()
+        finally:
+            self._adding = False
+
+    async def _put_back(self, text: str, entry: Enqueued, offsets: Sequence[int]) -> None:
+        """Put documents that were certainly not sent into the queue again, as a call of its own."""
+        positions = entry.part(offsets)
+        try:
+            message = part_of(text, offsets)
+        except SetAside as problem:
+            self._calls.mark(positions, "failed", "invalid", f"nothing was sent for it: {problem}")
+            await self._journal.answered(None, positions)
+            return
+        log.info("rows %s were not sent and go back into the queue", some(positions))
+        await self._enqueue([(positions, message["endpoint"], message)], times=entry.times + 1)
+
+    # -- collecting ---------------------------------------------------------------------------------------------
+
+    async def _collect_all(self, feeding: asyncio.Task[None]) -> None:
+        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+
+        pause = SHORTEST
+        called_back = False
+        while True:
+            fed = feeding.done()
+            if fed and not feeding.cancelled() and (problem := feeding.exception()) is not None:
+                if not isinstance(problem, ReportFlowError):
+                    raise problem
+                self.stop(problem)
+            if fed and not self._calls.open:
+                return
+            found = 0
+            try:
+                async with asyncio.timeout(self._left()) as self._patience:
+                    if self._stopping_since is not None and fed and not called_back:
+                        await self._calls.call_back()
+                        called_back = True
+                    found = await self._collect()
+            except TimeoutError:
+                return
+            except (RedisError, OSError) as error:
+                log.warning("answers could not be collected (%s); the run goes on when Redis is there", error)
+            pause = SHORTEST if found else min(LONGEST, pause * 1.5)
+            self._wake.clear()
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._wake.wait(), pause)
+
+    def _left(self) -> float | None:
+        """Return the seconds that a stopped run has left; None for one that goes on."""
+        return None if self._stopping_since is None else max(0.0, self._stopping_since + GRACE - time.monotonic())
+
+    async def _collect(self) -> int:
+        known = {identity for identity, entry in self._calls.open.items() if entry.added}
+        counts = await self._queue.getJobCounts()
+        lost = len(self._calls.given_up)
+        found = await self._calls.collect(counts, known)
+        if len(self._calls.given_up) > lost:
+            await self._announce_again()
+        await self._look_for_workers(counts)
+        return found
+
+    async def _announce_again(self) -> None:
+        """Put up the sign again if Redis was emptied."""
+        if self._stopping_since is None and not await self._client.exists(key(self._name, TERMS)):
+            await self._announce()
+
+    async def _look_for_workers(self, counts: dict[str, int]) -> None:
+        """Say when calls wait and nobody is there to carry them out."""
+        if not counts.get("waiting"):
+            self._alone_since = None
+            return
+        now = time.monotonic()
+        self._alone_since = now if self._alone_since is None else self._alone_since
+        if now < self._alone_since + NOBODY:
+            return
+        self._alone_since = now + 60.0
+        if not await self._client.zcount(workers_of(self._workspace), time.time() - SEEN, "+inf"):
+            self._warn(
+                f"{counts['waiting']} calls wait and no worker serves this workspace. Start one with the same key "
+                "and address in its environment: reportflow-pandas worker --queue redis://…"
+            )
+
+
+def _job(identity: str, message: dict[str, Any]) -> dict[str, Any]:
+    # one attempt: BullMQ would repeat a call whose answer it could not store
+    options = {
+        "jobId": identity,
+        "attempts": 1,
+        "removeOnComplete": False,
+        "removeOnFail": False,
+        "stackTraceLimit": 0,
+    }
+    return {"name": "call", "data": message, "opts": options}

@@ -1,0 +1,184 @@
+"""The verbs of a results frame."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.sender import line_to
+from reportflow_pandas.errors import ConfigurationError, ReportFlowError
+from reportflow_pandas.export import csv_file, review, workbook
+from reportflow_pandas.notebook import loop
+from reportflow_pandas.notebook.bar import Bar
+from reportflow_pandas.notify import workbook_written
+from reportflow_pandas.options import seconds
+from reportflow_pandas.results import summary as summaries
+from reportflow_pandas.results.download import fetch_outcomes
+from reportflow_pandas.results.pdf_folder import PdfFolder
+from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, provenance, results_frame
+from reportflow_pandas.settings import Settings, current
+
+__all__ = ["download", "failed_of", "read_review", "summary", "to_csv", "to_excel", "unknown_of"]
+
+
+def summary(results: pd.DataFrame) -> pd.Series[int]:
+    """Return the counts of a results frame: total, success, failed, unknown, not_sent, and by kind of error."""
+    provenance(results, "summary")
+    return summaries.summary(results)
+
+
+def failed_of(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that failed."""
+    provenance(results, "failed")
+    return results[results["status"] == "failed"]
+
+
+def unknown_of(results: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows of which nobody knows: sent, but no answer came back."""
+    provenance(results, "unknown")
+    return results[results["status"] == "unknown"]
+
+
+def to_excel(
+    results: pd.DataFrame,
+    path: str | Path,
+    source: pd.DataFrame | list[str] | None = None,
+    *,
+    language: Literal["en", "ja"] = "en",
+) -> Path:
+    """Write the review workbook: sheets Summary, Results, Failed, Run; return the path really written."""
+    attrs = provenance(results, "to_excel")
+    written = workbook.write_workbook(results, path, source, language=language)
+    workbook_written(attrs, written.resolve())
+    return written
+
+
+def download(
+    results: pd.DataFrame,
+    folder: str | Path,
+    *,
+    wait: float | str = "15min",
+    progress: bool | Literal["auto"] = "auto",
+    settings: Settings | None = None,
+) -> pd.DataFrame:
+    """Save the PDFs of accepted documents, waiting until they are ready.
+
+    A batch comes as one ZIP, a single document as one PDF; where the ZIP is refused, each document is asked for by
+    itself, so that one broken document hides no other (api-contract 6). Files that the
+    folder has already are not fetched again, nothing is overwritten, and a name that occurs twice gets a
+    folder of its own.
+
+    Parameters
+    ----------
+    folder : str or path
+        Made if it is not there.
+    wait : float or str
+        How long a document may take from its acceptance to its PDF. Default ``"15min"``.
+    progress : bool or "auto"
+        A bar.
+    settings : Settings, optional
+        In place of the process's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        These results, with ``path`` and ``status`` ``ready`` for what was saved. A PDF that could not be had
+        leaves ``accepted`` and fills ``error_kind`` (``not_ready``, ``expired``, ``server``…): it is paid for, and
+        downloading again costs nothing.
+
+    Raises
+    ------
+    ConfigurationError
+        The folder cannot be written to; the results are of another service or workspace.
+    AuthError
+        The key was refused.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> with rf.use_local(), tempfile.TemporaryDirectory() as folder:
+    ...     results = orders.head(2).reportflow.generate(
+    ...         design_id="invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")}
+    ...     )
+    ...     results = results.reportflow.download(folder)
+    >>> results["status"].tolist()
+    ['ready', 'ready']
+    """
+    attrs = provenance(results, "download")
+    chosen = (settings or current()).checked()
+    if attrs.get("workspace", chosen.workspace) != chosen.workspace:
+        raise ConfigurationError(
+            f"these results are of another workspace or service ({attrs.get('base_url')}), and this process is "
+            f"set to {chosen.base_url}. Set the same key and address as when they were generated: rf.configure(…)"
+        )
+    allowed = seconds(wait, "wait")
+    place = PdfFolder(folder)
+    lost = [column for column in COLUMNS if column not in results.columns]
+    if lost:
+        raise ConfigurationError(
+            f"these results have lost the column {lost[0]!r}: download the frame that generate returned, or some "
+            "of its rows"
+        )
+    outcomes = Outcomes([""] * len(results))
+    for position, row in enumerate(results[COLUMNS].itertuples(index=False)):
+        outcomes.restore(replace(outcome_of(row), row=position))
+    line = line_to(chosen)
+    bar = Bar(line.progress, progress)
+
+    def so_far() -> pd.DataFrame:
+        now = results_frame(outcomes, results.index, {**attrs, "download": str(place.path.resolve())})
+        saved = results.copy()
+        for column in _DOWNLOADED:
+            saved[column] = now[column].array
+        saved.attrs = now.attrs
+        return saved
+
+    async def fetched() -> None:
+        async with Client(chosen) as client:
+            await fetch_outcomes(outcomes, client, line, place, wait=allowed)
+
+    try:
+        loop.run(fetched(), paint=bar.paint)
+    except ReportFlowError as error:
+        error.results = so_far()
+        raise
+    finally:
+        bar.close()
+    return so_far()
+
+
+_DOWNLOADED = ("status", "path", "error_kind", "error", "http_status")
+"""What a download can change."""
+
+
+def to_csv(results: pd.DataFrame, path: str | Path, source: pd.DataFrame | list[str] | None = None) -> Path:
+    """Write the results as CSV in which no cell starts a formula; return the path.
+
+    Parameters
+    ----------
+    path : str or path
+        Where.
+    source : DataFrame or list of str, optional
+        Columns of the run's frame beside the results, as for ``to_excel``.
+
+    Returns
+    -------
+    Path
+        The file: UTF-8 with a byte order mark, as Excel wants it. A text that a spreadsheet would take for a
+        formula (``=``, ``+``, ``-``, ``@``) gets an apostrophe; numbers stay numbers.
+    """
+    provenance(results, "to_csv")
+    return csv_file.write_csv(results, path, source)
+
+
+def read_review(results: pd.DataFrame, path: str | Path) -> pd.DataFrame:
+    """Return a colleague's decisions for these results; another run's workbook is refused."""
+    provenance(results, "read_review")
+    return review.read_review(path, results)

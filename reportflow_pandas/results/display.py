@@ -1,0 +1,71 @@
+"""A results frame at a glance: counts in colour, failures first, links; shown for ``results.reportflow``."""
+
+from __future__ import annotations
+
+import html
+from typing import Any
+from urllib.parse import urlsplit
+
+import pandas as pd
+
+from reportflow_pandas.results.results_frame import is_results
+
+__all__ = ["overview_html"]
+
+SHOWN = 8
+"""Rows that are listed."""
+
+_COLOURS = {
+    "failed": "#b3261e",
+    "unknown": "#9a6700",
+    "not_sent": "#666666",
+    "accepted": "#2563a8",
+    "ready": "#22783c",
+}
+"""In the order in which rows are listed: what needs a person comes first."""
+
+
+def overview_html(frame: pd.DataFrame) -> str | None:
+    """Return short HTML for a results frame; None for any other frame, which shows itself as it is."""
+    if not is_results(frame):
+        return None
+    attrs = frame.attrs["reportflow"]
+    counts = frame["status"].value_counts()
+    chips = "".join(
+        f'<span style="display:inline-block;margin-right:14px;color:{colour}">'
+        f"<b>{counts[status]:,}</b> {status.replace('_', ' ')}</span>"
+        for status, colour in _COLOURS.items()
+        if counts.get(status, 0)
+    )
+    order = frame["status"].map(list(_COLOURS).index).argsort(kind="stable").to_numpy()
+    ordered = frame.iloc[order[:SHOWN]]
+    rows = "".join(_row(label, row) for label, row in zip(ordered.index, ordered.itertuples(), strict=True))
+    more = len(frame) - SHOWN
+    note = f'<tr><td colspan="4" style="color:#666">and {more:,} more rows</td></tr>' if more > 0 else ""
+    design = html.escape(
+        f"{attrs.get('design') or attrs.get('design_id', '')}, version {attrs.get('version', '')}"
+    )
+    return (
+        f'<div style="margin-bottom:4px"><b>{len(frame):,} documents</b> · {design} · '
+        f"run {html.escape(attrs.get('run', ''))}</div>"
+        f'<div style="margin-bottom:6px">{chips}</div>'
+        f"<table><tr>{_HEADS}</tr>{rows}{note}</table>"
+    )
+
+
+_HEADS = "".join(f'<th style="text-align:left">{head}</th>' for head in ("row", "status", "file", "what happened"))
+
+
+def _row(label: Any, row: Any) -> str:
+    colour = _COLOURS.get(row.status, "inherit")
+    name = html.escape(str(row.file_name))
+    if not pd.isna(row.url) and urlsplit(str(row.url)).scheme in ("http", "https"):
+        # for people to click: nothing of ours ever fetches it
+        name = f'<a href="{html.escape(str(row.url))}" target="_blank" rel="noopener">{name}</a>'
+    told = "" if pd.isna(row.error) else str(row.error)
+    told = told if len(told) <= 160 else told[:159] + "…"
+    return (
+        f'<tr><td style="text-align:left">{html.escape(repr(label) if not isinstance(label, str) else label)}</td>'
+        f'<td style="text-align:left;color:{colour}">{row.status.replace("_", " ")}</td>'
+        f'<td style="text-align:left">{name}</td><td style="text-align:left">{html.escape(told)}</td></tr>'
+    )

@@ -1,0 +1,249 @@
+"""Values held against the types of parameters: what the service would refuse, row by row (api-contract 4.4).
+
+Only what can be known is said. A postal code that pandas has already made ``171`` gets no remark: it may be one.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from reportflow_pandas.rows.input_frame import labels_at, rows_phrase
+from reportflow_pandas.rows.problems import Problem
+from reportflow_pandas.rows.series import holds_texts
+
+__all__ = ["Place", "constant_problems", "null_problem", "value_problems"]
+
+Mask = npt.NDArray[np.bool_]
+
+NEVER_NULL = ("number", "boolean")
+"""Types that the service refuses null for."""
+
+_NAMES = {
+    "number": "a number",
+    "boolean": "true or false",
+    "date": "a date",
+    "text": "a text",
+    "array": "a table",
+    "collection": "a group of fields",
+    "image": "an image",
+}
+
+_NUMBER = re.compile(r"\s*[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?\s*", re.ASCII)
+_DATE = re.compile(r"\d{4}-\d{2}-\d{2}([ T].*)?", re.ASCII)
+_BASE64 = re.compile(r"(data:[^,]*,)?[A-Za-z0-9+/\s]*={0,2}\s*")
+_HEAD = 200
+"""Characters of an image that are looked at: a megabyte of Base64 in each row would take seconds."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a column of values stands, for people: its parameter, its name, and how to reach it in code."""
+
+    parameter: str
+    column: str
+    code: str
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    level: str
+    wrong: Mask
+    what: str
+    cure: str
+
+
+def value_problems(
+    cells: pd.Series[Any], kind: str, place: Place, index: pd.Index[Any], *, drop_missing: bool
+) -> Iterator[Problem]:
+    """Yield what the service would refuse in a column, or print otherwise than meant.
+
+    Parameters
+    ----------
+    cells : pandas.Series
+        The values.
+    kind : str
+        The parameter's type.
+    place : Place
+        What the column is called.
+    index : pandas.Index
+        The labels, as long as the cells.
+    drop_missing : bool
+        Whether missing values are left out; else they are null.
+    """
+    if kind in NEVER_NULL and not drop_missing:
+        rows = _labels(index, cells.isna().to_numpy(dtype=bool))
+        if rows:
+            yield Problem(
+                "error",
+                place.column,
+                f"{place.parameter!r} is {_NAMES[kind]}, and {place.column!r} is missing in {rows_phrase(rows)}: "
+                "the service refuses null there with 400",
+                f"Fill it, e.g. {place.code}.fillna(…), or drop_missing=True leaves it out",
+                rows,
+            )
+    for verdict in _verdicts(cells, kind):
+        rows = _labels(index, verdict.wrong)
+        if rows:
+            yield Problem(
+                verdict.level,
+                place.column,
+                f"{place.parameter!r} is {_NAMES[kind]}, and {place.column!r} holds {verdict.what} in "
+                f"{rows_phrase(rows)}",
+                verdict.cure.format(place.code),
+                rows,
+            )
+
+
+def constant_problems(parameter: str, value: Any, kind: str, *, drop_missing: bool) -> Iterator[Problem]:
+    """Yield what the service would refuse in a constant."""
+    cells = pd.Series([value], dtype=object)
+    if cells.isna().all():
+        if kind in NEVER_NULL and not drop_missing:
+            yield null_problem(parameter, kind)
+        return
+    for verdict in _verdicts(cells, kind):
+        if verdict.wrong.any():
+            yield Problem(
+                verdict.level,
+                parameter,
+                f"{parameter!r} is {_NAMES[kind]}, and rf.Constant({value!r:.80}) is something else",
+                f"Give it {_NAMES[kind]}",
+            )
+
+
+def null_problem(parameter: str, kind: str) -> Problem:
+    """Return the problem of a parameter that would be null in every document."""
+    return Problem(
+        "error",
+        parameter,
+        f"{parameter!r} is {_NAMES[kind]} and would be null, which the service refuses with 400",
+        "drop_missing=True leaves missing values out",
+    )
+
+
+def _labels(index: pd.Index[Any], wrong: Mask) -> list[Any]:
+    return labels_at(index, np.flatnonzero(wrong).tolist())
+
+
+def _verdicts(cells: pd.Series[Any], kind: str) -> list[_Verdict]:
+    judge = _JUDGES.get(kind)
+    return judge(cells) if judge is not None else []
+
+
+def _where(cells: pd.Series[Any], test: Callable[[Any], Any]) -> Mask:
+    """Tell of each cell whether it is there and the test holds."""
+    present = cells.notna().to_numpy(dtype=bool)
+    cases = zip(present.tolist(), cells.tolist(), strict=True)
+    return np.fromiter((here and bool(test(cell)) for here, cell in cases), bool, len(cells))
+
+
+def _are(cells: pd.Series[Any], kinds: Any) -> Mask:
+    """Tell of each cell whether it is of these types; where no cell is, nobody looks at each."""
+    values = cells.tolist()
+    meant = {kind for kind in set(map(type, values)) if issubclass(kind, kinds)}
+    if not meant:
+        return np.zeros(len(values), dtype=bool)
+    return np.fromiter((type(value) in meant for value in values), bool, len(values))
+
+
+def _numbers(cells: pd.Series[Any]) -> list[_Verdict]:
+    cure = "Make it a number: pd.to_numeric({})"
+    dtype = cells.dtype
+    if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
+        return []
+    wrong = _where(cells, lambda cell: not _is_number(cell))
+    texts = _are(cells, str) & ~wrong
+    return [
+        _Verdict("error", wrong, "something else", cure),
+        _Verdict("warning", texts, "numbers as text", cure),
+    ]
+
+
+def _is_number(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return _NUMBER.fullmatch(cell) is not None
+    if isinstance(cell, bool | np.bool_ | np.timedelta64):
+        return False
+    return isinstance(cell, int | float | Decimal | np.number)
+
+
+def _booleans(cells: pd.Series[Any]) -> list[_Verdict]:
+    cure = "Make it boolean: {0} == 'yes', or {0}.astype(bool)"
+    if pd.api.types.is_bool_dtype(cells.dtype) and not pd.api.types.is_object_dtype(cells.dtype):
+        return []
+    texts = _where(cells, lambda cell: isinstance(cell, str) and cell in ("true", "false"))
+    wrong = _where(cells, lambda cell: not isinstance(cell, bool | np.bool_)) & ~texts
+    return [
+        _Verdict("error", wrong, "something else", cure),
+        _Verdict("warning", texts, "'true' and 'false' as text", "Make it boolean: {} == 'true'"),
+    ]
+
+
+def _dates(cells: pd.Series[Any]) -> list[_Verdict]:
+    cure = "Make it a date: pd.to_datetime({})"
+    if pd.api.types.is_datetime64_any_dtype(cells.dtype):
+        return []
+    wrong = _where(cells, lambda cell: not isinstance(cell, str | dt.date | np.datetime64 | pd.Period))
+    odd = _where(cells, lambda cell: isinstance(cell, str) and cell != "" and not _DATE.fullmatch(cell))
+    return [
+        _Verdict("error", wrong, "something else", cure),
+        _Verdict("warning", odd, "texts that do not look like 2026-11-23", cure),
+    ]
+
+
+def _texts(cells: pd.Series[Any]) -> list[_Verdict]:
+    dtype = cells.dtype
+    if holds_texts(dtype) or not (pd.api.types.is_object_dtype(dtype) or isinstance(dtype, pd.ArrowDtype)):
+        return []
+    lists = _are(cells, (list, dict, tuple, np.ndarray))
+    coded = _are(cells, (bytes, bytearray, memoryview))
+    return [
+        _Verdict("error", lists, "lists or dicts", "Join them to one text: {}.str.join(', ')"),
+        _Verdict("warning", coded, "bytes, which would print as Base64", "Decode them: {}.str.decode('utf-8')"),
+    ]
+
+
+def _tables(cells: pd.Series[Any]) -> list[_Verdict]:
+    wrong = _where(cells, lambda cell: not _is_rows(cell))
+    cure = "Each cell is a list of dicts; or nest a frame: tables={{…: rf.Table(lines, on='…')}}"
+    return [_Verdict("error", wrong, "no list of dicts", cure)]
+
+
+def _groups(cells: pd.Series[Any]) -> list[_Verdict]:
+    wrong = _where(cells, lambda cell: not isinstance(cell, Mapping) and not _is_rows(cell))
+    return [_Verdict("error", wrong, "no dict", "Each cell is a dict {{field: value}}")]
+
+
+def _is_rows(cell: Any) -> bool:
+    return isinstance(cell, list | tuple | np.ndarray) and all(isinstance(row, Mapping) for row in cell)
+
+
+def _images(cells: pd.Series[Any]) -> list[_Verdict]:
+    wrong = _where(cells, lambda cell: not _is_image(cell))
+    return [_Verdict("error", wrong, "no image", "Give its bytes (Path(…).read_bytes()), or Base64 text")]
+
+
+def _is_image(cell: Any) -> bool:
+    if isinstance(cell, str):
+        return len(cell) > _HEAD or _BASE64.fullmatch(cell) is not None
+    return isinstance(cell, bytes | bytearray | memoryview)
+
+
+_JUDGES: dict[str, Callable[[pd.Series[Any]], list[_Verdict]]] = {
+    "number": _numbers,
+    "boolean": _booleans,
+    "date": _dates,
+    "text": _texts,
+    "array": _tables,
+    "collection": _groups,
+    "image": _images,
+}

@@ -1,0 +1,447 @@
+"""Durable runs: listed, loaded, resumed, retried, settled, forgotten."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Collection
+from dataclasses import replace
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.engine.feed import Feed
+from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.sender import Line
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.execution.run import Running, watched
+from reportflow_pandas.generation import Generation, Only, remembered
+from reportflow_pandas.journal import runs as shelf
+from reportflow_pandas.journal.journal import Journal
+from reportflow_pandas.options import Options
+from reportflow_pandas.queue.remote import Remote
+from reportflow_pandas.results import index_labels
+from reportflow_pandas.results.results_frame import moments, outcome_of, provenance, results_frame
+from reportflow_pandas.rows.document_keys import positions_of
+from reportflow_pandas.rows.input_frame import label_shown
+from reportflow_pandas.settings import Settings, current
+
+__all__ = ["Resumption", "forget", "load", "resume", "retry", "runs", "settle"]
+
+_CHUNK = 500
+_LOOK = 0.05
+"""Seconds between two looks whether the sender has room for more documents."""
+
+
+class Resumption(Running):
+    """A run that goes on from its journal, without the frame.
+
+    Parameters
+    ----------
+    run : str
+        The run.
+    settings : Settings
+        Of the same address and workspace.
+    positions : collection of int, optional
+        Of these rows only.
+    unknown : bool
+        Rows that may have been accepted, too.
+    more : Any
+        Options in place of the run's: ``progress``, ``download``.
+    """
+
+    def __init__(
+        self,
+        run: str,
+        settings: Settings,
+        *,
+        positions: Collection[int] | None = None,
+        unknown: bool = False,
+        **more: Any,
+    ) -> None:
+        recorded = shelf.load(settings.runs, run)
+        meta = recorded.meta
+        if not meta.get("frame"):
+            raise ConfigurationError(f"run {run!r} was never begun: generate(run={run!r}, …) begins it")
+        options = Options.of_kept(
+            meta["design_id"], meta["version"], meta["endpoint"], meta["options"], settings=settings, **more
+        )
+        super().__init__(options, run, _index_of(recorded))
+        self._positions = positions
+        self._unknown = unknown
+        if meta.get("queue"):
+            self.remote = Remote.recorded(meta["queue"])
+        self.version, self.endpoint = meta["version"], meta["endpoint"]
+        self.attrs |= _attrs(meta)
+        self.attrs["download"] = self.attrs["download"] or ""
+
+    async def _begin(self, client: Client, line: Line) -> bool:  # noqa: ARG002 - nothing is looked up
+        settings = self.settings
+        self.journal = Journal.open(
+            settings.runs,
+            self.run_name,
+            base_url=settings.base_url,
+            workspace=settings.workspace,
+            clock=self.clock,
+            must_exist=True,
+        )
+        self.outcomes = self.journal.go_on()
+        return True
+
+    async def _plan(self, feed: Feed) -> None:
+        pending = self._open_journal.pending(failed=True, unknown=self._unknown, positions=self._positions)
+        phase = self.progress.phases[-1]
+        while True:
+            chunk = [document for _, document in zip(range(_CHUNK), pending, strict=False)]
+            if not chunk:
+                break
+            phase.done -= sum(self.outcomes.status_of(document.position) != "not_sent" for document in chunk)
+            feed.add(chunk)
+            while feed.full:
+                await self.clock.sleep(_LOOK)
+        feed.end()
+
+
+def runs() -> pd.DataFrame:
+    """Return the durable runs of this process's folder (``rf.configure(runs=…)``).
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``run``, ``state`` (``complete``; ``open``: rows are not sent yet, `resume` goes on; ``sending``: a process
+        carries it out just now; ``unplanned``: it ended before all rows were written down, ``generate(run=…)``
+        goes on; ``unreadable``), ``design``, ``version``, ``rows``, ``accepted`` (``ready`` ones too), ``failed``,
+        ``unknown``, ``not_sent``, ``created_at``, ``updated_at`` (UTC), ``base_url``, ``problem``.
+
+    Examples
+    --------
+    >>> import reportflow_pandas as rf
+    >>> rf.runs().columns[0]
+    'run'
+    """
+    found = shelf.runs(current().runs)
+
+    def count(summary: shelf.Summary, *words: str) -> int:
+        return sum((summary.counts or {}).get(word, 0) for word in words)
+
+    return pd.DataFrame(
+        {
+            "run": [one.run for one in found],
+            "state": [one.state for one in found],
+            "design": [one.design or one.design_id for one in found],
+            "version": pd.array([one.version for one in found], dtype="Int64"),
+            "rows": pd.Series([one.rows for one in found], dtype="int64"),
+            "accepted": pd.Series([count(one, "accepted", "ready") for one in found], dtype="int64"),
+            "failed": pd.Series([count(one, "failed") for one in found], dtype="int64"),
+            "unknown": pd.Series([count(one, "unknown") for one in found], dtype="int64"),
+            "not_sent": pd.Series([count(one, "not_sent") for one in found], dtype="int64"),
+            "created_at": moments(np.array([one.created_at for one in found], dtype="float64")),
+            "updated_at": moments(np.array([one.updated_at for one in found], dtype="float64")),
+            "base_url": [one.base_url for one in found],
+            "problem": [one.problem for one in found],
+        }
+    )
+
+
+def load(run: str) -> pd.DataFrame:
+    """Return the results of a run as its journal has them; sends nothing, and works beside a running process.
+
+    Parameters
+    ----------
+    run : str
+        Name of the run, see `runs`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The results frame.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such run, or its file cannot be read.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> with tempfile.TemporaryDirectory() as folder, rf.use_local():
+    ...     _ = rf.configure(runs=folder)
+    ...     _ = orders.head(2).reportflow.generate(
+    ...         "invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")}, run="november"
+    ...     )
+    ...     loaded = rf.load("november")
+    ...     _ = rf.configure(runs=None)
+    >>> loaded["status"].tolist()
+    ['accepted', 'accepted']
+    """
+    recorded = shelf.load(current().runs, run)
+    return results_frame(recorded.outcomes, _index_of(recorded), _attrs(recorded.meta))
+
+
+def resume(
+    run: str,
+    *,
+    progress: bool | Literal["auto"] = "auto",
+    download: str | None = None,
+    settings: Settings | None = None,
+) -> pd.DataFrame:
+    """Go on with a run: send what was not sent or failed, and fetch the PDFs that are missing.
+
+    Rows that were accepted are not sent again; rows that may have been accepted stay ``unknown``.
+
+    Parameters
+    ----------
+    run : str
+        Name of the run.
+    progress : bool or "auto"
+        A bar.
+    download : str, optional
+        Folder, in place of the run's own.
+    settings : Settings, optional
+        In place of the process's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The results of all rows of the run.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such run; another process carries it out; it belongs to another address or workspace; it ended
+        before all rows were written down (the text has the line that goes on).
+    """
+    chosen = (settings or current()).checked()
+    more: dict[str, Any] = {"progress": progress}
+    if download is not None:
+        more["download"] = download
+    return watched(Resumption(run, chosen, **more))
+
+
+def forget(run: str) -> None:
+    """Delete a run's journal. Its documents stay at the service, and could then be sent again.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such run, or a process carries it out.
+    """
+    settings = current()
+    shelf.forget(settings.runs, run, settings.clock)
+
+
+def retry(
+    results: pd.DataFrame,
+    source: pd.DataFrame | None = None,
+    *,
+    unknown: bool = False,
+    progress: bool | Literal["auto"] = "auto",
+    settings: Settings | None = None,
+) -> pd.DataFrame:
+    """Send the rows of this frame that failed or were not sent; nothing else is paid for.
+
+    Parameters
+    ----------
+    source : pandas.DataFrame, optional
+        The corrected frame, with all rows of the run in their order and by their index; another order is refused.
+        ``None``: the rows as they were.
+    unknown : bool
+        Send ``unknown`` rows, too. They may have been accepted: then they exist, and are billed, twice.
+    progress : bool or "auto"
+        A bar.
+    settings : Settings, optional
+        In place of the process's.
+
+    Returns
+    -------
+    pandas.DataFrame
+        These results, with the outcomes of the rows that were sent.
+
+    Raises
+    ------
+    ConfigurationError
+        The run was generated again since; the corrected frame has other rows or another order; the process that
+        knew the run's ``params`` and ``tables`` is gone (the text has the line that does it).
+
+    Examples
+    --------
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> with rf.use_local():
+    ...     results = orders.head(3).reportflow.generate(
+    ...         "invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")}
+    ...     )
+    ...     again = results.reportflow.retry()                        # nothing failed: nothing is sent
+    >>> again["status"].tolist()
+    ['accepted', 'accepted', 'accepted']
+    """
+    attrs = provenance(results, "retry")
+    words = ["failed", "not_sent", *(["unknown"] if unknown else [])]
+    chosen = results["status"].isin(words).to_numpy()
+    if not chosen.any():
+        return results.copy()
+    wanted = [int(row) for row in results["row"].to_numpy()[chosen]]
+    where = (settings or current()).checked()
+    if source is None:
+        work: Running = _as_they_were(attrs, wanted, where, unknown=unknown, progress=progress)
+    else:
+        only = Only(frozenset(wanted), frozenset(words), attrs.get("frame") or "0")
+        work = _from_source(attrs, source, only, where, progress)
+    sent = watched(work)
+    return _merged(results, sent, np.flatnonzero(chosen).tolist(), wanted)
+
+
+def _as_they_were(attrs: dict[str, str], wanted: list[int], settings: Settings, **more: Any) -> Resumption:
+    run = attrs["run"]
+    if not attrs.get("frame"):
+        raise ConfigurationError(
+            f"run {run!r} ended before anything of it was written down, and nothing was sent. Generate again "
+            "when the cause is gone, or give the rows: results.reportflow.retry(source=df)"
+        )
+    work = Resumption(run, settings, positions=frozenset(wanted), **more)
+    if work.attrs["frame"] != attrs["frame"]:
+        raise ConfigurationError(
+            f"run {run!r} was generated again since these results; nothing was sent. Retry the newest results: "
+            f"rf.load({run!r}).reportflow.retry()"
+        )
+    return work
+
+
+def _from_source(
+    attrs: dict[str, str],
+    source: pd.DataFrame,
+    only: Only,
+    settings: Settings,
+    progress: bool | Literal["auto"],
+) -> Generation:
+    options = remembered(attrs["run"])
+    if options is None:
+        raise ConfigurationError(
+            f"this process does not know how run {attrs['run']!r} filled its design. Send the corrected frame: "
+            f"df.reportflow.generate(design_id={attrs['design_id']!r}, run={attrs['run']!r}, …); what was "
+            "accepted is not sent again"
+        )
+    if len(source) != int(attrs["rows"]):
+        raise ConfigurationError(
+            f"source has {len(source):,} rows and the run had {int(attrs['rows']):,}: give the whole corrected "
+            "frame, with its rows in the run's order; only rows that failed or were not sent are taken from it"
+        )
+    chosen = replace(options, run=attrs["run"], again=None, settings=settings, progress=progress)
+    work = Generation(source, chosen, only)
+    if only.frame != "0":
+        recorded = shelf.load(settings.runs, attrs["run"])
+        _refuse_other_labels(attrs["run"], recorded, source.index)
+        if told := recorded.meta.get("queue"):
+            work.remote = Remote.recorded(told)
+    return work
+
+
+def _refuse_other_labels(run: str, recorded: shelf.Recorded, index: pd.Index[Any]) -> None:
+    """Refuse a corrected frame whose rows are called otherwise than the run's: they may be other rows."""
+    if recorded.frame.labels is None or len(recorded.frame.labels) != len(index):
+        return
+    pairs = zip(index_labels.encoded(index), recorded.frame.labels, strict=True)
+    place = next((place for place, (given, known) in enumerate(pairs) if given != known), None)
+    if place is not None:
+        raise ConfigurationError(
+            f"source has other rows than run {run!r}, or the same in another order: row {place} is called "
+            f"{index[place]!r} and was {_index_of(recorded)[place]!r}. Nothing was sent. If they moved: "
+            f"source.loc[rf.load({run!r}).index]; if only the labels are others: "
+            f"source.set_axis(rf.load({run!r}).index)"
+        )
+
+
+def _merged(results: pd.DataFrame, sent: pd.DataFrame, rows: list[int], places: list[int]) -> pd.DataFrame:
+    merged = results.copy()
+    for column in merged.columns:
+        if column in sent.columns and column != "row":
+            values = merged[column].array.copy()
+            values[rows] = sent[column].array[places]
+            merged[column] = values
+    merged.attrs = {**results.attrs, "reportflow": {**results.attrs["reportflow"], **sent.attrs["reportflow"]}}
+    merged.attrs["reportflow"]["rows"] = results.attrs["reportflow"]["rows"]
+    return merged
+
+
+def settle(results: pd.DataFrame, rows: Any) -> pd.DataFrame:
+    """Mark ``unknown`` rows as accepted, after a look in the web app. Sends nothing.
+
+    Parameters
+    ----------
+    rows : mask or index labels
+        Which of this frame.
+
+    Returns
+    -------
+    pandas.DataFrame
+        These results with those rows ``accepted``.
+
+    Raises
+    ------
+    ConfigurationError
+        A row that is not ``unknown``; the run was given other rows since.
+    """
+    attrs = provenance(results, "settle")
+    settings = current()
+    chosen = sorted(positions_of(results, rows, verb="settle"))
+    wrong = [position for position in chosen if results["status"].iloc[position] != "unknown"]
+    if wrong:
+        raise ConfigurationError(
+            f"settle is for unknown rows; row {label_shown(results.index[wrong[0]])} is "
+            f"{results['status'].iloc[wrong[0]]}"
+        )
+    recorded = shelf.load(settings.runs, attrs["run"])
+    places = [int(results["row"].iloc[position]) for position in chosen]
+    if str(recorded.meta["frame"]) != attrs.get("frame") and not _the_same(recorded, results.iloc[chosen], places):
+        name = attrs["run"]
+        raise ConfigurationError(f"run {name!r} was given other rows since: settle rf.load({name!r})")
+    shelf.settle(settings.runs, attrs["run"], places, settings.clock)
+    outcomes = Outcomes([""] * len(results))
+    for position, row in enumerate(results.itertuples(index=False)):
+        outcomes.restore(dataclasses.replace(outcome_of(row), row=position))
+    for position in chosen:
+        before = outcomes[position]
+        outcomes.restore(dataclasses.replace(before, status="accepted", error_kind=None, error=None))
+    settled = results_frame(outcomes, results.index, attrs)
+    settled["row"] = results["row"].to_numpy()
+    return settled
+
+
+def _the_same(recorded: shelf.Recorded, rows: pd.DataFrame, places: list[int]) -> bool:
+    """Tell whether rows of earlier results are still where they were in the run, by their labels and names."""
+    known = recorded.frame.labels
+    if known is None or str(len(known)) != provenance(rows, "settle")["rows"]:
+        return False
+    here = zip(index_labels.encoded(rows.index), rows["file_name"], strict=True)
+    there = [(known[place], recorded.outcomes[place].file_name) for place in places]
+    return list(here) == there
+
+
+def _index_of(recorded: shelf.Recorded) -> pd.Index[Any]:
+    frame = recorded.frame
+    if frame.labels is None:
+        return pd.RangeIndex(len(frame.names))
+    return index_labels.rebuilt(frame.labels, recorded.meta.get("index") or {})
+
+
+def _attrs(meta: dict[str, Any]) -> dict[str, str]:
+    def moment(seconds: float | None) -> str:
+        return pd.Timestamp(seconds, unit="s", tz="UTC").isoformat(timespec="seconds") if seconds else ""
+
+    return {
+        "run": meta["run"],
+        "design_id": meta.get("design_id", ""),
+        "design": meta.get("design", ""),
+        "version": str(meta.get("version", "")),
+        "base_url": meta["base_url"],
+        "workspace": meta["workspace"],
+        "endpoint": meta.get("endpoint", ""),
+        "rows": str(meta["rows"]),
+        "frame": str(meta["frame"]),
+        "planned": "yes" if meta["planned"] else "",
+        "started_at": moment(meta.get("frame_at")),
+        "download": (meta.get("options") or {}).get("download") or "",
+    }

@@ -1,0 +1,119 @@
+"""Processes to kill: one warm process forks a child for each run, so that a death costs no start of Python.
+
+Run as a program, it reads a job a line from stdin, forks, and writes the child's number; a second line in answer
+to ``{"wait": number}`` says how the child ended. Imported, it has `Nursery`, which speaks to that program.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from typing import Any, Self
+
+
+class Nursery:
+    """A program that generates in children."""
+
+    def __enter__(self) -> Self:
+        self._program = subprocess.Popen(  # noqa: S603 - this file
+            [sys.executable, __file__], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        )
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        assert self._program.stdin is not None
+        self._program.stdin.close()
+        self._program.wait(30)
+        assert self._program.stdout is not None
+        self._program.stdout.close()
+
+    def start(self, **job: Any) -> int:
+        """Begin a run in a child and return its process number."""
+        return int(self._ask(job))
+
+    def kill(self, child: int) -> bool:
+        """Kill a child; return whether it was still alive."""
+        os.kill(child, signal.SIGKILL)
+        return self.wait(child) == -signal.SIGKILL
+
+    def wait(self, child: int) -> int:
+        """Return a child's exit code."""
+        return int(self._ask({"wait": child}))
+
+    def _ask(self, question: dict[str, Any]) -> str:
+        assert self._program.stdin is not None
+        assert self._program.stdout is not None
+        self._program.stdin.write(json.dumps(question) + "\n")
+        self._program.stdin.flush()
+        return self._program.stdout.readline()
+
+
+def main() -> None:
+    import reportflow_pandas  # noqa: F401, PLC0415 - warm before the first fork
+
+    for line in sys.stdin:
+        job = json.loads(line)
+        if "wait" in job:
+            _, status = os.waitpid(job["wait"], 0)
+            print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - the answer
+            continue
+        child = os.fork()
+        if child == 0:
+            generate(**job)
+        print(child, flush=True)  # noqa: T201 - the answer
+
+
+def generate(
+    *, rows: int, options: dict[str, Any], settings: dict[str, str], seed: int, commit: float, held: float
+) -> None:
+    """Generate and leave without a goodbye.
+
+    Parameters
+    ----------
+    rows : int
+        People.
+    options, settings : dict
+        Of ``generate`` and ``rf.configure``.
+    seed : int
+        For chance.
+    commit : float
+        The most seconds that a commit is slower than usual, before and after: so that a death may come there.
+    held : float
+        Seconds before an outcome is committed.
+    """
+    from support.virtual_service import people, plain  # noqa: PLC0415
+
+    import reportflow_pandas as rf  # noqa: PLC0415
+    from reportflow_pandas import generation  # noqa: PLC0415
+    from reportflow_pandas.journal import commits  # noqa: PLC0415
+    from reportflow_pandas.results import download  # noqa: PLC0415
+
+    chance = random.Random(seed)  # noqa: S311 - a test's chance
+    write = commits.write
+
+    def slow(connection: Any, records: commits.Records) -> None:
+        time.sleep(chance.random() * commit)
+        if records.answers:
+            time.sleep(held)
+        write(connection, records)
+        time.sleep(chance.random() * commit)
+
+    code = 1
+    try:
+        commits.write = slow
+        generation.FIRST_CHUNK, generation.CHUNK = 8, 16
+        download.FIRST = 0.02
+        rf.configure(**settings)
+        people(rows).reportflow.generate(**{**plain(), **options}, progress=False)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""The house: imports point one way, rooms keep to themselves, public names are those of the documentation."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+import reportflow_pandas as rf
+from reportflow_pandas.options import Arguments, Options
+
+PACKAGE = Path(rf.__file__).parent
+
+FLOORS = [
+    ["errors", "clock", "contract"],
+    ["settings", "event_loop"],
+    ["options"],
+    ["api", "reading"],
+    ["engine"],
+    ["rows"],
+    ["journal"],
+    ["notify"],
+    ["results", "notebook", "queue"],
+    ["export"],
+    ["verify"],
+    ["delivery"],
+    ["designs"],
+    ["execution"],
+    ["result_verbs", "generation", "plan", "preview"],
+    ["runs", "exit_hook"],
+    ["jobs"],
+    ["accessor", "cli", "webhook", "examples", "__init__"],
+]
+"""From the ground up: a room may import from its own floor and those below."""
+
+FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+
+
+def modules() -> list[Path]:
+    return sorted(path for path in PACKAGE.rglob("*.py"))
+
+
+def room(path: Path) -> str:
+    parts = path.relative_to(PACKAGE).parts
+    return parts[0].removesuffix(".py")
+
+
+def imported(path: Path, *, lazily: bool = True) -> set[str]:
+    """Names of modules that a file imports; ``lazily=False`` leaves imports inside functions out."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    nodes = ast.walk(tree) if lazily else iter(tree.body)
+    found: set[str] = set()
+    for node in nodes:
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            if node.module == "reportflow_pandas":
+                found |= {f"reportflow_pandas.{alias.name}" for alias in node.names}
+    return found
+
+
+def own(path: Path) -> set[str]:
+    """Rooms of the package that a file imports."""
+    return {
+        name.split(".")[1]
+        for name in imported(path)
+        if name.startswith("reportflow_pandas.") and (PACKAGE / name.split(".")[1]).with_suffix("").name
+    }
+
+
+@pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_imports_point_one_way(path: Path) -> None:
+    here = room(path)
+    if here == "local":
+        assert own(path) <= {"local", "contract", "errors", "settings", "clock"}
+        return
+    if here in ("__init__", "cli"):
+        return  # the top floor starts everything
+    for other in own(path) - {"local", here}:
+        assert FLOOR[other] <= FLOOR[here], f"{here} imports {other}, which is above it"
+    assert "local" not in own(path), f"{here} imports the embedded service; only the top floor starts it"
+
+
+@pytest.mark.parametrize("folder", ["api", "engine", "local"])
+def test_no_pandas_below_rows(folder: str) -> None:
+    for path in (PACKAGE / folder).rglob("*.py"):
+        assert not any(name.split(".")[0] == "pandas" for name in imported(path)), path
+
+
+def test_http_lives_in_api_and_in_the_services() -> None:
+    for path in modules():
+        if room(path) not in ("api", "local", "webhook"):
+            assert not any(name.split(".")[0] in ("aiohttp", "httpx", "requests") for name in imported(path)), path
+
+
+def test_the_accessor_holds_no_logic() -> None:
+    tree = ast.parse((PACKAGE / "accessor.py").read_text(encoding="utf-8"))
+    [accessor] = [node for node in tree.body if isinstance(node, ast.ClassDef)]
+    methods = [node for node in accessor.body if isinstance(node, ast.FunctionDef)]
+    assert {method.name for method in methods} == {"__init__", "__repr__"}
+
+
+def test_public_names_are_sorted_and_there() -> None:
+    assert rf.__all__ == sorted(rf.__all__)
+    for name in rf.__all__:
+        assert getattr(rf, name) is not None
+
+
+def test_public_names_have_docstrings_with_an_example_or_are_errors() -> None:
+    for name in rf.__all__:
+        thing = getattr(rf, name)
+        assert thing.__doc__, name
+        if not (isinstance(thing, type) and issubclass(thing, BaseException | Warning)) and name not in (
+            "configure",
+            "forget",
+            "job",
+            "Plan",
+            "resume",
+        ):
+            assert ">>>" in thing.__doc__, name
+
+
+def test_the_shared_arguments_are_the_same_for_type_checkers_and_at_run_time() -> None:
+    fields = set(Options.__dataclass_fields__) - {"design_id"}
+    assert set(Arguments.__annotations__) == fields
+
+
+@pytest.mark.parametrize("verb", ["generate", "agenerate", "submit", "plan", "check", "preview"])
+def test_every_verb_shows_the_shared_arguments(verb: str) -> None:
+    import inspect  # noqa: PLC0415
+
+    parameters = inspect.signature(getattr(pd.DataFrame.reportflow, verb)).parameters
+    assert set(Arguments.__annotations__) <= set(parameters)
+
+
+def test_importing_does_not_load_the_embedded_service_or_patch_anything() -> None:
+    code = (
+        "import asyncio, sys; before = (asyncio.run, asyncio.Task)\n"
+        "import reportflow_pandas\n"
+        "heavy = {'typst', 'pikepdf', 'ipywidgets', 'nest_asyncio', 'reportflow_pandas.local.service'}\n"
+        "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
+        "assert before == (asyncio.run, asyncio.Task)\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own line
+
+
+def test_reloading_warns_of_nothing() -> None:
+    import importlib  # noqa: PLC0415
+
+    importlib.reload(rf)
+    assert pd.DataFrame.reportflow is not None
+
+
+def test_no_file_names_a_machine() -> None:
+    for path in [*modules(), *Path(__file__).parent.rglob("*.py")]:
+        text = path.read_text(encoding="utf-8")
+        for place in ("/wo" + "rk/", "/ro" + "ot/"):
+            assert place not in text, path
