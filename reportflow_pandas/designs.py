@@ -22,7 +22,7 @@ T = TypeVar("T")
 
 
 def designs() -> pd.DataFrame:
-    """Return the workspace's designs (api-contract 6.4).
+    """Return the workspace's designs.
 
     Returns
     -------
@@ -58,7 +58,7 @@ def designs() -> pd.DataFrame:
 
 
 def parameters(design_id: str, version: int | Literal["latest"] = "latest") -> pd.DataFrame:
-    """Return the parameters of a design (api-contract 6.5).
+    """Return the parameters of a design.
 
     Parameters
     ----------

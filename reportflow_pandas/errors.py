@@ -88,7 +88,7 @@ class ApiError(ReportFlowError):
     status : int
         HTTP status.
     messages : list of str
-        The service's own words, one or several (api-contract 8.1), often Japanese, never translated.
+        The service's own words, one or several, often Japanese, never translated.
     request_id : str or None
         The request it is about, if one is known.
     retry_after : float or None

@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from reportflow_pandas.engine.runner import GRACE
+from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
 from reportflow_pandas.execution.run import PATIENCE, Running
 from reportflow_pandas.queue.remote import Remote
 
 __all__ = ["Unfinished"]
 
-AT_EXIT = GRACE + PATIENCE + 2.0
+AT_EXIT = SHUTDOWN_GRACE_SECONDS + PATIENCE + 2.0
 """Seconds that the end of the program waits for jobs: the engine's, for what is in flight and for writing down."""
 
 LOOK = 0.05

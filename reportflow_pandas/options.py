@@ -13,17 +13,13 @@ from typing import Any, Literal, Self, TypedDict
 
 import pandas as pd
 
-from reportflow_pandas.contract import SHARE_CODES
+from reportflow_pandas.contract import DOCUMENTS_PER_CALL, ENDPOINTS, SHARE_CODES
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import Limits, Settings, current
 
-__all__ = ["BATCH_LIMIT", "Arguments", "Constant", "Options", "Table", "seconds"]
-
-BATCH_LIMIT = 100
-"""Documents in one multiple call, api-contract 5."""
+__all__ = ["Arguments", "Constant", "Options", "Table", "seconds"]
 
 Endpoint = Literal["auto", "async/single", "async/multiple", "sync/single", "sync/multiple"]
-ENDPOINTS = ("auto", "async/single", "async/multiple", "sync/single", "sync/multiple")
 
 
 @dataclass(frozen=True, eq=False)
@@ -153,12 +149,12 @@ class Options:
         A column, or else a template such as ``"INV-{InvoiceId}"``: braces hold a column's name to the letter,
         or ``index``, with an optional format. Default ``"{design label}-{index}"``.
     share : {"workspace", "invited", "public"} or Series
-        Who may open the shared page (api-contract 4.2). Default ``"workspace"``.
+        Who may open the shared page. Default ``"workspace"``.
     passcode : bool or Series of bool
         Protect the shared page with a passcode. Default ``False``.
     passthrough : str or list of str, optional
         Columns that the service echoes back with the file. They end up in the PDF's metadata, readable by
-        whoever receives it (api-contract 4.5): nothing personal belongs here.
+        whoever receives it: nothing personal belongs here.
     endpoint : str
         ``"auto"`` (default: up to 5 documents go one by one, more in batches), ``"async/single"``,
         ``"async/multiple"``, ``"sync/single"`` or ``"sync/multiple"``.
@@ -214,7 +210,7 @@ class Options:
     passcode: bool | pd.Series[Any] = False
     passthrough: str | Sequence[str] | None = None
     endpoint: Endpoint = "auto"
-    batch_size: int = BATCH_LIMIT
+    batch_size: int = DOCUMENTS_PER_CALL
     concurrency: int | Literal["auto"] = "auto"
     limits: Limits | Literal[False] | None = None
     attempts: int = 3
@@ -249,7 +245,7 @@ class Options:
         return cls(design_id=design_id.strip(), **arguments)
 
     def __post_init__(self) -> None:
-        whole = {"batch_size": (1, BATCH_LIMIT), "attempts": (1, 100)}
+        whole = {"batch_size": (1, DOCUMENTS_PER_CALL), "attempts": (1, 100)}
         for name, (low, high) in whole.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
@@ -280,7 +276,7 @@ class Options:
 
     def _check_words(self) -> None:
         choices: dict[str, tuple[object, ...]] = {
-            "endpoint": ENDPOINTS,
+            "endpoint": ("auto", *ENDPOINTS),
             "on_error": ("collect", "raise"),
             "check": (True, False, "warn"),
             "progress": (True, False, "auto"),

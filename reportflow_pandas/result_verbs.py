@@ -69,7 +69,7 @@ def download(
     """Save the PDFs of accepted documents, waiting until they are ready.
 
     A batch comes as one ZIP, a single document as one PDF; where the ZIP is refused, each document is asked for by
-    itself, so that one broken document hides no other (api-contract 6). Files that the
+    itself, so that one broken document hides no other. Files that the
     folder has already are not fetched again, nothing is overwritten, and a name that occurs twice gets a
     folder of its own.
 

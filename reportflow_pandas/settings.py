@@ -14,20 +14,25 @@ from urllib.parse import urlsplit
 from yarl import URL
 
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
+from reportflow_pandas.contract import (
+    API_URL,
+    ASYNC_CALLS_PER_WINDOW,
+    SYNC_CALLS_PER_WINDOW,
+    TOKEN_URL,
+    WINDOW_SECONDS,
+)
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["DEFAULT_BASE_URL", "Limits", "Settings", "configure", "current", "point_at", "when_configured"]
+__all__ = ["Limits", "Settings", "configure", "current", "point_at", "when_configured"]
 
-DEFAULT_BASE_URL = "https://api.re-port-flow.com/v1"
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-DEFAULT_TOKEN_URL = "https://re-port-flow.com/api/v1/oauth/token"  # noqa: S105 - an address, api-contract 3.2
 
 
 @dataclass(frozen=True)
 class Limits:
     """At most so many calls in any ``window`` seconds, per workspace.
 
-    The defaults are the service's documented limits (api-contract 9): 30 sync generation calls and 100
+    The defaults are the service's documented limits: 30 sync generation calls and 100
     of all other calls a minute.
 
     Parameters
@@ -45,9 +50,9 @@ class Limits:
     Limits(async_calls=50, sync_calls=30, window=60.0)
     """
 
-    async_calls: int | None = 100
-    sync_calls: int | None = 30
-    window: float = 60.0
+    async_calls: int | None = ASYNC_CALLS_PER_WINDOW
+    sync_calls: int | None = SYNC_CALLS_PER_WINDOW
+    window: float = WINDOW_SECONDS
 
     def __post_init__(self) -> None:
         for name in ("async_calls", "sync_calls"):
@@ -72,11 +77,11 @@ class Settings:
     Parameters
     ----------
     app_key : str, optional
-        The workspace's key (``ak_…``). Sent as the header ``appkey`` (api-contract 3.1).
+        The workspace's key (``ak_…``). Sent as the header ``appkey``.
     base_url : str
         Address of the service, with or without ``/v1``.
     client_id, client_secret : str, optional
-        OAuth 2.0 client credentials, in place of ``app_key`` (api-contract 3.2).
+        OAuth 2.0 client credentials, in place of ``app_key``.
     token_url : str
         Where an access token is fetched.
     runs : pathlib.Path
@@ -93,10 +98,10 @@ class Settings:
     """
 
     app_key: str | None = field(default=None, repr=False)
-    base_url: str = DEFAULT_BASE_URL
+    base_url: str = API_URL
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
-    token_url: str = DEFAULT_TOKEN_URL
+    token_url: str = TOKEN_URL
     runs: Path = Path(".reportflow/runs")
     loop: Literal["thread", "nest"] = "thread"
     clock: Clock = field(default=SYSTEM_CLOCK, repr=False, compare=False)
@@ -144,7 +149,7 @@ class Settings:
         ------
         ConfigurationError
             No key, half of a client's credentials, or both kinds of credential at once (the service's
-            choice between them is unknown, api-contract 12 item 24).
+            choice between them is unknown).
         """
         if bool(self.client_id) != bool(self.client_secret):
             missing = "client_secret" if self.client_id else "client_id"
@@ -164,10 +169,10 @@ class Settings:
 
 
 def _with_version(base_url: str) -> str:
-    """Return an address that ends in ``/v1``: the wire's paths begin behind it (api-contract 2)."""
+    """Return an address that ends in ``/v1``: the wire's paths begin behind it."""
     parts = urlsplit(base_url.strip() if isinstance(base_url, str) else "")
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise ConfigurationError(f"base_url={base_url!r}: an address such as {DEFAULT_BASE_URL!r}")
+        raise ConfigurationError(f"base_url={base_url!r}: an address such as {API_URL!r}")
     if parts.username or parts.password:
         raise ConfigurationError("base_url holds a user name or password; the key goes into app_key")
     if parts.scheme == "http" and parts.hostname not in _LOOPBACK:

@@ -13,6 +13,7 @@ import orjson
 from aiohttp import web
 
 from reportflow_pandas.api.client import Client
+from reportflow_pandas.contract import FILE_COMPLETED
 from reportflow_pandas.engine.sender import Line, Refused, line_to
 from reportflow_pandas.errors import ConfigurationError, NotReady, ReportFlowError
 from reportflow_pandas.journal import runs
@@ -66,7 +67,7 @@ class Event:
         if not isinstance(value, dict):
             raise ValueError("an event is an object")  # noqa: TRY004 - as for what is no JSON at all
         request_id, files = value.get("requestId"), value.get("files")
-        if value.get("event") != "file.completed" or not isinstance(files, list) or not _text(request_id):
+        if value.get("event") != FILE_COMPLETED or not isinstance(files, list) or not _text(request_id):
             return None
         ours: dict[str, str] = {}
         for file in files:
@@ -198,7 +199,7 @@ class Webhook:
         return web.Response(text="reportflow-pandas webhook: POST file.completed here\n")
 
     async def _receive(self, request: web.Request) -> web.Response:
-        """Answer at once; everything else comes later (api-contract 7.1)."""
+        """Answer at once; everything else comes later."""
         try:
             event = Event.read(await request.read())
         except ValueError:

@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 import reportflow_pandas as rf
-from reportflow_pandas.settings import DEFAULT_BASE_URL, Settings, current
+from reportflow_pandas.contract import API_URL
+from reportflow_pandas.settings import Settings, current
 
 KEY = "ak_secret_0123456789"
 
@@ -95,7 +96,7 @@ def test_a_workspace_is_an_address_and_a_credential() -> None:
 
 
 def test_the_environment_decides_until_somebody_configures(monkeypatch: pytest.MonkeyPatch) -> None:
-    assert current().base_url == DEFAULT_BASE_URL
+    assert current().base_url == API_URL
     monkeypatch.setenv("REPORTFLOW_API_KEY", "ak_second_name")
     assert current().app_key == "ak_second_name"
     monkeypatch.setenv("REPORT_FLOW_APP_KEY", "ak_first_name")

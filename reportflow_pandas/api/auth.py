@@ -14,6 +14,12 @@ from yarl import URL
 from reportflow_pandas.api.parsing import parsed
 from reportflow_pandas.api.responses import Answer, messages_from
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.contract import (
+    KEY_HEADER,
+    OAUTH_SCOPE,
+    TOKEN_LIFETIME_SECONDS,
+    TOKEN_RENEWAL_SECONDS,
+)
 from reportflow_pandas.errors import (
     AuthError,
     ConfigurationError,
@@ -24,11 +30,6 @@ from reportflow_pandas.errors import (
 from reportflow_pandas.settings import Settings
 
 __all__ = ["AppKey", "ClientCredentials", "Credential", "credential_for"]
-
-_EARLY = 60.0
-"""Seconds before its end at which a token is renewed, as the vendor's own clients do (api-contract 3.2)."""
-
-_LIFETIME = 3600.0
 
 Post = Callable[[URL, bytes], Awaitable[Answer]]
 """Sends a form once, without any credential in a header."""
@@ -58,7 +59,7 @@ class Credential(Protocol):
 
 
 def credential_for(settings: Settings, post: Post) -> Credential:
-    """Return the credential of checked settings: exactly one, never both (api-contract 12 item 24)."""
+    """Return the credential of checked settings: exactly one, never both."""
     if settings.app_key:
         return AppKey(settings.app_key)
     if settings.client_id and settings.client_secret:
@@ -69,11 +70,11 @@ def credential_for(settings: Settings, post: Post) -> Credential:
 
 
 class AppKey:
-    """The workspace's key, in the header ``appkey`` (api-contract 3.1)."""
+    """The workspace's key, in the header ``appkey``."""
 
     def __init__(self, key: str) -> None:
         self._key = key
-        self._headers = CIMultiDict({"appkey": key})
+        self._headers = CIMultiDict({KEY_HEADER: key})
 
     async def headers(self) -> Mapping[str, str]:
         """Return the key's header."""
@@ -92,7 +93,7 @@ class AppKey:
 
 
 class ClientCredentials:
-    """A token got for OAuth 2.0 client credentials, kept, and renewed before it ends (api-contract 3.2).
+    """A token got for OAuth 2.0 client credentials, kept, and renewed before it ends.
 
     However many calls wait for a token, one request for it is under way; all of them get its outcome.
     """
@@ -160,7 +161,7 @@ class ClientCredentials:
     async def _exchange(self) -> Failure | None:
         form = (
             f"grant_type=client_credentials&client_id={quote_plus(self._client_id)}"
-            f"&client_secret={quote_plus(self._secret)}&scope=pdf%3Agenerate"
+            f"&client_secret={quote_plus(self._secret)}&scope={quote_plus(OAUTH_SCOPE)}"
         ).encode()
         started = self._clock.monotonic()
         try:
@@ -181,7 +182,7 @@ class ClientCredentials:
         self._token = token
         self._headers = CIMultiDict({"Authorization": f"Bearer {token}"})
         # A token shorter than two such spans is used for its first half.
-        self._renew_at = started + max(lifetime - _EARLY, lifetime / 2)
+        self._renew_at = started + max(lifetime - TOKEN_RENEWAL_SECONDS, lifetime / 2)
         return None
 
     def _unreached(self, problem: str) -> Failure:
@@ -191,7 +192,7 @@ class ClientCredentials:
 def _seconds(value: object) -> float:
     """Return how long a token lives: an hour where the answer does not say."""
     try:
-        seconds = float(value) if isinstance(value, (int, float, str)) else _LIFETIME
+        seconds = float(value) if isinstance(value, (int, float, str)) else TOKEN_LIFETIME_SECONDS
     except (ValueError, OverflowError):
-        return _LIFETIME
-    return seconds if 0 < seconds < 1e9 else _LIFETIME
+        return TOKEN_LIFETIME_SECONDS
+    return seconds if 0 < seconds < 1e9 else TOKEN_LIFETIME_SECONDS

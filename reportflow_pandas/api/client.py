@@ -21,15 +21,13 @@ from reportflow_pandas.api.models import (
     Parameter,
 )
 from reportflow_pandas.api.parsing import designs_from, parameters_from
-from reportflow_pandas.api.responses import PENDING_STATUSES, PENDING_WORDS, Answer, Reader
+from reportflow_pandas.api.responses import Answer, Reader
 from reportflow_pandas.api.transport import Wire
+from reportflow_pandas.contract import ENDPOINTS, PENDING_STATUSES, PENDING_WORDS, SYNC_TIMEOUT_SECONDS
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import Settings, current
 
-__all__ = ["ENDPOINTS", "Client"]
-
-ENDPOINTS = ("async/single", "async/multiple", "sync/single", "sync/multiple")
-"""The generation endpoints by the names of ``endpoint=`` (api-contract 1)."""
+__all__ = ["Client"]
 
 _CONNECT = 15.0
 
@@ -44,12 +42,12 @@ class Client:
     timeout : float
         Seconds for one async call or look-up, and the longest silence in a download. Default 60.
     sync_timeout : float
-        Seconds for one sync call. Default 130: the service itself gives up after 120 (api-contract 9).
+        Seconds for one sync call. Default 130: the service itself gives up after 120.
     connector : aiohttp.BaseConnector, optional
         Makes the connections in place of one of our own, and is left open.
     pending_statuses, pending_words : optional
         How a download says that the document is not ready yet: statuses, and a pattern for the message of a
-        400. Nobody knows the real one (api-contract 6.3), so the defaults take every plausible one.
+        400. Nobody knows the real one, so the defaults take every plausible one.
 
     Raises
     ------
@@ -72,7 +70,7 @@ class Client:
         settings: Settings | None = None,
         *,
         timeout: float = 60.0,
-        sync_timeout: float = 130.0,
+        sync_timeout: float = SYNC_TIMEOUT_SECONDS,
         connector: aiohttp.BaseConnector | None = None,
         pending_statuses: Collection[int] = PENDING_STATUSES,
         pending_words: str = PENDING_WORDS,
@@ -133,7 +131,7 @@ class Client:
         endpoint : str
             One of `ENDPOINTS`.
         body : bytes
-            JSON in UTF-8 (api-contract 5). The same bytes serve every further try.
+            JSON in UTF-8. The same bytes serve every further try.
 
         Returns
         -------
@@ -162,7 +160,7 @@ class Client:
         return self._reader.generation(answer, endpoint)
 
     async def async_single(self, design_id: str, version: int, content: Content | Mapping[str, Any]) -> Accepted:
-        """Have one document made in the background (api-contract 5.3).
+        """Have one document made in the background.
 
         Parameters
         ----------
@@ -183,7 +181,7 @@ class Client:
     async def async_multiple(
         self, design_id: str, version: int, contents: Sequence[Content | Mapping[str, Any]]
     ) -> Accepted:
-        """Have 1 to 100 documents made in the background, in one call (api-contract 5.4).
+        """Have 1 to 100 documents made in the background, in one call.
 
         Parameters
         ----------
@@ -204,19 +202,19 @@ class Client:
     async def sync_single(
         self, design_id: str, version: int, content: Content | Mapping[str, Any]
     ) -> Accepted | Delivered:
-        """Have one document made and wait for its PDF (api-contract 5.1). Arguments as for `async_single`."""
+        """Have one document made and wait for its PDF. Arguments as for `async_single`."""
         return await self.send("sync/single", _body(design_id, version, content=_wire_form(content)))
 
     async def sync_multiple(
         self, design_id: str, version: int, contents: Sequence[Content | Mapping[str, Any]]
     ) -> Accepted | Delivered:
-        """Have 1 to 100 documents made and wait for their ZIP (api-contract 5.2), 120 s at most for all."""
+        """Have 1 to 100 documents made and wait for their ZIP, 120 s at most for all."""
         return await self.send(
             "sync/multiple", _body(design_id, version, contents=[_wire_form(content) for content in contents])
         )
 
     async def download_file(self, request_id: str, file_id: str) -> bytes:
-        """Return one PDF (api-contract 6.2).
+        """Return one PDF.
 
         Raises
         ------
@@ -232,7 +230,7 @@ class Client:
         return self._reader.file(answer, b"%PDF-", request_id=request_id).body
 
     async def download_zip(self, request_id: str, to: BinaryIO | None = None) -> bytes | None:
-        """Return all PDFs of a request as a ZIP, or write it to a file (api-contract 6.1).
+        """Return all PDFs of a request as a ZIP, or write it to a file.
 
         Parameters
         ----------
@@ -257,7 +255,7 @@ class Client:
         return None if answer.poured else answer.body
 
     async def designs(self) -> list[Design]:
-        """Return the designs of the workspace (api-contract 6.4), without entries that make no sense."""
+        """Return the designs of the workspace, without entries that make no sense."""
         answer = await self._get("designs", self._async_timeout)
         designs = designs_from(self._reader.lookup(answer))
         if designs is None:
@@ -265,7 +263,7 @@ class Client:
         return designs
 
     async def parameters(self, design_id: str, version: int | None = None) -> list[Parameter]:
-        """Return the parameters of a design (api-contract 6.5).
+        """Return the parameters of a design.
 
         Parameters
         ----------
@@ -327,7 +325,7 @@ def _version(version: int) -> int:
 
 
 def _segment(what: str, value: str) -> str:
-    """Return an opaque id as one piece of a path (api-contract 4.1): it can never lead to another path."""
+    """Return an opaque id as one piece of a path: it can never lead to another path."""
     if (
         not isinstance(value, str)
         or not value.strip()

@@ -23,7 +23,7 @@ _IDLE = 4.0
 """Seconds. Servers commonly hang up after 5; a POST on a line that is being hung up has an unknown outcome."""
 
 _LONGEST_HEADER = 1 << 20
-"""X-File-Mapping of 100 files takes 35 KB and more (api-contract 5.1); aiohttp's own limit is 8 KB."""
+"""X-File-Mapping of 100 files takes 35 KB and more; aiohttp's own limit is 8 KB."""
 
 _SLICE = 1 << 18
 

@@ -16,7 +16,7 @@ __all__ = ["Accepted", "Content", "Delivered", "Design", "FileEntry", "Parameter
 
 @dataclass(frozen=True, slots=True)
 class Content:
-    """One document to make (api-contract 4.2).
+    """One document to make.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ class Content:
         Protect the shared page with a passcode.
     passthrough : Mapping, optional
         Echoed back with the file. Strings and numbers in it end up in the PDF's metadata, readable by
-        whoever receives the file (api-contract 4.5).
+        whoever receives the file.
 
     Examples
     --------
@@ -45,7 +45,7 @@ class Content:
     passthrough: Mapping[str, Any] | None = None
 
     def wire(self) -> dict[str, Any]:
-        """Return the document as the service wants it: no default is sent, no ``.pdf`` (api-contract 4.3)."""
+        """Return the document as the service wants it: no default is sent, no ``.pdf``."""
         name = self.file_name
         content: dict[str, Any] = {
             "fileName": name[:-4] if name[-4:].lower() == ".pdf" else name,
@@ -66,7 +66,7 @@ _NOTHING: Mapping[str, Any] = MappingProxyType({})
 
 
 class FileEntry(NamedTuple):
-    """One file of an accepted request (api-contract 4.7).
+    """One file of an accepted request.
 
     Attributes
     ----------
@@ -97,14 +97,14 @@ class FileEntry(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """The service took a call: its documents will be made, and billed (api-contract 5.3).
+    """The service took a call: its documents will be made, and billed.
 
     Attributes
     ----------
     request_id : str
         Opaque id of the call; empty if the answer names none: then nothing can be downloaded by us.
     url : str or None
-        For people. Never fetched: nobody knows whether it is a page or a file (api-contract 12 item 3).
+        For people. Never fetched: nobody knows whether it is a page or a file.
     files : tuple of FileEntry
         One per document, matched by name or passthrough, never by position; empty if the answer names none.
     status : int
@@ -122,7 +122,7 @@ class Accepted:
 
 @dataclass(frozen=True, slots=True)
 class Delivered(Accepted):
-    """The service made the documents while we waited (api-contract 5.1, 5.2).
+    """The service made the documents while we waited.
 
     ``extra`` holds unknown headers by their lowercase names.
 
@@ -140,7 +140,7 @@ class Delivered(Accepted):
 
 @dataclass(frozen=True, slots=True)
 class Design:
-    """A design of the workspace (api-contract 6.4).
+    """A design of the workspace.
 
     Attributes
     ----------
@@ -165,7 +165,7 @@ class Design:
 
 @dataclass(frozen=True, slots=True)
 class Parameter:
-    """A parameter of a design (api-contract 4.6).
+    """A parameter of a design.
 
     Attributes
     ----------

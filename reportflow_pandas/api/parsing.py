@@ -10,7 +10,7 @@ from urllib.parse import unquote
 import orjson
 
 from reportflow_pandas.api.models import Accepted, Delivered, Design, FileEntry, Parameter
-from reportflow_pandas.contract import SHARE_CODES
+from reportflow_pandas.contract import FILE_MAPPING_HEADER, REQUEST_ID_HEADER, SHARE_CODES
 
 __all__ = [
     "accepted_from",
@@ -63,9 +63,9 @@ def parsed(body: bytes | str) -> Any:
 
 
 def accepted_from(value: Any, status: int, *, single: bool) -> Accepted | None:
-    """Return what a parsed generation answer accepts (api-contract 5.3); ``None`` if it names no id.
+    """Return what a parsed generation answer accepts; ``None`` if it names no id.
 
-    The first edition named files and no request (api-contract 11): a file has an id only if it was accepted.
+    The first edition named files and no request: a file has an id only if it was accepted.
     """
     if not isinstance(value, dict):
         return None
@@ -79,12 +79,12 @@ def accepted_from(value: Any, status: int, *, single: bool) -> Accepted | None:
 
 
 def delivered_from(headers: Mapping[str, str], content: bytes, status: int, *, single: bool) -> Delivered:
-    """Return a sync answer: the file from the body, the rest from the headers (api-contract 5.1)."""
-    files = files_from_mapping(headers.get("X-File-Mapping", ""))
+    """Return a sync answer: the file from the body, the rest from the headers."""
+    files = files_from_mapping(headers.get(FILE_MAPPING_HEADER, ""))
     if single and not files and headers.get("File-ID"):
         files = (FileEntry(headers["File-ID"]),)
     return Delivered(
-        headers.get("Request-Id", ""),
+        headers.get(REQUEST_ID_HEADER, ""),
         headers.get("File-URL"),
         files,
         status,
@@ -95,7 +95,7 @@ def delivered_from(headers: Mapping[str, str], content: bytes, status: int, *, s
 
 
 def files_from_mapping(raw: str) -> tuple[FileEntry, ...]:
-    """Return the files of a header ``X-File-Mapping`` (api-contract 5.1); none for a broken one."""
+    """Return the files of a header ``X-File-Mapping``; none for a broken one."""
     raw = raw.strip()
     if not raw.startswith("["):
         # unquote_plus would turn a plus sign in a name into a space.
@@ -112,7 +112,7 @@ def designs_from(value: Any) -> list[Design] | None:
 
 
 def parameters_from(value: Any) -> list[Parameter] | None:
-    """Return the parameters of a parsed answer in either shape (api-contract 4.6); ``None`` for neither."""
+    """Return the parameters of a parsed answer in either shape; ``None`` for neither."""
     if not isinstance(value, (dict, list)):
         return None
     return list(_parameters(value, 0))

@@ -13,18 +13,10 @@ import orjson
 from reportflow_pandas.api.models import Accepted
 from reportflow_pandas.api.parsing import accepted_from, delivered_from, parsed
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.contract import GATEWAY_STATUSES, PENDING_STATUSES, PENDING_WORDS
 from reportflow_pandas.errors import ApiError, NotReady, OutcomeUnknown, api_error
 
-__all__ = ["PENDING_STATUSES", "PENDING_WORDS", "Answer", "Reader", "is_page", "messages_from", "retry_after_from"]
-
-PENDING_STATUSES = frozenset({202, 204, 404, 409, 423, 425})
-"""A download may answer so before the document is ready (api-contract 6.3)."""
-
-PENDING_WORDS = "まだ|処理中|生成中|not ready|in progress"
-"""So may a 400 whose message holds one of these."""
-
-_GATEWAY = frozenset({502, 504, *range(520, 525)})
-"""A gateway in front of the service gave up: what the service did with the call is not known."""
+__all__ = ["Answer", "Reader", "is_page", "messages_from", "retry_after_from"]
 
 _ELSEWHERE = frozenset({301, 307, 308})
 """Redirects by which the service says that it did nothing. (302 and 303 may follow a POST that was done.)"""
@@ -91,8 +83,8 @@ class Reader:
         raise OutcomeUnknown(f"the service answered {status}, which says nothing about the documents", status)
 
     def _check_refused(self, answer: Answer, *, sync: bool) -> NoReturn:
-        """Raise a refusal, or what is none: a sync 5xx but 500 may come after the work (api-contract 8.3)."""
-        if answer.status in _GATEWAY or (sync and answer.status > 500):
+        """Raise a refusal, or what is none: a sync 5xx but 500 may come after the work."""
+        if answer.status in GATEWAY_STATUSES or (sync and answer.status > 500):
             words = "; ".join(self._messages(answer))
             raise OutcomeUnknown(
                 f"a gateway answered {answer.status} in the service's place{': ' if words else ''}{words}",
@@ -101,7 +93,7 @@ class Reader:
         raise self.refusal(answer)
 
     def file(self, answer: Answer, magic: bytes, *, request_id: str) -> Answer:
-        """Return a download's answer if it is a file that starts with ``magic`` (api-contract 6)."""
+        """Return a download's answer if it is a file that starts with ``magic``."""
         status = answer.status
         if status in (200, 201, 203):
             if answer.poured or _is_file(answer, magic):
@@ -161,10 +153,10 @@ class Reader:
 
 
 def messages_from(body: bytes) -> list[str]:
-    """Return the service's words in an error's body (api-contract 8.1): one, several or none."""
+    """Return the service's words in an error's body: one, several or none."""
     value = parsed(body)
     if isinstance(value, dict):
-        # OAuth servers say it otherwise (api-contract 3.2).
+        # OAuth servers say it otherwise.
         names = ("message", "error_description", "error")
         said: Any = next((value[name] for name in names if value.get(name)), [])
         entries = said if isinstance(said, list) else [said]

@@ -20,7 +20,7 @@ _WHOLE = r"0|-?[1-9]\d{0,14}"
 _NUMBER = rf"{_WHOLE}|-?(?:0|[1-9]\d{{0,14}})\.\d+"
 _DATE = r"\d{4}-\d{2}-\d{2}"
 _MIDNIGHT = rf"{_DATE}[ T]00:00:00"
-"""How databases export dates. Another time of day stays text: it is sent as it stands (api-contract 4.4)."""
+"""How databases export dates. Another time of day stays text: it is sent as it stands."""
 _NO_NUMBER = ("NA", "N/A", "n/a", "NaN", "nan", "null", "NULL", "None", "#N/A")
 """Missing in a column of numbers or dates only: elsewhere ``NA`` is Namibia."""
 

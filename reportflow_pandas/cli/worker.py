@@ -11,7 +11,7 @@ import logging
 import signal
 from types import FrameType
 
-from reportflow_pandas.queue.worker import CONCURRENCY, GRACE, LEASE, Worker
+from reportflow_pandas.queue.worker import CONCURRENCY, LEASE, WORKER_GRACE_SECONDS, Worker
 from reportflow_pandas.settings import current
 
 __all__ = ["JsonLines", "add_arguments", "work"]
@@ -43,9 +43,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--grace",
         type=_seconds,
-        default=GRACE,
+        default=WORKER_GRACE_SECONDS,
         metavar="S",
-        help=f"seconds that calls in flight get after SIGTERM; default {GRACE:g}",
+        help=f"seconds that calls in flight get after SIGTERM; default {WORKER_GRACE_SECONDS:g}",
     )
     parser.add_argument(
         "--lease",

@@ -10,10 +10,9 @@ from typing import NamedTuple
 
 import orjson
 
-__all__ = ["MAX_BODY", "ONE_BY_ONE", "SMALLER", "Call", "Document", "endpoint_for", "pack"]
+from reportflow_pandas.contract import BODY_LIMIT_BYTES as MAX_BODY
 
-MAX_BODY = 52_428_800
-"""Bytes of a body, api-contract 9."""
+__all__ = ["MAX_BODY", "ONE_BY_ONE", "SMALLER", "Call", "Document", "endpoint_for", "pack"]
 
 SMALLER = "make its images or tables smaller, or split it into several documents"
 """What to do about a document that is larger."""
@@ -34,7 +33,7 @@ class Document(NamedTuple):
     name : str
         File name without ``.pdf``.
     content : bytes
-        The encoded ContentDto (api-contract 4.2).
+        The encoded ContentDto.
     """
 
     position: int
@@ -77,7 +76,7 @@ class Call:
         return self.endpoint.startswith("sync")
 
     def body(self) -> bytes:
-        """Return the body, api-contract 5: encoded once and reused by its retries."""
+        """Return the body: encoded once and reused by its retries."""
         head = _head(self.design_id, self.version)
         if self.multiple:
             return head + b'"contents":[' + b",".join([document.content for document in self.documents]) + b"]}"
@@ -110,7 +109,7 @@ def pack(
     """Yield the calls for the documents, in their order, each when it is asked for.
 
     A call holds at most ``batch_size`` documents and ``max_body`` bytes, and no two names that are equal ignoring
-    case (api-contract 4.3): a second document of one name waits for the next call. A document that alone is too
+    case: a second document of one name waits for the next call. A document that alone is too
     large still gets a call of its own, so that it is refused alone.
 
     Examples

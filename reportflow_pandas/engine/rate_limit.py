@@ -3,7 +3,7 @@
 A call takes a slot when it starts and gives it back one window *after its answer*. The service counts a
 call at some moment between the two, nobody knows which. Two calls of which the second took the slot of the
 first are therefore counted more than a window apart: no window of the service, fixed at any phase or
-sliding, holds more calls than there are slots. So the whole documented limit (api-contract 9) can be used.
+sliding, holds more calls than there are slots. So the whole documented limit can be used.
 
 All runs of a process that use one workspace share one log of slots, and each run compares the log with its
 own `Limits`. Sync generation has a bucket of its own; everything else shares the other.

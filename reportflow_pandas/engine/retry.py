@@ -16,7 +16,7 @@ other 5xx: a gateway's 502, 504, 520 to 524           unknown          unknown  
 `NotReady`                                                                              failed
 ====================================================  ===============  ===============  ===================
 
-There is no idempotency key (api-contract 8.3): what may have been accepted is never sent again by itself.
+There is no idempotency key: what may have been accepted is never sent again by itself.
 A call that is retried fails when its attempts are used up.
 """
 

@@ -21,11 +21,11 @@ from reportflow_pandas.engine.retry import Stop, Unknown
 from reportflow_pandas.engine.sender import Line, Refused, Tries
 from reportflow_pandas.errors import ApiError, ReportFlowError
 
-__all__ = ["GRACE", "Record", "Run", "Send"]
+__all__ = ["SHUTDOWN_GRACE_SECONDS", "Record", "Run", "Send"]
 
 log = logging.getLogger("reportflow_pandas")
 
-GRACE = 5.0
+SHUTDOWN_GRACE_SECONDS = 5.0
 """Seconds that calls in flight are waited for after a stop; then they are recorded as unknown."""
 
 Send = Callable[[Call, bytes], Awaitable[Accepted]]
@@ -103,7 +103,7 @@ class Run:
         deliver: Deliver | None = None,
         settled: Callable[[int], None] | None = None,
         alike_ends: bool = True,
-        grace: float = GRACE,
+        grace: float = SHUTDOWN_GRACE_SECONDS,
         name: str = "",
     ) -> None:
         self._name = name
@@ -370,7 +370,7 @@ _IDLE = Tries()
 """Of a worker that has no call just now."""
 
 _ENTRY = re.compile(r"\bcontents(?:\.(\d+)|\[(\d+)\])")
-"""How validation messages name an entry of a batch, api-contract 10."""
+"""How validation messages name an entry of a batch (assumed from the service's framework)."""
 
 _GIVEN_UP = "the run was stopped before the answer came: the service may or may not have accepted it"
 

@@ -48,7 +48,7 @@ def entries_of(
 
 
 def mapping_header(entries: list[dict[str, Any]], faults: Sequence[Fault]) -> dict[str, str]:
-    """Return ``X-File-Mapping``: percent-encoded JSON, a space as ``%20`` (api-contract 5.1)."""
+    """Return ``X-File-Mapping``: percent-encoded JSON, a space as ``%20``."""
     kinds = {fault.kind for fault in faults}
     if "no_mapping" in kinds:
         return {}

@@ -1,4 +1,4 @@
-"""The service's rate limits: two windows for a workspace (api-contract 9, 10)."""
+"""The service's rate limits: two windows for a workspace."""
 
 from __future__ import annotations
 

@@ -47,12 +47,12 @@ def render(
     version : DesignVersion
         Layout and parameters.
     params : Mapping
-        Data, never markup. What is missing prints blank, what is unknown is ignored (api-contract 4.4).
+        Data, never markup. What is missing prints blank, what is unknown is ignored.
     created : datetime.datetime
         CreationDate of the PDF; without a time zone it counts as UTC.
     passthrough : Mapping, optional
-        Its top-level texts and numbers go into the XMP metadata as ``key=value`` (api-contract 4.5). Without
-        any there is no XMP (api-contract 10).
+        Its top-level texts and numbers go into the XMP metadata as ``key=value``. Without
+        any there is no XMP.
 
     Returns
     -------
@@ -138,7 +138,7 @@ def _refuse_missing_glyphs(tree: Mapping[str, Any], known: frozenset[str]) -> No
 
 
 def _finished(pages: bytes, created: datetime, passthrough: Mapping[str, Any]) -> bytes:
-    """Return the PDF with the metadata of the service's own (api-contract 10)."""
+    """Return the PDF with the metadata of the service's own."""
     moment = (created if created.tzinfo else created.replace(tzinfo=UTC)).astimezone(UTC)
     with pikepdf.open(io.BytesIO(pages)) as pdf:
         del pdf.docinfo

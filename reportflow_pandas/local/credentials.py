@@ -1,4 +1,4 @@
-"""Who may call: the workspace's key, or a token of the service's own OAuth server (api-contract 3)."""
+"""Who may call: the workspace's key, or a token of the service's own OAuth server."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from typing import Any
 import orjson
 
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.contract import OAUTH_SCOPES as SCOPES
 from reportflow_pandas.local.http_answers import Answer, Refusal, json_answer
 
 __all__ = ["SCOPES", "Credentials"]
 
-SCOPES = "openid profile designs:read designs:write templates:read templates:write pdf:generate"
 WORKSPACE = "ws_demo"
 
 
@@ -49,7 +49,7 @@ class Credentials:
         ------
         Refusal
             412 without a credential, 400 with both, 401 for a wrong one, 403 for a token without
-            ``pdf:generate`` (api-contract 3.3).
+            ``pdf:generate``.
         """
         key = headers.get("appkey", "").strip()
         scheme, _, token = headers.get("Authorization", "").strip().partition(" ")
@@ -133,7 +133,7 @@ def _base64(raw: bytes) -> bytes:
 
 
 def _token_error(status: int, error: str, description: str) -> Answer:
-    """Return an OAuth error (api-contract 3.2)."""
+    """Return an OAuth error."""
     answer = json_answer({"error": error, "error_description": description}, status)
     answer.headers["Cache-Control"] = "no-store"
     if status == 401:

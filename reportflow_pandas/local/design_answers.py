@@ -1,4 +1,4 @@
-"""Designs and their parameters as the wire has them (api-contract 4.6, 6.4, 6.5)."""
+"""Designs and their parameters as the wire has them."""
 
 from __future__ import annotations
 

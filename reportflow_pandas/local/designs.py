@@ -76,7 +76,7 @@ class Design:
     Parameters
     ----------
     id : str
-        Its folder's name; opaque to callers (api-contract 4.1).
+        Its folder's name; opaque to callers.
     label : str
         Name for people: the latest version's.
     versions : Mapping of int to DesignVersion
@@ -165,7 +165,7 @@ def load_designs(folder: Path) -> dict[str, Design]:
 
 
 def value_problems(version: DesignVersion, params: Mapping[str, Any]) -> list[tuple[str, str]]:
-    """Return what the service refuses in the values of ``params`` (api-contract 4.4).
+    """Return what the service refuses in the values of ``params``.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Handing out PDFs: one file, all files of a request as ZIP, or why not yet (api-contract 6)."""
+"""Handing out PDFs: one file, all files of a request as ZIP, or why not yet."""
 
 from __future__ import annotations
 

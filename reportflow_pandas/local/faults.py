@@ -63,7 +63,7 @@ class Fault:
     ``old_answer``          accepted, an async answer of the first edition: ``url`` and ``fileId``, no request
     ``no_passthrough``      accepted, the caller's ``passthrough`` is not echoed
     ``no_mapping``          a sync answer without ``X-File-Mapping``
-    ``raw_mapping``         a sync answer whose ``X-File-Mapping`` is plain JSON (api-contract 5.1)
+    ``raw_mapping``         a sync answer whose ``X-File-Mapping`` is plain JSON
     ``broken_mapping``      a sync answer whose ``X-File-Mapping`` cannot be read
     ``not_pdf``             status and content type as usual, the bytes are something else
     ``bad_document``        400 for each call with this document; ``named=False`` doesn't say which
@@ -221,7 +221,7 @@ class FaultPlan:
 
 
 def bare_name(name: str) -> str:
-    """Return a file name without one trailing ``.pdf``, whatever its case (api-contract 4.3)."""
+    """Return a file name without one trailing ``.pdf``, whatever its case."""
     return name[:-4] if name[-4:].lower() == ".pdf" else name
 
 

@@ -15,7 +15,7 @@ __all__ = ["Answer", "Refusal", "attachment", "html_answer", "json_answer", "ref
 JSON_TYPE = "application/json; charset=utf-8"
 
 _ERRORS = {413: "Request Entity Too Large", 504: "Request timeout"}
-"""Where the documented word is not HTTP's own (api-contract 8.2)."""
+"""Where the documented word is not HTTP's own."""
 
 
 class Refusal(Exception):  # noqa: N818 - the service refuses; nothing is broken
@@ -26,7 +26,7 @@ class Refusal(Exception):  # noqa: N818 - the service refuses; nothing is broken
     status : int
         HTTP status.
     message : str or list of str
-        One business message, or the list of a validation (api-contract 8.1).
+        One business message, or the list of a validation.
     retry_after : int, optional
         Seconds, sent as ``Retry-After``.
     """
@@ -62,7 +62,7 @@ class Answer:
 
 
 def refusal_body(status: int, message: str | Sequence[str]) -> bytes:
-    """Return the body of a refusal (api-contract 8.1)."""
+    """Return the body of a refusal."""
     try:
         error = _ERRORS.get(status) or HTTPStatus(status).phrase
     except ValueError:
@@ -81,7 +81,7 @@ def html_answer(text: str, status: int = 200, headers: Mapping[str, str] | None 
 
 
 def attachment(name: str) -> str:
-    """Return a ``Content-Disposition`` for a file name, which may be Japanese (api-contract 5.1)."""
+    """Return a ``Content-Disposition`` for a file name, which may be Japanese."""
     if name.isascii():
         return f'attachment; filename="{name}"'
     plain = name.encode("ascii", "replace").decode().replace("?", "_")

@@ -13,10 +13,9 @@ from datetime import date
 from decimal import Decimal
 from typing import Any
 
-__all__ = ["MOST_PARAMS", "TYPES", "Parameter", "printable", "problems", "texts"]
+from reportflow_pandas.contract import PARAMETER_TYPES as TYPES
 
-TYPES = ("text", "number", "boolean", "date", "array", "collection", "image")
-"""Types of a parameter (api-contract 4.6; ``image`` is a Base64 picture, 4.4)."""
+__all__ = ["MOST_PARAMS", "TYPES", "Parameter", "printable", "problems", "texts"]
 
 MOST_PARAMS = 256 * 1024
 """Most bytes of one document's params as JSON, pictures apart: 1 MB of text takes seconds and 700 MB to set."""
@@ -36,7 +35,7 @@ _BREAK = re.compile(r"\r\n|[\r\v\f\x85\u2028\u2029]")
 
 @dataclass(frozen=True)
 class Parameter:
-    """One parameter of a design (api-contract 4.6).
+    """One parameter of a design.
 
     Parameters
     ----------
@@ -88,7 +87,7 @@ def _record_problems(
 ) -> Iterator[tuple[str, str]]:
     for parameter in parameters:
         if parameter.name not in record:
-            continue  # a missing one prints blank and is no error (api-contract 4.4)
+            continue  # a missing one prints blank and is no error
         value, path = record[parameter.name], where + parameter.name
         if parameter.type == "array" and not isinstance(value, list):
             yield path, f"「{path}」には配列を指定してください。"

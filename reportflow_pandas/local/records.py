@@ -8,12 +8,9 @@ from typing import Any, Literal
 
 import orjson
 
-__all__ = ["SHARE_WORDS", "CallRecord", "Document", "State", "WebhookRecord"]
+__all__ = ["CallRecord", "Document", "State", "WebhookRecord"]
 
 State = Literal["rendering", "ready", "failed", "expired"]
-
-SHARE_WORDS = {"01": "workspace", "02": "invited", "03": "public"}
-"""Codes in requests, words in answers (api-contract 4.2)."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +66,7 @@ class Document:
     request_id, file_id : str
         As answered.
     file_name : str
-        The bare name: one trailing ``.pdf`` was removed (api-contract 4.3).
+        The bare name: one trailing ``.pdf`` was removed.
     design_id, version : str, int
         What it is made from.
     share_type : {"workspace", "invited", "public"}
@@ -117,7 +114,7 @@ class Document:
 
 @dataclass(frozen=True)
 class WebhookRecord:
-    """One attempt to tell the webhook's address that a request is complete (api-contract 7.1).
+    """One attempt to tell the webhook's address that a request is complete.
 
     Attributes
     ----------

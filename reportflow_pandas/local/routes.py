@@ -57,7 +57,7 @@ class Visit:
 
 
 class Api:
-    """Answers the API's calls in the contract's order of checks (api-contract 10)."""
+    """Answers the API's calls in the service's order of checks."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Api:
         return await asyncio.get_running_loop().run_in_executor(self._threads, work, *arguments)
 
     def routes(self) -> list[web.RouteDef]:
-        """Return the paths of api-contract 1, and the token's (3.2)."""
+        """Return the API's paths, and the token's."""
         made = [
             web.post(f"/v1/file/{endpoint}", self._entrance(endpoint, self._generate))
             for endpoint in ("sync/single", "sync/multiple", "async/single", "async/multiple")
@@ -203,7 +203,7 @@ class Api:
         """Do a piece of reading: at once if it is small, else in a thread."""
         return await self.in_thread(work, *arguments) if size > LARGE else work(*arguments)
 
-    # generation (api-contract 5)
+    # generation
 
     async def _generate(self, request: web.Request, visit: Visit) -> Answer:
         self._admit(request, visit)
@@ -231,7 +231,7 @@ class Api:
             "files": entries_of(made, self.switches, visit.faults, self._share_page()),
         }
         kinds = {fault.kind for fault in visit.faults}
-        old = "old_answer" in kinds  # api-contract 11
+        old = "old_answer" in kinds  # of the first edition
         if "no_files" in kinds or (old and not multiple):
             del answer["files"]
         if old:
@@ -275,7 +275,7 @@ class Api:
             )
 
     async def _finish(self, made: Request, visit: Visit) -> Answer:
-        """Wait for a sync order's documents, no longer than the service's time (api-contract 5.1, 9)."""
+        """Wait for a sync order's documents, no longer than the service's time."""
         began, limit = self.clock.monotonic(), self.switches.sync_timeout
         delay = max(entry.ready_from for entry in made.entries.values()) - began
         if delay > limit:
@@ -308,7 +308,7 @@ class Api:
     def _share_page(self) -> str | None:
         return f"{self.origin}/__emulator__/file" if self.switches.share_url else None
 
-    # reading (api-contract 6)
+    # reading
 
     async def _download(self, request: web.Request, visit: Visit) -> Answer:
         self._admit(request, visit)
@@ -339,7 +339,7 @@ class Api:
         as_object = self.switches.schema_shape == "object"
         return json_answer(schema_object(version.parameters) if as_object else schema_array(version.parameters))
 
-    # OAuth (api-contract 3.2)
+    # OAuth
 
     async def _token(self, request: web.Request, visit: Visit) -> Answer:
         body = await _body(request)

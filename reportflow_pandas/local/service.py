@@ -217,7 +217,7 @@ class LocalService:
         return self._designs
 
     def regenerate_key(self, app_key: str) -> None:
-        """Replace the workspace's key; the old one is answered with 401 from now on (api-contract 3.1)."""
+        """Replace the workspace's key; the old one is answered with 401 from now on."""
         self._credentials.app_key = app_key
 
     def revoke_tokens(self) -> None:

@@ -142,7 +142,7 @@ class Workspace:
     # documents
 
     def new_id(self) -> str:
-        """Return an opaque id: 16 letters and digits, or a UUID (api-contract 4.1)."""
+        """Return an opaque id: 16 letters and digits, or a UUID."""
         if self.switches.id_style == "uuid":
             return str(uuid.UUID(int=self._random.getrandbits(128), version=4))
         return "".join(self._random.choices(ALPHABET, k=16))
@@ -266,7 +266,7 @@ class Workspace:
 
 
 def entry_answer(request: Request, entry: Entry, switches: Switches, page: str | None = None) -> dict[str, Any]:
-    """Return a document's entry as answers, mapping headers and webhooks have it (api-contract 4.7)."""
+    """Return a document's entry as answers, mapping headers and webhooks have it."""
     answer: dict[str, Any] = {"fileId": entry.file_id, "fileName": f"{entry.file_name}.pdf"}
     if entry.passthrough is not None and switches.echo_passthrough:
         answer["passthrough"] = orjson.loads(entry.passthrough)

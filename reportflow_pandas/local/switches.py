@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Literal, get_args, get_type_hints
 
+from reportflow_pandas.contract import SYNC_ANSWER_SECONDS
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.settings import Limits
@@ -20,7 +21,7 @@ FaultChoice = Callable[[str, Mapping[str, Any] | None], Fault | None]
 class Switches:
     """The switches of the embedded service; `local_service` documents each of them.
 
-    The defaults are those of api-contract 12.
+    The defaults are what is documented, and where nothing is, the least helpful answer that is plausible.
     """
 
     limits: Limits | None = None
@@ -39,7 +40,7 @@ class Switches:
     early_files: bool = True
     retention: float = 86400.0
     sync_status: int = 201
-    sync_timeout: float = 120.0
+    sync_timeout: float = SYNC_ANSWER_SECONDS
     sync_timeout_completes: bool = True
     too_many_status: int = 400
     both_credentials_status: int = 400

@@ -1,4 +1,4 @@
-"""Reading a generation call: every problem of its fields at once, in the contract's order (api-contract 10)."""
+"""Reading a generation call: every problem of its fields at once, in the order of the fields."""
 
 from __future__ import annotations
 
@@ -9,25 +9,26 @@ from typing import Any
 
 import orjson
 
+from reportflow_pandas.contract import (
+    BODY_LIMIT_BYTES as BODY_LIMIT,
+    DOCUMENTS_PER_CALL as ITEM_LIMIT,
+    FORBIDDEN_IN_FILE_NAMES,
+    SHARE_CODES,
+    SHARE_WORDS,
+)
 from reportflow_pandas.local.designs import Design, DesignVersion, value_problems
 from reportflow_pandas.local.faults import bare_name
 from reportflow_pandas.local.http_answers import Refusal
-from reportflow_pandas.local.records import SHARE_WORDS
 from reportflow_pandas.local.switches import Switches
 
 __all__ = ["BODY_LIMIT", "Content", "Order", "checked_order", "checked_values", "parsed", "pick_version"]
 
-BODY_LIMIT = 52_428_800
-"""Bytes of a request body: the documented 50 MB, read as MiB (api-contract 9)."""
-
-ITEM_LIMIT = 100
-_FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f]')
-_CODES = {word: code for code, word in SHARE_WORDS.items()}
+_FORBIDDEN = re.compile(f"[{FORBIDDEN_IN_FILE_NAMES}]")
 
 
 @dataclass(frozen=True)
 class Content:
-    """One document as it was ordered, its name bare (api-contract 4.2)."""
+    """One document as it was ordered, its name bare."""
 
     path: str
     file_name: str
@@ -122,7 +123,7 @@ def _content(item: Any, path: str, said: list[str], switches: Switches) -> Conte
         params = {}
     share = item.get("shareType", "01")
     if switches.share_words and isinstance(share, str):
-        share = _CODES.get(share, share)
+        share = SHARE_CODES.get(share, share)
     if not isinstance(share, str) or share not in SHARE_WORDS:
         said.append(f"{path}.shareType must be one of the following values: {', '.join(SHARE_WORDS)}")
         share = "01"
@@ -136,7 +137,7 @@ def _content(item: Any, path: str, said: list[str], switches: Switches) -> Conte
 
 
 def _unique(contents: list[Content], said: list[str]) -> None:
-    """Refuse names that are equal ignoring case (api-contract 4.3)."""
+    """Refuse names that are equal ignoring case."""
     first: dict[str, str] = {}
     for content in contents:
         folded = content.file_name.casefold()

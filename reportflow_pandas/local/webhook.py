@@ -1,4 +1,4 @@
-"""Telling a webhook that a request is complete (api-contract 7.1)."""
+"""Telling a webhook that a request is complete."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from typing import Any
 import aiohttp
 import orjson
 
+from reportflow_pandas.contract import FILE_COMPLETED
 from reportflow_pandas.local.credentials import WORKSPACE
 from reportflow_pandas.local.records import WebhookRecord
 from reportflow_pandas.local.state import Request, Workspace, entry_answer
@@ -66,7 +67,7 @@ class Webhook:
     def _event(self, request: Request) -> dict[str, Any]:
         switches = self._workspace.switches
         return {
-            "event": "file.completed",
+            "event": FILE_COMPLETED,
             "timestamp": timestamp(self._workspace.clock.now()),
             "workspaceId": WORKSPACE,
             "requestId": request.request_id,

@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import orjson
 
-from reportflow_pandas.api.client import ENDPOINTS
+from reportflow_pandas.contract import DOCUMENTS_PER_CALL, ENDPOINTS
 from reportflow_pandas.engine.batching import Call, Document
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.retry import PLAN_HINT
@@ -20,7 +20,6 @@ from reportflow_pandas.errors import (
     api_error,
 )
 from reportflow_pandas.journal.answers import LETTERS, columns_of, decoded, encoded, letters, outcomes_in
-from reportflow_pandas.options import BATCH_LIMIT
 from reportflow_pandas.settings import Limits
 
 __all__ = [
@@ -152,7 +151,7 @@ def call_in(said: Any) -> Call:
 
 
 def _fits(call: Call) -> bool:
-    return 1 <= len(call) <= (BATCH_LIMIT if call.multiple else 1)
+    return 1 <= len(call) <= (DOCUMENTS_PER_CALL if call.multiple else 1)
 
 
 def part_of(text: str, offsets: Sequence[int]) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase
-from reportflow_pandas.engine.runner import GRACE
+from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.queue.collector import LATE, Collection, Enqueued, some
@@ -164,7 +164,7 @@ class Dispatch:
             if self._patience is not None:
                 # a look that waits for Redis just now must not outlast the few seconds
                 with contextlib.suppress(RuntimeError):
-                    self._patience.reschedule(asyncio.get_running_loop().time() + GRACE)
+                    self._patience.reschedule(asyncio.get_running_loop().time() + SHUTDOWN_GRACE_SECONDS)
         self._wake.set()
 
     async def _announce(self) -> None:
@@ -290,7 +290,11 @@ class Dispatch:
 
     def _left(self) -> float | None:
         """Return the seconds that a stopped run has left; None for one that goes on."""
-        return None if self._stopping_since is None else max(0.0, self._stopping_since + GRACE - time.monotonic())
+        return (
+            None
+            if self._stopping_since is None
+            else max(0.0, self._stopping_since + SHUTDOWN_GRACE_SECONDS - time.monotonic())
+        )
 
     async def _collect(self) -> int:
         known = {identity for identity, entry in self._calls.open.items() if entry.added}

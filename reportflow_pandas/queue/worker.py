@@ -42,14 +42,14 @@ from reportflow_pandas.queue.rate_limit import RedisStore
 from reportflow_pandas.queue.submitter import TERMS
 from reportflow_pandas.settings import Settings
 
-__all__ = ["CONCURRENCY", "GRACE", "LEASE", "Worker"]
+__all__ = ["CONCURRENCY", "LEASE", "WORKER_GRACE_SECONDS", "Worker"]
 
 log = logging.getLogger("reportflow_pandas")
 
 CONCURRENCY = 16
 """Calls in flight of one worker."""
 
-GRACE = 60.0
+WORKER_GRACE_SECONDS = 60.0
 """Seconds that calls in flight get when the worker is told to end: the time-out of a call."""
 
 LEASE = 60.0
@@ -110,7 +110,7 @@ class Worker:
         url: str,
         *,
         concurrency: int = CONCURRENCY,
-        grace: float = GRACE,
+        grace: float = WORKER_GRACE_SECONDS,
         lease: float = LEASE,
     ) -> None:
         self._settings = settings.checked()

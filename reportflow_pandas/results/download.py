@@ -30,7 +30,7 @@ log = logging.getLogger("reportflow_pandas")
 T = TypeVar("T")
 
 FIRST, GROWTH, LONGEST = 1.0, 1.7, 30.0
-"""Pauses between asking, in seconds: nothing is published (api-contract 7.2)."""
+"""Pauses between asking, in seconds: nothing is published."""
 
 AT_ONCE = 4
 """Requests asked for at the same time: the rate limit is the brake, not this."""

@@ -47,7 +47,7 @@ def content_key(params: dict[str, Any], echoed: dict[str, Any], share: str, pass
     echoed : dict
         The user's ``passthrough``, without our own entry.
     share : str
-        The share code (api-contract 4.2).
+        The share code.
     passcode : bool
         Whether the page is protected.
 
@@ -139,7 +139,7 @@ class Documents:
         return Document(position, identity, name, b"%b" % orjson.dumps(content))
 
     def params(self, start: int, stop: int) -> Iterator[dict[str, Any]]:
-        """Yield the ``params`` of each document from ``start`` up to ``stop`` (api-contract 4.4)."""
+        """Yield the ``params`` of each document from ``start`` up to ``stop``."""
         names = [source.parameter for source in (*self._columns, *self._nested)]
         columns: list[list[Any]] = [self._cells(source, start, stop) for source in self._columns]
         columns += [source.nested.rows(start, stop) for source in self._nested if source.nested is not None]

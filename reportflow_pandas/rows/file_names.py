@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reportflow_pandas.contract import FORBIDDEN_IN_FILE_NAMES, LONGEST_FILE_NAME as LONGEST
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.rows.input_frame import (
     called,
@@ -27,11 +28,8 @@ from reportflow_pandas.rows.values import NotJson, json_value
 
 __all__ = ["LONGEST", "columns_in", "equal_names", "file_names"]
 
-LONGEST = 200
-"""Characters in a name. The service's own limit is unknown (api-contract 4.3); file systems stop at 255 bytes."""
-
-FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f\ud800-\udfff]')
-"""What the service refuses, api-contract 4.3; and halves of characters, which no file name can hold."""
+FORBIDDEN = re.compile(rf"[{FORBIDDEN_IN_FILE_NAMES}\ud800-\udfff]")
+"""What the service refuses; and halves of characters, which no file name can hold."""
 
 _FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
@@ -86,7 +84,7 @@ def columns_in(frame: pd.DataFrame, file_name: str | None) -> set[Any]:
 
 
 def equal_names(names: list[str]) -> dict[str, list[int]]:
-    """Return the names that occur more than once, ignoring case, with their positions (api-contract 4.3)."""
+    """Return the names that occur more than once, ignoring case, with their positions."""
     folded = [name.casefold() for name in names]
     if len(set(folded)) == len(folded):
         return {}
@@ -236,7 +234,7 @@ def _valid(frame: pd.DataFrame, names: list[str], file_name: str) -> list[str]:
 
 
 def _bare(name: str) -> str:
-    """Leave ``.pdf`` out, whatever its case: the service takes one away and adds it again (api-contract 4.3)."""
+    """Leave ``.pdf`` out, whatever its case: the service takes one away and adds it again."""
     while name[-4:].lower() == ".pdf":
         name = name[:-4]
     return name

@@ -46,7 +46,7 @@ class Source:
 Sources = list[Source]
 
 SCALARS = ("text", "number", "boolean", "date", "image")
-"""Types of parameters that no table fits into (api-contract 4.4)."""
+"""Types of parameters that no table fits into."""
 
 
 def bind(frame: pd.DataFrame, options: Options, parameters: Sequence[Parameter] | None) -> Sources:

@@ -1,4 +1,4 @@
-"""Values held against the types of parameters: what the service would refuse, row by row (api-contract 4.4).
+"""Values held against the types of parameters: what the service would refuse, row by row.
 
 Only what can be known is said. A postal code that pandas has already made ``171`` gets no remark: it may be one.
 """

@@ -26,7 +26,7 @@ LONGEST_NUMBER = 400
 """Digits: more than any amount has, fewer than Python refuses to print."""
 
 BLANK: dict[str, Any] = {"array": [], "collection": {}}
-"""What a missing value is in a table, which cannot be null (api-contract 4.4); everywhere else it is null."""
+"""What a missing value is in a table, which cannot be null; everywhere else it is null."""
 
 
 class NotJson(ValueError):  # noqa: N818 - caught by rows/ only, which names the row and the column
@@ -41,7 +41,7 @@ def json_value(value: Any, kind: str = "") -> Any:
     value
         Any cell.
     kind : str
-        The parameter's type (api-contract 4.4). Into a ``"text"`` go texts: a number prints ``171``, not
+        The parameter's type. Into a ``"text"`` go texts: a number prints ``171``, not
         ``171.0``.
 
     Returns

@@ -28,8 +28,9 @@ from support.byte_server import (
     success,
 )
 
-from reportflow_pandas.api.client import ENDPOINTS, Client
+from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Content, Delivered, FileEntry
+from reportflow_pandas.contract import ENDPOINTS
 from reportflow_pandas.errors import (
     ApiError,
     ConfigurationError,

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, strategies as st
 
-from reportflow_pandas.api.client import ENDPOINTS
 from reportflow_pandas.api.responses import Answer, Reader, messages_from, retry_after_from
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.contract import ENDPOINTS
 from reportflow_pandas.errors import ReportFlowError, api_error
 
 NOW = datetime(2026, 8, 3, 4, 5, 6, tzinfo=UTC)

@@ -1,4 +1,4 @@
-"""The service's limits, by a clock that the test moves (api-contract 9, 10)."""
+"""The service's limits, by a clock that the test moves."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""OAuth: a token of the service's own opens it, and everything else does not (api-contract 3.2, 3.3)."""
+"""OAuth: a token of the service's own opens it, and everything else does not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Downloads and what stands in their way: too early, too late, failed, unknown (api-contract 6)."""
+"""Downloads and what stands in their way: too early, too late, failed, unknown."""
 
 from __future__ import annotations
 

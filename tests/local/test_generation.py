@@ -1,4 +1,4 @@
-"""The four generation endpoints in plain HTTP (api-contract 5)."""
+"""The four generation endpoints in plain HTTP."""
 
 from __future__ import annotations
 

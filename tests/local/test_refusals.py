@@ -1,4 +1,4 @@
-"""Each documented refusal, and the order in which they are looked for (api-contract 3.3, 8, 10)."""
+"""Each documented refusal, and the order in which they are looked for."""
 
 from __future__ import annotations
 

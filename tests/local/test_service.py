@@ -18,6 +18,7 @@ from support.plain_http import Caller, HandClock, beside, ordered, until
 
 from reportflow_pandas import settings
 from reportflow_pandas.clock import SYSTEM_CLOCK
+from reportflow_pandas.contract import API_URL
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local import compiler as real
 from reportflow_pandas.local.designs import FOLDER, packaged_designs
@@ -298,4 +299,4 @@ def test_the_fixture_points_the_settings_at_a_service_of_its_own(reportflow_serv
 
 
 def test_after_the_fixture_the_settings_are_as_before() -> None:
-    assert settings.current().base_url == settings.DEFAULT_BASE_URL
+    assert settings.current().base_url == API_URL

@@ -1,4 +1,4 @@
-"""The switches of api-contract 12, each against its default."""
+"""The switches, each against its default."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The event of a completed request, as a receiver sees it (api-contract 7.1)."""
+"""The event of a completed request, as a receiver sees it."""
 
 from __future__ import annotations
 

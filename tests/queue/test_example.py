@@ -10,7 +10,7 @@ from conftest import required
 from support.queue_workers import Helper, RedisServer
 
 from reportflow_pandas.local.service import LocalService
-from reportflow_pandas.queue.worker import GRACE
+from reportflow_pandas.queue.worker import WORKER_GRACE_SECONDS
 
 EXAMPLES = Path(__file__).parents[2] / "examples"
 
@@ -40,5 +40,5 @@ def test_partitions_of_a_frame_that_are_given_twice_are_sent_once(
 def test_whoever_ends_a_worker_waits_longer_than_its_grace_time(file: str, patience: str) -> None:
     text = (EXAMPLES / file).read_text(encoding="utf-8")
     assert patience in text
-    assert f"--grace {GRACE:g}" in text
+    assert f"--grace {WORKER_GRACE_SECONDS:g}" in text
     assert "reportflow-pandas worker --queue redis://" in text
