@@ -1,0 +1,225 @@
+"""Where each row of a frame stands in its file, kept in ``frame.attrs`` as one text.
+
+A text costs nothing: pandas copies ``attrs`` deeply with each operation, and writes them as JSON into Parquet files.
+"""
+
+from __future__ import annotations
+
+import bisect
+import functools
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import pandas as pd
+
+__all__ = ["ATTRIBUTE", "Note", "Origin", "cell_name", "location_index", "notes", "origin_of", "places", "where"]
+
+ATTRIBUTE = "reportflow_file"
+"""Key in ``frame.attrs``."""
+
+PLACES_SHOWN = 5
+"""Cells or lines that a phrase names; a wrong column has thousands."""
+
+
+@dataclass(frozen=True)
+class Note:
+    """What a reader of the file sees otherwise than a document would print it, for one column.
+
+    Attributes
+    ----------
+    kind : str
+        ``"format"`` (a number format), ``"merged"`` (a value taken for each row of a merged cell), ``"missing"`` (a
+        word such as NA taken as missing), ``"ambiguous"`` (numbers whose decimal sign can't be told), ``"bytes"``
+        (binary text decoded), ``"quotes"`` (a quoted field that holds what looks like rows).
+    column : str
+        Its heading.
+    problem, suggestion : str
+        For people: what it is, with place and value; what to do.
+    count : int
+        Cells concerned.
+    labels : list of int
+        Labels of the first rows concerned.
+    types : list of str
+        Types of parameters that it matters for; empty: for all.
+    """
+
+    kind: str
+    column: str
+    problem: str
+    suggestion: str
+    count: int = 1
+    labels: Sequence[int] = ()
+    types: Sequence[str] = ()
+
+
+@dataclass(frozen=True)
+class Origin:
+    """The file of a frame.
+
+    Attributes
+    ----------
+    file : str
+        Its name.
+    unit : str
+        What rows are called in it: ``"cell"`` in sheets, ``"line"`` in text files, ``"row"`` elsewhere.
+    runs : list of list of int
+        ``[label, line, count]``: rows that follow each other, from the first label and its line on.
+    columns : dict
+        Heading to letters of the column, in sheets.
+    sheet : str
+        Its name, in workbooks.
+    header : int
+        Line of the headings, 0 where there is none.
+    files : list of list
+        ``[label, name]``: in a folder, the file that the rows from this label on stand in.
+    notes : list of Note
+        What is seen otherwise than printed.
+    """
+
+    file: str
+    unit: Literal["cell", "line", "row"] = "row"
+    runs: Sequence[Sequence[int]] = ()
+    columns: Mapping[str, str] = field(default_factory=dict)
+    sheet: str = ""
+    header: int = 0
+    files: Sequence[tuple[int, str]] = ()
+    notes: Sequence[Note] = ()
+
+    def kept_in(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return the frame, knowing where it came from."""
+        frame.attrs[ATTRIBUTE] = json.dumps(asdict(self), ensure_ascii=False, separators=(",", ":"))
+        return frame
+
+    def line_of(self, label: Any) -> int | None:
+        """Return the line of a row by its label."""
+        at = bisect.bisect_right(self.runs, label, key=lambda run: run[0]) - 1
+        if at < 0:
+            return None
+        first, line, count = self.runs[at]
+        return line + (label - first) if label - first < count else None
+
+    def file_of(self, label: int) -> str:
+        """Return the name of the file that a row stands in."""
+        at = bisect.bisect_right(self.files, label, key=lambda entry: entry[0]) - 1
+        return self.files[at][1] if at >= 0 else self.file
+
+
+def location_index(rows: int) -> pd.Index[int]:
+    """Return labels 0, 1, 2 … which tell a frame that was filtered or sorted from one that was numbered again.
+
+    ``reset_index`` makes a RangeIndex; this is none, so that no row is ever looked for in another row's line.
+    """
+    return pd.Index(list(range(rows)), dtype="int64")
+
+
+def origin_of(frame: pd.DataFrame) -> Origin | None:
+    """Return where a frame was read from; None for one that was made by hand."""
+    text = frame.attrs.get(ATTRIBUTE)
+    return _parsed(text) if isinstance(text, str) else None
+
+
+@functools.lru_cache(maxsize=8)
+def _parsed(text: str) -> Origin:
+    values = json.loads(text)
+    return Origin(**{**values, "notes": [Note(**note) for note in values["notes"]]})
+
+
+def notes(frame: pd.DataFrame) -> list[Note]:
+    """Return what a reader of the file sees otherwise than a document would print it."""
+    origin = origin_of(frame)
+    return [note for note in origin.notes if note.column in frame.columns] if origin is not None else []
+
+
+def where(frame: pd.DataFrame, position: int, column: Any = None) -> str:
+    """Return where a row, or a cell of it, stands in the file that the frame was read from.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        As `read_rows` made it, or filtered or sorted since.
+    position : int
+        The row's position in the frame as it is now, from 0.
+    column : str, optional
+        The cell's column.
+
+    Returns
+    -------
+    str
+        ``"orders.xlsx, Orders!E5"``, ``"orders.csv, line 5"``; empty where it is not known: a frame made by hand, or
+        numbered again since.
+    """
+    found = _found(frame, position)
+    if found is None:
+        return ""
+    origin, label, line = found
+    if origin.unit == "cell":
+        letters = _letters(origin, column)
+        return f"{origin.file}, {_sheet(origin)}!{letters}{line}" if letters else f"{origin.file}, row {line}"
+    return f"{origin.file_of(label)}, {origin.unit} {line}"
+
+
+def places(frame: pd.DataFrame, positions: Sequence[int], column: Any = None) -> str:
+    """Return rows, or cells of a column, as a phrase; empty where `where` is.
+
+    Returns
+    -------
+    str
+        ``"row 5 (orders.xlsx, Orders!E5)"``, ``"line 5 (orders.csv)"``, ``"3 rows (orders.xlsx, Orders!E5, E7, E9)"``.
+    """
+    found = [_found(frame, position) for position in positions[:PLACES_SHOWN]]
+    known = [one for one in found if one is not None]
+    if not known or len(known) < len(found):
+        return ""
+    origin, label, line = known[0]
+    noun = "line" if origin.unit == "line" else "row"
+    if len(positions) == 1:
+        first = where(frame, positions[0], column)
+        file = origin.file_of(label)
+        return f"{noun} {line} ({first if origin.unit == 'cell' and _letters(origin, column) else file})"
+    more = ", …" if len(positions) > PLACES_SHOWN else ""
+    letters = _letters(origin, column) if origin.unit == "cell" else ""
+    if letters:
+        listed = f"{origin.file}, {_sheet(origin)}!" + ", ".join(f"{letters}{line}" for _, _, line in known)
+    elif len({origin.file_of(label) for _, label, _ in known}) == 1:
+        listed = f"{origin.file_of(label)}, {noun}s " + ", ".join(str(line) for _, _, line in known)
+    else:
+        listed = "; ".join(f"{origin.file_of(label)}, {noun} {line}" for _, label, line in known)
+    return f"{len(positions):,} {noun}s ({listed}{more})"
+
+
+def cell_name(column: int, line: int) -> str:
+    """Return the name of a cell by its column, from 0, and its line, from 1: ``E5``."""
+    return f"{column_letters(column)}{line}"
+
+
+def column_letters(column: int) -> str:
+    """Return the letters of a column by its position from 0: ``A``, ``AA``."""
+    letters = ""
+    column += 1
+    while column:
+        column, rest = divmod(column - 1, 26)
+        letters = chr(ord("A") + rest) + letters
+    return letters
+
+
+def _found(frame: pd.DataFrame, position: int) -> tuple[Origin, int, int] | None:
+    index = frame.index
+    if isinstance(index, pd.RangeIndex) or index.name is not None or index.dtype != "int64":
+        return None
+    origin = origin_of(frame)
+    if origin is None or not 0 <= position < len(index):
+        return None
+    label = int(index[position])
+    line = origin.line_of(label)
+    return (origin, label, line) if line is not None else None
+
+
+def _letters(origin: Origin, column: Any) -> str:
+    return origin.columns.get(column, "") if isinstance(column, str) else ""
+
+
+def _sheet(origin: Origin) -> str:
+    plain = origin.sheet.replace("_", "").isalnum() and not origin.sheet[0].isdigit()
+    return origin.sheet if plain else "'" + origin.sheet.replace("'", "''") + "'"
