@@ -1,6 +1,7 @@
 """Where each row of a frame stands in its file, kept in ``frame.attrs`` as one text.
 
-A text costs nothing: pandas copies ``attrs`` deeply with each operation, and writes them as JSON into Parquet files.
+A text costs nothing, although pandas copies ``attrs`` deeply with each operation and writes them as JSON into
+Parquet files.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-__all__ = ["ATTRIBUTE", "Note", "Origin", "cell_name", "location_index", "notes", "origin_of", "places", "where"]
+__all__ = ["ATTRIBUTE", "Note", "Origin", "location_index", "notes", "origin_of", "places", "where"]
 
 ATTRIBUTE = "reportflow_file"
 """Key in ``frame.attrs``."""
@@ -30,9 +31,9 @@ class Note:
     Attributes
     ----------
     kind : str
-        ``"format"`` (a number format), ``"merged"`` (a value taken for each row of a merged cell), ``"missing"`` (a
-        word such as NA taken as missing), ``"ambiguous"`` (numbers whose decimal sign can't be told), ``"bytes"``
-        (binary text decoded), ``"quotes"`` (a quoted field that holds what looks like rows).
+        ``"format"`` (a number format), ``"merged"`` (a value taken for each row of a merged cell), ``"missing"``
+        (a word such as NA taken as missing), ``"ambiguous"`` (numbers whose decimal sign can't be told),
+        ``"bytes"`` (binary text decoded), ``"quotes"`` (a quoted field that holds what looks like rows).
     column : str
         Its heading.
     problem, suggestion : str
@@ -147,8 +148,8 @@ def where(frame: pd.DataFrame, position: int, column: Any = None) -> str:
     Returns
     -------
     str
-        ``"orders.xlsx, Orders!E5"``, ``"orders.csv, line 5"``; empty where it is not known: a frame made by hand, or
-        numbered again since.
+        ``"orders.xlsx, Orders!E5"``, ``"orders.csv, line 5"``; empty where it is not known: a frame made by hand,
+        or numbered again since.
     """
     found = _found(frame, position)
     if found is None:
@@ -166,7 +167,8 @@ def places(frame: pd.DataFrame, positions: Sequence[int], column: Any = None) ->
     Returns
     -------
     str
-        ``"row 5 (orders.xlsx, Orders!E5)"``, ``"line 5 (orders.csv)"``, ``"3 rows (orders.xlsx, Orders!E5, E7, E9)"``.
+        ``"row 5 (orders.xlsx, Orders!E5)"``, ``"line 5 (orders.csv)"``,
+        ``"3 rows (orders.xlsx, Orders!E5, E7, E9)"``.
     """
     found = [_found(frame, position) for position in positions[:PLACES_SHOWN]]
     known = [one for one in found if one is not None]
@@ -187,21 +189,6 @@ def places(frame: pd.DataFrame, positions: Sequence[int], column: Any = None) ->
     else:
         listed = "; ".join(f"{origin.file_of(label)}, {noun} {line}" for _, label, line in known)
     return f"{len(positions):,} {noun}s ({listed}{more})"
-
-
-def cell_name(column: int, line: int) -> str:
-    """Return the name of a cell by its column, from 0, and its line, from 1: ``E5``."""
-    return f"{column_letters(column)}{line}"
-
-
-def column_letters(column: int) -> str:
-    """Return the letters of a column by its position from 0: ``A``, ``AA``."""
-    letters = ""
-    column += 1
-    while column:
-        column, rest = divmod(column - 1, 26)
-        letters = chr(ord("A") + rest) + letters
-    return letters
 
 
 def _found(frame: pd.DataFrame, position: int) -> tuple[Origin, int, int] | None:

@@ -7,9 +7,8 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given, strategies as st
 
-from reportflow_pandas.reading.locations import Origin, cell_name, location_index, places, where
+from reportflow_pandas.reading.locations import Origin, location_index, places, where
 
 
 def frame_of(origin: Origin, rows: int = 4) -> pd.DataFrame:
@@ -72,10 +71,3 @@ def test_it_survives_copies_and_parquet(sheet: pd.DataFrame, tmp_path: Path) -> 
 def test_a_sheet_with_a_space_is_quoted_as_in_a_formula() -> None:
     origin = Origin("a.xlsx", "cell", [[0, 2, 4]], {"Id": "A"}, sheet="Year's end")
     assert where(frame_of(origin), 0, "Id") == "a.xlsx, 'Year''s end'!A2"
-
-
-@given(st.integers(0, 16_383), st.integers(1, 1_048_576))
-def test_cells_are_named_as_openpyxl_names_them(column: int, line: int) -> None:
-    from openpyxl.utils import get_column_letter
-
-    assert cell_name(column, line) == f"{get_column_letter(column + 1)}{line}"
