@@ -8,12 +8,12 @@ from typing import Literal, TypeVar
 
 import pandas as pd
 
+from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Design, Parameter
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.engine.sender import Line, Refused, line_to
 from reportflow_pandas.errors import ConfigurationError, NotFoundError
-from reportflow_pandas.notebook import loop
 from reportflow_pandas.settings import current
 
 __all__ = ["designs", "find_design", "parameters", "parameters_of"]
@@ -135,4 +135,4 @@ def _ask(question: Callable[[Client], Awaitable[T]]) -> T:
         async with Client(settings) as client:
             return await _read(line_to(settings), lambda: question(client))
 
-    return loop.run(asked())
+    return event_loop.run(asked())

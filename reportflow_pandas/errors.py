@@ -18,7 +18,7 @@
     └── RunInterrupted          Ctrl-C or "Interrupt kernel": .results is the frame so far
 
     asyncio.CancelledError
-    └── RunCancelled            a cancelled ``await``: .results is the frame so far
+    └── RunCancelled            raised no more: a cancelled ``await`` raises what was thrown in, with .results
 
 An error that ends a run after documents were sent carries ``.results``.
 """
@@ -189,7 +189,9 @@ class RunInterrupted(KeyboardInterrupt):
 
 
 class RunCancelled(asyncio.CancelledError):
-    """An awaited run was cancelled.
+    """An awaited run was cancelled: kept for programs that name it, and raised no more.
+
+    A cancelled `agenerate` raises the `asyncio.CancelledError` that was thrown in, with ``.results``.
 
     Attributes
     ----------

@@ -13,11 +13,12 @@ from typing import Unpack
 
 import pandas as pd
 
+from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.sender import Line
-from reportflow_pandas.errors import ConfigurationError, RunCancelled
+from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.preparation import Prepared, as_begun, check_offline, prepare, takes_options
 from reportflow_pandas.execution.run import Running, watched
 from reportflow_pandas.journal import journal_file, runs
@@ -35,9 +36,6 @@ log = logging.getLogger("reportflow_pandas")
 
 FIRST_CHUNK = 200
 """Documents written down before the first call: it should leave at once."""
-
-TICK = 0.1
-"""Seconds between two looks of a waiting coroutine: an awaiting cell feels an interrupt when its loop wakes."""
 
 
 @takes_options
@@ -92,8 +90,10 @@ async def agenerate(
 ) -> pd.DataFrame:
     """Generate one document for each row, as a coroutine on the caller's own loop.
 
-    Parameters, results and errors are those of `generate`; a cancelled ``await`` raises `RunCancelled` with
-    ``.results``.
+    Parameters, results and errors are those of `generate`. A cancelled ``await`` stops sending, waits for what is
+    in flight (up to 5 s) and raises the `asyncio.CancelledError` that was thrown in, as any coroutine does, so
+    that ``asyncio.timeout``, ``TaskGroup`` and anyio's scopes know theirs. Its ``.results`` is the frame so far;
+    of a time-out it is the cause: ``error.__cause__.results``.
 
     Examples
     --------
@@ -111,23 +111,18 @@ async def agenerate(
     """
     work = Generation(frame, Options.of(design_id, arguments))
     bar = Bar(work.progress, work.options.progress)
-    task = asyncio.create_task(work.carry_out())
-    cancelled = False
+    summary = ""
     try:
-        while not task.done():
-            try:
-                await asyncio.wait([task], timeout=TICK)
-            except asyncio.CancelledError:
-                if cancelled:
-                    task.cancel()
-                cancelled = True
-                work.interrupt()
-            bar.paint()
+        results = await event_loop.run_here(work.carry_out(), paint=bar.paint, interrupt=work.interrupt)
+        summary = work.line_of_summary()
+    except asyncio.CancelledError as cancelled:
+        cancelled.results = work.results()  # type: ignore[attr-defined]
+        cancelled.add_note(work.goodbye())
+        summary = work.line_of_summary()
+        raise
     finally:
-        bar.close(work.line_of_summary() if task.done() and not task.cancelled() and not task.exception() else "")
-    if cancelled:
-        raise RunCancelled(work.goodbye(), work.results())
-    return task.result()
+        bar.close(summary)
+    return results
 
 
 @dataclass(frozen=True)

@@ -14,6 +14,7 @@ from typing import Any, Literal, Unpack
 
 import pandas as pd
 
+from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.execution.preparation import takes_options
@@ -21,7 +22,7 @@ from reportflow_pandas.execution.run import Running, kind_of
 from reportflow_pandas.exit_hook import Unfinished
 from reportflow_pandas.generation import Generation
 from reportflow_pandas.journal import journal_file, runs
-from reportflow_pandas.notebook import loop, panel
+from reportflow_pandas.notebook import panel
 from reportflow_pandas.notify import Notifier, ended, workbook_of
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.queue.messages import OnCrash
@@ -101,7 +102,7 @@ class Job:
 
     def _start(self) -> None:
         self._unfinished.begin()
-        asyncio.run_coroutine_threadsafe(self._carry_out(), loop.private_loop())
+        asyncio.run_coroutine_threadsafe(self._carry_out(), event_loop.private_loop())
 
     def __repr__(self) -> str:
         """Say how far it is."""
@@ -174,7 +175,7 @@ class Job:
         """Stop sending. Calls in flight are waited for a few seconds or recorded as unknown; returns at once."""
         if not self._finished.is_set():
             with contextlib.suppress(RuntimeError):
-                loop.private_loop().call_soon_threadsafe(self._interrupt)
+                event_loop.private_loop().call_soon_threadsafe(self._interrupt)
 
     def _interrupt(self) -> None:
         if not self._work.progress.ended:  # else only its callbacks are still at work, and nothing is cut off
@@ -426,7 +427,7 @@ def submit(
     work = Generation(frame, Options.of(design_id, arguments))
     if queue is not None:
         work.remote = Remote(queue, on_crash)
-        loop.run(work.remote.check())
+        event_loop.run(work.remote.check())
     return Job(work, on_row=on_row, on_done=on_done, notifier=notifier)
 
 
@@ -461,7 +462,7 @@ def job(run: str, *, queue: str | None = None) -> Job:
     if work.remote is not None and runs.awaited(settings.runs, run):
         recorded = runs.load(settings.runs, run)
         if recorded.meta["planned"] and not recorded.sending:
-            loop.run(work.remote.check())
+            event_loop.run(work.remote.check())
             return Job(work)
     past = PastJob(Resumption(run, settings))
     del _jobs[past.folder, run]

@@ -13,6 +13,7 @@ from typing import Any, Unpack
 import orjson
 import pandas as pd
 
+from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
@@ -22,7 +23,6 @@ from reportflow_pandas.engine.sender import Line, Refused, Tries, line_to
 from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
 from reportflow_pandas.execution.preparation import Prepared, as_begun, check_offline, prepare, takes_options
 from reportflow_pandas.journal.forecast import begun, unsent
-from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.bar import visible
 from reportflow_pandas.notebook.preview import Preview, require
 from reportflow_pandas.options import Arguments, Options
@@ -343,7 +343,7 @@ def preview(
                     _kept.popitem(last=False)
             return Preview(pdf, prepared.names[0] + ".pdf", billed=billed)
 
-    return loop.run(shown())
+    return event_loop.run(shown())
 
 
 KEPT = 50
@@ -386,4 +386,4 @@ def _prepared(frame: pd.DataFrame, options: Options) -> tuple[Prepared, int]:
             prepared = await prepare(frame, options, client, line, "plan")
             return prepared, line.asked
 
-    return loop.run(looked_up())
+    return event_loop.run(looked_up())

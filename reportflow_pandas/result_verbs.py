@@ -8,12 +8,12 @@ from typing import Literal
 
 import pandas as pd
 
+from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.sender import line_to
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export import csv_file, review, workbook
-from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notify import workbook_written
 from reportflow_pandas.options import seconds
@@ -145,7 +145,7 @@ def download(
             await fetch_outcomes(outcomes, client, line, place, wait=allowed)
 
     try:
-        loop.run(fetched(), paint=bar.paint)
+        event_loop.run(fetched(), paint=bar.paint)
     except ReportFlowError as error:
         error.results = so_far()
         raise

@@ -12,12 +12,12 @@ from typing import Any, Self
 import orjson
 from aiohttp import web
 
+from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.contract import FILE_COMPLETED
 from reportflow_pandas.engine.sender import Line, Refused, line_to
 from reportflow_pandas.errors import ConfigurationError, NotReady, ReportFlowError
 from reportflow_pandas.journal import runs
-from reportflow_pandas.notebook import loop
 from reportflow_pandas.notify import Notifier, ended
 from reportflow_pandas.settings import Limits, Settings, current
 
@@ -149,12 +149,12 @@ class Webhook:
         ConfigurationError
             The port is taken.
         """
-        loop.run(self._start())
+        event_loop.run(self._start())
         return self
 
     def stop(self) -> None:
         """Stop listening; events that wait are dropped, and `rf.load` or a download finds out without them."""
-        loop.run(self._stop())
+        event_loop.run(self._stop())
 
     def __enter__(self) -> Self:
         return self.start()

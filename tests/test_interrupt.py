@@ -141,7 +141,11 @@ def test_a_nightly_job_that_is_stopped_writes_its_workbook_and_is_resumed_by_its
     assert first.returncode == 130
     assert "reportflow-pandas resume nightly goes on" in said
     assert "Traceback" not in said
-    before = pd.read_excel(tmp_path / "review.xlsx", sheet_name="Results")["status"].value_counts().to_dict()
+    before = (
+        pd.read_excel(tmp_path / "review.xlsx", sheet_name="Results", engine="openpyxl")["status"]
+        .value_counts()
+        .to_dict()
+    )
     assert before["accepted"] == len(service.documents)
     assert sum(before.values()) == 100
 
@@ -150,7 +154,11 @@ def test_a_nightly_job_that_is_stopped_writes_its_workbook_and_is_resumed_by_its
     assert second.returncode == 0, said
     assert f"{before['accepted']:,} of them accepted before" in printed
     assert sent(service) == Counter(people(100)["name"])
-    after = pd.read_excel(tmp_path / "review.xlsx", sheet_name="Results")["status"].value_counts().to_dict()
+    after = (
+        pd.read_excel(tmp_path / "review.xlsx", sheet_name="Results", engine="openpyxl")["status"]
+        .value_counts()
+        .to_dict()
+    )
     assert after == {"accepted": 100}
 
 
@@ -167,11 +175,11 @@ def test_a_cancelled_await_keeps_the_results_and_the_loop_goes_on(local: Start) 
         task.cancel()
         try:
             await task
-        except rf.RunCancelled as cancelled:
+        except asyncio.CancelledError as cancelled:
             assert task.cancelled()
             second = await people(3).reportflow.agenerate(**plain())
             assert set(second["status"]) == {"accepted"}
-            return str(cancelled), cancelled.results
+            return "".join(cancelled.__notes__), cancelled.results
         pytest.fail("it was not cancelled")
 
     said, results = asyncio.run(cell())
@@ -194,7 +202,7 @@ def test_a_time_out_around_an_await_is_a_cancelled_run_too(local: Start) -> None
 
     with pytest.raises(TimeoutError) as caught:
         asyncio.run(cell())
-    assert isinstance(caught.value.__cause__, rf.RunCancelled)
+    assert len(caught.value.__cause__.results) == 50
     assert len(service.documents) < 50
     assert set(rf.resume("november")["status"]) == {"accepted"}
     assert sent(service) == Counter(people(50)["name"])
@@ -214,7 +222,7 @@ def test_an_interrupt_while_pdfs_are_fetched_keeps_them_and_resuming_fetches_the
         task.cancel()
         try:
             await task
-        except rf.RunCancelled as cancelled:
+        except asyncio.CancelledError as cancelled:
             return cancelled.results
         pytest.fail("it was not cancelled")
 
@@ -238,8 +246,8 @@ def test_an_interrupt_before_anything_was_written_down_says_to_generate_again(lo
         task.cancel()
         try:
             await task
-        except rf.RunCancelled as cancelled:
-            return str(cancelled)
+        except asyncio.CancelledError as cancelled:
+            return "".join(cancelled.__notes__)
         pytest.fail("it was not cancelled")
 
     assert "generate again" in asyncio.run(cell())
@@ -258,8 +266,8 @@ def test_an_interrupt_while_rows_are_written_down_leaves_a_run_that_can_be_resum
         task.cancel()
         try:
             await task
-        except rf.RunCancelled as cancelled:
-            return str(cancelled)
+        except asyncio.CancelledError as cancelled:
+            return "".join(cancelled.__notes__)
         pytest.fail("it was not cancelled")
 
     assert "rf.resume('november')" in asyncio.run(cell())

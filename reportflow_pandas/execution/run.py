@@ -13,6 +13,7 @@ from typing import Any, TypeVar
 
 import pandas as pd
 
+from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
 from reportflow_pandas.engine.batching import Call, Document, pack
@@ -26,7 +27,6 @@ from reportflow_pandas.engine.sender import Line, line_to
 from reportflow_pandas.errors import ConfigurationError, InvalidRows, ReportFlowError, RunInterrupted
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
-from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Options
 from reportflow_pandas.queue.remote import Remote
@@ -405,7 +405,9 @@ def watched(work: Running) -> pd.DataFrame:
     bar = Bar(work.progress, work.options.progress)
     results = None
     try:
-        results = loop.run(work.carry_out(), paint=bar.paint, interrupt=work.interrupt, how=work.settings.loop)
+        results = event_loop.run(
+            work.carry_out(), paint=bar.paint, interrupt=work.interrupt, how=work.settings.loop
+        )
     except KeyboardInterrupt:
         # a second one: what was in flight was not waited for
         raise RunInterrupted(work.goodbye(), work.results()) from None

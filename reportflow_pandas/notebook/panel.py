@@ -9,8 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcome
-from reportflow_pandas.notebook import loop
 from reportflow_pandas.notebook.bar import in_notebook
 
 __all__ = ["Panel", "Watched", "seconds_left", "show"]
@@ -113,7 +113,7 @@ class Panel:
 
     def start(self) -> None:
         """Keep the panel up to date until the job has ended, from the private loop."""
-        asyncio.run_coroutine_threadsafe(self._watch(), loop.private_loop())
+        asyncio.run_coroutine_threadsafe(self._watch(), event_loop.private_loop())
 
     async def _watch(self) -> None:
         while self.refresh():  # noqa: ASYNC110 - the job is on no loop in particular

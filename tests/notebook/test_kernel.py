@@ -31,10 +31,10 @@ None
 """
 
 LEFT = """
-from reportflow_pandas.notebook import loop
+from reportflow_pandas import event_loop
 async def left():
     return len(asyncio.all_tasks()) - 1
-asyncio.run_coroutine_threadsafe(left(), loop.private_loop()).result(30)
+asyncio.run_coroutine_threadsafe(left(), event_loop.private_loop()).result(30)
 """
 
 
@@ -155,7 +155,7 @@ def test_an_interrupted_agenerate_ends_sending_and_keeps_the_results(kernel: Ker
     until(lambda: sent(slow) >= 15, cell)
     kernel.interrupt()
     kernel.finish(cell)
-    assert (cell.status, cell.error) == ("error", "RunCancelled")
+    assert (cell.status, cell.error) == ("error", "CancelledError")
     counts = kernel.value("sys.last_value.results.status.value_counts().to_dict()")
     answered = ast.literal_eval(counts)
     assert sum(answered.values()) == 400

@@ -1,4 +1,4 @@
-"""The private loop, and the thread that waits for it."""
+"""The private loop, the thread that waits for it, and cancellation on the caller's own loop."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ import pandas as pd
 import pytest
 
 import reportflow_pandas as rf
-from reportflow_pandas.notebook import loop
+from reportflow_pandas import event_loop
 
 
 async def soon(value: Any) -> Any:
@@ -51,7 +51,7 @@ def tasks_left() -> int:
     async def count() -> int:
         return len(asyncio.all_tasks()) - 1
 
-    return asyncio.run_coroutine_threadsafe(count(), loop.private_loop()).result(30)
+    return asyncio.run_coroutine_threadsafe(count(), event_loop.private_loop()).result(30)
 
 
 @contextmanager
@@ -74,14 +74,14 @@ def test_the_result_comes_back_and_work_runs_in_another_thread() -> None:
     async def where() -> str:
         return threading.current_thread().name
 
-    assert loop.run(soon(3)) == 3
-    assert loop.run(where()) == "reportflow"
+    assert event_loop.run(soon(3)) == 3
+    assert event_loop.run(where()) == "reportflow"
 
 
 def test_one_loop_serves_all_runs() -> None:
-    first = loop.private_loop()
-    loop.run(soon(None))
-    assert loop.private_loop() is first
+    first = event_loop.private_loop()
+    event_loop.run(soon(None))
+    assert event_loop.private_loop() is first
     assert sum(thread.name == "reportflow" for thread in threading.enumerate()) == 1
 
 
@@ -90,14 +90,14 @@ def test_an_exception_of_the_work_is_raised_where_one_waits() -> None:
         raise rf.NotFoundError(404, ["no such design"])
 
     with pytest.raises(rf.NotFoundError, match="no such design"):
-        loop.run(fails())
+        event_loop.run(fails())
 
 
 def test_a_loop_that_runs_already_is_no_obstacle() -> None:
     """As in a notebook's cell."""
 
     async def cell() -> int:
-        return loop.run(soon(5))
+        return event_loop.run(soon(5))
 
     assert asyncio.run(cell()) == 5
 
@@ -109,9 +109,9 @@ def test_painting_goes_on_while_one_waits_in_the_thread_that_waits() -> None:
     def paint() -> None:
         painted.append(threading.current_thread().name)
         if len(painted) == 3:
-            loop.private_loop().call_soon_threadsafe(enough.set)
+            event_loop.private_loop().call_soon_threadsafe(enough.set)
 
-    loop.run(enough.wait(), paint=paint)
+    event_loop.run(enough.wait(), paint=paint)
     assert painted[:3] == [threading.current_thread().name] * 3
 
 
@@ -137,7 +137,7 @@ def test_an_interrupt_cancels_work_that_has_no_better_way_and_leaves_nothing_beh
             await asyncio.gather(*parts, return_exceptions=True)
 
     with pytest.raises(KeyboardInterrupt):
-        loop.run(work(), paint=strikes.paint)
+        event_loop.run(work(), paint=strikes.paint)
     assert len(unwound) == 50
     assert tasks_left() == 0
 
@@ -151,7 +151,7 @@ def test_work_that_answers_an_interrupt_itself_keeps_its_result() -> None:
         await stop.wait()
         return "so far"
 
-    assert loop.run(work(), paint=strikes.paint, interrupt=stop.set) == "so far"
+    assert event_loop.run(work(), paint=strikes.paint, interrupt=stop.set) == "so far"
 
 
 def test_a_second_interrupt_cancels_work_that_takes_its_time() -> None:
@@ -163,7 +163,7 @@ def test_a_second_interrupt_cancels_work_that_takes_its_time() -> None:
         await for_ever()
 
     with pytest.raises(KeyboardInterrupt):
-        loop.run(work(), paint=strikes.paint, interrupt=lambda: asked.append(1))
+        event_loop.run(work(), paint=strikes.paint, interrupt=lambda: asked.append(1))
     assert asked == [1]
     assert tasks_left() == 0
 
@@ -179,23 +179,23 @@ def test_an_interrupt_that_cannot_be_carried_out_cancels() -> None:
         raise RuntimeError("no way to stop")
 
     with pytest.raises(KeyboardInterrupt):
-        loop.run(work(), paint=strikes.paint, interrupt=broken)
+        event_loop.run(work(), paint=strikes.paint, interrupt=broken)
 
 
 def test_a_third_interrupt_leaves_work_behind_that_blocks_the_loop() -> None:
     """A callable of the user's that never returns: the notebook goes on, and the next run gets a fresh loop."""
     strikes = Strikes(3)
     released = threading.Event()
-    blocked = loop.private_loop()
+    blocked = event_loop.private_loop()
 
     async def work() -> None:
         strikes.reached.set()
         released.wait(60)
 
     with pytest.raises(KeyboardInterrupt, match="left behind"):
-        loop.run(work(), paint=strikes.paint)
-    assert loop.private_loop() is not blocked
-    assert loop.run(soon(1)) == 1
+        event_loop.run(work(), paint=strikes.paint)
+    assert event_loop.private_loop() is not blocked
+    assert event_loop.run(soon(1)) == 1
     released.set()
     blocked.call_soon_threadsafe(blocked.stop)
 
@@ -221,7 +221,7 @@ def test_an_interrupt_in_any_line_of_the_waiting_is_heard(moment: int) -> None:
 
     def trace(frame: Any, event: str, _: Any) -> Any:
         nonlocal lines
-        if "reportflow_pandas/notebook" not in frame.f_code.co_filename.replace(os.sep, "/"):
+        if "reportflow_pandas/event_loop" not in frame.f_code.co_filename.replace(os.sep, "/"):
             return None
         if event == "line":
             lines += 1
@@ -232,7 +232,7 @@ def test_an_interrupt_in_any_line_of_the_waiting_is_heard(moment: int) -> None:
     coroutine = work()
     sys.settrace(trace)
     try:
-        answer = loop.run(coroutine, interrupt=stopped)
+        answer = event_loop.run(coroutine, interrupt=stopped)
     except KeyboardInterrupt:
         answer = "raised"
     finally:
@@ -260,17 +260,17 @@ def test_an_exception_of_the_callers_own_signal_handler_ends_the_work_too() -> N
             signal.raise_signal(signal.SIGUSR1)
 
     with handler(signal.SIGUSR1, limit), pytest.raises(TimeoutError, match="too long"):
-        loop.run(work(), paint=paint)
+        event_loop.run(work(), paint=paint)
     assert tasks_left() == 0
 
 
 def test_a_handler_of_the_caller_is_left_alone() -> None:
     heard = []
     with handler(signal.SIGINT, lambda *_: heard.append(1)):
-        loop.run(soon(None))
+        event_loop.run(soon(None))
         strikes = Strikes(1)
         strikes.reached.set()
-        loop.run(asyncio.sleep(0.15), paint=strikes.paint)
+        event_loop.run(asyncio.sleep(0.15), paint=strikes.paint)
     assert heard == [1]
 
 
@@ -284,7 +284,7 @@ def test_ctrl_c_under_asyncio_run_is_felt_by_a_blocking_call() -> None:
 
     async def main() -> str:
         try:
-            loop.run(work(), paint=strikes.paint)
+            event_loop.run(work(), paint=strikes.paint)
         except KeyboardInterrupt:
             return "felt"
         return "not felt"
@@ -294,14 +294,14 @@ def test_ctrl_c_under_asyncio_run_is_felt_by_a_blocking_call() -> None:
 
 def test_a_call_from_inside_a_run_is_refused_and_does_not_hang() -> None:
     async def work() -> None:
-        loop.run(soon(1))
+        event_loop.run(soon(1))
 
     with pytest.raises(rf.ConfigurationError, match="from inside a run"):
-        loop.run(work())
+        event_loop.run(work())
 
 
 def test_sys_exit_in_the_work_ends_neither_the_loop_nor_its_thread() -> None:
-    before = loop.private_loop()
+    before = event_loop.private_loop()
 
     async def leaves() -> None:
         sys.exit(3)
@@ -311,14 +311,14 @@ def test_sys_exit_in_the_work_ends_neither_the_loop_nor_its_thread() -> None:
 
     for work in (leaves, leaves_in_a_part):
         with pytest.raises(SystemExit):
-            loop.run(work())
-    assert loop.private_loop() is before
-    assert loop.run(soon(1)) == 1
+            event_loop.run(work())
+    assert event_loop.private_loop() is before
+    assert event_loop.run(soon(1)) == 1
 
 
 def test_threads_may_wait_side_by_side() -> None:
     answers: list[int] = []
-    threads = [threading.Thread(target=lambda n=n: answers.append(loop.run(soon(n)))) for n in range(8)]
+    threads = [threading.Thread(target=lambda n=n: answers.append(event_loop.run(soon(n)))) for n in range(8)]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -331,21 +331,21 @@ def test_a_forked_child_gets_a_loop_of_its_own_and_the_parent_keeps_its() -> Non
     """In a process of its own: a fork of this one would take its other threads' locks along."""
     script = """
         import asyncio, os
-        from reportflow_pandas.notebook import loop
+        from reportflow_pandas import event_loop
 
         async def soon(value):
             await asyncio.sleep(0.01)
             return value
 
-        assert loop.run(soon(1)) == 1
-        parents = loop.private_loop()
+        assert event_loop.run(soon(1)) == 1
+        parents = event_loop.private_loop()
         child = os.fork()
         if not child:
-            ok = loop.run(soon(2)) == 2 and loop.private_loop() is not parents
+            ok = event_loop.run(soon(2)) == 2 and event_loop.private_loop() is not parents
             os._exit(0 if ok else 1)
         assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-        assert loop.private_loop() is parents
-        assert loop.run(soon(3)) == 3
+        assert event_loop.private_loop() is parents
+        assert event_loop.run(soon(3)) == 3
         print("both")
     """
     assert output_of(script) == ("both\n", "")

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 import reportflow_pandas as rf
-from reportflow_pandas.notebook import loop, nest
+from reportflow_pandas import event_loop
 from reportflow_pandas.settings import current
 
 
@@ -30,7 +30,7 @@ class Patcher(types.ModuleType):
 def installed(monkeypatch: pytest.MonkeyPatch) -> dict[str, Patcher]:
     """The packages that can be imported; a test takes one away by deleting it."""
     packages = {name: Patcher(name) for name in ("nest_asyncio", "nest_asyncio2")}
-    monkeypatch.setattr(nest, "_package", packages.get)
+    monkeypatch.setattr(event_loop, "_package", packages.get)
     return packages
 
 
@@ -40,7 +40,7 @@ def ipykernel(monkeypatch: pytest.MonkeyPatch, version: str) -> None:
 
 
 def python(monkeypatch: pytest.MonkeyPatch, version: tuple[int, int]) -> None:
-    monkeypatch.setattr(nest.sys, "version_info", version)
+    monkeypatch.setattr(event_loop.sys, "version_info", version)
 
 
 class OtherLoop(asyncio.AbstractEventLoop):
@@ -57,7 +57,7 @@ def test_the_package_that_is_kept_up_comes_first(
 ) -> None:
     ipykernel(monkeypatch, "7.4.0")
     running = asyncio.new_event_loop()
-    nest.make_reentrant(running)
+    event_loop.make_reentrant(running)
     running.close()
     assert installed["nest_asyncio2"].patched == [running]
     assert installed["nest_asyncio"].patched == []
@@ -93,7 +93,7 @@ def test_the_old_package_serves_where_it_does_no_harm(
     python(monkeypatch, (3, 11))
     ipykernel(monkeypatch, "6.31.0")
     running = asyncio.new_event_loop()
-    nest.make_reentrant(running)
+    event_loop.make_reentrant(running)
     running.close()
     assert installed["nest_asyncio"].patched == [running]
 
@@ -107,7 +107,7 @@ def test_without_any_package_the_way_out_is_named(installed: dict[str, Patcher])
 def test_a_loop_of_another_type_is_refused_before_anything_is_patched(installed: dict[str, Patcher]) -> None:
     """A failed apply() leaves asyncio half patched."""
     with pytest.raises(rf.ConfigurationError, match=r"OtherLoop.*loop='thread'"):
-        nest.make_reentrant(OtherLoop())
+        event_loop.make_reentrant(OtherLoop())
     assert installed["nest_asyncio2"].patched == []
 
 
@@ -115,9 +115,9 @@ def test_a_script_without_a_running_loop_has_nothing_to_nest_in(installed: dict[
     rf.configure(loop="nest")
 
     async def where() -> bool:
-        return asyncio.get_running_loop() is loop.private_loop()
+        return asyncio.get_running_loop() is event_loop.private_loop()
 
-    assert loop.run(where())
+    assert event_loop.run(where())
     assert installed["nest_asyncio2"].patched == []
 
 
@@ -130,7 +130,7 @@ def test_a_refusal_at_the_call_sends_nothing_and_leaves_no_coroutine(installed: 
         begun.append(1)
 
     async def cell() -> None:
-        loop.run(work(), how="nest")
+        event_loop.run(work(), how="nest")
 
     with pytest.raises(rf.ConfigurationError):
         asyncio.run(cell())
