@@ -16,13 +16,12 @@ import pikepdf
 import typst
 
 from reportflow_pandas.local.designs import DesignVersion
-from reportflow_pandas.local.glyphs import coverage
+from reportflow_pandas.local.glyphs import coverage, font_folders
 from reportflow_pandas.local.parameters import printable, problems, texts
 
 __all__ = ["RenderError", "render"]
 
 HERE = Path(__file__).parent
-FONTS = HERE / "fonts"
 LIBRARY = HERE / "reportflow.typ"
 
 
@@ -76,7 +75,7 @@ def render(
     for where, problem in problems(version.parameters, params):
         raise RenderError(f"{where}: {problem}")
     tree = printable(version.parameters, params)
-    folders = _folders(version.folder)
+    folders = font_folders(version.folder)
     _refuse_missing_glyphs(tree, coverage(folders))
     files = {
         "main.typ": _text(version.folder / "template.typ"),
@@ -105,11 +104,6 @@ def _told(folder: Path, error: typst.TypstError) -> str:
     template = f"{folder / 'template.typ'}{':' + place[1] if place else ''}"
     message = error.message.removeprefix("PDF/A-2u error: ")  # a means of ours, nothing that the author asked for
     return ". ".join([f"{template}: {message}", *error.hints])
-
-
-def _folders(folder: Path) -> tuple[Path, ...]:
-    own = folder / "fonts"
-    return (FONTS, own) if own.is_dir() else (FONTS,)
 
 
 @functools.cache

@@ -18,6 +18,7 @@
     type = "text"
     label = "Invoice number"            # default: the name
     description = "…"                    # default: none
+    default = "…"                        # printed where a call says nothing; default: none
 
     [params.Lines]
     type = "array"                       # "array": rows of a table; "collection": one record
@@ -39,7 +40,7 @@ from pathlib import Path
 from typing import Any
 
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.local.parameters import TYPES, Parameter, problems
+from reportflow_pandas.local.parameters import TYPES, Parameter, problems, value_problem
 
 __all__ = ["Design", "DesignVersion", "Parameter", "load_designs", "packaged_designs", "value_problems"]
 
@@ -280,14 +281,17 @@ def _parameters(path: Path, where: str, tables: Mapping[str, Any]) -> Iterator[P
         kind = table.get("type")
         if kind not in TYPES:
             raise ConfigurationError(f"{path}: {place}: type = {kind!r}; one of {', '.join(TYPES)}")
-        if unknown := set(table) - {"type", "label", "description", "columns"}:
+        if unknown := set(table) - {"type", "label", "description", "default", "columns"}:
             raise ConfigurationError(
                 f"{path}: {place}: {', '.join(sorted(unknown))}: unknown. "
-                "A parameter takes type, label, description and, for array and collection, columns"
+                "A parameter takes type, label, description, default and, for array and collection, columns"
             )
         for key in ("label", "description"):
             if not isinstance(table.get(key, ""), str):
                 raise ConfigurationError(f"{path}: {place}: {key} must be a text")
+        default = table.get("default")
+        if default is not None and (kind in (*NESTED, "image") or value_problem(kind, default)):
+            raise ConfigurationError(f"{path}: {place}: default = {default!r} is no value of the type {kind!r}")
         columns = table.get("columns", {})
         if (kind in NESTED) != bool(columns) or not isinstance(columns, dict):
             raise ConfigurationError(
@@ -300,6 +304,7 @@ def _parameters(path: Path, where: str, tables: Mapping[str, Any]) -> Iterator[P
             label=table.get("label", name),
             description=table.get("description", ""),
             spec=tuple(_parameters(path, f"{where}.{name}.columns", columns)),
+            default=default,
         )
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 from reportflow_pandas.contract import PARAMETER_TYPES as TYPES
 
-__all__ = ["MOST_PARAMS", "TYPES", "Parameter", "printable", "problems", "texts"]
+__all__ = ["MOST_PARAMS", "TYPES", "Parameter", "printable", "problems", "texts", "value_problem"]
 
 MOST_PARAMS = 256 * 1024
 """Most bytes of one document's params as JSON, pictures apart: 1 MB of text takes seconds and 700 MB to set."""
@@ -49,6 +49,8 @@ class Parameter:
         The author's hint; empty when there is none.
     spec : tuple of Parameter
         The columns of an array, the fields of a collection; else empty.
+    default : str, float, bool or None
+        Printed where a call leaves the value out or blank; None: nothing is.
 
     Examples
     --------
@@ -61,6 +63,7 @@ class Parameter:
     label: str
     description: str = ""
     spec: tuple[Parameter, ...] = ()
+    default: str | float | bool | None = None
 
 
 def problems(parameters: tuple[Parameter, ...], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
@@ -100,12 +103,12 @@ def _record_problems(
                     yield from _record_problems(parameter.spec, row, f"{place}.")
                 else:
                     yield place, f"「{place}」にはオブジェクトを指定してください。"
-        elif message := _value_problem(parameter.type, value):
+        elif message := value_problem(parameter.type, value):
             yield path, f"「{path}」{message}"
 
 
-def _value_problem(kind: str, value: object) -> str:
-    """Return what is wrong with one value, or an empty text."""
+def value_problem(kind: str, value: object) -> str:
+    """Return what is wrong with one value of a type, in Japanese, or an empty text."""
     if kind == "number":
         return _number_problem(value)
     if kind == "boolean":
@@ -170,6 +173,8 @@ def _printable(parameter: Parameter, value: Any) -> Any:  # noqa: PLR0911 - one 
         return ["rows", [printable(parameter.spec, row) for row in value or ()]]
     if parameter.type == "collection":
         return printable(parameter.spec, value or {})
+    if value is None or value == "":
+        value = parameter.default
     if value is None or value == "":
         return "" if parameter.type == "text" else None
     if parameter.type == "number":
