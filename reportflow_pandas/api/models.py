@@ -180,6 +180,11 @@ class Parameter:
         The designer's hint.
     spec : tuple of Parameter
         The fields of a row, for tables.
+    default : str, float, bool or None
+        What is printed where a call says nothing; None: nothing is. Only the embedded service tells it.
+    font_characters : tuple of (int, int)
+        Ranges of the code points that the design's fonts have, first and last included; on a design's first
+        parameter only, empty where the service doesn't tell. Only the embedded service does.
     """
 
     name: str
@@ -187,3 +192,5 @@ class Parameter:
     label: str
     description: str | None = None
     spec: tuple[Parameter, ...] = ()
+    default: str | float | bool | None = None
+    font_characters: tuple[tuple[int, int], ...] = field(default=(), repr=False)

@@ -196,7 +196,23 @@ def _described(entry: dict[str, Any], depth: int) -> Parameter:
         _text(entry.get("label")) or name,
         _text(entry.get("description")),
         tuple(_parameters(entry.get("spec"), depth + 1)),
+        _default(entry.get("default")),
+        _ranges(entry.get("fontCharacters")),
     )
+
+
+def _default(value: Any) -> str | float | bool | None:
+    return value if isinstance(value, str | int | float) else None
+
+
+def _ranges(value: Any) -> tuple[tuple[int, int], ...]:
+    """Return ranges of code points; none where one of them makes no sense."""
+    try:
+        ranges = tuple((first, last) for first, last in value or ())
+    except (TypeError, ValueError):
+        return ()
+    fine = all(isinstance(point, int) and 0 <= point < 0x110000 for pair in ranges for point in pair)
+    return ranges if fine else ()
 
 
 def _shaped(name: str, shape: Any, depth: int) -> Parameter:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from fontTools.ttLib import TTCollection, TTFont
@@ -58,11 +58,14 @@ def code_point_ranges(folders: tuple[Path, ...]) -> tuple[tuple[int, int], ...]:
     return tuple(_ranges(sorted(map(ord, coverage(folders)))))
 
 
-def _faces(path: Path) -> Iterable[TTFont]:
-    """Return the fonts of a file: one, or those of a collection."""
+def _faces(path: Path) -> Iterator[TTFont]:
+    """Yield the fonts of a file: one, or those of a collection."""
     if path.suffix.lower() in (".ttc", ".otc"):
-        return TTCollection(path, lazy=True).fonts
-    return [TTFont(path, lazy=True)]
+        with TTCollection(path, lazy=True) as collection:
+            yield from collection.fonts
+    else:
+        with TTFont(path, lazy=True) as font:
+            yield font
 
 
 def _ranges(points: list[int]) -> Iterable[tuple[int, int]]:

@@ -16,7 +16,7 @@ from reportflow_pandas.local.answer_faults import deliver, distorted, entries_of
 from reportflow_pandas.local.call_limits import Rates
 from reportflow_pandas.local.credentials import Credentials
 from reportflow_pandas.local.design_answers import design_list, schema_array, schema_object
-from reportflow_pandas.local.designs import Design
+from reportflow_pandas.local.designs import Design, DesignVersion
 from reportflow_pandas.local.downloads import Downloads
 from reportflow_pandas.local.faults import Fault, FaultPlan
 from reportflow_pandas.local.http_answers import Answer, Refusal, json_answer
@@ -336,8 +336,18 @@ class Api:
         version = pick_version(
             self.designs, request.match_info["design_id"], None if asked is None else int(asked)
         )
-        as_object = self.switches.schema_shape == "object"
-        return json_answer(schema_object(version.parameters) if as_object else schema_array(version.parameters))
+        if self.switches.schema_shape == "object":
+            return json_answer(schema_object(version.parameters))
+        return json_answer(schema_array(version.parameters, await self._font_characters(version)))
+
+    async def _font_characters(self, version: DesignVersion) -> tuple[tuple[int, int], ...]:
+        """Return what the fonts of a design can show; nothing where no page is rendered."""
+        if not self.switches.render:
+            return ()
+        from reportflow_pandas.local.glyphs import code_point_ranges, font_folders  # noqa: PLC0415 - an extra
+
+        ranges: tuple[tuple[int, int], ...] = await self.in_thread(code_point_ranges, font_folders(version.folder))
+        return ranges
 
     # OAuth
 

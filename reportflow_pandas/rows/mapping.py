@@ -102,9 +102,12 @@ def bind(frame: pd.DataFrame, options: Options, parameters: Sequence[Parameter] 
 
 
 def missing_parameters(sources: Sources, parameters: Sequence[Parameter]) -> list[Parameter]:
-    """Return the design's parameters that nothing fills; a None in ``params`` is blank on purpose."""
+    """Return the design's parameters that nothing fills; a None in ``params`` is blank on purpose.
+
+    What has a default prints without a column.
+    """
     filled = {source.parameter for source in sources}
-    return [parameter for parameter in parameters if parameter.name not in filled]
+    return [parameter for parameter in parameters if parameter.name not in filled and parameter.default is None]
 
 
 def paste(frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter]) -> str:
@@ -116,7 +119,7 @@ def paste(frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter]
         f"    {parameter.name!r}: {_filling(parameter.name, used.get(parameter.name), free)},"
         for parameter in parameters
         if parameter.name not in used or used[parameter.name].nested is None
-        if parameter.name in used or parameter.type in SCALARS
+        if parameter.name in used or (parameter.type in SCALARS and parameter.default is None)
     ]
     return "params={\n" + "\n".join(lines) + "\n}"
 

@@ -196,6 +196,19 @@ def test_the_array_form_of_parameters_is_read() -> None:
     ]
 
 
+def test_defaults_and_the_characters_of_the_fonts_are_read_where_they_are_told() -> None:
+    value = [
+        {"name": "Currency", "type": "text", "default": "USD", "fontCharacters": [[32, 126], [160, 160]]},
+        {"name": "Paid", "type": "boolean", "default": False, "fontCharacters": [[1]]},
+        {"name": "Odd", "type": "text", "default": ["x"], "fontCharacters": [["a", "b"]]},
+        {"name": "Far", "type": "text", "fontCharacters": [[0, 0x110000]]},
+    ]
+    parameters = parameters_from(value)
+    assert parameters is not None
+    assert [parameter.default for parameter in parameters] == ["USD", False, None, None]
+    assert [parameter.font_characters for parameter in parameters] == [((32, 126), (160, 160)), (), (), ()]
+
+
 def test_the_object_form_of_parameters_says_the_same() -> None:
     value = {
         "注文番号": "string",

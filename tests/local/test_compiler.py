@@ -73,7 +73,12 @@ def test_every_text_of_a_sample_can_be_read_from_the_page(design: str, number: i
     sample = version_of(design, number).samples[language]
     text = rendered(sample, version_of(design, number)).replace(" ", "")
     rows = [row for value in sample.values() if isinstance(value, list) for row in value]
-    values = [value for record in (sample, *rows) for name, value in record.items() if "Date" not in name]
+    values = [
+        value
+        for record in (sample, *rows)
+        for name, value in record.items()
+        if "Date" not in name and name != "Currency"
+    ]
     for value in values:
         if isinstance(value, str) and not value[:4].isdigit():
             assert value.replace(" ", "") in text
@@ -102,10 +107,58 @@ def test_amounts_keep_their_decimals() -> None:
 
 def test_yen_have_no_decimals_unless_there_are_some() -> None:
     lines = [{"Track": "A", "UnitPrice": 1000.0, "Quantity": 2}]
-    text = rendered(invoice(Company="ヤマダ", Lines=lines, Total=1.98))
+    text = rendered(invoice(Company="ヤマダ", Lines=lines, Total=1.98, Currency="JPY"))
     assert "¥1,000 " in text
     assert "¥2,000 " in text
     assert "¥1.98" in text
+
+
+@pytest.mark.parametrize("design", ["invoice", "quotation", "receipt"])
+def test_the_currency_never_depends_on_the_name_of_the_customer(design: str) -> None:
+    version = packaged_designs()[design].versions[packaged_designs()[design].latest]
+    sample = {name: value for name, value in version.samples["en"].items() if name != "Currency"}
+    for company in ("Fjordlys Film AS", "株式会社あおぞら映像"):
+        for currency, sign, other in ((None, "$", "¥"), ("USD", "$", "¥"), ("JPY", "¥", "$"), ("eur", "€", "$")):
+            params = sample | {"Company": company} | ({"Currency": currency} if currency else {})
+            text = rendered(params, version)
+            assert sign in text
+            assert other not in text
+
+
+def test_language_and_currency_are_chosen_by_parameters() -> None:
+    assert "請求書" in rendered(invoice(Language="ja"))
+    assert "Invoice" in rendered(invoice(Language="English", Company="株式会社あおぞら映像"))
+    assert "Total (EUR)" in rendered(invoice(Currency="€"))
+    assert "合計" in rendered(invoice(Language="日本語"))
+
+
+@pytest.mark.parametrize(
+    ("currency", "shown"),
+    [
+        ("KRW", "₩148 "),
+        ("BHD", "BHD 148.450"),
+        ("CHF", "CHF 148.45"),
+        ("chf", "CHF 148.45"),
+        ("円", "¥148"),
+        ("tokens", "tokens 148.45"),
+        ("galactic credits", "Total (galactic credits) 148.45"),
+        ("", "$148.45"),
+        (None, "$148.45"),
+        (" ", "$148.45"),
+    ],
+)
+def test_a_currency_of_any_name_is_printed(currency: str | None, shown: str) -> None:
+    total = 148 if currency == "KRW" else 148.45
+    params = invoice(Currency=currency, Total=total)
+    assert value_problems(INVOICE, params) == []
+    assert shown in rendered(params).replace("\u00a0", " ") + " "
+
+
+@pytest.mark.parametrize("language", ["", None, "auto", "Klingon", "x" * 300])
+def test_a_word_that_is_no_language_leaves_the_choice_to_the_recipient(language: str | None) -> None:
+    assert value_problems(INVOICE, invoice(Language=language)) == []
+    assert "Invoice" in rendered(invoice(Language=language))
+    assert "請求書" in rendered(invoice(Language=language, Company="ヤマダ"))
 
 
 def test_an_amount_is_never_rounded_by_a_float() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.local.design_answers import schema_array, schema_object
 from reportflow_pandas.local.designs import (
     Design,
     DesignVersion,
@@ -56,11 +57,12 @@ def test_the_latest_version_of_the_quotation_is_the_second() -> None:
     assert design.latest == 2
 
 
-def test_every_sample_fills_every_parameter_that_its_design_has() -> None:
+def test_every_sample_fills_every_parameter_that_has_no_default() -> None:
     for design in packaged_designs().values():
         for version in design.versions.values():
             for sample in version.samples.values():
-                assert set(sample) == {parameter.name for parameter in version.parameters}
+                needed = {parameter.name for parameter in version.parameters if parameter.default is None}
+                assert needed <= set(sample)
 
 
 def test_the_invoice_asks_for_the_columns_of_the_example_orders() -> None:
@@ -78,9 +80,31 @@ def test_the_invoice_asks_for_the_columns_of_the_example_orders() -> None:
         "BillingCountry",
         "BillingPostalCode",
         "Total",
+        "Language",
+        "Currency",
         "Lines",
     ]
     assert [column.name for column in parameters[-1].spec] == ["Track", "Artist", "Album", "UnitPrice", "Quantity"]
+
+
+def test_language_and_currency_have_a_default_and_are_told_with_it() -> None:
+    for design in packaged_designs().values():
+        for version in design.versions.values():
+            told = {entry["name"]: entry.get("default") for entry in schema_array(version.parameters)}
+            assert told["Language"] == "auto"
+            assert told.get("Currency", "USD") == "USD"
+            assert not {"Language", "Currency"} & set(schema_object(version.parameters))
+            assert {name for name, default in told.items() if default is not None} <= {"Language", "Currency"}
+
+
+@pytest.mark.parametrize(
+    ("kind", "default"), [("number", '"many"'), ("text", "[1]"), ("image", '"x"'), ("boolean", '"perhaps"')]
+)
+def test_a_default_that_its_type_would_refuse_is_refused(tmp_path: Path, kind: str, default: str) -> None:
+    toml = f'[params.Name]\ntype = "{kind}"\ndefault = {default}\n'
+    write_design(tmp_path / "badge", toml=toml)
+    with pytest.raises(ConfigurationError, match=r"\[params.Name\]: default = "):
+        load_designs(tmp_path)
 
 
 def test_the_packaged_designs_are_read_once() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
+import itertools
 import json
 import uuid
 from collections.abc import Callable
@@ -70,6 +71,21 @@ def test_parameters_are_an_array_with_nested_specs(call: Caller) -> None:
         {"name": "Qty", "type": "number", "label": "Qty"},
     ]
     assert spec[6]["spec"] == [{"name": "Name", "type": "text", "label": "Name"}]
+
+
+def test_the_answer_tells_defaults_and_the_characters_of_the_fonts(serve: Callable[..., Caller]) -> None:
+    call = serve(designs=None, render=True)
+    first, *others = call.get("/file/design/parameter/invoice").json
+    ranges = first["fontCharacters"]
+    assert all(one[1] + 1 < other[0] for one, other in itertools.pairwise(ranges))
+    known = {point for start, end in ranges for point in range(start, end + 1)}
+    assert set(map(ord, "aÅŁ髙円€￥ \n")) <= known
+    assert not set(map(ord, "😀한")) & known
+    assert not any("fontCharacters" in entry for entry in others)
+    assert {entry["name"]: entry["default"] for entry in others if "default" in entry} == {
+        "Language": "auto",
+        "Currency": "USD",
+    }
 
 
 def test_parameters_can_be_an_object_as_in_the_docs(serve: Callable[..., Caller]) -> None:

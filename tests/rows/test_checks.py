@@ -170,9 +170,8 @@ def test_the_example_orders_fit_the_packaged_invoice() -> None:
 
 
 def as_looked_up(parameter: Any) -> Parameter:
-    return Parameter(
-        parameter.name, parameter.type, parameter.label, None, tuple(as_looked_up(one) for one in parameter.spec)
-    )
+    spec = tuple(as_looked_up(one) for one in parameter.spec)
+    return Parameter(parameter.name, parameter.type, parameter.label, None, spec, parameter.default)
 
 
 def test_a_refusal_holds_all_problems_the_rows_and_a_mapping_to_paste() -> None:
