@@ -301,7 +301,7 @@ class Generation(Running):
             settings.runs,
             self.run_name,
             base_url=settings.base_url,
-            workspace=settings.workspace,
+            workspace=settings.workspace_id,
             clock=self.clock,
         )
         if self.options.run is None and not journal.created:

@@ -332,7 +332,7 @@ def preview(
             if options.check is True:
                 refuse(prepared.problems, frame, prepared.sources, prepared.parameters or [])
             params = next(iter(prepared.documents.params(0, 1)))
-            key = (settings.workspace, options.design_id, prepared.version, orjson.dumps(params))
+            key = (settings.workspace_id, options.design_id, prepared.version, orjson.dumps(params))
             pdf = _kept.get(key)
             if pdf is None:
                 if billed:
@@ -377,7 +377,7 @@ async def _generated(client: Client, line: Line, options: Options, prepared: Pre
 def _prepared(frame: pd.DataFrame, options: Options) -> tuple[Prepared, int]:
     settings = options.effective_settings
     if options.run is not None:
-        place = {"base_url": settings.base_url, "workspace": settings.workspace}
+        place = {"base_url": settings.base_url, "workspace": settings.workspace_id}
         options = as_begun(options, begun(settings.runs, options.run, **place))
 
     async def looked_up() -> tuple[Prepared, int]:

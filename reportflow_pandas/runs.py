@@ -82,7 +82,7 @@ class Resumption(Running):
             settings.runs,
             self.run_name,
             base_url=settings.base_url,
-            workspace=settings.workspace,
+            workspace=settings.workspace_id,
             clock=self.clock,
             must_exist=True,
         )

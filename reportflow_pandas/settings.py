@@ -8,7 +8,7 @@ import os
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
 from yarl import URL
@@ -23,9 +23,12 @@ from reportflow_pandas.contract import (
 )
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["Limits", "Settings", "configure", "current", "point_at", "when_configured"]
+__all__ = ["EMBEDDED", "Limits", "Owner", "Settings", "configure", "current", "point_at", "when_configured"]
 
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
+EMBEDDED = "embedded"
+"""What the embedded service is called as the owner of a run: it begins anew on any port and with any key."""
+_EMBEDDED_KEY = "ak_local_"
 
 
 @dataclass(frozen=True)
@@ -70,6 +73,27 @@ class Limits:
         return cls(async_calls=None, sync_calls=None)
 
 
+class _Derived(str):
+    """A workspace's name that nobody gave: derived anew where the address or the key is another."""
+
+    __slots__ = ()
+
+
+class Owner(NamedTuple):
+    """To whom runs and results belong.
+
+    Attributes
+    ----------
+    service : str
+        The service's address, or `EMBEDDED`.
+    workspace : str
+        The workspace's name, `EMBEDDED`, or a hash that stands for the credential.
+    """
+
+    service: str
+    workspace: str
+
+
 @dataclass(frozen=True)
 class Settings:
     """Where the service is and how to be let in.
@@ -84,6 +108,9 @@ class Settings:
         OAuth 2.0 client credentials, in place of ``app_key``.
     token_url : str
         Where an access token is fetched.
+    workspace : str, optional
+        Name of the workspace: what belongs to it stays its own when the key is renewed. Without one a hash of
+        address and key stands for it; the embedded service is a workspace of its own, whatever its port and key.
     runs : pathlib.Path
         Folder of the journals of durable runs.
     loop : {"thread", "nest"}
@@ -102,6 +129,7 @@ class Settings:
     client_id: str | None = None
     client_secret: str | None = field(default=None, repr=False)
     token_url: str = TOKEN_URL
+    workspace: str = _Derived()
     runs: Path = Path(".reportflow/runs")
     loop: Literal["thread", "nest"] = "thread"
     clock: Clock = field(default=SYSTEM_CLOCK, repr=False, compare=False)
@@ -109,6 +137,8 @@ class Settings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "base_url", _with_version(self.base_url))
         object.__setattr__(self, "runs", Path(self.runs))
+        if not isinstance(self.workspace, str) or not (self.workspace.strip() or self._workspace_is_derived):
+            raise ConfigurationError(f"workspace={self.workspace!r}: the workspace's name, as text")
         if self.loop not in ("thread", "nest"):
             raise ConfigurationError(f"loop={self.loop!r}: either 'thread' (the default) or 'nest'")
         for name in ("app_key", "client_id", "client_secret"):
@@ -120,6 +150,9 @@ class Settings:
             if value is not None and value != value.strip():
                 object.__setattr__(self, name, value.strip())
 
+        if self._workspace_is_derived or self._is_embedded:
+            object.__setattr__(self, "workspace", _Derived(self._derived_workspace()))
+
     def __repr__(self) -> str:
         """Show the address and which credentials there are, never a secret."""
         shown = [f"base_url={self.base_url!r}"]
@@ -127,10 +160,28 @@ class Settings:
         return f"Settings({', '.join(shown)})"
 
     @property
-    def workspace(self) -> str:
-        """A hash of address and credential: names the workspace without telling the key."""
-        credential = self.app_key or self.client_id or ""
-        return hashlib.blake2b(f"{self.base_url}\n{credential}".encode(), digest_size=9).hexdigest()
+    def owner(self) -> Owner:
+        """To whom runs and results of this process belong: one decision for all that asks."""
+        named = self.workspace if not self._workspace_is_derived else self._derived_workspace()
+        return Owner(EMBEDDED if self._is_embedded else self.base_url, named)
+
+    @property
+    def _is_embedded(self) -> bool:
+        return self.on_this_machine and (self.app_key or "").startswith(_EMBEDDED_KEY)
+
+    @property
+    def _workspace_is_derived(self) -> bool:
+        return isinstance(self.workspace, _Derived)
+
+    def _derived_workspace(self) -> str:
+        if self._is_embedded:
+            return EMBEDDED
+        return _hash(self.base_url, self.app_key or self.client_id or "")
+
+    @property
+    def workspace_id(self) -> str:
+        """A hash of address and workspace, which tells no key: names what counts together, limits and queues."""
+        return _hash(self.base_url, self.owner.workspace)
 
     @property
     def host(self) -> str:
@@ -168,6 +219,10 @@ class Settings:
         return self
 
 
+def _hash(*parts: str) -> str:
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=9).hexdigest()
+
+
 def _with_version(base_url: str) -> str:
     """Return an address that ends in ``/v1``: the wire's paths begin behind it."""
     parts = urlsplit(base_url.strip() if isinstance(base_url, str) else "")
@@ -202,6 +257,7 @@ _ENVIRONMENT = {
     "client_id": ("REPORTFLOW_CLIENT_ID",),
     "client_secret": ("REPORTFLOW_CLIENT_SECRET",),
     "token_url": ("REPORTFLOW_TOKEN_URL",),
+    "workspace": ("REPORTFLOW_WORKSPACE",),
     "runs": ("REPORTFLOW_RUNS",),
 }
 
@@ -213,8 +269,8 @@ def configure(**values: object) -> Settings:
     ----------
     **values
         Fields of `Settings`: ``app_key``, ``base_url``, ``client_id``, ``client_secret``, ``token_url``,
-        ``runs``, ``loop``, ``clock``. Only those named change; ``None`` takes a value back, after which the
-        environment decides again.
+        ``workspace``, ``runs``, ``loop``, ``clock``. Only those named change; ``None`` takes a value back, after
+        which the environment decides again.
 
     Returns
     -------

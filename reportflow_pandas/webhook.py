@@ -235,7 +235,7 @@ class Webhook:
     async def _look_at(self, event: Event, client: Client, line: Line) -> None:
         settings = self.settings
         owner = await asyncio.to_thread(
-            runs.owner_of, settings.runs, settings.workspace, event.files, event.request_id, self._last_run
+            runs.owner_of, settings.runs, settings.workspace_id, event.files, event.request_id, self._last_run
         )
         if owner is None:
             self.seen["foreign"] += 1

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import pickle
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -134,3 +135,33 @@ def test_a_misspelled_setting_is_told_the_right_ones() -> None:
 
 def test_settings_go_to_another_process_whole() -> None:
     assert pickle.loads(pickle.dumps(Settings(app_key=KEY))) == Settings(app_key=KEY)  # noqa: S301 - our own
+
+
+# to whom runs belong
+
+
+@pytest.mark.parametrize("port", [8787, 9999])
+@pytest.mark.parametrize("key", ["ak_local_demo_key_0001", "ak_local_demo_key_0002"])
+def test_the_embedded_service_is_one_owner_whatever_its_port_and_key(port: int, key: str) -> None:
+    owner = Settings(base_url=f"http://127.0.0.1:{port}", app_key=key, workspace="acme").owner
+    assert owner == ("embedded", "embedded")
+
+
+def test_a_named_workspace_outlives_its_key_and_an_unnamed_one_is_known_by_it() -> None:
+    first, second = (Settings(app_key=f"ak_key_of_a_workspace_{number}") for number in range(2))
+    assert first.owner.workspace != second.owner.workspace
+    assert first.owner.service == second.owner.service == API_URL
+    assert not any("ak_key" in part for part in (*first.owner, first.workspace_id))
+    assert replace(first, app_key=second.app_key).owner == second.owner
+    named = [Settings(app_key=f"ak_key_of_a_workspace_{number}", workspace="acme") for number in range(2)]
+    assert {one.owner for one in named} == {(API_URL, "acme")}
+    assert len({one.workspace_id for one in named}) == 1
+
+
+def test_a_workspace_is_named_by_the_environment_or_by_configure(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("REPORTFLOW_WORKSPACE", "of the environment")
+    assert current().owner.workspace == "of the environment"
+    assert rf.configure(workspace="acme").owner.workspace == "acme"
+    with pytest.raises(rf.ConfigurationError, match="workspace"):
+        rf.configure(workspace=" ")
+    assert current().owner.workspace == "acme"

@@ -278,7 +278,7 @@ def line_to(
     """
     effective = limits or Limits()
     return Line(
-        window=window or window_of(settings.workspace),
+        window=window or window_of(settings.workspace_id),
         limits=effective,
         policy=RetryPolicy(attempts, backoff, effective.window),
         clock=settings.clock,

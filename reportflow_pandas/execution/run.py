@@ -96,7 +96,7 @@ class Running(ABC):
             "design": "",
             "version": "",
             "base_url": self.settings.base_url,
-            "workspace": self.settings.workspace,
+            "workspace": self.settings.workspace_id,
             "endpoint": options.endpoint,
             "rows": str(len(index)),
             "frame": "",
@@ -278,7 +278,7 @@ class Running(ABC):
         """Count the calls of the last minute that a process made which is no more."""
         now, window = self.clock.timestamp(), line.limits.window
         ago: dict[Kind, list[float]] = {"sync": [], "async": []}
-        recent = runs.recent_calls(self.settings.runs, self.settings.workspace, now - window)
+        recent = runs.recent_calls(self.settings.runs, self.settings.workspace_id, now - window)
         for call in recent:
             kind: Kind = "sync" if call.endpoint.startswith("sync") else "async"
             ago[kind].append(now - call.answered_at if call.answered_at is not None else 0.0)

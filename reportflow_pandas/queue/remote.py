@@ -82,7 +82,7 @@ class Remote:
             The Redis cannot be used; nothing was sent.
         """
         self._client = await connect(self.url)
-        self._store = RedisStore(self._client, settings.workspace)
+        self._store = RedisStore(self._client, settings.workspace_id)
         self._watch = asyncio.create_task(watch(self.url, self.warn))
         return Window(self._store)
 
@@ -119,8 +119,8 @@ class Remote:
             journal,
             outcomes,
             client=self._client,
-            queue=queue_of(journal, settings.workspace),
-            workspace=settings.workspace,
+            queue=queue_of(journal, settings.workspace_id),
+            workspace=settings.workspace_id,
             terms=Terms(journal.run, self.on_crash, limits, attempts, backoff, timeout),
             phase=phase,
             told=self.told(),

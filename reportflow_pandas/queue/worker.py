@@ -161,11 +161,11 @@ class Worker:
             Redis cannot be used.
         """
         self._redis = await connect(self._url)
-        self._store = RedisStore(self._redis, self._settings.workspace)
+        self._store = RedisStore(self._redis, self._settings.workspace_id)
         log.info(
             "worker %s serves workspace %s of %s from %s, %d calls at a time",
             self.name,
-            self._settings.workspace,
+            self._settings.workspace_id,
             self._settings.host,
             shown(self._url),
             self._concurrency,
@@ -194,7 +194,7 @@ class Worker:
             await asyncio.sleep(LOOK)
 
     async def _follow(self) -> None:
-        names = await self._redis.zrange(queues_of(self._settings.workspace), 0, -1)
+        names = await self._redis.zrange(queues_of(self._settings.workspace_id), 0, -1)
         for name in names:
             if name not in self._lanes and name not in self._refused:
                 await self._open(name)
@@ -434,7 +434,7 @@ class Worker:
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(5.0):
                 await self._store.settled()
-                await self._redis.zrem(workers_of(self._settings.workspace), self.name)
+                await self._redis.zrem(workers_of(self._settings.workspace_id), self.name)
         await self._redis.aclose()
 
     # -- its health ----------------------------------------------------------------------------------------------
@@ -443,7 +443,7 @@ class Worker:
         """Be seen, and say so."""
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
 
-        workers = workers_of(self._settings.workspace)
+        workers = workers_of(self._settings.workspace_id)
         said_at = time.monotonic()
         while True:
             with contextlib.suppress(RedisError, OSError):
