@@ -38,9 +38,9 @@ from reportflow_pandas.errors import (
 from reportflow_pandas.examples import example_orders
 from reportflow_pandas.export.review import read_review
 from reportflow_pandas.jobs import Job, JobWarning, job
-from reportflow_pandas.notebook.preview import Preview
 from reportflow_pandas.options import Constant, Table
 from reportflow_pandas.plan import Plan
+from reportflow_pandas.preview import Preview
 from reportflow_pandas.runs import forget, load, resume, runs
 from reportflow_pandas.settings import Limits, Settings, configure
 

@@ -9,7 +9,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 import pandas as pd
 
-from reportflow_pandas import generation, jobs, plan as planning, result_verbs as verbs
+from reportflow_pandas import generation, jobs, plan as planning, preview as previewing, result_verbs as verbs
 from reportflow_pandas.results import display
 from reportflow_pandas.runs import retry as retry_rows, settle as settle_rows
 
@@ -53,7 +53,7 @@ class ReportFlowAccessor:
     submit = _bound(jobs.submit)
     plan = _bound(planning.plan)
     check = _bound(planning.check)
-    preview = _bound(planning.preview)
+    preview = _bound(previewing.preview)
 
     # on a results frame
     _repr_html_ = _bound(display.overview_html)

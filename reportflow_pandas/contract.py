@@ -55,6 +55,7 @@ __all__ = [
     "TOKEN_RENEWAL_SECONDS",
     "TOKEN_URL",
     "WINDOW_SECONDS",
+    "without_pdf",
 ]
 
 # -- addresses and credentials -----------------------------------------------------------------------------------
@@ -151,3 +152,18 @@ SYNC_ANSWER_SECONDS: Final = 120.0
 
 SYNC_TIMEOUT_SECONDS: Final = 130.0
 """Ours for a sync call, as in the vendor's script (workflows)."""
+
+# -- names -------------------------------------------------------------------------------------------------------
+
+
+def without_pdf(name: str) -> str:
+    """Leave ``.pdf`` out, whatever its case: the service takes one away and adds it again (examples).
+
+    Examples
+    --------
+    >>> without_pdf("INV-7.PDF")
+    'INV-7'
+    """
+    while name[-4:].lower() == ".pdf":
+        name = name[:-4]
+    return name

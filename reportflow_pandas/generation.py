@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections import OrderedDict
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from itertools import chain, count
@@ -23,6 +22,7 @@ from reportflow_pandas.execution.preparation import Prepared, as_begun, check_of
 from reportflow_pandas.execution.run import Running, watched
 from reportflow_pandas.journal import journal_file, runs
 from reportflow_pandas.journal.journal import Journal, Terms
+from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.results import index_labels
@@ -341,18 +341,13 @@ def _fresh_name(options: Options) -> str:
     )
 
 
-_options: OrderedDict[str, Options] = OrderedDict()
+_options: LruDict[str, Options] = LruDict(100)
 """Options of this process's runs: a retry from a corrected frame needs what no journal holds, such as tables."""
-
-REMEMBERED = 100
 
 
 def remember(run: str, options: Options) -> None:
     """Keep the options of a run for its retries."""
     _options[run] = options
-    _options.move_to_end(run)
-    while len(_options) > REMEMBERED:
-        _options.popitem(last=False)
 
 
 def remembered(run: str) -> Options | None:

@@ -22,6 +22,7 @@ from reportflow_pandas.execution.run import Running, kind_of
 from reportflow_pandas.exit_hook import Unfinished
 from reportflow_pandas.generation import Generation
 from reportflow_pandas.journal import journal_file, runs
+from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook import panel
 from reportflow_pandas.notify import Notifier, ended, workbook_of
 from reportflow_pandas.options import Arguments, Options
@@ -97,7 +98,7 @@ class Job:
             work.settled = self._row_settled
         if work.remote is not None:
             work.remote.warn = self.warn
-        _remember(self)
+        _jobs[self.folder, self.id] = self
         self._start()
 
     def _start(self) -> None:
@@ -326,20 +327,8 @@ class PastJob(Job):
         return self.results()
 
 
-_jobs: dict[tuple[Path, str], Job] = {}
-"""By the folder of their journals and their names."""
-
-REMEMBERED = 100
-"""Jobs that `job` finds in this process; what it lets go, it finds in the journals."""
-
-
-def _remember(one: Job) -> None:
-    place = (one.folder, one.id)
-    _jobs.pop(place, None)
-    _jobs[place] = one
-    for old, other in list(_jobs.items())[:-REMEMBERED]:
-        if other.status != "running":
-            del _jobs[old]
+_jobs: LruDict[tuple[Path, str], Job] = LruDict(100, pinned=lambda job: job.status == "running")
+"""Jobs of this process by the folder of their journals and their names; what it lets go, the journals have."""
 
 
 def _remembered(run: str, folder: Path) -> Job | None:

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
-from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.lru import LruDict
 
 __all__ = ["Message", "Notifier", "ended", "workbook_of", "workbook_written"]
 
@@ -173,16 +173,13 @@ def ended(
 
 _WORSE = ("failed", "unknown", "not_sent")
 
-_workbooks: OrderedDict[tuple[str, ...], Path] = OrderedDict()
-_REMEMBERED = 100
+_workbooks: LruDict[tuple[str, ...], Path] = LruDict(100)
 _FACTS = ("workspace", "run", "frame", "started_at")
 
 
 def workbook_written(attrs: Mapping[str, str], path: Path) -> None:
     """Note where the workbook of these results is; ``attrs`` are what the results know of their run."""
     _workbooks[_key(attrs)] = path
-    while len(_workbooks) > _REMEMBERED:
-        _workbooks.popitem(last=False)
 
 
 def workbook_of(attrs: Mapping[str, str]) -> Path | None:

@@ -1,12 +1,11 @@
-"""Looking before paying: ``check``, ``plan`` and ``preview``."""
+"""Looking before paying: ``check`` and ``plan``."""
 
 from __future__ import annotations
 
 import html
 import json
 import logging
-from collections import OrderedDict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Unpack
 
@@ -15,25 +14,20 @@ import pandas as pd
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.api.models import Delivered
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.retry import Stop
-from reportflow_pandas.engine.sender import Line, Refused, Tries, line_to
-from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
+from reportflow_pandas.engine.sender import line_to
 from reportflow_pandas.execution.preparation import Prepared, as_begun, check_offline, prepare, takes_options
 from reportflow_pandas.journal.forecast import begun, unsent
-from reportflow_pandas.notebook.bar import visible
-from reportflow_pandas.notebook.preview import Preview, require
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.results.download import missing
-from reportflow_pandas.rows.checks import problems_frame, refuse
+from reportflow_pandas.rows.checks import problems_frame
 from reportflow_pandas.rows.document_keys import Keys, positions_of
 from reportflow_pandas.rows.input_frame import labels_at, rows_phrase
 from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.settings import Limits
 
-__all__ = ["Plan", "check", "plan", "preview"]
+__all__ = ["Plan", "check", "plan"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -267,111 +261,6 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
         first=first,
         problems=problems_frame([*_too_large(frame, large), *prepared.problems]),
     )
-
-
-@takes_options
-def preview(
-    frame: pd.DataFrame, design_id: str | None = None, *, row: int = 0, **arguments: Unpack[Arguments]
-) -> Preview:
-    """Show the pages of one document.
-
-    On the real service this generates the document, which is **billed**; the answer is kept, so that the same
-    content is asked for only once in this process.
-
-    Parameters
-    ----------
-    design_id : str
-        The design.
-    row : int
-        Position of the row, from 0; negative ones count from the end.
-    **arguments
-        The shared arguments, as for ``generate``.
-
-    Returns
-    -------
-    Preview
-        Pictures in a notebook; ``.save(path)`` writes the PDF, or PNGs.
-
-    Raises
-    ------
-    ConfigurationError
-        No such row; the package that draws pages is missing.
-
-    Examples
-    --------
-    >>> import reportflow_pandas as rf
-    >>> orders, lines = rf.example_orders()
-    >>> with rf.use_local():
-    ...     shown = orders.reportflow.preview("invoice", row=3, tables={"Lines": rf.Table(lines, on="InvoiceId")})
-    >>> len(shown.pages)
-    1
-    """
-    require()
-    options = Options.of(design_id, arguments)
-    if not len(frame):
-        raise ConfigurationError("this frame has no rows, so there is no document to preview")
-    if isinstance(row, bool) or not isinstance(row, int) or not -len(frame) <= row < len(frame):
-        raise ConfigurationError(
-            f"row={row!r}: a position from 0 to {len(frame) - 1}; this frame has {len(frame)} rows"
-        )
-    place = row % len(frame)
-    check_offline(frame, options)
-    settings = options.effective_settings
-    billed = not settings.on_this_machine
-    cut: dict[str, Any] = {
-        name: given.iloc[[place]]
-        for name, given in (("share", options.share), ("passcode", options.passcode))
-        if isinstance(given, pd.Series)
-    }
-    one = replace(options, **cut)
-
-    async def shown() -> Preview:
-        async with Client(settings, timeout=options.timeout) as client:
-            line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
-            prepared = await prepare(frame.iloc[[place]], one, client, line, "preview")
-            if options.check is True:
-                refuse(prepared.problems, frame, prepared.sources, prepared.parameters or [])
-            params = next(iter(prepared.documents.params(0, 1)))
-            key = (settings.workspace_id, options.design_id, prepared.version, orjson.dumps(params))
-            pdf = _kept.get(key)
-            if pdf is None:
-                if billed:
-                    _announce(settings.host, options)
-                pdf = await _generated(client, line, options, prepared)
-                _kept[key] = pdf
-                while len(_kept) > KEPT:
-                    _kept.popitem(last=False)
-            return Preview(pdf, prepared.names[0] + ".pdf", billed=billed)
-
-    return event_loop.run(shown())
-
-
-KEPT = 50
-_kept: OrderedDict[tuple[str, str, int, bytes], bytes] = OrderedDict()
-"""PDFs of earlier previews: the same content is not paid for twice."""
-
-
-def _announce(host: str, options: Options) -> None:
-    text = f"preview: one document is generated on {host} and billed; the same content is not asked for again"
-    log.warning(text)
-    if visible(options.progress):
-        print(text)  # noqa: T201 - money is spent: the person who does it is told
-
-
-async def _generated(client: Client, line: Line, options: Options, prepared: Prepared) -> bytes:
-    call = Call(options.design_id, prepared.version, "sync/single", tuple(prepared.documents))
-    body = call.body()
-    try:
-        answer = await line.tries(lambda: client.send(call.endpoint, body), kind="sync", tries=Tries())
-    except Refused as refused:
-        decision = refused.decision
-        raise (decision.error if isinstance(decision, Stop) else refused.error) from None
-    if not isinstance(answer, Delivered) or not answer.content.startswith(b"%PDF-"):
-        raise OutcomeUnknown(
-            f"the service accepted the document (request {answer.request_id}) but sent no PDF with it; "
-            "look for it in the web app"
-        )
-    return answer.content
 
 
 def _prepared(frame: pd.DataFrame, options: Options) -> tuple[Prepared, int]:

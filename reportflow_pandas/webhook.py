@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections import Counter, OrderedDict
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Self
@@ -18,6 +18,7 @@ from reportflow_pandas.contract import FILE_COMPLETED
 from reportflow_pandas.engine.sender import Line, Refused, line_to
 from reportflow_pandas.errors import ConfigurationError, NotReady, ReportFlowError
 from reportflow_pandas.journal import runs
+from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notify import Notifier, ended
 from reportflow_pandas.settings import Limits, Settings, current
 
@@ -128,7 +129,7 @@ class Webhook:
         self.seen: Counter[str] = Counter()
         self._host, self._port = host, port
         self._notifier = Notifier(notify)
-        self._known: OrderedDict[str, None] = OrderedDict()
+        self._known: LruDict[str, None] = LruDict(REMEMBERED)
         self._last_run = ""
         self._told: set[str] = set()
         self._runner: web.AppRunner | None = None
@@ -214,8 +215,6 @@ class Webhook:
             except asyncio.QueueFull:
                 return web.Response(status=503, headers={"Retry-After": "60"})
             self._known[event.request_id] = None
-            if len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
         return web.Response(status=204)
 
     async def _work(self, client: Client, line: Line) -> None:

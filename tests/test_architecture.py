@@ -16,7 +16,7 @@ from reportflow_pandas.options import Arguments, Options
 PACKAGE = Path(rf.__file__).parent
 
 FLOORS = [
-    ["errors", "clock", "contract"],
+    ["errors", "clock", "contract", "lru"],
     ["settings", "event_loop"],
     ["options"],
     ["api", "reading"],
@@ -77,7 +77,7 @@ def own(path: Path) -> set[str]:
 def test_imports_point_one_way(path: Path) -> None:
     here = room(path)
     if here == "local":
-        assert own(path) <= {"local", "contract", "errors", "settings", "clock"}
+        assert own(path) <= {"local", "contract", "errors", "settings", "clock", "lru"}
         return
     if here in ("__init__", "cli"):
         return  # the top floor starts everything

@@ -21,6 +21,7 @@ import reportflow_pandas as rf
 from reportflow_pandas import jobs
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
+from reportflow_pandas.lru import LruDict
 
 Start = Callable[..., LocalService]
 SINGLE: dict[str, Any] = {"endpoint": "async/single", "limits": False}
@@ -311,7 +312,7 @@ def test_a_job_is_found_by_its_id_as_long_as_the_process_lives(service: LocalSer
 
 
 def test_old_jobs_are_let_go(service: LocalService, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "REMEMBERED", 2)
+    monkeypatch.setattr(jobs, "_jobs", LruDict(2, pinned=lambda job: job.status == "running"))
     made = [submitted(1, run=f"run {number}") for number in range(4)]
     for job in made:
         job.result()

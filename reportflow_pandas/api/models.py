@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from reportflow_pandas.contract import SHARE_CODES
+from reportflow_pandas.contract import SHARE_CODES, without_pdf
 from reportflow_pandas.errors import ConfigurationError
 
 __all__ = ["Accepted", "Content", "Delivered", "Design", "FileEntry", "Parameter"]
@@ -46,11 +46,7 @@ class Content:
 
     def wire(self) -> dict[str, Any]:
         """Return the document as the service wants it: no default is sent, no ``.pdf``."""
-        name = self.file_name
-        content: dict[str, Any] = {
-            "fileName": name[:-4] if name[-4:].lower() == ".pdf" else name,
-            "params": self.params,
-        }
+        content: dict[str, Any] = {"fileName": without_pdf(self.file_name), "params": self.params}
         if self.share is not None:
             if self.share not in SHARE_CODES:
                 raise ConfigurationError(f"share={self.share!r}: one of {', '.join(map(repr, SHARE_CODES))}")

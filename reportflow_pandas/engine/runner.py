@@ -11,6 +11,7 @@ from functools import partial
 from typing import Protocol
 
 from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
+from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call, Document
 from reportflow_pandas.engine.circuit_breaker import Alike
 from reportflow_pandas.engine.concurrency import Gate
@@ -403,9 +404,9 @@ def matched(documents: Sequence[Document], files: Sequence[FileEntry]) -> list[t
     if len(documents) == 1 and len(files) == 1:
         return [(documents[0], files[0])]
     by_id = {entry.passthrough.get("rf"): entry for entry in files if entry.passthrough.get("rf")}
-    by_name = {_bare(entry.file_name): entry for entry in files if not entry.passthrough.get("rf")}
-    return [(document, by_id.get(document.id) or by_name.get(_bare(document.name))) for document in documents]
+    by_name = {_name_key(entry.file_name): entry for entry in files if not entry.passthrough.get("rf")}
+    return [(document, by_id.get(document.id) or by_name.get(_name_key(document.name))) for document in documents]
 
 
-def _bare(name: str) -> str:
-    return (name[:-4] if name[-4:].lower() == ".pdf" else name).casefold()
+def _name_key(name: str) -> str:
+    return without_pdf(name).casefold()

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered, FileEntry
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.retry import Stop
@@ -364,8 +365,7 @@ def _asked_pause(error: NotReady) -> float:
 
 
 def _known_by(request_id: str, file_id: str | None, file_name: str) -> str:
-    bare = file_name[:-4] if file_name[-4:].lower() == ".pdf" else file_name
-    return f"{request_id}/{file_id or bare}"
+    return f"{request_id}/{file_id or without_pdf(file_name)}"
 
 
 def _raise_systemic(refused: Refused) -> None:

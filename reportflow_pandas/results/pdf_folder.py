@@ -14,6 +14,7 @@ import time
 import unicodedata
 from pathlib import Path
 
+from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.errors import ConfigurationError
 
 __all__ = ["MANIFEST", "PdfFolder"]
@@ -186,8 +187,7 @@ def _inside(name: str) -> bool:
 
 def _safe(file_name: str) -> str:
     """Return a name that stays in the folder, whatever the service or a ZIP says."""
-    stem = file_name[:-4] if file_name[-4:].lower() == ".pdf" else file_name
-    plain = _FORBIDDEN.sub("_", stem).strip().rstrip(". ")
+    plain = _FORBIDDEN.sub("_", without_pdf(file_name)).strip().rstrip(". ")
     if not plain or plain.startswith(".") or _WINDOWS_DEVICE.match(plain):
         plain = f"_{plain}"
     while len(plain.encode()) > _LONGEST - len(".pdf"):

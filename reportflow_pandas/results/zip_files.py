@@ -11,6 +11,8 @@ import zlib
 from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
+from reportflow_pandas.contract import without_pdf
+
 __all__ = ["pdfs_of"]
 
 log = logging.getLogger("reportflow_pandas")
@@ -83,5 +85,4 @@ def _spellings(entry: zipfile.ZipInfo) -> Iterator[str]:
 
 def _plain(name: str) -> str:
     last = name.replace("\\", "/").rpartition("/")[2]
-    stem = last[:-4] if last[-4:].lower() == ".pdf" else last
-    return unicodedata.normalize("NFC", stem).casefold()
+    return unicodedata.normalize("NFC", without_pdf(last)).casefold()

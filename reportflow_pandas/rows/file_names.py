@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from reportflow_pandas.contract import FORBIDDEN_IN_FILE_NAMES, LONGEST_FILE_NAME as LONGEST
+from reportflow_pandas.contract import FORBIDDEN_IN_FILE_NAMES, LONGEST_FILE_NAME as LONGEST, without_pdf
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.rows.input_frame import (
     called,
@@ -72,7 +72,7 @@ def file_names(frame: pd.DataFrame, file_name: str | None, label: str) -> list[s
         names = _filled(frame, file_name)
     else:
         raise ConfigurationError(f"file_name={file_name!r}: a column, or a template such as 'INV-{{InvoiceId}}'")
-    return _valid(frame, [_bare(name) for name in names], file_name)
+    return _valid(frame, [without_pdf(name) for name in names], file_name)
 
 
 def columns_in(frame: pd.DataFrame, file_name: str | None) -> set[Any]:
@@ -97,8 +97,8 @@ def equal_names(names: list[str]) -> dict[str, list[int]]:
 
 
 def _default(frame: pd.DataFrame, label: str) -> list[str]:
-    stem = FORBIDDEN.sub("_", _bare(label))[:100].strip() or "document"
-    names = [_bare(FORBIDDEN.sub("_", f"{stem}-{text}")[:180]) for text in label_texts(frame.index)]
+    stem = FORBIDDEN.sub("_", without_pdf(label))[:100].strip() or "document"
+    names = [without_pdf(FORBIDDEN.sub("_", f"{stem}-{text}")[:180]) for text in label_texts(frame.index)]
     used: set[str] = set()
     if len(set(map(str.casefold, names))) == len(names):
         return names
@@ -231,13 +231,6 @@ def _valid(frame: pd.DataFrame, names: list[str], file_name: str) -> list[str]:
                 rows,
             )
     return names
-
-
-def _bare(name: str) -> str:
-    """Leave ``.pdf`` out, whatever its case: the service takes one away and adds it again."""
-    while name[-4:].lower() == ".pdf":
-        name = name[:-4]
-    return name
 
 
 def _near(frame: pd.DataFrame, name: str) -> str:
