@@ -47,7 +47,22 @@ __all__ = [
 ]
 
 
-class ReportFlowError(Exception):
+def _rebuilt(kind: type[BaseException], arguments: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
+    """Return an error as it was, without calling its constructor, whose arguments are other ones."""
+    error = kind.__new__(kind, *arguments)
+    error.args = arguments
+    error.__dict__.update(state)
+    return error
+
+
+class _Whole(BaseException):
+    """Is copied and pickled with its text and all its attributes: an error may come out of another process."""
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuilt, (type(self), self.args, self.__dict__)
+
+
+class ReportFlowError(_Whole, Exception):
     """The root of all errors of this package.
 
     Attributes
@@ -170,7 +185,7 @@ class NotReady(ReportFlowError):  # noqa: N818 - the public name
         self.retry_after = retry_after
 
 
-class RunInterrupted(KeyboardInterrupt):
+class RunInterrupted(_Whole, KeyboardInterrupt):
     """A run was interrupted from the keyboard.
 
     Attributes
@@ -188,7 +203,7 @@ class RunInterrupted(KeyboardInterrupt):
         return [f"{type(self).__name__}: {self}"]
 
 
-class RunCancelled(asyncio.CancelledError):
+class RunCancelled(_Whole, asyncio.CancelledError):
     """An awaited run was cancelled: kept for programs that name it, and raised no more.
 
     A cancelled `agenerate` raises the `asyncio.CancelledError` that was thrown in, with ``.results``.

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import math
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +14,7 @@ import pandas as pd
 
 from reportflow_pandas.contract import DOCUMENTS_PER_CALL, ENDPOINTS, SHARE_CODES
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.settings import Limits, Settings, current
+from reportflow_pandas.settings import Limits, Settings, current, duration as seconds
 
 __all__ = ["Arguments", "Constant", "Options", "Table", "seconds"]
 
@@ -357,20 +356,6 @@ class Options:
     def passthrough_columns(self) -> list[Any]:
         """``passthrough`` as a list."""
         return _as_list(self.passthrough) if self.passthrough is not None else []
-
-
-_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
-
-
-def seconds(value: float | str, name: str) -> float:
-    """Return a duration in seconds: a number, or a text such as ``"90s"``, ``"15min"``, ``"2h"``."""
-    if isinstance(value, str):
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|min|m|h)?\s*", value)
-        if found:
-            return float(found[1]) * _UNITS[found[2] or ""]
-    elif not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < math.inf:
-        return float(value)
-    raise ConfigurationError(f"{name}={value!r}: seconds, or a text such as '90s', '15min', '2h'")
 
 
 def _check_folder(folder: Path) -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 import hashlib
+import math
 import os
-from collections.abc import Callable
+import re
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -17,18 +19,32 @@ from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.contract import (
     API_URL,
     ASYNC_CALLS_PER_WINDOW,
+    LOCAL_KEY_PREFIX,
     SYNC_CALLS_PER_WINDOW,
     TOKEN_URL,
     WINDOW_SECONDS,
 )
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.network import Proxy, checked_bundle, checked_proxy, is_loopback, named_hosts, proxy_for
 
-__all__ = ["EMBEDDED", "Limits", "Owner", "Settings", "configure", "current", "point_at", "when_configured"]
+__all__ = [
+    "EMBEDDED",
+    "Limits",
+    "Owner",
+    "Settings",
+    "configure",
+    "current",
+    "duration",
+    "place",
+    "point_at",
+    "when_configured",
+]
 
-_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+OUTAGE_SECONDS = 120.0
+"""How long a run waits for a network that is away, unless ``rf.configure(outage=…)`` says otherwise."""
+
 EMBEDDED = "embedded"
 """What the embedded service is called as the owner of a run: it begins anew on any port and with any key."""
-_EMBEDDED_KEY = "ak_local_"
 
 
 @dataclass(frozen=True)
@@ -117,6 +133,26 @@ class Settings:
         ``"thread"``: work runs on a private event loop in a thread. ``"nest"``: on the caller's own running loop.
     clock : Clock
         Time and chance; tests pass their own.
+    proxy : str, optional
+        Address of an HTTP proxy, with user and password where it asks for them:
+        ``"http://USER:PASSWORD@proxy.example.com:3128"``. ``""``: none. ``None``: what ``HTTPS_PROXY``,
+        ``HTTP_PROXY`` and ``ALL_PROXY`` say. Hosts that ``NO_PROXY`` names are reached directly, and this machine.
+    ca_bundle : path, optional
+        File (PEM) or folder of certificate authorities that are trusted beside this machine's own, such as a
+        company's. ``None``: what ``REQUESTS_CA_BUNDLE``, ``CURL_CA_BUNDLE`` or ``SSL_CERT_FILE`` name.
+    plain_http : str or list of str
+        Hosts that may be spoken to without TLS, such as ``"reportflow"`` in a docker compose network: the key
+        travels there unencrypted. This machine needs no mention.
+    outage : float or str
+        How long a run waits for a network that is away: seconds, or a text such as ``"10min"``. Default 2 minutes.
+    language : str, optional
+        Of the review workbook.
+    smtp : str, optional
+        Address of the mail server, ``"smtps://USER:PASSWORD@mail.example.com"``.
+    sender : str, optional
+        Whom mails come from.
+    max_documents : int, optional
+        Refuse, before anything is sent, what would have more documents made than this in one call of a verb.
 
     Examples
     --------
@@ -133,10 +169,21 @@ class Settings:
     runs: Path = Path(".reportflow/runs")
     loop: Literal["thread", "nest"] = "thread"
     clock: Clock = field(default=SYSTEM_CLOCK, repr=False, compare=False)
+    proxy: str | Literal[False] | None = field(default=None, repr=False)
+    ca_bundle: Path | None = None
+    plain_http: tuple[str, ...] = ()
+    outage: float = OUTAGE_SECONDS
+    language: str | None = None
+    smtp: str | None = field(default=None, repr=False)
+    sender: str | None = None
+    max_documents: int | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "base_url", _with_version(self.base_url))
-        object.__setattr__(self, "runs", Path(self.runs))
+        object.__setattr__(self, "plain_http", named_hosts(self.plain_http, "plain_http"))
+        object.__setattr__(self, "base_url", _with_version(self.base_url, self.plain_http))
+        object.__setattr__(self, "runs", place(self.runs, "runs"))
+        object.__setattr__(self, "outage", duration(self.outage, "outage"))
+        self._check_network()
         if not isinstance(self.workspace, str) or not (self.workspace.strip() or self._workspace_is_derived):
             raise ConfigurationError(f"workspace={self.workspace!r}: the workspace's name, as text")
         if self.loop not in ("thread", "nest"):
@@ -153,10 +200,36 @@ class Settings:
         if self._workspace_is_derived or self._is_embedded:
             object.__setattr__(self, "workspace", _Derived(self._derived_workspace()))
 
+    def _check_network(self) -> None:
+        if self.proxy is not None:
+            if self.proxy is not False and not isinstance(self.proxy, str):
+                raise ConfigurationError("proxy: the address of a proxy as text, or '' for none")
+            if self.proxy:
+                checked_proxy(self.proxy)
+        if self.ca_bundle is not None:
+            bundle = place(self.ca_bundle, "ca_bundle")
+            object.__setattr__(self, "ca_bundle", checked_bundle(bundle, "ca_bundle"))
+        for name in ("language", "smtp", "sender"):
+            value = getattr(self, name)
+            if value is not None and (not isinstance(value, str) or not value.strip()):
+                raise ConfigurationError(f"{name}: a text")
+        most = self.max_documents
+        if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 0):
+            raise ConfigurationError(f"max_documents={most!r}: a whole number of documents, or None for no limit")
+
     def __repr__(self) -> str:
         """Show the address and which credentials there are, never a secret."""
         shown = [f"base_url={self.base_url!r}"]
-        shown += [f"{name}='***'" for name in ("app_key", "client_id", "client_secret") if getattr(self, name)]
+        secrets = ("app_key", "client_id", "client_secret", "smtp")
+        shown += [f"{name}='***'" for name in secrets if getattr(self, name)]
+        if not self._workspace_is_derived:
+            shown.append(f"workspace={self.workspace!r}")
+        if self.proxy:
+            shown.append(f"proxy={checked_proxy(self.proxy).url!r}")
+        if self.ca_bundle is not None:
+            shown.append(f"ca_bundle={str(self.ca_bundle)!r}")
+        plain = ("plain_http", "language", "sender", "max_documents")
+        shown += [f"{name}={getattr(self, name)!r}" for name in plain if getattr(self, name) not in (None, ())]
         return f"Settings({', '.join(shown)})"
 
     @property
@@ -167,7 +240,7 @@ class Settings:
 
     @property
     def _is_embedded(self) -> bool:
-        return self.on_this_machine and (self.app_key or "").startswith(_EMBEDDED_KEY)
+        return self.on_this_machine and (self.app_key or "").startswith(LOCAL_KEY_PREFIX)
 
     @property
     def _workspace_is_derived(self) -> bool:
@@ -191,7 +264,15 @@ class Settings:
     @property
     def on_this_machine(self) -> bool:
         """Whether the service runs on this machine: the embedded one, which bills nothing."""
-        return urlsplit(self.base_url).hostname in _LOOPBACK
+        return is_loopback(urlsplit(self.base_url).hostname)
+
+    def proxy_for(self, url: str) -> Proxy | None:
+        """Return the proxy through which an address is reached; None for a direct connection."""
+        return proxy_for(url, self.proxy or "" if self.proxy is not None else None)
+
+    def may_be_plain(self, url: str) -> bool:
+        """Tell whether an address may be spoken to without TLS: this machine's, and those of ``plain_http``."""
+        return _may_be_plain(url, self.plain_http)
 
     def checked(self) -> Settings:
         """Return these settings if a call could be made with them.
@@ -223,17 +304,24 @@ def _hash(*parts: str) -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=9).hexdigest()
 
 
-def _with_version(base_url: str) -> str:
+def _may_be_plain(url: str, named: Iterable[str]) -> bool:
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    return is_loopback(host) or host in named or parts.netloc.lower() in named
+
+
+def _with_version(base_url: str, plain_http: Iterable[str]) -> str:
     """Return an address that ends in ``/v1``: the wire's paths begin behind it."""
     parts = urlsplit(base_url.strip() if isinstance(base_url, str) else "")
     if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
         raise ConfigurationError(f"base_url={base_url!r}: an address such as {API_URL!r}")
     if parts.username or parts.password:
         raise ConfigurationError("base_url holds a user name or password; the key goes into app_key")
-    if parts.scheme == "http" and parts.hostname not in _LOOPBACK:
+    if parts.scheme == "http" and not _may_be_plain(base_url, plain_http):
         raise ConfigurationError(
-            f"base_url={base_url!r}: the key would travel unencrypted. Plain http is for this machine only "
-            "(127.0.0.1, localhost); elsewhere use https"
+            f"base_url={base_url!r}: the key would travel unencrypted. Plain http is for this machine "
+            "(127.0.0.1, localhost); elsewhere use https. In a network that you trust, such as docker compose's: "
+            f"rf.configure(base_url={base_url!r}, plain_http={parts.hostname!r}), or REPORTFLOW_PLAIN_HTTP"
         )
     path = parts.path.rstrip("/")
     if not path.endswith("/v1"):
@@ -243,6 +331,35 @@ def _with_version(base_url: str) -> str:
         return str(URL(f"{parts.scheme}://{parts.netloc}{path}"))
     except ValueError:
         raise ConfigurationError(f"base_url={base_url!r}: no host or no port can be called so") from None
+
+
+def place(value: str | os.PathLike[str], name: str) -> Path:
+    """Return a file or folder as an absolute path: ``~`` and the working directory are looked at once, here."""
+    try:
+        return Path(value).expanduser().absolute()
+    except (TypeError, ValueError):
+        raise ConfigurationError(f"{name}={value!r}: the path of a file or folder") from None
+    except RuntimeError:
+        raise ConfigurationError(f"{name}={str(value)!r}: there is no such user, or no home folder") from None
+    except OSError as reason:
+        raise ConfigurationError(
+            f"{name}={str(value)!r}: the folder that this process works in is gone ({reason.strerror}); give the "
+            "whole path"
+        ) from None
+
+
+_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+
+
+def duration(value: float | str, name: str) -> float:
+    """Return a duration in seconds: a number, or a text such as ``"90s"``, ``"15min"``, ``"2h"``."""
+    if isinstance(value, str):
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|min|m|h)?\s*", value)
+        if found:
+            return float(found[1]) * _UNITS[found[2] or ""]
+    elif not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < math.inf:
+        return float(value)
+    raise ConfigurationError(f"{name}={value!r}: seconds, or a text such as '90s', '15min', '2h'")
 
 
 _chosen: dict[str, object] = {}
@@ -259,6 +376,10 @@ _ENVIRONMENT = {
     "token_url": ("REPORTFLOW_TOKEN_URL",),
     "workspace": ("REPORTFLOW_WORKSPACE",),
     "runs": ("REPORTFLOW_RUNS",),
+    "plain_http": ("REPORTFLOW_PLAIN_HTTP",),
+    "outage": ("REPORTFLOW_OUTAGE",),
+    "smtp": ("REPORTFLOW_SMTP",),
+    "sender": ("REPORTFLOW_SENDER",),
 }
 
 
@@ -269,8 +390,9 @@ def configure(**values: object) -> Settings:
     ----------
     **values
         Fields of `Settings`: ``app_key``, ``base_url``, ``client_id``, ``client_secret``, ``token_url``,
-        ``workspace``, ``runs``, ``loop``, ``clock``. Only those named change; ``None`` takes a value back, after
-        which the environment decides again.
+        ``workspace``, ``runs``, ``loop``, ``clock``, ``proxy``, ``ca_bundle``, ``plain_http``, ``outage``,
+        ``language``, ``smtp``, ``sender``, ``max_documents``. Only those named change; ``None`` takes a value
+        back, after which the environment decides again. Relative paths are those of this moment.
 
     Returns
     -------
@@ -302,6 +424,9 @@ def configure(**values: object) -> Settings:
         settings = current()
         for check in _checks:
             check(settings)
+        for name in ("runs", "ca_bundle"):
+            if name in _chosen:
+                _chosen[name] = getattr(settings, name)
         return settings  # noqa: TRY300 - both steps may refuse
     except ConfigurationError:
         _chosen.clear()

@@ -26,7 +26,15 @@ SECRETS = (
     "REPORTFLOW_TOKEN_URL",
     "REPORTFLOW_WORKSPACE",
     "REPORTFLOW_RUNS",
+    "REPORTFLOW_WORKSPACE",
+    "REPORTFLOW_PLAIN_HTTP",
+    "REPORTFLOW_OUTAGE",
+    "REPORTFLOW_SMTP",
+    "REPORTFLOW_SENDER",
 )
+
+NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+"""And what the machine that runs the tests is reached by."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -45,7 +53,7 @@ def _journals() -> set[Path]:
 @pytest.fixture(autouse=True)
 def fresh_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     """No settings, no environment, no slots taken, and journals in a folder of the test, its processes' too."""
-    for name in SECRETS:
+    for name in (*SECRETS, *NETWORK, *map(str.lower, NETWORK), "SSL_CERT_FILE", "SSL_CERT_DIR"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("REPORTFLOW_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(settings, "_chosen", {})
