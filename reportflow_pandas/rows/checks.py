@@ -14,8 +14,14 @@ from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, names
 from reportflow_pandas.rows.mapping import SCALARS, Sources, missing_parameters
 from reportflow_pandas.rows.problems import COLUMNS, Problem, problems_frame, refuse
 from reportflow_pandas.rows.tables import Nested
-from reportflow_pandas.rows.unsayable import refuse_unsayable
-from reportflow_pandas.rows.value_checks import NEVER_NULL, Place, constant_problems, null_problem, value_problems
+from reportflow_pandas.rows.value_checks import (
+    NEVER_NULL,
+    Place,
+    constant_problems,
+    null_problem,
+    refuse_unsayable,
+    value_problems,
+)
 
 __all__ = ["COLUMNS", "Problem", "compare", "problems_frame", "refuse", "refuse_unsayable"]
 

@@ -18,9 +18,8 @@ from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options
 from reportflow_pandas.rows.input_frame import aligned, cells_of, named, names_of
 from reportflow_pandas.rows.mapping import Source, Sources
-from reportflow_pandas.rows.series import column_values
-from reportflow_pandas.rows.unsayable import refuse_in
-from reportflow_pandas.rows.values import BLANK, json_value, without_missing
+from reportflow_pandas.rows.value_checks import refuse_in
+from reportflow_pandas.rows.values import BLANK, column_values, json_value, without_missing
 
 __all__ = ["CHUNK", "Documents", "content_key", "document_id"]
 

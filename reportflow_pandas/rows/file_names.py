@@ -23,8 +23,7 @@ from reportflow_pandas.rows.input_frame import (
     nearest,
     rows_phrase,
 )
-from reportflow_pandas.rows.series import column_values, series_of
-from reportflow_pandas.rows.values import NotJson, json_value
+from reportflow_pandas.rows.values import NotJson, column_values, json_value, series_of
 
 __all__ = ["LONGEST", "columns_in", "equal_names", "file_names"]
 

@@ -12,8 +12,7 @@ import numpy as np
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
-from reportflow_pandas.rows.series import column_values, holds_texts, series_of
-from reportflow_pandas.rows.values import NotJson, as_text, json_value
+from reportflow_pandas.rows.values import NotJson, as_text, column_values, holds_texts, json_value, series_of
 
 __all__ = [
     "aligned",

@@ -13,7 +13,7 @@ from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.options import Table
 from reportflow_pandas.rows.input_frame import cells_of, check_frame, key_kind, named
-from reportflow_pandas.rows.series import column_values
+from reportflow_pandas.rows.values import column_values
 
 __all__ = ["Nested"]
 

@@ -1,4 +1,4 @@
-"""Cells become JSON values: each by itself, so that no row changes another's document."""
+"""Cells and whole columns become JSON values: each cell by itself, so that no row changes another's document."""
 
 from __future__ import annotations
 
@@ -10,20 +10,38 @@ from collections.abc import Callable, Mapping
 from decimal import Decimal
 from enum import Enum
 from pathlib import PurePath
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import orjson
 import pandas as pd
 
-__all__ = ["BLANK", "NotJson", "as_text", "json_value", "without_missing"]
+__all__ = [
+    "BLANK",
+    "NotJson",
+    "as_text",
+    "column_values",
+    "duration_text",
+    "holds_texts",
+    "json_value",
+    "series_of",
+    "without_missing",
+]
 
-EXACT = 2**53
-"""Floats beyond this hold no exact whole numbers, so they stay floats."""
+LARGEST_WHOLE = 2**64
+"""Whole floats up to this are sent as the integers that they are: what an identifier of 64 bits became."""
 
+SHORT_REPR_LENGTH = 16
+"""Characters: a float whose shortest form is no longer than this has at most 15 digits, so it has no noise."""
+
+SPREADSHEET_DIGITS = 15
+"""Significant digits that a spreadsheet shows; what its formulas leave behind them is noise."""
 
 LONGEST_NUMBER = 400
 """Digits: more than any amount has, fewer than Python refuses to print."""
+
+BYTE_ORDER_MARK = "\ufeff"
+"""Comes along with the text of pasted files and is no part of it: it has no glyph, and PDF/A forbids it."""
 
 BLANK: dict[str, Any] = {"array": [], "collection": {}}
 """What a missing value is in a table, which cannot be null; everywhere else it is null."""
@@ -76,7 +94,7 @@ def as_text(plain: Any) -> str:
         return "true" if plain else "false"
     if isinstance(plain, float):
         text = repr(plain)
-        return format(Decimal(text), "f") if "e" in text else text
+        return format(Decimal(text), "f") if "e" in text else text.removesuffix(".0")
     if isinstance(plain, int | str):
         return str(plain)
     return orjson.dumps(plain).decode()
@@ -103,17 +121,29 @@ def _encodable(plain: Any) -> None:
         raise NotJson(f"JSON cannot hold it ({reason})") from None
 
 
-def _float(value: float) -> float | int | None:
+def _float(value: float) -> Any:
     if value != value:  # noqa: PLR0124 - the quickest test for NaN
         return None
     if math.isinf(value):
         raise NotJson("infinity is no JSON number")
-    if value.is_integer() and abs(value) < EXACT:
-        return int(value)
+    if value.is_integer():
+        return _int(int(value)) if abs(value) <= LARGEST_WHOLE else value
+    return value if len(repr(value)) <= SHORT_REPR_LENGTH else _without_noise(value)
+
+
+def _without_noise(value: float) -> float | int:
+    """Return the number that a spreadsheet shows for the result of a formula: 0.1 + 0.2 is 0.3.
+
+    Only where 15 digits end in two zeros: one third has no noise, it has digits.
+    """
+    shown = f"{value:.{SPREADSHEET_DIGITS - 1}e}"
+    if shown.partition("e")[0].endswith("00"):
+        near = float(shown)
+        return int(near) if near.is_integer() and abs(near) < LARGEST_WHOLE else near
     return value
 
 
-def _narrow(value: np.floating[Any]) -> float | int | None:
+def _narrow(value: np.floating[Any]) -> Any:
     # by its shortest digits: a float32 of 0.1 is 0.1 to whoever typed it, not 0.10000000149011612
     return _float(float(str(value)))
 
@@ -139,6 +169,8 @@ def _decimal(value: Decimal) -> Any:
 
 def _text(value: str) -> str:
     if not value.isascii():
+        if BYTE_ORDER_MARK in value:
+            value = value.replace(BYTE_ORDER_MARK, "")
         try:
             value.encode()
         except UnicodeEncodeError:
@@ -168,9 +200,26 @@ def _duration(value: Any) -> str | None:
     if value is pd.NaT or (isinstance(value, np.timedelta64) and np.isnat(value)):
         return None
     try:
-        return str(pd.Timedelta(value).isoformat())
+        return duration_text(pd.Timedelta(value))
     except ValueError:  # months and years have no length
         raise NotJson(f"the duration {value} has no fixed length; turn it into days") from None
+
+
+def duration_text(duration: pd.Timedelta) -> str:
+    """Return a duration as spreadsheets and people write it: hours, minutes, seconds, and no more than there is.
+
+    Examples
+    --------
+    >>> duration_text(pd.Timedelta(days=2, hours=6, minutes=5, seconds=3))
+    '54:05:03'
+    """
+    nanoseconds = (duration.days * 86_400 + duration.seconds) * 10**9
+    nanoseconds += duration.microseconds * 1000 + duration.nanoseconds
+    seconds, fraction = divmod(abs(nanoseconds), 10**9)
+    minutes, seconds = divmod(seconds, 60)
+    hours, minutes = divmod(minutes, 60)
+    behind = f".{fraction:09d}".rstrip("0") if fraction else ""
+    return f"{'-' if nanoseconds < 0 else ''}{hours}:{minutes:02d}:{seconds:02d}{behind}"
 
 
 def _rows(value: Any) -> list[Any]:
@@ -255,3 +304,94 @@ def _unusual(value: Any) -> Any:
         if isinstance(value, kind):
             return convert(value)
     raise NotJson(f"{type(value).__name__} has no form in JSON; turn it into text, a number, a list or a dict")
+
+
+def column_values(column: pd.Series[Any], kind: str = "") -> list[Any]:
+    """Return a column's cells as JSON values.
+
+    One conversion per dtype and no Python per cell where the dtype allows it (22 µs a row of 12 columns, where
+    records and a cleaning pass cost 42).
+
+    Parameters
+    ----------
+    column : pandas.Series
+        Any dtype.
+    kind : str
+        The parameter's type.
+
+    Returns
+    -------
+    list
+        As long as the column.
+
+    Raises
+    ------
+    NotJson
+        A cell that JSON cannot hold. `json_value` tells of each cell which.
+    """
+    dtype = column.dtype
+    if isinstance(dtype, pd.CategoricalDtype):
+        return _category_values(column, kind)
+    if pd.api.types.is_bool_dtype(dtype) or pd.api.types.is_integer_dtype(dtype):
+        cells = column.tolist() if isinstance(dtype, np.dtype) else _nullable(column)
+        return [None if cell is None else as_text(cell) for cell in cells] if kind == "text" else cells
+    if pd.api.types.is_float_dtype(dtype):
+        return [json_value(cell, kind) for cell in _floats(column)]
+    if holds_texts(dtype):
+        cells = _nullable(column)
+        _whole_characters(cells)
+        return cells
+    cells = column.tolist()
+    if set(map(type, cells)) <= _MOSTLY_TEXTS:
+        _whole_characters([cell for cell in cells if isinstance(cell, str)])
+        return [cell if isinstance(cell, str) else json_value(cell, kind) for cell in cells]
+    return [json_value(cell, kind) for cell in cells]
+
+
+_MOSTLY_TEXTS = {str, type(None), float, type(pd.NA), type(pd.NaT)}
+"""What a column of texts with gaps holds as objects: a third of the time of a look at each cell's type."""
+
+
+def holds_texts(dtype: Any) -> bool:
+    """Tell whether a dtype holds texts only, whoever stores them; ``object`` may hold anything."""
+    if isinstance(dtype, pd.ArrowDtype):
+        return dtype.type is str
+    return isinstance(dtype, pd.StringDtype)
+
+
+def series_of(index: pd.Index[Any]) -> pd.Series[Any]:
+    """Return an index as a column of its own dtype: pandas 2 would guess another one for objects."""
+    column: pd.Series[Any] = pd.Series(index, dtype=cast("Any", index.dtype))
+    return column
+
+
+def _category_values(column: pd.Series[Any], kind: str) -> list[Any]:
+    # only those that occur: a chunk of a column with 100,000 categories must not convert them all
+    codes, places = np.unique(column.cat.codes.to_numpy(), return_inverse=True)
+    missing = bool(len(codes)) and codes[0] < 0
+    words = column_values(series_of(column.cat.categories[codes[int(missing) :]]), kind)
+    words = [None, *words] if missing else words
+    return [words[place] for place in places.tolist()]
+
+
+def _floats(column: pd.Series[Any]) -> list[Any]:
+    dtype: Any = column.dtype
+    plain = getattr(dtype, "numpy_dtype", dtype)
+    if isinstance(plain, np.dtype) and plain.itemsize < np.dtype(float).itemsize:
+        return list(column.to_numpy(dtype=plain, na_value=np.nan))
+    return column.tolist() if isinstance(dtype, np.dtype) else _nullable(column)
+
+
+def _nullable(column: pd.Series[Any]) -> list[Any]:
+    # None is a documented na_value; the stubs leave it out
+    cells: list[Any] = column.to_numpy(dtype=object, na_value=cast("Any", None)).tolist()
+    return cells
+
+
+def _whole_characters(cells: list[Any]) -> None:
+    try:
+        "".join([cell for cell in cells if cell is not None]).encode()
+    except UnicodeEncodeError:
+        for cell in cells:
+            if cell is not None:
+                json_value(cell)

@@ -11,7 +11,7 @@ from hypothesis import given, strategies as st
 
 from reportflow_pandas.cli.input_files import Reading, _inferred, read_frame
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.rows.series import column_values
+from reportflow_pandas.rows.values import column_values
 
 
 def read(folder: Path, text: str, reading: Reading = Reading(), encoding: str = "utf-8") -> pd.DataFrame:  # noqa: B008 - frozen

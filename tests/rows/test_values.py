@@ -14,8 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from reportflow_pandas.rows.series import column_values
-from reportflow_pandas.rows.values import NotJson, as_text, json_value, without_missing
+from reportflow_pandas.rows.values import NotJson, column_values, holds_texts, json_value, without_missing
 
 TOKYO = dt.timezone(dt.timedelta(hours=9))
 
@@ -55,7 +54,19 @@ CASES: dict[str, tuple[Any, str]] = {
     "midnight somewhere": (dt.datetime(2026, 11, 23, tzinfo=TOKYO), '"2026-11-23T00:00:00+09:00"'),
     "a timestamp of numpy": (np.datetime64("2026-11-23"), '"2026-11-23"'),
     "a time": (dt.time(4, 5), '"04:05:00"'),
-    "a duration": (dt.timedelta(days=1), '"P1DT0H0M0S"'),
+    "a duration": (dt.timedelta(days=1), '"24:00:00"'),
+    "a duration of pandas": (pd.Timedelta(hours=54, minutes=5, seconds=3), '"54:05:03"'),
+    "a duration of numpy": (np.timedelta64(150, "m"), '"2:30:00"'),
+    "a duration with a part of a second": (pd.Timedelta("1.5s"), '"0:00:01.5"'),
+    "a negative duration": (pd.Timedelta("-90s"), '"-0:01:30"'),
+    "an identifier that became a float": (9007199254740992.0, "9007199254740992"),
+    "a float of 64 bits": (2.0**64, str(2**64)),
+    "a negative float of 64 bits": (-(2.0**64), str(-(2**64))),
+    "what a formula left behind": (1234.5600000000002, "1234.56"),
+    "the sum of a tenth and a fifth": (0.1 + 0.2, "0.3"),
+    "a product that should be whole": (4.35 * 100, "435"),
+    "a third": (1 / 3, "0.3333333333333333"),
+    "a mark that came along with a pasted text": ("\ufeffBob", '"Bob"'),
     "a month": (pd.Period("2026-11", "M"), '"2026-11"'),
     "an interval": (pd.Interval(0, 1), '"(0, 1]"'),
     "bytes": (b"\x00\xff", '"AP8="'),
@@ -123,6 +134,10 @@ def test_what_json_cannot_hold_says_why(case: str) -> None:
 TEXTS: dict[str, tuple[Any, str | None]] = {
     "an integral float": (171.0, "171"),
     "an integer": (171, "171"),
+    "a float of 64 bits": (2.0**64, str(2**64)),
+    "a float beyond 64 bits": (1e23, "1" + "0" * 23),
+    "a small float with noise": (0.000012300000000000001, "0.0000123"),
+    "a duration": (pd.Timedelta(hours=54, minutes=5, seconds=3), "54:05:03"),
     "a fraction": (1.5, "1.5"),
     "a large float in full": (1e22, "10000000000000000000000"),
     "a small float in full": (1e-7, "0.0000001"),
@@ -173,10 +188,22 @@ def test_whatever_becomes_json_is_read_back_strictly(value: Any) -> None:
 
 @given(st.floats(allow_nan=False, allow_infinity=False))
 @settings(deadline=None)
-def test_a_float_keeps_its_value_in_a_number_and_in_a_text(value: float) -> None:
-    assert json_value(value) == value
-    assert float(as_text(value)) == value
-    assert "e" not in as_text(value)
+def test_a_float_keeps_what_a_spreadsheet_shows_of_it_in_a_number_and_in_a_text(value: float) -> None:
+    number, text = orjson.loads(orjson.dumps(json_value(value))), json_value(value, "text")
+    assert number == pytest.approx(value, rel=5e-15, abs=0)
+    assert float(text) == number
+    assert "e" not in text
+    assert not text.endswith(".0")
+    assert json_value(number) == json_value(value)
+
+
+@given(st.decimals(-(10**9), 10**9, places=2, allow_nan=False), st.integers(-2, 2))
+@settings(deadline=None)
+def test_an_amount_with_the_noise_of_a_formula_prints_as_the_amount(amount: Decimal, steps: int) -> None:
+    noisy = float(amount)
+    for _ in range(abs(steps)):
+        noisy = math.nextafter(noisy, math.copysign(math.inf, steps))
+    assert Decimal(json_value(noisy, "text")) == amount
 
 
 @given(st.lists(plain_values))
@@ -196,3 +223,93 @@ def test_a_column_of_objects_is_converted_as_each_of_its_cells(cells: list[Any])
 
 def test_missing_values_are_left_out_of_dicts_and_lists_keep_their_length() -> None:
     assert without_missing({"a": None, "b": [None, {"c": None, "d": 0}]}) == {"b": [None, {"d": 0}]}
+
+
+pa = pytest.importorskip("pyarrow")
+
+
+def arrow(kind: Any) -> pd.ArrowDtype:
+    return pd.ArrowDtype(kind)
+
+
+DAY = pd.Timestamp(2026, 11, 23).to_pydatetime()
+COLUMNS: dict[str, tuple[pd.Series[Any], str]] = {
+    "int64": (pd.Series([1, 2]), "[1,2]"),
+    "uint64": (pd.Series([2**64 - 1], dtype="uint64"), f"[{2**64 - 1}]"),
+    "bool": (pd.Series([True, False]), "[true,false]"),
+    "float64": (pd.Series([1.0, 1.5, np.nan]), "[1,1.5,null]"),
+    "float32": (pd.Series([0.1, np.nan], dtype="float32"), "[0.1,null]"),
+    "Int64": (pd.Series([2**60 + 1, None], dtype="Int64"), f"[{2**60 + 1},null]"),
+    "boolean": (pd.Series([True, None], dtype="boolean"), "[true,null]"),
+    "Float64": (pd.Series([1.0, None], dtype="Float64"), "[1,null]"),
+    "Float32": (pd.Series([0.1, None], dtype="Float32"), "[0.1,null]"),
+    "object": (pd.Series([1, "a", None, [np.nan]], dtype=object), '[1,"a",null,[null]]'),
+    "str": (pd.Series(["0171", None], dtype="str"), '["0171",null]'),
+    "string": (pd.Series(["0171", None], dtype="string"), '["0171",null]'),
+    "string[python]": (pd.Series(["0171", None], dtype="string[python]"), '["0171",null]'),
+    "string[pyarrow]": (pd.Series(["0171", None], dtype="string[pyarrow]"), '["0171",null]'),
+    "datetime": (pd.Series([pd.Timestamp(DAY), pd.NaT]), '["2026-11-23",null]'),
+    "datetime with a time": (
+        pd.Series([pd.Timestamp(DAY), pd.Timestamp(2026, 1, 1, 9)]),
+        '["2026-11-23","2026-01-01T09:00:00"]',
+    ),
+    "datetime with a zone": (
+        pd.Series([pd.Timestamp(DAY, tz="Asia/Tokyo"), pd.NaT]),
+        '["2026-11-23T00:00:00+09:00",null]',
+    ),
+    "timedelta": (pd.Series([pd.Timedelta(days=1), pd.NaT]), '["24:00:00",null]'),
+    "period": (pd.Series([pd.Period("2026-11", "M"), pd.NaT], dtype="period[M]"), '["2026-11",null]'),
+    "interval": (pd.Series(pd.interval_range(0, 1)), '["(0, 1]"]'),
+    "categories of text": (pd.Series(["b", None, "a", "b"], dtype="category"), '["b",null,"a","b"]'),
+    "categories of integers": (pd.Series([2, None], dtype="Int64").astype("category"), "[2,null]"),
+    "categories of intervals": (pd.cut(pd.Series([1, 9]), [0, 2]), '["(0, 2]",null]'),
+    "no categories": (pd.Series([None], dtype="category"), "[null]"),
+    "sparse": (pd.Series([0.0, 1.5, np.nan], dtype="Sparse[float]"), "[0,1.5,null]"),
+    "arrow int": (pd.Series([2**60 + 1, None], dtype=arrow(pa.int64())), f"[{2**60 + 1},null]"),
+    "arrow bool": (pd.Series([True, None], dtype=arrow(pa.bool_())), "[true,null]"),
+    "arrow float": (pd.Series([1.0, None], dtype=arrow(pa.float64())), "[1,null]"),
+    "arrow float32": (pd.Series([0.1, None], dtype=arrow(pa.float32())), "[0.1,null]"),
+    "arrow text": (pd.Series(["a", None], dtype=arrow(pa.string())), '["a",null]'),
+    "arrow decimal": (pd.Series([Decimal("1.50"), None], dtype=arrow(pa.decimal128(9, 2))), "[1.50,null]"),
+    "arrow day": (pd.Series([DAY.date(), None], dtype=arrow(pa.date32())), '["2026-11-23",null]'),
+    "arrow timestamp": (pd.Series([DAY, None], dtype=arrow(pa.timestamp("us"))), '["2026-11-23",null]'),
+    "arrow bytes": (pd.Series([b"a", None], dtype=arrow(pa.binary())), '["YQ==",null]'),
+    "arrow list": (pd.Series([[1, None], None], dtype=arrow(pa.list_(pa.int64()))), "[[1,null],null]"),
+    "arrow struct": (pd.Series([{"a": 1}], dtype=arrow(pa.struct([("a", pa.int64())]))), '[{"a":1}]'),
+    "arrow dictionary": (pd.Series(["a"], dtype=arrow(pa.dictionary(pa.int32(), pa.string()))), '["a"]'),
+    "nothing": (pd.Series([], dtype=object), "[]"),
+}
+
+
+@pytest.mark.parametrize("case", list(COLUMNS))
+def test_a_column_of_any_dtype_becomes_json(case: str) -> None:
+    """Each value is what it is alone, and the column is what it was."""
+    column, wanted = COLUMNS[case]
+    before = column.copy(deep=True)
+    assert orjson.dumps(column_values(column)).decode() == wanted
+    assert orjson.dumps([column_values(column.iloc[[at]])[0] for at in range(len(column))]).decode() == wanted
+    pd.testing.assert_series_equal(column, before)
+
+
+@pytest.mark.parametrize("case", list(COLUMNS))
+def test_a_column_of_any_dtype_goes_into_a_text(case: str) -> None:
+    column, _ = COLUMNS[case]
+    assert all(value is None or isinstance(value, str | list | dict) for value in column_values(column, "text"))
+
+
+def test_categories_that_do_not_occur_are_not_looked_at() -> None:
+    column = pd.Series(["a", math.inf], dtype="category").iloc[:1]
+    assert column_values(column) == ["a"]
+
+
+def test_half_a_character_is_found_in_a_column_of_texts() -> None:
+    with pytest.raises(NotJson, match="half of a character"):
+        column_values(pd.Series(["a", "\ud83d"], dtype=object))
+    with pytest.raises(NotJson, match="half of a character"):
+        column_values(pd.Series(["a", "\ud83d"], dtype="string[python]"))
+
+
+@pytest.mark.parametrize("dtype", ["str", "string", "string[python]", "string[pyarrow]", arrow(pa.string())])
+def test_texts_are_known_whoever_stores_them(dtype: Any) -> None:
+    assert holds_texts(pd.Series(["a"], dtype=dtype).dtype) or pd.Series(["a"], dtype=dtype).dtype == object
+    assert not holds_texts(pd.Series([1]).dtype)
