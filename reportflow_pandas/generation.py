@@ -18,7 +18,7 @@ from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.sender import Line
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.execution.preparation import Prepared, as_begun, check_offline, prepare, takes_options
+from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare, takes_options
 from reportflow_pandas.execution.run import Running, watched
 from reportflow_pandas.journal import journal_file, runs
 from reportflow_pandas.journal.journal import Journal, Terms
@@ -165,7 +165,9 @@ class Generation(Running):
     plans = True
 
     def __init__(self, frame: pd.DataFrame, options: Options, only: Only | None = None) -> None:
-        check_offline(frame, options)
+        given = options
+        self._rows = rows = document_rows(frame, options)
+        frame, options = rows.frame, rows.options
         name = _fresh_name(options) if options.run is None else journal_file.checked_name(options.run)
         super().__init__(options, name, frame.index)
         self._frame = frame
@@ -174,7 +176,7 @@ class Generation(Running):
         self._again: Collection[int] = positions_of(frame, options.again) if options.again is not None else ()
         self._prepared: Prepared | None = None
         self._keys = Keys(frame, options)
-        remember(name, options)
+        remember(name, given)
 
     async def _begin(self, client: Client, line: Line) -> bool:
         """Look up, refuse what would print blank, and begin the journal."""
@@ -186,7 +188,7 @@ class Generation(Running):
                 options = as_begun(options, self.journal.meta)
             before = self._choose()
             token = f"{self.run_name}/{secrets.token_hex(8)}"
-            self._prepared = prepared = await prepare(self._frame, options, client, line, token)
+            self._prepared = prepared = await prepare(self._rows, options, client, line, token)
             self._refuse_or_warn(prepared)
             self.version, self.endpoint = prepared.version, prepared.endpoint
             self._refuse_another_order(prepared, before)

@@ -103,7 +103,8 @@ class Arguments(TypedDict, total=False):
 
     version: int | Literal["latest"]
     params: Sequence[Any] | Mapping[str, Any] | pd.Series[Any] | None
-    tables: Mapping[str, Table] | None
+    tables: Mapping[str, Table | Sequence[str] | Mapping[str, str] | str] | None
+    group_by: str | Sequence[str] | None
     file_name: str | None
     share: str | pd.Series[Any]
     passcode: bool | pd.Series[Any]
@@ -116,6 +117,7 @@ class Arguments(TypedDict, total=False):
     backoff: float
     timeout: float
     download: str | Path | None
+    max_documents: int | None
     wait: float | str
     run: str | None
     key: str | Sequence[str] | None
@@ -143,7 +145,13 @@ class Options:
         columns; or ``{parameter: column or Constant(value) or callable(row) or None}``, ``None`` meaning blank
         on purpose. Required with ``check=False``.
     tables : mapping, optional
-        ``{parameter: Table(frame, on=…)}``: rows of another frame, nested into an array parameter.
+        ``{parameter: Table(frame, on=…)}``: rows of another frame, nested into an array parameter. With
+        ``group_by``, ``{parameter: ["Track", "Quantity"]}`` names columns of the same frame.
+    group_by : str or list of str, optional
+        Column(s): the frame has several lines to a document. One document for each group, in order of first
+        appearance; the results' index is the group's key. What belongs to the document (``params``, ``share``,
+        ``passcode``, ``key``, masks for ``again``) has to be the same in all its lines; functions in ``params``
+        get its first line. Array parameters whose fields are columns are filled from them without ``tables``.
     file_name : str, optional
         A column, or else a template such as ``"INV-{InvoiceId}"``: braces hold a column's name to the letter,
         or ``index``, with an optional format. Default ``"{design label}-{index}"``.
@@ -172,6 +180,9 @@ class Options:
         Seconds for one async call, default 60; sync calls 130.
     download : str or path, optional
         Folder: wait until the PDFs are ready and save them there.
+    max_documents : int, optional
+        Refuse before anything is sent if more documents than this would be paid for; what a run has already does
+        not count. Default: ``rf.configure(max_documents=…)``, else no limit.
     wait : float or str
         How long a document may take from acceptance to readiness when it is downloaded. Default ``"15min"``.
     run : str, optional
@@ -203,7 +214,8 @@ class Options:
     design_id: str
     version: int | Literal["latest"] = "latest"
     params: Sequence[Any] | Mapping[str, Any] | pd.Series[Any] | None = None
-    tables: Mapping[str, Table] | None = None
+    tables: Mapping[str, Table | Sequence[str] | Mapping[str, str] | str] | None = None
+    group_by: str | Sequence[str] | None = None
     file_name: str | None = None
     share: str | pd.Series[Any] = "workspace"
     passcode: bool | pd.Series[Any] = False
@@ -216,6 +228,7 @@ class Options:
     backoff: float = 1.0
     timeout: float = 60.0
     download: str | Path | None = None
+    max_documents: int | None = None
     wait: float | str = "15min"
     run: str | None = None
     key: str | Sequence[str] | None = None
@@ -244,11 +257,27 @@ class Options:
         return cls(design_id=design_id.strip(), **arguments)
 
     def __post_init__(self) -> None:
+        self._check_numbers()
+        self._check_words()
+        if self.download is not None:
+            _check_folder(Path(self.download).absolute())
+        if self.group_by is not None and not self.group_by_columns:
+            raise ConfigurationError("group_by=[]: a column, or several, that name a document, e.g. 'InvoiceId'")
+        if self.check is False and self.params is None:
+            raise ConfigurationError(
+                "check=False looks nothing up, so it is not known which columns are parameters: name them, "
+                "e.g. params=['Customer', 'Total'] or params={'Customer': 'customer_name'}"
+            )
+
+    def _check_numbers(self) -> None:
         whole = {"batch_size": (1, DOCUMENTS_PER_CALL), "attempts": (1, 100)}
         for name, (low, high) in whole.items():
             value = getattr(self, name)
             if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
                 raise ConfigurationError(f"{name}={value!r}: a whole number from {low} to {high}")
+        most = self.max_documents
+        if most is not None and (isinstance(most, bool) or not isinstance(most, int) or most < 0):
+            raise ConfigurationError(f"max_documents={most!r}: a whole number of documents, or None for no limit")
         if self.concurrency != "auto" and (
             isinstance(self.concurrency, bool) or not isinstance(self.concurrency, int) or self.concurrency < 1
         ):
@@ -264,14 +293,6 @@ class Options:
         ):
             raise ConfigurationError(f"version={self.version!r}: 'latest' or a whole number from 1")
         seconds(self.wait, "wait")
-        self._check_words()
-        if self.download is not None:
-            _check_folder(Path(self.download).absolute())
-        if self.check is False and self.params is None:
-            raise ConfigurationError(
-                "check=False looks nothing up, so nobody knows which columns are parameters: name them, "
-                "e.g. params=['Customer', 'Total'] or params={'Customer': 'customer_name'}"
-            )
 
     def _check_words(self) -> None:
         choices: dict[str, tuple[object, ...]] = {
@@ -297,14 +318,24 @@ class Options:
             raise ConfigurationError(
                 f"limits={self.limits!r}: rf.Limits(async_calls=…), None for the documented ones, False for none"
             )
+        self._check_tables()
+        if self.settings is not None and not isinstance(self.settings, Settings):
+            raise ConfigurationError("settings: a rf.Settings, e.g. rf.Settings(app_key='ak_…')")
+
+    def _check_tables(self) -> None:
         for parameter, table in (self.tables or {}).items():
-            if not isinstance(table, Table):
+            if isinstance(table, str | list | tuple | Mapping | pd.Index):
+                if self.group_by is None:
+                    raise ConfigurationError(
+                        f"tables[{parameter!r}]: columns of the same frame need group_by=, the column that names "
+                        "a document, e.g. group_by='InvoiceId'; rows of another frame: "
+                        "rf.Table(lines, on='InvoiceId')"
+                    )
+            elif not isinstance(table, Table):
                 raise ConfigurationError(
                     f"tables[{parameter!r}]: a Table, e.g. rf.Table(lines, on='InvoiceId'), "
                     f"not {type(table).__name__}"
                 )
-        if self.settings is not None and not isinstance(self.settings, Settings):
-            raise ConfigurationError("settings: a rf.Settings, e.g. rf.Settings(app_key='ak_…')")
 
     @property
     def effective_limits(self) -> Limits:
@@ -331,6 +362,7 @@ class Options:
             "download": str(Path(self.download).absolute()) if self.download is not None else None,
             "wait": self.wait,
             "on_error": self.on_error,
+            "group_by": [str(name) for name in self.group_by_columns] or None,
         }
 
     @classmethod
@@ -351,6 +383,11 @@ class Options:
     def key_columns(self) -> list[str] | None:
         """``key`` as a list of names; None: no key."""
         return None if self.key is None else [str(name) for name in _as_list(self.key)]
+
+    @property
+    def group_by_columns(self) -> list[Any]:
+        """``group_by`` as a list; empty: each row is a document."""
+        return _as_list(self.group_by) if self.group_by is not None else []
 
     @property
     def passthrough_columns(self) -> list[Any]:

@@ -17,12 +17,13 @@ from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.sender import line_to
-from reportflow_pandas.execution.preparation import Prepared, as_begun, check_offline, prepare, takes_options
+from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare, takes_options
 from reportflow_pandas.journal.forecast import begun, unsent
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.results.download import missing
 from reportflow_pandas.rows.checks import problems_frame
 from reportflow_pandas.rows.document_keys import Keys, positions_of
+from reportflow_pandas.rows.grouping import DocumentRows
 from reportflow_pandas.rows.input_frame import labels_at, rows_phrase
 from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.settings import Limits
@@ -157,9 +158,9 @@ def check(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack
     >>> problems["suggestion"].iloc[0]
     "Did you mean the column 'Totl'? params={…, 'Total': 'Totl'}"
     """
-    options = Options.of(design_id, arguments)
-    check_offline(frame, options, names=False)
-    prepared, _ = _prepared(frame, options)
+    rows = document_rows(frame, Options.of(design_id, arguments), names=False)
+    frame, options = rows.frame, rows.options
+    prepared, _ = _prepared(rows)
     large = [
         document.position
         for document in prepared.documents
@@ -217,11 +218,11 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
     >>> plan.documents, plan.calls, plan.seconds
     (412, 5, 0.0)
     """
-    options = Options.of(design_id, arguments)
-    check_offline(frame, options, names=False)
+    rows = document_rows(frame, Options.of(design_id, arguments), names=False)
+    frame, options = rows.frame, rows.options
     keys = Keys(frame, options)
     again = positions_of(frame, options.again) if options.again is not None else ()
-    prepared, look_ups = _prepared(frame, options)
+    prepared, look_ups = _prepared(rows)
     outcomes, wanted = Outcomes(prepared.names), iter(prepared.documents)
     if options.run is not None:
         planned = keys.in_chunks(prepared.documents, prepared.version)
@@ -263,7 +264,8 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
     )
 
 
-def _prepared(frame: pd.DataFrame, options: Options) -> tuple[Prepared, int]:
+def _prepared(rows: DocumentRows) -> tuple[Prepared, int]:
+    options = rows.options
     settings = options.effective_settings
     if options.run is not None:
         place = {"base_url": settings.base_url, "workspace": settings.workspace_id}
@@ -272,7 +274,7 @@ def _prepared(frame: pd.DataFrame, options: Options) -> tuple[Prepared, int]:
     async def looked_up() -> tuple[Prepared, int]:
         async with Client(settings, timeout=options.timeout) as client:
             line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
-            prepared = await prepare(frame, options, client, line, "plan")
+            prepared = await prepare(rows, options, client, line, "plan")
             return prepared, line.asked
 
     return event_loop.run(looked_up())

@@ -6,9 +6,8 @@ import base64
 import html
 import io
 import logging
-from dataclasses import replace
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Unpack
 
 import orjson
 import pandas as pd
@@ -20,7 +19,7 @@ from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.engine.sender import Line, Refused, Tries, line_to
 from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
-from reportflow_pandas.execution.preparation import Prepared, check_offline, prepare, takes_options
+from reportflow_pandas.execution.preparation import Prepared, documents_of, prepare, refuse_offline, takes_options
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook.bar import visible
 from reportflow_pandas.options import Arguments, Options
@@ -150,27 +149,24 @@ def preview(
     options = Options.of(design_id, arguments)
     if not len(frame):
         raise ConfigurationError("this frame has no rows, so there is no document to preview")
-    if isinstance(row, bool) or not isinstance(row, int) or not -len(frame) <= row < len(frame):
+    all_of_them = documents_of(frame, options)
+    documents = len(all_of_them.frame)
+    if isinstance(row, bool) or not isinstance(row, int) or not -documents <= row < documents:
+        what = "rows" if options.group_by is None else "documents"
         raise ConfigurationError(
-            f"row={row!r}: a position from 0 to {len(frame) - 1}; this frame has {len(frame)} rows"
+            f"row={row!r}: a position from 0 to {documents - 1}; this frame has {documents} {what}"
         )
-    place = row % len(frame)
-    check_offline(frame, options)
+    rows = all_of_them.one(row % documents)
+    refuse_offline(rows)
     settings = options.effective_settings
     billed = not settings.on_this_machine
-    cut: dict[str, Any] = {
-        name: given.iloc[[place]]
-        for name, given in (("share", options.share), ("passcode", options.passcode))
-        if isinstance(given, pd.Series)
-    }
-    one = replace(options, **cut)
 
     async def shown() -> Preview:
         async with Client(settings, timeout=options.timeout) as client:
             line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
-            prepared = await prepare(frame.iloc[[place]], one, client, line, "preview")
+            prepared = await prepare(rows, rows.options, client, line, "preview")
             if options.check is True:
-                refuse(prepared.problems, frame, prepared.sources, prepared.parameters or [])
+                refuse(prepared.problems, rows.frame, prepared.sources, prepared.parameters or [])
             params = next(iter(prepared.documents.params(0, 1)))
             key = (settings.workspace_id, options.design_id, prepared.version, orjson.dumps(params))
             pdf = _kept.get(key)

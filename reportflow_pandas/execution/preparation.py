@@ -17,13 +17,22 @@ from reportflow_pandas.engine.sender import Line
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.options import Options
 from reportflow_pandas.results.results_frame import is_results
-from reportflow_pandas.rows.checks import Problem, compare, refuse, refuse_unsayable
+from reportflow_pandas.rows.checks import Problem, compare, inconstant, refuse, refuse_unsayable
 from reportflow_pandas.rows.documents import Documents
 from reportflow_pandas.rows.file_names import file_names
+from reportflow_pandas.rows.grouping import DocumentRows
 from reportflow_pandas.rows.input_frame import check_frame
 from reportflow_pandas.rows.mapping import Sources, bind
 
-__all__ = ["Prepared", "as_begun", "check_offline", "prepare", "takes_options"]
+__all__ = [
+    "Prepared",
+    "as_begun",
+    "document_rows",
+    "documents_of",
+    "prepare",
+    "refuse_offline",
+    "takes_options",
+]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -67,8 +76,24 @@ class Prepared:
         )
 
 
-def check_offline(frame: pd.DataFrame, options: Options, *, names: bool = True) -> None:
-    """Raise for everything that can be known without a look-up, before the first call of any kind."""
+def document_rows(frame: pd.DataFrame, options: Options, *, names: bool = True) -> DocumentRows:
+    """Return a call's documents, when nothing that can be known without a look-up speaks against them.
+
+    The functions in ``params`` have been called then, once a row: what they returned is kept beside the rows.
+    """
+    rows = documents_of(frame, options)
+    refuse_offline(rows, names=names)
+    return rows
+
+
+def documents_of(frame: pd.DataFrame, options: Options) -> DocumentRows:
+    """Return a call's documents, none of them looked at yet.
+
+    Raises
+    ------
+    ConfigurationError, InvalidRows
+        The frame holds results, its columns can't be told apart, or its lines make no groups.
+    """
     check_frame(frame)
     if is_results(frame):
         raise ConfigurationError(
@@ -78,8 +103,14 @@ def check_offline(frame: pd.DataFrame, options: Options, *, names: bool = True) 
             "(Should these really be rows: frame.attrs.clear() makes an ordinary frame of it.)"
         )
     options.effective_settings  # noqa: B018 - raises where there is no key
+    return DocumentRows.of(frame, options)
+
+
+def refuse_offline(rows: DocumentRows, *, names: bool = True) -> None:
+    """Raise for everything that can be known without a look-up, before the first call of any kind."""
+    frame, options = rows.frame, rows.options
     if options.params is not None or options.tables:
-        sources = bind(frame, options, None)
+        sources = bind(frame, options, None, results=rows.called, groups=rows.groups)
         if options.params is not None:
             refuse_unsayable(frame, sources)
     if options.file_name is not None and names:
@@ -123,8 +154,9 @@ def _known_by(columns: list[str] | None) -> str:
     return f"key={columns[0]!r}" if len(columns) == 1 else f"key={columns!r}"
 
 
-async def prepare(frame: pd.DataFrame, options: Options, client: Client, line: Line, run: str) -> Prepared:
+async def prepare(rows: DocumentRows, options: Options, client: Client, line: Line, run: str) -> Prepared:
     """Look up what must be looked up, hold the frame against it, and refuse what would print blank."""
+    frame = rows.frame
     label, version, looked_up = options.design_id, options.version, False
     if version == "latest" or (options.file_name is None and options.check is not False):
         design = await find_design(client, line, options.design_id)
@@ -137,10 +169,12 @@ async def prepare(frame: pd.DataFrame, options: Options, client: Client, line: L
     if options.check is not False:
         parameters = await parameters_of(client, line, options.design_id, version)
         looked_up = True
-    sources = bind(frame, options, parameters)
+    sources = bind(frame, options, parameters, results=rows.called, groups=rows.groups)
     names = file_names(frame, options.file_name, label)
     refuse_unsayable(frame, sources)
-    problems = compare(frame, options, sources, parameters, names)
+    problems = compare(frame, options, sources, parameters, names, groups=rows.groups)
+    if options.check is False:  # it lists no problems, and one of the values would be printed by chance
+        refuse(list(inconstant(rows.groups, sources)), frame, sources, [])
     documents = Documents(frame, options, sources, names, run)
     endpoint = endpoint_for(options.endpoint, len(frame))
     return Prepared(label, version, endpoint, parameters, sources, names, problems, documents, looked_up)

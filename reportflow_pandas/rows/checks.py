@@ -10,6 +10,7 @@ import pandas as pd
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.options import Options
 from reportflow_pandas.rows.file_names import columns_in, equal_names
+from reportflow_pandas.rows.grouping import Groups
 from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, names_of, nearest, rows_phrase
 from reportflow_pandas.rows.mapping import SCALARS, Sources, missing_parameters
 from reportflow_pandas.rows.problems import COLUMNS, Problem, problems_frame, refuse
@@ -23,7 +24,7 @@ from reportflow_pandas.rows.value_checks import (
     value_problems,
 )
 
-__all__ = ["COLUMNS", "Problem", "compare", "problems_frame", "refuse", "refuse_unsayable"]
+__all__ = ["COLUMNS", "Problem", "compare", "inconstant", "problems_frame", "refuse", "refuse_unsayable"]
 
 NAMES_SHOWN = 20
 """Equal names with a line of their own; a wrong column makes thousands."""
@@ -35,6 +36,8 @@ def compare(
     sources: Sources,
     parameters: Sequence[Parameter] | None,
     names: list[str],
+    *,
+    groups: Groups | None = None,
 ) -> list[Problem]:
     """Return what is wrong or looks wrong, errors first.
 
@@ -50,12 +53,14 @@ def compare(
         The design's parameters; None skips everything that needs them.
     names : list of str
         File names.
+    groups : Groups, optional
+        With ``group_by``: which lines make which document.
     """
-    found = [*_equal(frame, names, options), *_lonely(frame, sources)]
+    found = [*_equal(frame, names, options), *inconstant(groups, sources), *_lonely(frame, sources)]
     if parameters is not None:
         found += [*_missing(frame, sources, parameters), *_unknown(sources, parameters)]
         found += [*_fields(sources), *_records(frame, sources, parameters)]
-        found += [*_unused(frame, options, sources), *_values(frame, options, sources)]
+        found += [*_unused(frame, options, sources, groups), *_values(frame, options, sources)]
     return sorted(found, key=lambda problem: problem.level)
 
 
@@ -74,6 +79,15 @@ def _equal(frame: pd.DataFrame, names: list[str], options: Options) -> Iterator[
     if len(equal) > NAMES_SHOWN:
         more = len(equal) - NAMES_SHOWN
         yield Problem("error", column, f"{more:,} more names occur several times", "", (), more)
+
+
+def inconstant(groups: Groups | None, sources: Sources) -> Iterator[Problem]:
+    """Yield the columns that should say one thing for a whole document, and differ within a group."""
+    for source in sources if groups is not None else ():
+        if groups is not None and source.column is not None and source.cells is not None:
+            conflict = groups.conflict(source.column, f"the parameter {source.parameter!r}")
+            if conflict is not None:
+                yield Problem("error", source.title, conflict.text, conflict.cure, conflict.rows)
 
 
 def _missing(frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter]) -> Iterator[Problem]:
@@ -120,7 +134,7 @@ def _meant(name: str, missing: Sequence[str], known: Collection[str]) -> str:
     return f"It has {', '.join(map(repr, known))}" if known else "It has none"
 
 
-def _unused(frame: pd.DataFrame, options: Options, sources: Sources) -> Iterator[Problem]:
+def _unused(frame: pd.DataFrame, options: Options, sources: Sources, groups: Groups | None) -> Iterator[Problem]:
     for source in sources:
         if source.nested is not None:
             for column in source.nested.unused_columns():
@@ -134,6 +148,14 @@ def _unused(frame: pd.DataFrame, options: Options, sources: Sources) -> Iterator
         return
     used = {source.column for source in sources} | set(options.passthrough_columns)
     used |= {key for source in sources if source.nested is not None for key in source.nested.left_keys}
+    if groups is not None:
+        used |= {*groups.columns}
+        used |= {
+            column
+            for source in sources
+            if source.nested is not None and source.nested.lines is groups.flat
+            for _, column, _ in source.nested.fields
+        }
     used |= columns_in(frame, options.file_name)
     used |= {given.name for given in (options.share, options.passcode) if isinstance(given, pd.Series)}
     for column in frame.columns:

@@ -12,13 +12,16 @@ import numpy as np
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
+from reportflow_pandas.reading.locations import ATTRIBUTE, PLACES_SHOWN, places
 from reportflow_pandas.rows.values import NotJson, as_text, column_values, holds_texts, json_value, series_of
 
 __all__ = [
     "aligned",
+    "bare",
     "called",
     "cells_of",
     "check_frame",
+    "heading_text",
     "key_kind",
     "label_shown",
     "label_texts",
@@ -26,8 +29,13 @@ __all__ = [
     "named",
     "names_of",
     "nearest",
+    "rows_at",
     "rows_phrase",
+    "value_shown",
 ]
+
+LONGEST_SHOWN = 40
+"""Characters of a value in a message."""
 
 
 def check_frame(frame: Any, what: str = "the frame") -> None:
@@ -71,12 +79,42 @@ def names_of(frame: pd.DataFrame) -> list[Any]:
     ]
 
 
-def called(frame: pd.DataFrame, text: str) -> Any | None:
-    """Return the column or level that a text means: to the letter, else the only one that prints so."""
-    if named(frame, text):
-        return text
-    printed = [name for name in names_of(frame) if not isinstance(name, str) and str(name) == text]
-    return printed[0] if len(printed) == 1 else None
+def called(frame: pd.DataFrame, name: Any) -> Any | None:
+    """Return the column or level that a name means: to the letter, else the only one that prints so.
+
+    A heading that is a number or a date is meant by its text too: a job file, a template and the design's own
+    names have nothing but texts.
+    """
+    if named(frame, name):
+        return name
+    text = heading_text(name)
+    meant = [other for other in names_of(frame) if heading_text(other) == text] if text is not None else []
+    return meant[0] if len(meant) == 1 else None
+
+
+def heading_text(name: Any) -> str | None:
+    """Return a heading as it prints in a document; None for what is no heading."""
+    if isinstance(name, str):
+        return name
+    if isinstance(name, bool) or not isinstance(name, int | float | Decimal | dt.date | np.generic):
+        return None
+    try:
+        text = json_value(name, "text")
+    except NotJson:
+        return None
+    return text if isinstance(text, str) else None
+
+
+def bare(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a frame without its ``attrs``: pandas copies them, deeply, for every column and every part of one.
+
+    Where it was read from stays: that is one text, which costs nothing.
+    """
+    if not frame.attrs:
+        return frame
+    plain = pd.DataFrame(frame, copy=False)
+    plain.attrs = {name: frame.attrs[name] for name in (ATTRIBUTE,) if name in frame.attrs}
+    return plain
 
 
 def cells_of(frame: pd.DataFrame, name: Any, what: str = "") -> pd.Series[Any]:
@@ -151,6 +189,27 @@ def aligned(frame: pd.DataFrame, given: pd.Series[Any], name: str) -> pd.Series[
 def label_shown(label: Any) -> str:
     """Return an index label as it is written in code: ``7``, not ``np.int64(7)``."""
     return repr(label.item() if isinstance(label, np.generic) else label)
+
+
+def value_shown(value: Any) -> str:
+    """Return a cell for a message: ``'Acme'``, ``12.5``, ``2026-11-05``, ``blank``; long ones are cut."""
+    try:
+        if value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and value != value):  # noqa: PLR0124 - NaN
+            return "blank"
+        if isinstance(value, str):
+            return repr(value) if len(value) <= LONGEST_SHOWN else repr(value[: LONGEST_SHOWN - 1]) + "…"
+        text = json_value(value, "text")
+    except NotJson:
+        text = repr(value)
+    text = str(text)
+    return text if len(text) <= LONGEST_SHOWN else text[: LONGEST_SHOWN - 1] + "…"
+
+
+def rows_at(frame: pd.DataFrame, positions: Sequence[int], column: Any = None) -> str:
+    """Return rows as a phrase: by their places in the file that they were read from, else by their labels."""
+    shown = [int(position) for position in positions[: PLACES_SHOWN + 1]]
+    told = places(frame, [*shown, *positions[PLACES_SHOWN + 1 :]], column)
+    return told or rows_phrase(labels_at(frame.index, positions))
 
 
 def rows_phrase(rows: Sequence[Any]) -> str:

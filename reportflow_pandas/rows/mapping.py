@@ -11,8 +11,9 @@ import pandas as pd
 
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
-from reportflow_pandas.options import Constant, Options
-from reportflow_pandas.rows.input_frame import cells_of, named, names_of, nearest
+from reportflow_pandas.options import Constant, Options, Table
+from reportflow_pandas.rows.grouping import Groups, lines_of
+from reportflow_pandas.rows.input_frame import called, cells_of, heading_text, named, names_of, nearest
 from reportflow_pandas.rows.tables import Nested
 
 __all__ = ["Source", "Sources", "bind", "missing_parameters", "paste"]
@@ -49,7 +50,14 @@ SCALARS = ("text", "number", "boolean", "date", "image")
 """Types of parameters that no table fits into."""
 
 
-def bind(frame: pd.DataFrame, options: Options, parameters: Sequence[Parameter] | None) -> Sources:
+def bind(
+    frame: pd.DataFrame,
+    options: Options,
+    parameters: Sequence[Parameter] | None,
+    *,
+    results: dict[str, pd.Series[Any]] | None = None,
+    groups: Groups | None = None,
+) -> Sources:
     """Return the source of each parameter that gets a value.
 
     Parameters
@@ -60,6 +68,10 @@ def bind(frame: pd.DataFrame, options: Options, parameters: Sequence[Parameter] 
         ``params``, ``tables``.
     parameters : sequence of Parameter or None
         The design's parameters; None where nothing was looked up.
+    results : dict, optional
+        What the functions in ``params`` returned before; those that are called here are added.
+    groups : Groups, optional
+        With ``group_by``: its flat frame fills the tables whose fields are its columns.
 
     Raises
     ------
@@ -69,9 +81,10 @@ def bind(frame: pd.DataFrame, options: Options, parameters: Sequence[Parameter] 
         A function of the row that raised, with the rows.
     """
     kinds = {parameter.name: parameter for parameter in parameters or ()}
-    tables = dict(options.tables or {})
+    tables = {**_own_lines(groups, options, kinds), **(options.tables or {})}
     if options.params is not None:
-        sources = _given(frame, options.params, None if parameters is None else kinds)
+        known = None if parameters is None else kinds
+        sources = _given(frame, options.params, known, {} if results is None else results)
     else:
         sources = _by_name(frame, kinds, tables)
     for parameter, table in tables.items():
@@ -84,6 +97,8 @@ def bind(frame: pd.DataFrame, options: Options, parameters: Sequence[Parameter] 
                 f"tables[{parameter!r}]: the design's parameter {parameter!r} is a {own.type}, not a table. "
                 + (f"Its tables: {', '.join(map(repr, arrays))}" if arrays else "It has no tables")
             )
+        if not isinstance(table, Table):
+            raise ConfigurationError(f"tables[{parameter!r}]: columns of the same frame need group_by=")
         sources.append(
             Source(
                 parameter,
@@ -99,6 +114,20 @@ def bind(frame: pd.DataFrame, options: Options, parameters: Sequence[Parameter] 
             )
         )
     return sources
+
+
+def _own_lines(groups: Groups | None, options: Options, kinds: Mapping[str, Parameter]) -> dict[str, Table]:
+    """Return the tables that a grouped frame fills by its own columns, where nobody named any."""
+    if groups is None or options.params is not None:
+        return {}
+    found = {}
+    for name, parameter in kinds.items():
+        if parameter.type not in SCALARS and parameter.spec and called(groups.flat, name) is None:
+            pairs = {field.name: called(groups.flat, field.name) for field in parameter.spec}
+            columns = {field: column for field, column in pairs.items() if column is not None}
+            if columns:
+                found[name] = lines_of(groups, columns)
+    return found
 
 
 def missing_parameters(sources: Sources, parameters: Sequence[Parameter]) -> list[Parameter]:
@@ -136,14 +165,17 @@ def _filling(parameter: str, source: Source | None, free: Sequence[Any]) -> str:
 
 
 def _by_name(frame: pd.DataFrame, kinds: Mapping[str, Parameter], tables: Mapping[str, Any]) -> Sources:
+    columns = {name: called(frame, name) for name in kinds if name not in tables}
     return [
-        Source(name, kind=parameter.type, column=name, cells=cells_of(frame, name))
-        for name, parameter in kinds.items()
-        if named(frame, name) and name not in tables
+        Source(name, kind=kinds[name].type, column=column, cells=cells_of(frame, column))
+        for name, column in columns.items()
+        if column is not None
     ]
 
 
-def _given(frame: pd.DataFrame, params: Any, kinds: Mapping[str, Parameter] | None) -> Sources:
+def _given(
+    frame: pd.DataFrame, params: Any, kinds: Mapping[str, Parameter] | None, results: dict[str, pd.Series[Any]]
+) -> Sources:
     given = _mapping(params)
     _refuse_reversed(frame, given, kinds or {})
     sources = []
@@ -157,12 +189,14 @@ def _given(frame: pd.DataFrame, params: Any, kinds: Mapping[str, Parameter] | No
             source.blank = True
         elif isinstance(filling, Constant):
             source.constant = filling
-        elif named(frame, filling):
-            source.column = filling
-            source.cells = cells_of(frame, filling)
+        elif (column := called(frame, filling)) is not None:
+            source.column = column
+            source.cells = cells_of(frame, column)
         elif callable(filling):
             source.function = filling
-            source.cells = _called(frame, parameter, filling)
+            if parameter not in results:
+                results[parameter] = _results_of(frame, parameter, filling)
+            source.cells = results[parameter]
         else:
             raise ConfigurationError(_no_such_column(frame, parameter, filling))
         sources.append(source)
@@ -178,7 +212,7 @@ def _mapping(params: Any) -> dict[str, Any]:
     if isinstance(params, Mapping | pd.Series):
         given = dict(params.items())
     elif isinstance(params, list | tuple | pd.Index):
-        given = {name: name for name in params}
+        given = {heading_text(name) or name: name for name in params}
     else:
         raise ConfigurationError(
             f"params: a list of columns, or {{parameter: column}}, not a {type(params).__name__}; e.g. "
@@ -231,7 +265,7 @@ def _no_such_column(frame: pd.DataFrame, parameter: str, filling: Any) -> str:
     )
 
 
-def _called(frame: pd.DataFrame, parameter: str, function: Callable[[Any], Any]) -> pd.Series[Any]:
+def _results_of(frame: pd.DataFrame, parameter: str, function: Callable[[Any], Any]) -> pd.Series[Any]:
     """Call the function once a row, before anything is sent: an error in row 9,000 costs nothing then."""
     names = names_of(frame)
     columns = [cells_of(frame, name).tolist() for name in names]

@@ -12,7 +12,7 @@ import pandas as pd
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.options import Table
-from reportflow_pandas.rows.input_frame import cells_of, check_frame, key_kind, named
+from reportflow_pandas.rows.input_frame import bare, called, cells_of, check_frame, heading_text, key_kind
 from reportflow_pandas.rows.values import column_values
 
 __all__ = ["Nested"]
@@ -51,14 +51,14 @@ class Nested:
     ) -> None:
         check_frame(table.frame, f"the table for {parameter!r}")
         self.parameter = parameter
-        self.lines = table.frame
-        self.keys = table.right_keys
-        self.left_keys = table.left_keys
+        self.lines = bare(table.frame)
+        self.left_keys = [self._key(frame, name, "the frame") for name in table.left_keys]
+        self.keys = [self._key(self.lines, name, f"the table for {parameter!r}") for name in table.right_keys]
         self.spec = spec
         self._chosen = table.columns is not None
         self.fields = self._fields(table, spec, look_up=look_up)
-        left = [self._key(frame, name, "the frame") for name in table.left_keys]
-        right = [self._key(self.lines, name, f"the table for {parameter!r}") for name in table.right_keys]
+        left = [cells_of(frame, name) for name in self.left_keys]
+        right = [cells_of(self.lines, name) for name in self.keys]
         self._same_sort(table, left, right)
         self._codes_left, self._codes_right = _codes(left, right)
         self._order = np.argsort(self._codes_right, kind="stable")
@@ -118,7 +118,7 @@ class Nested:
         elif isinstance(table.columns, str):
             given = {table.columns: table.columns}
         elif table.columns is not None:
-            given = {str(name): name for name in table.columns}
+            given = {heading_text(name) or str(name): name for name in table.columns}
         elif spec is None and look_up:
             given = {}
         elif not kinds:
@@ -127,23 +127,25 @@ class Nested:
                 f"rf.Table(…, columns={[str(name) for name in self.lines.columns if name not in self.keys]!r})"
             )
         else:
-            given = {name: name for name in kinds if named(self.lines, name)}
+            given = {name: name for name in kinds if called(self.lines, name) is not None}
+        columns = {field: called(self.lines, column) for field, column in given.items()}
         for field, column in given.items():
-            if not named(self.lines, column):
+            if columns[field] is None:
                 raise ConfigurationError(
                     f"tables[{self.parameter!r}]: the table has no column {column!r} (for {field!r}). "
                     f"Columns: {', '.join(map(repr, self.lines.columns[:20]))}"
                 )
-        return [(field, column, kinds.get(field, "")) for field, column in given.items()]
+        return [(field, column, kinds.get(field, "")) for field, column in columns.items()]
 
-    def _key(self, frame: pd.DataFrame, name: Any, where: str) -> pd.Series[Any]:
-        if not named(frame, name):
+    def _key(self, frame: pd.DataFrame, name: Any, where: str) -> Any:
+        column = called(frame, name)
+        if column is None:
             raise ConfigurationError(
                 f"tables[{self.parameter!r}]: {where} has no column {name!r} to tie the rows by. "
                 f"Columns: {', '.join(map(repr, frame.columns[:20]))}. "
                 "When the names differ: rf.Table(lines, left_on='Invoice', right_on='InvoiceId')"
             )
-        return cells_of(frame, name)
+        return column
 
     def _same_sort(self, table: Table, left: Sequence[pd.Series[Any]], right: Sequence[pd.Series[Any]]) -> None:
         for name, other, ours, theirs in zip(table.left_keys, table.right_keys, left, right, strict=True):

@@ -61,7 +61,7 @@ BAD: dict[str, tuple[Any, list[str]]] = {
     "a list of values": ({"Customer": ["x", "y"]}, ["not a list"]),
     "a text": ("Customer", ["not a str", "{parameter: column}"]),
     "a number for a parameter": ({1: "Customer"}, ["parameter 1 is no text"]),
-    "a column without a text for a name": ([0], ["parameter 0 is no text"]),
+    "a number that is no column": ([0], ["no column 0", "parameter '0'"]),
 }
 
 
