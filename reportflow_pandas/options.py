@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import difflib
+import json
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from reportflow_pandas.contract import DOCUMENTS_PER_CALL, ENDPOINTS, SHARE_CODE
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import Limits, Settings, current, duration as seconds
 
-__all__ = ["Arguments", "Constant", "Options", "Table", "seconds"]
+__all__ = ["Arguments", "Constant", "Options", "Table", "grouped_by", "seconds"]
 
 Endpoint = Literal["auto", "async/single", "async/multiple", "sync/single", "sync/multiple"]
 
@@ -362,7 +363,7 @@ class Options:
             "download": str(Path(self.download).absolute()) if self.download is not None else None,
             "wait": self.wait,
             "on_error": self.on_error,
-            "group_by": [str(name) for name in self.group_by_columns] or None,
+            "group_by": json.loads(self.grouped_by or "null"),
         }
 
     @classmethod
@@ -390,9 +391,19 @@ class Options:
         return _as_list(self.group_by) if self.group_by is not None else []
 
     @property
+    def grouped_by(self) -> str:
+        """``group_by`` as the results and a journal keep it."""
+        return grouped_by(self.group_by_columns)
+
+    @property
     def passthrough_columns(self) -> list[Any]:
         """``passthrough`` as a list."""
         return _as_list(self.passthrough) if self.passthrough is not None else []
+
+
+def grouped_by(names: Sequence[Any] | None) -> str:
+    """Return what a run was grouped by as one text: a JSON list of texts; empty: each row is a document."""
+    return json.dumps([str(name) for name in names], ensure_ascii=False) if names else ""
 
 
 def _check_folder(folder: Path) -> None:

@@ -19,11 +19,12 @@ from reportflow_pandas.execution.run import Running, watched
 from reportflow_pandas.generation import Generation, Only, remembered
 from reportflow_pandas.journal import runs as shelf
 from reportflow_pandas.journal.journal import Journal
-from reportflow_pandas.options import Options
+from reportflow_pandas.options import Options, grouped_by
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.results_frame import moments, outcome_of, provenance, results_frame
 from reportflow_pandas.rows.document_keys import positions_of
+from reportflow_pandas.rows.grouping import by_document
 from reportflow_pandas.rows.input_frame import label_shown
 from reportflow_pandas.settings import Settings, current
 
@@ -324,16 +325,18 @@ def _from_source(
             f"df.reportflow.generate(design_id={attrs['design_id']!r}, run={attrs['run']!r}, …); what was "
             "accepted is not sent again"
         )
-    if len(source) != int(attrs["rows"]):
+    documents = by_document(source, options.group_by_columns)
+    if len(documents) != int(attrs["rows"]):
+        what = "rows" if options.group_by is None else "documents"
         raise ConfigurationError(
-            f"source has {len(source):,} rows and the run had {int(attrs['rows']):,}: give the whole corrected "
-            "frame, with its rows in the run's order; only rows that failed or were not sent are taken from it"
+            f"source has {len(documents):,} {what} and the run had {int(attrs['rows']):,}: give the whole "
+            "corrected frame, with its rows in the run's order; only what failed or was not sent is taken from it"
         )
     chosen = replace(options, run=attrs["run"], again=None, settings=settings, progress=progress)
     work = Generation(source, chosen, only)
     if only.frame != "0":
         recorded = shelf.load(settings.runs, attrs["run"])
-        _refuse_other_labels(attrs["run"], recorded, source.index)
+        _refuse_other_labels(attrs["run"], recorded, documents.index)
         if told := recorded.meta.get("queue"):
             work.remote = Remote.recorded(told)
     return work
@@ -444,4 +447,5 @@ def _attrs(meta: dict[str, Any]) -> dict[str, str]:
         "planned": "yes" if meta["planned"] else "",
         "started_at": moment(meta.get("frame_at")),
         "download": (meta.get("options") or {}).get("download") or "",
+        "group_by": grouped_by((meta.get("options") or {}).get("group_by")),
     }

@@ -75,6 +75,10 @@ the job file (--options), all of it optional; paths are relative to it; what is 
   file = "lines.csv"
   on = "InvoiceId"
 
+  # or, where each line of the file is one of several of a document:
+  group_by = "InvoiceId"
+  tables.Lines = ["Track", "Quantity", "UnitPrice"]
+
   Every argument of df.reportflow.generate() is possible; share and passcode may be { column = "Share" }.
 
 examples:
@@ -240,6 +244,18 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
     parser.add_argument("--download", type=Path, metavar="DIR", help="wait for the PDFs and save them there")
     parser.add_argument("--run", metavar="NAME", help="durable run: what it has is not sent again")
+    parser.add_argument(
+        "--group-by",
+        action="append",
+        metavar="COLUMN",
+        help="the file has several lines to a document, and this column names it; repeatable",
+    )
+    parser.add_argument(
+        "--max-documents",
+        type=_count,
+        metavar="N",
+        help="refuse before anything is sent if more documents than this would be paid for",
+    )
     parser.add_argument("--options", type=Path, metavar="TOML", help="job file with any argument, see below")
     parser.add_argument(
         "--file-name", metavar="TEMPLATE", help="a column, or a template such as 'INV-{InvoiceId}'"
@@ -276,6 +292,12 @@ def _version(word: str) -> int | Literal["latest"]:
         return "latest"
     if not word.isdecimal() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"{word!r}: 'latest' or a whole number from 1")
+    return int(word)
+
+
+def _count(word: str) -> int:
+    if not word.isdecimal():
+        raise argparse.ArgumentTypeError(f"{word!r}: a whole number of documents")
     return int(word)
 
 

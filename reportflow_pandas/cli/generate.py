@@ -28,7 +28,9 @@ from reportflow_pandas.cli.serve import local_for
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import generate as generate_documents
+from reportflow_pandas.options import Options
 from reportflow_pandas.results.results_frame import resumable
+from reportflow_pandas.rows.grouping import by_document
 from reportflow_pandas.settings import current
 
 __all__ = ["generate", "goes_on"]
@@ -67,7 +69,8 @@ def generate(arguments: argparse.Namespace) -> int:
         reading=Reading(encoding=reading.encoding, separator=reading.separator, say=complain),
     )
     chosen |= _typed(arguments)
-    source = columns_shown(frame, arguments.show or job.entries.get("show"))
+    documents = by_document(frame, Options.of(design, {"group_by": chosen.get("group_by")}).group_by_columns)
+    source = columns_shown(documents, arguments.show or job.entries.get("show"))
     download = "download" in chosen
     started = SYSTEM_CLOCK.monotonic()
     with local_for(wanted=arguments.local):
@@ -156,6 +159,8 @@ def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
         "file_name": arguments.file_name,
         "download": arguments.download,
         "run": arguments.run,
+        "group_by": arguments.group_by,
+        "max_documents": arguments.max_documents,
         "check": {"on": True, "warn": "warn", "off": False, None: None}[arguments.check],
         "progress": arguments.progress,
     }

@@ -96,8 +96,13 @@ def _check_tables(path: Path, tables: Any) -> None:
         )
     for parameter, table in tables.items():
         where = f"{path}, [tables.{parameter}]"
+        if isinstance(table, list) or (isinstance(table, Mapping) and set(table) == {"columns"}):
+            continue  # columns of the same file: with group_by
         if not isinstance(table, Mapping) or not isinstance(table.get("file"), str):
-            raise ConfigurationError(f'{where}: which file? file = "lines.csv"')
+            raise ConfigurationError(
+                f'{where}: which file? file = "lines.csv". Or columns of the same file, with group_by: '
+                f'{parameter} = ["Track", "Quantity"]'
+            )
         _known(table, TABLE, where)
 
 
@@ -160,8 +165,11 @@ def arguments_for(
         arguments["limits"] = _limits(values["limits"])
     for name in {"share", "passcode"} & set(values):
         arguments[name] = _column_or_value(frame, name, values[name])
-    tables = {}
+    tables: dict[str, Any] = {}
     for parameter, table in values.get("tables", {}).items():
+        if "file" not in table:
+            tables[parameter] = table if isinstance(table, list) else table["columns"]
+            continue
         path = job.beside(table["file"])
         lines = read_frame(path, reading_of(table, reading))
         if from_csv and path.suffix.lower() in (".csv", ".tsv"):

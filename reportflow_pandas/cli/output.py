@@ -15,6 +15,7 @@ import pandas as pd
 from reportflow_pandas import result_verbs as verbs
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
+from reportflow_pandas.rows.input_frame import called
 
 __all__ = ["ACCEPTED", "INTERRUPTED", "REFUSED", "SOME_FAILED", "complain", "exit_code", "outcome_lines", "say"]
 
@@ -135,13 +136,14 @@ def columns_shown(frame: pd.DataFrame, names: Sequence[str] | None) -> pd.DataFr
     """Return the columns that a reviewer sees beside the results; all, if nobody chose."""
     if names is None:
         return frame
-    for name in names:
-        if name not in frame.columns:
+    columns = [called(frame, name) for name in names]
+    for name, column in zip(names, columns, strict=True):
+        if column not in frame.columns:
             raise ConfigurationError(
                 f"--show {name}: there is no such column. Columns: "
                 f"{', '.join(map(repr, frame.columns[:20].tolist()))}"
             )
-    return frame[list(names)]
+    return frame[columns]
 
 
 def table(frame: pd.DataFrame) -> str:

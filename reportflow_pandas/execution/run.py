@@ -105,6 +105,7 @@ class Running(ABC):
             "started_at": self.clock.now().isoformat(timespec="seconds"),
             "finished_at": "",
             "download": str(Path(options.download).resolve()) if options.download is not None else "",
+            "group_by": options.grouped_by,
         }
 
     # -- where the documents come from -----------------------------------------------------------------------

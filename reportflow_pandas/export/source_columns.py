@@ -11,6 +11,7 @@ import pandas as pd
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.texts import plain
 from reportflow_pandas.results.results_frame import known
+from reportflow_pandas.rows.grouping import source_documents
 
 __all__ = ["Beside", "beside", "distinct"]
 
@@ -58,6 +59,7 @@ def beside(results: pd.DataFrame, source: pd.DataFrame | pd.Series[Any] | Sequen
         source = source.to_frame()
     if not isinstance(source, pd.DataFrame):
         return _numbered(_added(results, source))
+    source = source_documents(source, known(results))
     rows = results["row"].to_numpy(dtype="int64")
     total = _run_rows(results)
     if (total is None or len(source) == total) and len(source) > (rows.max() if len(rows) else -1):

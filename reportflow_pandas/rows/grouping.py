@@ -32,7 +32,7 @@ from reportflow_pandas.rows.input_frame import (
 )
 from reportflow_pandas.rows.values import NotJson, json_value, series_of
 
-__all__ = ["Conflict", "DocumentRows", "Groups", "by_document"]
+__all__ = ["Conflict", "DocumentRows", "Groups", "by_document", "lines_of", "source_documents"]
 
 Positions = npt.NDArray[np.intp]
 
@@ -236,6 +236,12 @@ def by_document(source: pd.DataFrame, group_by: Sequence[Any]) -> pd.DataFrame:
     return groups.frame[[name for name in groups.frame.columns if name in kept or name not in source.columns]]
 
 
+def source_documents(source: pd.DataFrame, attrs: Mapping[str, Any]) -> pd.DataFrame:
+    """Return the frame that a run was given as one row a document, by what its results tell of themselves."""
+    told = attrs.get("group_by")
+    return by_document(source, json.loads(told)) if told else source
+
+
 def _by_group(groups: Groups, options: Options) -> Options:
     """Return the options with everything that belongs to lines brought to their documents."""
     changed: dict[str, Any] = {}
@@ -344,14 +350,3 @@ def _canonical(cell: Any) -> str:
         return json.dumps(json_value(cell), sort_keys=True, default=str)
     except (NotJson, TypeError):
         return repr(cell)
-
-
-def recorded_names(told: str) -> list[Any]:
-    """Return what ``attrs`` or a journal keep of ``group_by``: a JSON list of texts, or nothing."""
-    names = json.loads(told) if told else []
-    return names if isinstance(names, list) else []
-
-
-def is_columns(table: Any) -> bool:
-    """Tell whether a value of ``tables`` names columns of the same frame."""
-    return isinstance(table, str | list | tuple | Mapping | pd.Index)
