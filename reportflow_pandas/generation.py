@@ -18,9 +18,18 @@ from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.sender import Line
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare, takes_options
+from reportflow_pandas.execution.preparation import (
+    Prepared,
+    as_begun,
+    document_rows,
+    most_documents,
+    prepare,
+    refuse_too_many,
+    takes_options,
+)
 from reportflow_pandas.execution.run import Running, watched
 from reportflow_pandas.journal import journal_file, runs
+from reportflow_pandas.journal.forecast import unsent
 from reportflow_pandas.journal.journal import Journal, Terms
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook.bar import Bar
@@ -192,6 +201,7 @@ class Generation(Running):
             self._refuse_or_warn(prepared)
             self.version, self.endpoint = prepared.version, prepared.endpoint
             self._refuse_another_order(prepared, before)
+            self._refuse_too_many(prepared)
         except BaseException:
             self._forget_an_empty_journal()
             raise
@@ -256,6 +266,19 @@ class Generation(Running):
         if self._chosen is not None:
             rest = self._chosen.intersection(rest)
         feed.end(journal.pending(failed=False, positions=rest) if rest else ())
+
+    def _refuse_too_many(self, prepared: Prepared) -> None:
+        """Refuse more documents than the call may have made; those that the run has already do not count."""
+        rows = range(len(prepared.documents)) if self._chosen is None else self._chosen
+        most = most_documents(self.options)
+        if most is None or len(rows) <= most:
+            return
+        count = len(rows)
+        if self._chosen is None and self.journal is not None and self.journal.meta["frame"]:
+            planned = self._keys.in_chunks(prepared.documents, prepared.version)
+            outcomes = Outcomes(prepared.names)
+            count = sum(1 for _ in unsent(self.settings.runs, self.run_name, planned, outcomes, self._again))
+        refuse_too_many(count, self.options)
 
     def _choose(self) -> dict[int, tuple[int, str]]:
         """Return the rows that stay what they are: their documents' numbers and names, by position."""

@@ -15,6 +15,7 @@ from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.sender import Line
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.execution.preparation import refuse_too_many
 from reportflow_pandas.execution.run import Running, watched
 from reportflow_pandas.generation import Generation, Only, remembered
 from reportflow_pandas.journal import runs as shelf
@@ -88,6 +89,13 @@ class Resumption(Running):
             must_exist=True,
         )
         self.outcomes = self.journal.go_on()
+        words = {"not_sent", "failed", *(["unknown"] if self._unknown else [])}
+        rows = range(len(self.outcomes)) if self._positions is None else self._positions
+        try:
+            refuse_too_many(sum(self.outcomes.status_of(row) in words for row in rows), self.options)
+        except ConfigurationError:
+            self._close()
+            raise
         return True
 
     async def _plan(self, feed: Feed) -> None:
@@ -187,6 +195,7 @@ def resume(
     *,
     progress: bool | Literal["auto"] = "auto",
     download: str | None = None,
+    max_documents: int | None = None,
     settings: Settings | None = None,
 ) -> pd.DataFrame:
     """Go on with a run: send what was not sent or failed, and fetch the PDFs that are missing.
@@ -201,6 +210,8 @@ def resume(
         A bar.
     download : str, optional
         Folder, in place of the run's own.
+    max_documents : int, optional
+        Refuse if more documents than this would be sent. Default: ``rf.configure(max_documents=…)``, else none.
     settings : Settings, optional
         In place of the process's.
 
@@ -216,7 +227,7 @@ def resume(
         before all rows were written down (the text has the line that goes on).
     """
     chosen = (settings or current()).checked()
-    more: dict[str, Any] = {"progress": progress}
+    more: dict[str, Any] = {"progress": progress, "max_documents": max_documents}
     if download is not None:
         more["download"] = download
     return watched(Resumption(run, chosen, **more))
@@ -240,6 +251,7 @@ def retry(
     *,
     unknown: bool = False,
     progress: bool | Literal["auto"] = "auto",
+    max_documents: int | None = None,
     settings: Settings | None = None,
 ) -> pd.DataFrame:
     """Send the rows of this frame that failed or were not sent; nothing else is paid for.
@@ -253,6 +265,8 @@ def retry(
         Send ``unknown`` rows, too. They may have been accepted: then they exist, and are billed, twice.
     progress : bool or "auto"
         A bar.
+    max_documents : int, optional
+        Refuse if more documents than this would be sent. Default: ``rf.configure(max_documents=…)``, else none.
     settings : Settings, optional
         In place of the process's.
 
@@ -287,10 +301,11 @@ def retry(
     wanted = [int(row) for row in results["row"].to_numpy()[chosen]]
     where = (settings or current()).checked()
     if source is None:
-        work: Running = _as_they_were(attrs, wanted, where, unknown=unknown, progress=progress)
+        more: dict[str, Any] = {"unknown": unknown, "progress": progress, "max_documents": max_documents}
+        work: Running = _as_they_were(attrs, wanted, where, **more)
     else:
         only = Only(frozenset(wanted), frozenset(words), attrs.get("frame") or "0")
-        work = _from_source(attrs, source, only, where, progress)
+        work = _from_source(attrs, source, only, where, {"progress": progress, "max_documents": max_documents})
     sent = watched(work)
     return _merged(results, sent, np.flatnonzero(chosen).tolist(), wanted)
 
@@ -316,7 +331,7 @@ def _from_source(
     source: pd.DataFrame,
     only: Only,
     settings: Settings,
-    progress: bool | Literal["auto"],
+    more: dict[str, Any],
 ) -> Generation:
     options = remembered(attrs["run"])
     if options is None:
@@ -332,7 +347,7 @@ def _from_source(
             f"source has {len(documents):,} {what} and the run had {int(attrs['rows']):,}: give the whole "
             "corrected frame, with its rows in the run's order; only what failed or was not sent is taken from it"
         )
-    chosen = replace(options, run=attrs["run"], again=None, settings=settings, progress=progress)
+    chosen = replace(options, run=attrs["run"], again=None, settings=settings, **more)
     work = Generation(source, chosen, only)
     if only.frame != "0":
         recorded = shelf.load(settings.runs, attrs["run"])

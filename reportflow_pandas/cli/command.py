@@ -193,6 +193,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
     one.add_argument("--download", type=Path, metavar="DIR", help="folder of the PDFs; default that of the run")
     one.add_argument(
+        "--max-documents", type=_count, metavar="N", help="refuse if more documents than this would be sent"
+    )
+    one.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, help="bars on stderr; default in a terminal"
     )
 

@@ -65,6 +65,8 @@ def resume(arguments: argparse.Namespace) -> int:
     more: dict[str, Any] = {}
     if arguments.download is not None:
         more["download"] = arguments.download
+    if arguments.max_documents is not None:
+        more["max_documents"] = arguments.max_documents
     if arguments.progress is not None:
         more["progress"] = arguments.progress
     before = rf.load(arguments.run)

@@ -29,8 +29,10 @@ __all__ = [
     "as_begun",
     "document_rows",
     "documents_of",
+    "most_documents",
     "prepare",
     "refuse_offline",
+    "refuse_too_many",
     "takes_options",
 ]
 
@@ -117,6 +119,28 @@ def refuse_offline(rows: DocumentRows, *, names: bool = True) -> None:
         problems = compare(frame, options, [], None, file_names(frame, options.file_name, ""))
         if options.check is True:
             refuse(problems, frame, [], [])
+
+
+def most_documents(options: Options) -> int | None:
+    """Return how many documents a call may have made; None: any number."""
+    return options.effective_settings.max_documents if options.max_documents is None else options.max_documents
+
+
+def refuse_too_many(count: int, options: Options) -> None:
+    """Raise where a call would have more documents made, and paid for, than it may.
+
+    Raises
+    ------
+    ConfigurationError
+        With the count.
+    """
+    most = most_documents(options)
+    if most is not None and count > most:
+        raise ConfigurationError(
+            f"this call would send {count:,} documents, and max_documents={most} allows no more; nothing was "
+            "sent. Each is paid for, and the workspace's plan counts output pages: one of three pages counts "
+            f"three. If all of them are meant: max_documents={count}; df.reportflow.plan(…) shows the first one"
+        )
 
 
 def as_begun(options: Options, meta: Mapping[str, Any]) -> Options:

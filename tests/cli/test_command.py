@@ -56,7 +56,7 @@ def also(job: Path, *lines: str) -> None:
 
 
 def results_in(path: Path) -> pd.DataFrame:
-    return pd.read_excel(path, sheet_name="Results")
+    return pd.read_excel(path, sheet_name="Results", engine="openpyxl")
 
 
 def sent(service: LocalService) -> dict[str, Any]:

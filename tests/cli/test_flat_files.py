@@ -48,7 +48,7 @@ def test_a_job_file_names_the_columns_of_the_lines(service: LocalService, flat: 
     Path("job.toml").write_text(JOB)
     assert main(["generate", "--options", "job.toml", "--no-progress"]) == 0
     assert sum(len(document.params["Lines"]) for document in service.documents) == len(flat)
-    assert {document.file_name for document in service.documents} == {f"INV-{n}.pdf" for n in range(1, COUNT + 1)}
+    assert {document.file_name for document in service.documents} == {f"INV-{n}" for n in range(1, COUNT + 1)}
 
 
 def test_lines_that_disagree_are_refused_before_anything_is_sent(

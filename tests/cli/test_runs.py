@@ -50,7 +50,7 @@ def test_a_nightly_job_sends_new_rows_only(
     assert "2 generation calls" in capsys.readouterr().out
     assert main(job) == 0
     assert service.counts().total() == 8
-    assert len(pd.read_excel("review.xlsx", sheet_name="Results")) == 8
+    assert len(pd.read_excel("review.xlsx", sheet_name="Results", engine="openpyxl")) == 8
 
 
 def test_a_run_can_be_named_in_the_job_file(job: list[str], service: LocalService) -> None:
@@ -72,7 +72,7 @@ def test_failed_rows_end_with_1_and_resuming_sends_just_them(
     assert "1 generation call," in said
     assert "1 unknown" in said
     assert sent(service) == Counter(people(6)["name"])
-    assert len(pd.read_excel("review.xlsx", sheet_name="Results")) == 6
+    assert len(pd.read_excel("review.xlsx", sheet_name="Results", engine="openpyxl")) == 6
 
 
 def test_resuming_fetches_pdfs_too(job: list[str], service: LocalService, tmp_path: Path) -> None:
