@@ -10,6 +10,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 import pandas as pd
 
 from reportflow_pandas import generation, jobs, plan as planning, preview as previewing, result_verbs as verbs
+from reportflow_pandas.delivery.combine import combine as combine_pdfs
 from reportflow_pandas.results import display
 from reportflow_pandas.runs import retry as retry_rows, settle as settle_rows
 
@@ -63,6 +64,7 @@ class ReportFlowAccessor:
     retry = _bound(retry_rows)
     settle = _bound(settle_rows)
     download = _bound(verbs.download)
+    combine = _bound(combine_pdfs)
     to_csv = _bound(verbs.to_csv)
     to_excel = _bound(verbs.to_excel)
     read_review = _bound(verbs.read_review)

@@ -17,7 +17,7 @@ from pathlib import Path
 from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["MANIFEST", "PdfFolder"]
+__all__ = ["MANIFEST", "PdfFolder", "safe_name"]
 
 MANIFEST = ".reportflow-files.jsonl"
 """Which file of the folder is which document: one line a file, so that a second download finds them again."""
@@ -92,7 +92,7 @@ class PdfFolder:
             unfinished = self._written(pdf)
             try:
                 with self._lock:
-                    name = self._place(unfinished, document, _safe(file_name), pdf)
+                    name = self._place(unfinished, document, safe_name(file_name), pdf)
                     self._note(document, name)
             finally:
                 unfinished.unlink(missing_ok=True)
@@ -182,10 +182,10 @@ def _is(path: Path, pdf: bytes) -> bool:
 
 def _inside(name: str) -> bool:
     folder, slash, file = name.rpartition("/")
-    return file == _safe(file) and (folder.isascii() and folder.isdecimal() if slash else True)
+    return file == safe_name(file) and (folder.isascii() and folder.isdecimal() if slash else True)
 
 
-def _safe(file_name: str) -> str:
+def safe_name(file_name: str) -> str:
     """Return a name that stays in the folder, whatever the service or a ZIP says."""
     plain = _FORBIDDEN.sub("_", without_pdf(file_name)).strip().rstrip(". ")
     if not plain or plain.startswith(".") or _WINDOWS_DEVICE.match(plain):

@@ -1,0 +1,1 @@
+"""What is passed on: combined PDFs for printing, folders for an archive, mails."""
