@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from hypothesis import given, settings, strategies as st
+from support.plain_http import HandClock
 
 import reportflow_pandas as rf
 from reportflow_pandas.results import pdf_folder as folders
@@ -269,3 +270,150 @@ def test_many_equal_names_are_no_square_of_work(tmp_path: Path, monkeypatch: pyt
     for number in range(2_000):
         folder.save(f"r/{number}", "a.pdf", PDF)
     assert looked == 2_000
+
+
+# a newer PDF of the same document
+
+
+def redone(tmp_path: Path, *, run: str | None = "november", rows: tuple[str, ...] = ("r/2",)) -> PdfFolder:
+    """Save a document and, with another object, the one that a row has in its place."""
+    PdfFolder(tmp_path, "november").save("r/1", "INV.pdf", PDF)
+    later = PdfFolder(tmp_path, run, clock=HandClock())
+    later.rows_have(rows)
+    later.save("r/2", "INV.pdf", PDF + b" newer")
+    return later
+
+
+def test_a_newer_pdf_takes_the_place_and_name_of_the_old_one_which_is_kept(tmp_path: Path) -> None:
+    folder = redone(tmp_path)
+    assert names(tmp_path) == {"INV.pdf", "superseded/INV 2026-11-02 09.00.00.pdf"}
+    assert (tmp_path / "INV.pdf").read_bytes() == PDF + b" newer"
+    for one in (folder, PdfFolder(tmp_path), PdfFolder(tmp_path, "november")):
+        assert one.find("r/2") == tmp_path / "INV.pdf"
+        assert one.find("r/1") == tmp_path / "superseded" / "INV 2026-11-02 09.00.00.pdf"
+        assert one.find("r/1").read_bytes() == PDF  # type: ignore[union-attr]
+    assert folder.superseded == 1
+
+
+def test_each_further_one_does_so_too_also_within_one_second(tmp_path: Path) -> None:
+    redone(tmp_path)
+    later = PdfFolder(tmp_path, "november", clock=HandClock())
+    later.rows_have(["r/3"])
+    later.save("r/3", "inv", PDF + b" newest")
+    stem = "superseded/INV 2026-11-02 09.00.00"
+    assert names(tmp_path) == {"inv.pdf", f"{stem}.pdf", f"{stem} (2).pdf"}
+    assert [later.find(f"r/{number}").read_bytes() for number in (1, 2, 3)] == [  # type: ignore[union-attr]
+        PDF,
+        PDF + b" newer",
+        PDF + b" newest",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("run", "rows"),
+    [("december", ("r/2",)), (None, ("r/2",)), ("november", ("r/1", "r/2"))],
+    ids=["of another run", "of no run", "of a row that is still there"],
+)
+def test_a_file_that_is_no_older_one_of_this_document_keeps_its_name(
+    tmp_path: Path, run: str | None, rows: tuple[str, ...]
+) -> None:
+    folder = redone(tmp_path, run=run, rows=rows)
+    assert names(tmp_path) == {"INV.pdf", "2/INV.pdf"}
+    assert folder.find("r/1") == tmp_path / "INV.pdf"
+
+
+def test_two_rows_of_one_name_never_take_each_other_s_place(tmp_path: Path) -> None:
+    folder = PdfFolder(tmp_path, "november")
+    folder.rows_have([])
+    folder.save("r/1", "INV.pdf", PDF)
+    folder.save("r/2", "INV.pdf", PDF + b"2")
+    assert names(tmp_path) == {"INV.pdf", "2/INV.pdf"}
+
+
+def test_without_knowing_the_rows_nothing_gives_up_its_name(tmp_path: Path) -> None:
+    PdfFolder(tmp_path, "november").save("r/1", "INV.pdf", PDF)
+    PdfFolder(tmp_path, "november").save("r/2", "INV.pdf", PDF + b"2")
+    assert names(tmp_path) == {"INV.pdf", "2/INV.pdf"}
+
+
+def test_what_somebody_wrote_over_an_old_pdf_keeps_its_name(tmp_path: Path) -> None:
+    PdfFolder(tmp_path, "november").save("r/1", "INV.pdf", PDF).write_bytes(b"a shopping list")
+    folder = PdfFolder(tmp_path, "november")
+    folder.rows_have(["r/2"])
+    assert folder.save("r/2", "INV.pdf", PDF) == tmp_path / "2" / "INV.pdf"
+    assert (tmp_path / "INV.pdf").read_bytes() == b"a shopping list"
+
+
+@pytest.mark.parametrize("links", [True, False])
+def test_a_crash_between_link_and_rename_leaves_both_and_the_next_try_no_third(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, links: bool
+) -> None:
+    if not links:
+        monkeypatch.setattr(os, "link", without_links)
+
+    def crash(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as crashing:
+        crashing.setattr(Path, "replace", crash)
+        PdfFolder(tmp_path, "november")
+        if links:
+            with pytest.raises(KeyboardInterrupt):
+                redone(tmp_path)
+        else:
+            (tmp_path / "INV.pdf").write_bytes(PDF)
+            PdfFolder(tmp_path)._note("r/1", "INV.pdf")
+            folder = PdfFolder(tmp_path, "november")
+            folder._runs["r/1"] = "november"
+            folder.rows_have(["r/2"])
+            with pytest.raises(KeyboardInterrupt):
+                folder.save("r/2", "INV.pdf", PDF + b" newer")
+    kept = [name for name in names(tmp_path) if name.startswith("superseded/")]
+    assert len(kept) == 1
+    assert (tmp_path / "INV.pdf").read_bytes() == (tmp_path / kept[0]).read_bytes() == PDF
+    later = PdfFolder(tmp_path, "november")
+    later.rows_have(["r/2"])
+    assert PdfFolder(tmp_path).find("r/1") == tmp_path / kept[0]
+    assert later.save("r/2", "INV.pdf", PDF + b" newer") == tmp_path / "INV.pdf"
+    assert names(tmp_path) == {"INV.pdf", kept[0]}
+    assert PdfFolder(tmp_path).find("r/2") == tmp_path / "INV.pdf"
+
+
+def without_links(*_: object) -> None:
+    raise PermissionError(1, "Operation not permitted")
+
+
+# folders in the folder
+
+
+def test_documents_of_one_name_stand_side_by_side_in_their_folders(tmp_path: Path) -> None:
+    folder = PdfFolder(tmp_path)
+    assert folder.save("r/1", "INV", PDF, folder="Norway/Bjørn Hansen") == tmp_path / "Norway/Bjørn Hansen/INV.pdf"
+    folder.save("r/2", "INV", PDF, folder="Japan")
+    folder.save("r/3", "INV", PDF + b"3", folder="Japan")
+    assert names(tmp_path) == {"Norway/Bjørn Hansen/INV.pdf", "Japan/INV.pdf", "Japan/2/INV.pdf"}
+    again = PdfFolder(tmp_path)
+    assert [again.find(f"r/{number}") is not None for number in (1, 2, 3)] == [True] * 3
+
+
+def test_a_newer_pdf_in_a_folder_takes_the_old_one_s_place_there(tmp_path: Path) -> None:
+    PdfFolder(tmp_path, "november").save("r/1", "INV", PDF, folder="Norway")
+    folder = PdfFolder(tmp_path, "november", clock=HandClock())
+    folder.rows_have(["r/2"])
+    folder.save("r/2", "INV", PDF + b"2", folder="Norway")
+    assert names(tmp_path) == {"Norway/INV.pdf", "superseded/Norway/INV 2026-11-02 09.00.00.pdf"}
+    assert PdfFolder(tmp_path).find("r/1") == tmp_path / "superseded/Norway/INV 2026-11-02 09.00.00.pdf"
+
+
+@pytest.mark.parametrize(
+    "value", ["..", "../..", "/etc", "C:\\x", ".hidden", "superseded", "a\x00b", "字" * 300, "con", "."]
+)
+def test_no_folder_leaves_the_folder_or_hides_in_it(tmp_path: Path, value: str) -> None:
+    place = tmp_path / "out"
+    path = PdfFolder(place).save("r/1", "INV", PDF, folder=value)
+    inside = path.relative_to(place)
+    assert path.resolve().is_relative_to(place.resolve())
+    assert not any(part.startswith(".") for part in inside.parts)
+    assert inside.parts[0] != "superseded"
+    assert all(len(part.encode()) <= 240 for part in inside.parts)
+    assert PdfFolder(place).find("r/1") == path
