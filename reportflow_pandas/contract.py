@@ -30,12 +30,14 @@ __all__ = [
     "API_URL",
     "ASYNC_CALLS_PER_WINDOW",
     "BODY_LIMIT_BYTES",
+    "CONVERSION_FAILED_WORDS",
     "DOCUMENTS_PER_CALL",
     "ENDPOINTS",
     "FILE_COMPLETED",
     "FILE_MAPPING_HEADER",
     "FORBIDDEN_IN_FILE_NAMES",
     "GATEWAY_STATUSES",
+    "GONE_FIELD",
     "KEY_HEADER",
     "LOCAL_KEY_PREFIX",
     "LONGEST_FILE_NAME",
@@ -122,6 +124,15 @@ status)."""
 
 PENDING_WORDS: Final = "まだ|処理中|生成中|not ready|in progress"
 """So may a 400 whose message holds one of these (assumed)."""
+
+CONVERSION_FAILED_WORDS: Final = (
+    "変換に失敗|変換できません|conversion failed|failed to convert|could not be converted"
+)
+"""So does a 500 for a file whose PDF can never be made: the error exists (clients), its words are assumed."""
+
+GONE_FIELD: Final = "gone"
+"""Field of a refused download in which the embedded service says that it has the documents no more: ``"file"`` or
+``"request"``. The vendor's service doesn't tell this from a document that isn't ready."""
 
 GATEWAY_STATUSES: Final = frozenset({502, 504, *range(520, 525)})
 """A gateway gave up (assumed; 504 for a sync call over its time: docs): what the service did with the call is not

@@ -177,12 +177,23 @@ class NotReady(ReportFlowError):  # noqa: N818 - the public name
     ----------
     status : int or None
         The last status that the service gave for it.
+    gone : {"", "file", "request"}
+        What the service said that it has no more, so that asking again helps nothing. Only the embedded service
+        says so.
     """
 
-    def __init__(self, message: str, status: int | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        message: str,
+        status: int | None = None,
+        retry_after: float | None = None,
+        *,
+        gone: str = "",
+    ) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
+        self.gone = gone
 
 
 class RunInterrupted(_Whole, KeyboardInterrupt):

@@ -13,7 +13,7 @@ import orjson
 from reportflow_pandas.api.models import Accepted
 from reportflow_pandas.api.parsing import accepted_from, delivered_from, parsed
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.contract import GATEWAY_STATUSES, PENDING_STATUSES, PENDING_WORDS
+from reportflow_pandas.contract import GATEWAY_STATUSES, GONE_FIELD, PENDING_STATUSES, PENDING_WORDS
 from reportflow_pandas.errors import ApiError, NotReady, OutcomeUnknown, api_error
 
 __all__ = ["Answer", "Reader", "is_page", "messages_from", "retry_after_from"]
@@ -110,6 +110,7 @@ class Reader:
                 f"request {request_id} is {what}: the service answered {status}{': ' if words else ''}{words}",
                 status,
                 self._retry_after(answer),
+                gone=_gone(answer.body),
             )
         raise self.refusal(answer, request_id)
 
@@ -150,6 +151,13 @@ class Reader:
 
     def _retry_after(self, answer: Answer) -> float | None:
         return retry_after_from(answer.headers.get("Retry-After"), self._clock.now())
+
+
+def _gone(body: bytes) -> str:
+    """Return what a refused download says that the service has no more: ``"file"``, ``"request"``, or nothing."""
+    value = parsed(body)
+    word = value.get(GONE_FIELD) if isinstance(value, dict) else None
+    return word if word in ("file", "request") else ""
 
 
 def messages_from(body: bytes) -> list[str]:

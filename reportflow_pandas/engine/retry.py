@@ -7,6 +7,7 @@ error                                                 async            sync     
 `RateLimited`, 429                                    wait             wait             wait
 429 still, after a full window                        stop             stop             stop
 500                                                   retry, logged    failed           retry
+500 that says that the conversion failed                                                download: failed
 503                                                   retry, logged    unknown          retry
 other 5xx: a gateway's 502, 504, 520 to 524           unknown          unknown          retry
 `OutcomeUnknown`: time-out, connection lost, cut      unknown          unknown          retry
@@ -23,10 +24,12 @@ A call that is retried fails when its attempts are used up.
 from __future__ import annotations
 
 import logging
+import re
 from dataclasses import dataclass, field
 from typing import Literal
 
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.contract import CONVERSION_FAILED_WORDS
 from reportflow_pandas.errors import (
     ApiError,
     AuthError,
@@ -57,6 +60,7 @@ ErrorKind = Literal[
     "network",
     "unknown_outcome",
     "not_ready",
+    "no_pdf",
     "expired",
     "changed",
     "cancelled",
@@ -184,7 +188,7 @@ class RetryPolicy:
         if isinstance(error, ConnectionFailed):
             return self._again(error, attempt, clock) or _failed(error, "network")
         if kind in ("get", "download"):
-            return self._read(error, attempt, clock)
+            return self._read(error, kind, attempt, clock)
         return self._generation(error, kind, attempt, clock)
 
     def answered(self, kind: CallKind) -> None:
@@ -215,11 +219,13 @@ class RetryPolicy:
             return decision
         return Unknown(status, _text(error))
 
-    def _read(self, error: ReportFlowError, attempt: int, clock: Clock) -> Decision:
+    def _read(self, error: ReportFlowError, kind: CallKind, attempt: int, clock: Clock) -> Decision:
         """Look-ups and files: asking twice costs nothing but a call."""
         status = _status(error)
         if status is not None and 400 <= status < 500:
             return _failed(error, _REFUSALS_OF_ROWS.get(status, "invalid"))
+        if status == 500 and kind == "download" and _CONVERSION_FAILED.search(_text(error)):
+            return _failed(error, "no_pdf")
         return self._again(error, attempt, clock) or _failed(error, "network" if status is None else "server")
 
     # -- waiting -------------------------------------------------------------------------------------------
@@ -257,6 +263,8 @@ class _Refusals:
     since: float
     after_a_window: int = 0
 
+
+_CONVERSION_FAILED = re.compile(CONVERSION_FAILED_WORDS, re.IGNORECASE)
 
 _REFUSALS_OF_ROWS: dict[int, ErrorKind] = {404: "not_found", 410: "expired", 413: "too_large"}
 

@@ -33,13 +33,13 @@ class Downloads:
         """
         made = self._workspace.requests.get(request_id)
         if made is None:
-            raise Refusal(404, f"リクエストが見つかりません(requestId: {request_id[:80]})。")
+            raise Refusal(404, f"リクエストが見つかりません(requestId: {request_id[:80]})。", gone="request")
         if file_id is None:
             self._refuse_unready(list(made.entries.values()))
             return await self._zip(made, 200)
         entry = made.entries.get(file_id)
         if entry is None:
-            raise Refusal(404, f"ファイルが見つかりません(fileId: {file_id[:80]})。")
+            raise Refusal(404, f"ファイルが見つかりません(fileId: {file_id[:80]})。", gone="file")
         early = self._workspace.switches.early_files
         self._refuse_unready([entry] if early else list(made.entries.values()))
         return await self._pdf(made, entry)
@@ -65,7 +65,9 @@ class Downloads:
         states = [entry.state(now, switches.retention) for entry in entries]
         if "expired" in states:
             raise Refusal(
-                switches.expired_status, "ファイルの保存期間が終了したか、ダウンロードできるファイルがありません。"
+                switches.expired_status,
+                "ファイルの保存期間が終了したか、ダウンロードできるファイルがありません。",
+                gone="file",
             )
         if "failed" in states and switches.failure_mode == "error":
             raise Refusal(500, _failed(entries[states.index("failed")]))

@@ -10,6 +10,8 @@ from urllib.parse import quote
 
 import orjson
 
+from reportflow_pandas.contract import GONE_FIELD
+
 __all__ = ["Answer", "Refusal", "attachment", "html_answer", "json_answer", "refusal_body"]
 
 JSON_TYPE = "application/json; charset=utf-8"
@@ -29,10 +31,20 @@ class Refusal(Exception):  # noqa: N818 - the service refuses; nothing is broken
         One business message, or the list of a validation.
     retry_after : int, optional
         Seconds, sent as ``Retry-After``.
+    gone : {"", "file", "request"}
+        What the service has no more and never will; said beside the message.
     """
 
-    def __init__(self, status: int, message: str | list[str], retry_after: int | None = None) -> None:
+    def __init__(
+        self,
+        status: int,
+        message: str | list[str],
+        retry_after: int | None = None,
+        *,
+        gone: Literal["", "file", "request"] = "",
+    ) -> None:
         super().__init__(message)
+        self.gone = gone
         self.status = status
         self.message = message
         self.retry_after = retry_after
@@ -47,7 +59,7 @@ class Refusal(Exception):  # noqa: N818 - the service refuses; nothing is broken
         headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
         if self.status == 204:
             return Answer(204, b"", None, headers)
-        return Answer(self.status, refusal_body(self.status, self.message), JSON_TYPE, headers)
+        return Answer(self.status, refusal_body(self.status, self.message, self.gone), JSON_TYPE, headers)
 
 
 @dataclass
@@ -61,13 +73,14 @@ class Answer:
     delivery: Literal["whole", "truncated", "dropped"] = "whole"
 
 
-def refusal_body(status: int, message: str | Sequence[str]) -> bytes:
+def refusal_body(status: int, message: str | Sequence[str], gone: str = "") -> bytes:
     """Return the body of a refusal."""
     try:
         error = _ERRORS.get(status) or HTTPStatus(status).phrase
     except ValueError:
         error = f"HTTP {status}"
-    return orjson.dumps({"statusCode": status, "message": message, "error": error})
+    more = {GONE_FIELD: gone} if gone else {}
+    return orjson.dumps({"statusCode": status, "message": message, "error": error} | more)
 
 
 def json_answer(value: Any, status: int = 200) -> Answer:

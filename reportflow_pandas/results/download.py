@@ -30,8 +30,15 @@ log = logging.getLogger("reportflow_pandas")
 
 T = TypeVar("T")
 
-FIRST, GROWTH, LONGEST = 1.0, 1.7, 30.0
-"""Pauses between asking, in seconds: nothing is published."""
+SOONEST_SECONDS, LONGEST_SECONDS = 0.4, 30.0
+"""Bounds of the pauses between asking; nothing is published."""
+
+SHARE_OF_AGE, FETCHING_SECONDS = 0.25, 0.2
+"""A pause is this share of the time since acceptance, less what fetching takes: so a PDF is on the disk no later
+than a quarter of the time that it took, or half a second, after it was ready."""
+
+JITTER = 0.15
+"""Part of a pause that chance may take away."""
 
 AT_ONCE = 4
 """Requests asked for at the same time: the rate limit is the brake, not this."""
@@ -44,6 +51,9 @@ UNREACHED = 3
 
 SOON = 0.05
 """Seconds of waiting that are not worth another call."""
+
+STUCK_SECONDS = 30.0
+"""Pauses of one request after which it keeps no other waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,6 +203,10 @@ class Download:
         except Refused as reason:
             # one broken or expired document must not hide the others
             refused = reason
+        if refused is not None and isinstance(refused.error, NotReady) and refused.error.gone == "request":
+            for one in left:
+                self._refused(one, refused, patience)
+            return
         for one in left:
             if one.file_id:
                 continue
@@ -219,7 +233,8 @@ class Download:
                 except Refused as refused:
                     _raise_systemic(refused)
                     patience.waited(tries.waited)
-                    if not isinstance(refused.error, NotReady) or not await patience.again(refused.error):
+                    error = refused.error
+                    if not isinstance(error, NotReady) or error.gone or not await patience.again(error):
                         raise
             self._learn(patience, tries)
             return await self._saved_whole(self._unpacked(content, group))
@@ -251,7 +266,7 @@ class Download:
                 except Refused as refused:
                     _raise_systemic(refused)
                     patience.waited(tries.waited)
-                    if isinstance(refused.error, NotReady):
+                    if isinstance(refused.error, NotReady) and not refused.error.gone:
                         pending.append((one, refused, refused.error))
                         continue
                     self._refused(one, refused, patience)
@@ -283,6 +298,8 @@ class Download:
         if isinstance(refused.error, NotReady):
             kind, text = patience.verdict(refused.error)
             self._lost(one, kind, text, refused.error.status)
+        elif decision.error_kind == "no_pdf":
+            self._lost(one, "no_pdf", _no_pdf(decision.text), decision.http_status)
         else:
             self._lost(one, decision.error_kind, decision.text, decision.http_status)
 
@@ -306,7 +323,6 @@ class _Patience:
         self._wait = wait
         self._expected = expected
         self._stuck = stuck
-        self._pause = FIRST
         self._paused = 0.0
         # from here on the steady clock counts: somebody may set the time of day
         self._age_then = max(0.0, clock.timestamp() - accepted_at)
@@ -328,19 +344,20 @@ class _Patience:
         return max(0.0, self._age() - waited)
 
     async def before_first(self) -> None:
-        """Wait until it is worth asking at all: as long as the last request took, no longer than `LONGEST`."""
-        pause = min(max(FIRST, self._expected) - self._age(), LONGEST, self._left())
+        """Wait until it is worth asking at all: as long as the last request took, within bounds."""
+        pause = min(max(SOONEST_SECONDS, self._expected) - self._age(), LONGEST_SECONDS, self._left())
         if pause > 0:
             await self._clock.sleep(pause)
 
     async def again(self, error: NotReady) -> bool:
-        """Pause before asking again, longer each time; False when the time is up."""
+        """Pause before asking again, longer the older the request is; False when the time is up."""
         left = self._left()
         if left < SOON:
             return False
-        pause = min(error.retry_after or self._pause * (0.75 + 0.5 * self._clock.random()), left)
-        self._pause = min(self._pause * GROWTH, LONGEST)
-        if self._paused > LONGEST and not self.is_stuck:
+        own = SHARE_OF_AGE * self._age() - FETCHING_SECONDS
+        own = min(max(SOONEST_SECONDS, own), LONGEST_SECONDS)
+        pause = min(error.retry_after or own * (1.0 - JITTER * self._clock.random()), left)
+        if self._paused > STUCK_SECONDS and not self.is_stuck:
             self.is_stuck = True
             self._stuck()
         self._paused += pause
@@ -349,6 +366,11 @@ class _Patience:
 
     def verdict(self, error: NotReady) -> tuple[str, str]:
         """Return the error kind and a text for a document that is not there."""
+        if error.gone:
+            return "expired", (
+                "the embedded service has this document no more: it keeps what it made while it runs, for a day. "
+                "If the PDF is needed, make it again: generate(…, again=…)"
+            )
         if self._old and error.status == 404:
             return "expired", (
                 "the service does not have this file (404), and it was accepted so long ago that it has probably "
@@ -358,6 +380,15 @@ class _Patience:
             f"still not ready (the last answer was {error.status}). It stays accepted: "
             "results.reportflow.download(folder) asks again and costs nothing"
         )
+
+
+def _no_pdf(words: str) -> str:
+    """Return what to say of a document that was accepted and whose PDF can never be made."""
+    return (
+        f"accepted, and its PDF can never be made: {words}. It is not asked for again, and retry() does not send "
+        "it. Correct what the service names (a character, a picture, the design), then make the document anew "
+        "with generate(…, again=…); it is billed again"
+    )
 
 
 def _asked_pause(error: NotReady) -> float:
@@ -375,11 +406,16 @@ def _raise_systemic(refused: Refused) -> None:
 
 
 def missing(outcomes: Outcomes, folder: Path) -> list[Wanted]:
-    """Return the accepted documents whose PDFs were not saved in a folder, or are not there any more."""
+    """Return the accepted documents whose PDFs were not saved in a folder, or are not there any more.
+
+    One whose PDF can never be made is not asked for again.
+    """
     return [
         Wanted(one.row, one.request_id or "", one.file_id, one.file_name or "", one.accepted_at or 0.0)
         for one in outcomes
-        if one.status in ("accepted", "ready") and not (one.path is not None and _holds(folder, Path(one.path)))
+        if one.status in ("accepted", "ready")
+        and one.error_kind != "no_pdf"
+        and not (one.path is not None and _holds(folder, Path(one.path)))
     ]
 
 

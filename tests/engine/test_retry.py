@@ -232,7 +232,18 @@ def test_every_kind_of_error_is_a_word_of_the_results_frame() -> None:
         "network",
         "unknown_outcome",
         "not_ready",
+        "no_pdf",
         "expired",
         "changed",
         "cancelled",
     }
+
+
+@pytest.mark.parametrize(
+    "words", ["INV-7.pdf の変換に失敗しました: 文字", "PDF conversion failed", "The file could not be converted"]
+)
+def test_a_conversion_that_failed_is_asked_for_once_and_only_for_a_file(words: str) -> None:
+    error = api_error(500, [words])
+    assert decide(error, "download") == Fail("no_pdf", 500, words)
+    assert isinstance(decide(error, "get"), Retry)
+    assert isinstance(decide(error, "async"), Retry)

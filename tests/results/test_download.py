@@ -109,29 +109,38 @@ def test_nothing_to_download_costs_nothing(here: World, tmp_path: Path) -> None:
 def test_every_status_that_may_mean_not_ready_is_waited_for(status: int, rows: int, tmp_path: Path) -> None:
     with world(render_delay=20.0, not_ready_status=status) as made:
         saved = made.generate(rows, download=tmp_path)
-        assert 4 <= sum(made.calls("download").values()) <= 8
+        assert 4 <= sum(made.calls("download").values()) <= 22
     assert (saved["status"] == "ready").all()
     assert saved["error_kind"].isna().all()
 
 
-def test_pauses_grow_up_to_half_a_minute_with_jitter(tmp_path: Path) -> None:
+def test_pauses_grow_with_the_age_up_to_half_a_minute_with_jitter(tmp_path: Path) -> None:
     with world(render_delay=300.0) as made:
         made.generate(1, download=tmp_path)
         times = polls(made)
-    pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
-    assert 0.9 <= times[0] <= 1.2
-    for number, pause in enumerate(pauses):
-        expected = min(1.7**number, 30.0)
-        assert 0.74 * expected <= pause <= 1.27 * expected
-    assert len({round(pause / min(1.7**number, 30.0), 3) for number, pause in enumerate(pauses)}) > 5
-    assert len(times) <= 18
+    assert 0.3 <= times[0] <= 0.5
+    for earlier, later in itertools.pairwise(times):
+        expected = min(max(0.4, 0.25 * earlier - 0.2), 30.0)
+        assert 0.84 * expected <= later - earlier <= 1.01 * expected
+    assert len({round((later - earlier) / earlier, 3) for earlier, later in itertools.pairwise(times)}) > 5
+    assert len(times) <= 40
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+@pytest.mark.parametrize("delay", [0.0, 0.1, 0.6, 1.0, 1.7, 3.0, 7.0, 12.0, 33.0, 100.0])
+def test_a_pdf_is_fetched_within_a_quarter_of_its_time_or_half_a_second(
+    delay: float, rows: int, tmp_path: Path
+) -> None:
+    with world(render_delay=delay) as made:
+        made.generate(rows, download=tmp_path)
+        assert polls(made)[-1] - delay <= max(0.25 * delay, 0.5)
 
 
 def test_retry_after_of_a_document_that_is_not_ready_is_kept(tmp_path: Path) -> None:
     with world(render_delay=100.0, not_ready_retry_after=40) as made:
         made.generate(1, download=tmp_path)
         times = polls(made)
-    assert [round(time) for time in times] == [1, 41, 81, 121]
+    assert [round(time) for time in times] == [0, 40, 80, 120]
 
 
 def test_at_the_deadline_the_row_stays_accepted_and_says_so(tmp_path: Path) -> None:
@@ -172,10 +181,10 @@ def test_a_document_that_is_not_ready_keeps_the_others_waiting_half_a_minute_at_
 
 
 def test_the_oldest_request_tells_when_to_ask_for_the_others(tmp_path: Path) -> None:
-    """Twenty batches that take 25 s: without knowing, each would be asked for six times."""
+    """Twenty batches that take 25 s: without knowing, each would be asked for eighteen times."""
     with world(render_delay=25.0) as made:
         made.generate(40, batch_size=2, download=tmp_path, endpoint="async/multiple")
-        assert made.calls("download")["download/zip"] <= 20 + 8
+        assert made.calls("download")["download/zip"] <= 20 + 22
 
 
 def test_downloads_keep_to_the_limit(tmp_path: Path) -> None:
@@ -206,14 +215,47 @@ def test_one_broken_document_hides_no_other(mode: Any, tmp_path: Path) -> None:
     assert saved["status"].tolist() == ["ready"] * 3 + ["accepted"] + ["ready"] * 4
     row = saved.iloc[3]
     if mode == "error":
-        assert (row["error_kind"], row["http_status"]) == ("server", 500)
+        assert (row["error_kind"], row["http_status"]) == ("no_pdf", 500)
         assert "フォントがありません" in row["error"]
-        assert calls == {"download/zip": 3, "download/file": 7 + 3}
+        assert calls == {"download/zip": 1, "download/file": 7 + 1}
     else:
         assert (row["error_kind"], row["http_status"]) == ("not_ready", 404)
         assert calls["download/file"] == 8
     assert saved.drop(index=3)["error_kind"].isna().all()
     assert len(files(tmp_path)) == 7
+
+
+def test_a_conversion_that_failed_for_good_is_never_asked_for_again(tmp_path: Path) -> None:
+    with world(faults=Fault("failed_document", file_name="Person 3", times=None)) as made:
+        saved = made.generate(4, download=tmp_path, endpoint="async/single")
+        assert made.calls("download") == {"download/file": 4}
+        again = made.download(saved, tmp_path)
+        assert made.calls("download") == {"download/file": 4}
+    assert again["status"].tolist() == ["ready"] * 3 + ["accepted"]
+    assert again["error_kind"].tolist()[3] == "no_pdf"
+    assert "retry() does not send it" in again["error"].iloc[3]
+    assert "again=" in again["error"].iloc[3]
+
+
+def test_a_500_without_such_words_may_be_the_service_s_trouble_and_is_asked_for_again(tmp_path: Path) -> None:
+    with world(faults=Fault(status=500, endpoint="download/file", times=3)) as made:
+        saved = made.generate(1, download=tmp_path)
+        assert saved["error_kind"].tolist() == ["server"]
+        assert made.download(saved, tmp_path)["status"].tolist() == ["ready"]
+
+
+@pytest.mark.parametrize("rows", [1, 8])
+def test_documents_of_a_service_that_was_restarted_are_expired_at_once(rows: int, tmp_path: Path) -> None:
+    with world() as made:
+        results = made.generate(rows)
+        made.service.clear()
+        saved = made.download(results, tmp_path)
+        assert made.clock.monotonic() < 2
+        assert sum(made.calls("download").values()) == 1
+    assert saved["status"].tolist() == ["accepted"] * rows
+    assert saved["error_kind"].tolist() == ["expired"] * rows
+    assert saved["http_status"].tolist() == [404] * rows
+    assert "make it again" in saved["error"].iloc[0]
 
 
 def test_after_a_refused_zip_files_that_are_not_ready_are_waited_for(tmp_path: Path) -> None:
