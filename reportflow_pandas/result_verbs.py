@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -14,11 +15,12 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.sender import line_to
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export import csv_file, review, workbook
+from reportflow_pandas.journal import runs as shelf
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notify import workbook_written
 from reportflow_pandas.options import seconds
 from reportflow_pandas.results import summary as summaries
-from reportflow_pandas.results.download import fetch_outcomes
+from reportflow_pandas.results.download import documents_of, fetch_outcomes
 from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, provenance, results_frame
 from reportflow_pandas.settings import Settings, current
@@ -69,9 +71,9 @@ def download(
     """Save the PDFs of accepted documents, waiting until they are ready.
 
     A batch comes as one ZIP, a single document as one PDF; where the ZIP is refused, each document is asked for by
-    itself, so that one broken document hides no other. Files that the
-    folder has already are not fetched again, nothing is overwritten, and a name that occurs twice gets a
-    folder of its own.
+    itself, so that one broken document hides no other. Files that the folder has already are not fetched again. A
+    newer PDF of the same document takes the name of the older one, which is kept in the folder ``superseded``; no
+    other file is overwritten, and a name that occurs twice gets a folder of its own.
 
     Parameters
     ----------
@@ -119,7 +121,10 @@ def download(
             f"set to {chosen.base_url}. Set the same key and address as when they were generated: rf.configure(…)"
         )
     allowed = seconds(wait, "wait")
-    place = PdfFolder(folder)
+    place = PdfFolder(folder, attrs.get("run"), clock=chosen.clock)
+    if place.has_older_files:
+        with contextlib.suppress(ConfigurationError):  # of a run that was forgotten, no file gives up its name
+            place.rows_have(documents_of(shelf.load(chosen.runs, attrs["run"]).outcomes))
     lost = [column for column in COLUMNS if column not in results.columns]
     if lost:
         raise ConfigurationError(

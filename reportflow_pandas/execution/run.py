@@ -31,8 +31,8 @@ from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Options
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.queue.submitter import Dispatch
-from reportflow_pandas.results.download import fetch_outcomes, save_delivered
-from reportflow_pandas.results.pdf_folder import PdfFolder
+from reportflow_pandas.results.download import documents_of, fetch_outcomes, save_delivered
+from reportflow_pandas.results.pdf_folder import SUPERSEDED, PdfFolder
 from reportflow_pandas.results.results_frame import line_on, results_frame
 
 __all__ = ["CEILING", "PATIENCE", "Running", "kind_of", "watched"]
@@ -85,7 +85,9 @@ class Running(ABC):
         self.version = 0
         self.endpoint: str = options.endpoint
         self.first_alone = True
-        self._folder = PdfFolder(options.download) if options.download is not None else None
+        self._folder = (
+            PdfFolder(options.download, run_name, clock=self.clock) if options.download is not None else None
+        )
         self.remote: Remote | None = None
         self._run: Run | Dispatch | None = None
         self._stage: asyncio.Task[Any] | None = None
@@ -150,7 +152,10 @@ class Running(ABC):
                     progress=self.progress,
                     window=await self.remote.open(self.settings) if self.remote is not None else None,
                 )
-                if await self._staged(self._begin(client, line)):
+                begun = await self._staged(self._begin(client, line))
+                if self._folder is not None and self._folder.has_older_files:
+                    self._folder.rows_have(documents_of(self.outcomes))
+                if begun:
                     await self._send(client, line)
                 self._look_again()
                 if self._folder is not None and not self.interrupted:
@@ -360,6 +365,8 @@ class Running(ABC):
         if self._folder is not None:
             saved = sum(path is not None for path in self.outcomes.path)
             parts.append(f"{saved:,} PDFs in {self._folder.path}")
+            if self._folder.superseded:
+                parts.append(f"{self._folder.superseded:,} older ones moved to {self._folder.path / SUPERSEDED}")
         return ", ".join(parts)
 
     def goodbye(self, frame: str = "The frame so far is in this exception's .results; ") -> str:

@@ -7,7 +7,7 @@ import io
 import logging
 import tempfile
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Sequence
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
@@ -17,14 +17,14 @@ from reportflow_pandas.api.models import Delivered, FileEntry
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.engine.batching import Document
-from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.engine.sender import Line, Refused, Tries
 from reportflow_pandas.errors import ConfigurationError, NotReady
 from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.zip_files import pdfs_of
 
-__all__ = ["Download", "Wanted", "fetch_outcomes", "missing", "save_delivered"]
+__all__ = ["Download", "Wanted", "documents_of", "fetch_outcomes", "missing", "save_delivered"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -405,18 +405,31 @@ def _raise_systemic(refused: Refused) -> None:
         raise refused.decision.error from None
 
 
-def missing(outcomes: Outcomes, folder: Path) -> list[Wanted]:
+def missing(outcomes: Outcomes, folder: Path | PdfFolder) -> list[Wanted]:
     """Return the accepted documents whose PDFs were not saved in a folder, or are not there any more.
 
     One whose PDF can never be made is not asked for again.
     """
+
+    def is_there(one: Outcome) -> bool:
+        if one.path is None:
+            return False
+        if isinstance(folder, PdfFolder):
+            return folder.holds(_known_by(one.request_id or "", one.file_id, one.file_name or ""), Path(one.path))
+        return _holds(folder, Path(one.path))
+
     return [
         Wanted(one.row, one.request_id or "", one.file_id, one.file_name or "", one.accepted_at or 0.0)
         for one in outcomes
-        if one.status in ("accepted", "ready")
-        and one.error_kind != "no_pdf"
-        and not (one.path is not None and _holds(folder, Path(one.path)))
+        if one.status in ("accepted", "ready") and one.error_kind != "no_pdf" and not is_there(one)
     ]
+
+
+def documents_of(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield what a folder knows the documents of rows by."""
+    for one in outcomes:
+        if one.request_id:
+            yield _known_by(one.request_id, one.file_id, one.file_name or "")
 
 
 def _holds(folder: Path, file: Path) -> bool:
@@ -433,7 +446,7 @@ async def fetch_outcomes(
     noted: Callable[[int], None] | None = None,
 ) -> None:
     """Fetch the PDFs of all accepted documents that are not in the folder, and note it in the outcomes."""
-    wanted = missing(outcomes, folder.path)
+    wanted = missing(outcomes, folder)
     if not wanted:
         return
     phase = line.progress.begin("PDFs", len(wanted))

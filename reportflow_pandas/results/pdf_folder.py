@@ -14,7 +14,7 @@ import tempfile
 import threading
 import time
 import unicodedata
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
 
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
@@ -81,7 +81,7 @@ class PdfFolder:
         """Document -> run."""
         self._next: dict[str, int] = {}
         """Name -> the number of its next folder: many equal names are not tried one by one."""
-        self._rows_have: Callable[[str], bool] | None = None
+        self._rows_have: frozenset[str] | None = None
         self._asked_for: set[str] = set()
         """Documents that this object saved or looked for: they are of a row."""
         self._torn = False
@@ -89,12 +89,17 @@ class PdfFolder:
         self._read()
         self._remove_abandoned()
 
+    @property
+    def has_older_files(self) -> bool:
+        """Whether files of this run were saved here before this object was made."""
+        return self.run is not None and self.run in self._runs.values()
+
     def rows_have(self, documents: Iterable[str]) -> None:
         """Say which documents are of a row of the run as it is now: their files keep their names.
 
         Without it, nothing is known of the rows, and no file gives up its name.
         """
-        self._rows_have = frozenset(documents).__contains__
+        self._rows_have = frozenset(one for one in documents if self._runs.get(one) == self.run)
 
     def find(self, document: str) -> Path | None:
         """Return the file of a document (``"request id/file id"``) that is in the folder already."""
@@ -104,6 +109,17 @@ class PdfFolder:
             return None
         path = self.path / name
         return path if _is_pdf(path) else None
+
+    def holds(self, document: str, path: Path) -> bool:
+        """Tell whether a file is that document's: inside this folder, and not another's by now."""
+        if not path.is_file():
+            return False
+        try:
+            name = path.resolve().relative_to(self.path.resolve()).as_posix()
+        except ValueError:
+            return False
+        owner = self._owners.get(_folded(name), document)
+        return owner == document and _folded(self._names.get(document, name)) == _folded(name)
 
     def save(self, document: str, file_name: str, pdf: bytes, *, folder: str = "") -> Path:
         """Write a PDF beside its place and put it there.
@@ -180,7 +196,7 @@ class PdfFolder:
             self.run is not None
             and self._runs.get(document) == self.run
             and self._rows_have is not None
-            and not self._rows_have(document)
+            and document not in self._rows_have
             and document not in self._asked_for
         )
 

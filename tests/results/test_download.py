@@ -379,6 +379,52 @@ def test_two_runs_of_the_same_names_share_a_folder(here: World, tmp_path: Path) 
     assert here.calls("download") == {"download/zip": 2}
 
 
+@pytest.mark.parametrize("later", ["in the call", "with the verb", "in a resumed run", "waiting for each"])
+def test_a_redone_document_takes_the_name_of_the_rejected_one(here: World, tmp_path: Path, later: str) -> None:
+    first = here.generate(8, run="november", download=tmp_path)
+    old = [Path(path).read_bytes() for path in first["path"]]
+    again = [2, 5]
+    more: dict[str, Any] = {"endpoint": "sync/single"} if later == "waiting for each" else {}
+    if later in ("in the call", "waiting for each"):
+        second = here.generate(8, run="november", again=again, download=tmp_path, **more)
+    else:
+        second = here.generate(8, run="november", again=again)
+        if later == "in a resumed run":
+            second = rf.resume("november", download=str(tmp_path), settings=here.settings, progress=False)
+        else:
+            second = here.download(second.iloc[1:6], tmp_path)
+    assert second["path"].dropna().map(lambda path: Path(path).parent == tmp_path).all()
+    assert {name for name in files(tmp_path) if "/" not in name} == {f"Person {number}.pdf" for number in range(8)}
+    for number in range(8):
+        assert ((tmp_path / f"Person {number}.pdf").read_bytes() == old[number]) == (number not in again)
+    kept = sorted((tmp_path / "superseded").iterdir())
+    assert [path.read_bytes() for path in kept] == [old[number] for number in again]
+    assert len(here.service.documents) == 10
+    calls = here.calls("download")
+    before = here.download(first, tmp_path)
+    assert here.calls("download") == calls
+    assert [Path(path).read_bytes() for path in before["path"]] == old
+    assert Path(before["path"].iloc[2]).parent == tmp_path / "superseded"
+
+
+def test_a_part_of_the_results_takes_no_name_of_a_row_that_is_not_in_it(here: World, tmp_path: Path) -> None:
+    frame = pd.DataFrame({"name": ["A", "a", "B"]})
+    results = here.generate(frame, check="warn", run="november")
+    here.download(results.iloc[:1], tmp_path)
+    here.download(results.iloc[1:], tmp_path)
+    assert files(tmp_path) == {"A.pdf", "2/a.pdf", "B.pdf"}
+
+
+def test_a_file_of_a_run_that_was_forgotten_keeps_its_name(here: World, tmp_path: Path) -> None:
+    results = here.generate(2, run="november", download=tmp_path)
+    again = here.generate(2, run="november", again=[0])
+    for journal in here.settings.runs.glob("november*"):
+        journal.unlink()
+    here.download(again, tmp_path)
+    assert files(tmp_path) == {"Person 0.pdf", "2/Person 0.pdf", "Person 1.pdf"}
+    assert Path(results["path"].iloc[0]).is_file()
+
+
 def test_a_foreign_file_is_kept(here: World, tmp_path: Path) -> None:
     (tmp_path / "Person 0.pdf").write_bytes(b"mine")
     saved = here.generate(1, download=tmp_path)
