@@ -15,6 +15,7 @@ import pandas as pd
 from reportflow_pandas import result_verbs as verbs
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
+from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.input_frame import called
 
 __all__ = ["ACCEPTED", "INTERRUPTED", "REFUSED", "SOME_FAILED", "complain", "exit_code", "outcome_lines", "say"]
@@ -49,7 +50,7 @@ def shown(path: str | Path) -> str:
 
 def exit_code(results: pd.DataFrame, *, download: bool) -> int:
     """Return 0 if every row is accepted, and its PDF saved where that was asked for; else 1."""
-    good = results["status"].isin(["accepted", "ready"])
+    good = results["status"].isin(["accepted", "ready"]) & ~without_pdf_for_good(results)
     if download:
         good &= results["path"].notna()
     return ACCEPTED if bool(good.all()) else SOME_FAILED
@@ -59,6 +60,12 @@ def outcome_lines(results: pd.DataFrame, *, download: bool) -> list[str]:
     """Return the run in a few lines: counts, and the first rows that need a look."""
     summary = verbs.summary(results)
     lines = [f"{int(summary['success']):>7,} accepted"]
+    never = without_pdf_for_good(results)
+    if never.any():
+        lines.append(
+            f"{int(never.sum()):>7,} accepted, and their PDFs can never be made: they are paid for, and "
+            "nothing sends them again by itself"
+        )
     meanings = {
         "failed": "not generated, not billed",
         "unknown": "sent without an answer: they may exist. Look in the web app before you send them again",
@@ -69,7 +76,7 @@ def outcome_lines(results: pd.DataFrame, *, download: bool) -> list[str]:
         for status, meaning in meanings.items()
         if summary[status]
     ]
-    bad = ~results["status"].isin(["accepted", "ready"])
+    bad = ~results["status"].isin(["accepted", "ready"]) | never
     if download:
         unsaved = results["path"].isna() & ~bad
         if unsaved.any():

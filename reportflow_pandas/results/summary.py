@@ -6,7 +6,7 @@ import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["checked_results", "summary"]
+__all__ = ["checked_results", "summary", "without_pdf_for_good"]
 
 _NEEDED = ("row", "status")
 
@@ -28,6 +28,13 @@ def checked_results(results: pd.DataFrame) -> pd.DataFrame:
     return results
 
 
+def without_pdf_for_good(results: pd.DataFrame) -> pd.Series[bool]:
+    """Return which documents were accepted although their PDFs can never be made."""
+    if "error_kind" not in results.columns:
+        return pd.Series(False, index=results.index)
+    return results["status"].eq("accepted") & results["error_kind"].eq("no_pdf").fillna(False).astype(bool)
+
+
 def summary(results: pd.DataFrame) -> pd.Series[int]:
     """Count the documents of a results frame.
 
@@ -39,10 +46,10 @@ def summary(results: pd.DataFrame) -> pd.Series[int]:
     Returns
     -------
     pandas.Series
-        int64, named ``documents``, with the index ``total``, ``success`` (accepted + ready), ``failed``,
-        ``unknown``, ``not_sent``; then, most frequent first, ``"kind: invalid"`` and so on for each
-        ``error_kind`` there is. A kind counts accepted documents too whose download failed, so the kinds need
-        not add up to the failures.
+        int64, named ``documents``, with the index ``total``, ``success`` (accepted + ready, without those whose
+        PDF can never be made), ``failed``, ``unknown``, ``not_sent``; ``no_pdf``, where there are any, for those;
+        then, most frequent first, ``"kind: invalid"`` and so on for each ``error_kind`` there is. A kind counts
+        accepted documents too whose download failed, so the kinds need not add up to the failures.
 
     Raises
     ------
@@ -63,14 +70,16 @@ def summary(results: pd.DataFrame) -> pd.Series[int]:
     kind: invalid    1
     Name: documents, dtype: int64
     """
-    status = checked_results(results)["status"]
+    status, never = checked_results(results)["status"], without_pdf_for_good(results)
     counts = {
         "total": len(results),
-        "success": int(status.isin(["accepted", "ready"]).sum()),
+        "success": int((status.isin(["accepted", "ready"]) & ~never).sum()),
         "failed": int((status == "failed").sum()),
         "unknown": int((status == "unknown").sum()),
         "not_sent": int((status == "not_sent").sum()),
     }
+    if never.any():
+        counts["no_pdf"] = int(never.sum())
     if "error_kind" in results.columns:
         kinds = results["error_kind"].dropna().astype(object).value_counts()
         counts |= {f"kind: {kind}": int(n) for kind, n in kinds.items()}

@@ -33,6 +33,14 @@ def test_an_accepted_document_whose_download_failed_is_a_success_with_a_kind() -
     }  # fmt: skip
 
 
+def test_a_document_whose_pdf_can_never_be_made_is_counted_by_itself_and_no_success() -> None:
+    results = make_results(["accepted", "ready", "failed"])
+    results["error_kind"] = ["no_pdf", None, "no_pdf"]
+    assert summary(results).to_dict() == {
+        "total": 3, "success": 1, "failed": 1, "unknown": 0, "not_sent": 0, "no_pdf": 1, "kind: no_pdf": 2
+    }  # fmt: skip
+
+
 def test_an_empty_frame_counts_nothing() -> None:
     assert summary(make_results(0)).tolist() == [0, 0, 0, 0, 0]
 
