@@ -17,7 +17,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from reportflow_pandas import __version__
-from reportflow_pandas.cli import demo, generate, listing, runs, serve, worker
+from reportflow_pandas.cli import archive, demo, generate, listing, runs, serve, worker
 from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, SOME_FAILED, complain
 from reportflow_pandas.errors import ReportFlowError
 
@@ -197,6 +197,12 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, help="bars on stderr; default in a terminal"
+    )
+
+    one = _verb(verbs, "archive", archive.archive, "hold a folder that was handed over against its index")
+    one.add_argument("folder", type=Path, metavar="DIR", help="folder that results.reportflow.hand_over wrote")
+    one.add_argument(
+        "--check", action="store_true", required=True, help="tell files that were changed, lost or added"
     )
 
     one = _verb(verbs, "webhook", runs.webhook, "receive the service's file.completed events, until Ctrl-C")

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from reportflow_pandas.contract import without_pdf
+from reportflow_pandas.delivery.release import DeliveryWarning
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import checked_path, place
 from reportflow_pandas.export.source_columns import beside
@@ -21,13 +22,9 @@ from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
 if TYPE_CHECKING:
     import pikepdf
 
-__all__ = ["CombineWarning", "combine"]
+__all__ = ["combine"]
 
 T = TypeVar("T", bound=Hashable)
-
-
-class CombineWarning(UserWarning):
-    """Some rows have no PDF that could be put into the combined file."""
 
 
 def combine(
@@ -71,7 +68,7 @@ def combine(
 
     Warns
     -----
-    CombineWarning
+    DeliveryWarning
         Rows whose PDF was not downloaded, is gone, is protected by a password or cannot be read: left out.
 
     Examples
@@ -207,7 +204,7 @@ def _combined(results: pd.DataFrame, target: Path, title: str) -> Path:
         count = sum(map(len, left_out.values()))
         warnings.warn(
             f"{target.name} holds {len(results) - count:,} of {len(results):,} documents: {_told(left_out)}",
-            CombineWarning,
+            DeliveryWarning,
             stacklevel=3,
         )
     return written

@@ -15,7 +15,10 @@ from reportflow_pandas.export.texts import DECISIONS, WORDS, decision_of, plain
 from reportflow_pandas.results.index_labels import rebuilt
 from reportflow_pandas.results.summary import checked_results
 
-__all__ = ["read_review"]
+__all__ = ["REVIEW_ATTRS", "read_review"]
+
+REVIEW_ATTRS = "reportflow_review"
+"""Where the decisions keep, as one text, which run and which approved files they are about."""
 
 _SHOWN = 10
 
@@ -69,7 +72,8 @@ def read_review(path: str | Path, results: pd.DataFrame | None = None) -> pd.Dat
     if results is None:
         order = sorted(range(len(lines)), key=lambda at: lines[at].row)
         index = rebuilt([_label(lines[at]) for at in order], reviewed.index)
-        return _frame([decisions[at] for at in order], [lines[at].comment for at in order], index)
+        frame = _frame([decisions[at] for at in order], [lines[at].comment for at in order], index)
+        return _signed(frame, reviewed, lines, decisions)
     found = Matches(results)
     chosen: list[str | None] = [None] * len(results)
     comments: list[str | None] = [None] * len(results)
@@ -78,7 +82,20 @@ def read_review(path: str | Path, results: pd.DataFrame | None = None) -> pd.Dat
         if place is not None:
             chosen[place] = decision if same else None
             comments[place] = line.comment
-    return _frame(chosen, comments, results.index)
+    return _signed(_frame(chosen, comments, results.index), reviewed, lines, decisions)
+
+
+def _signed(
+    frame: pd.DataFrame, reviewed: Reviewed, lines: list[Line], decisions: list[str | None]
+) -> pd.DataFrame:
+    """Note what the decisions are about: a document that is made again later was not approved."""
+    approved = [
+        line.file_id
+        for line, decision in zip(lines, decisions, strict=True)
+        if decision == "approve" and line.file_id is not None
+    ]
+    frame.attrs[REVIEW_ATTRS] = json.dumps({"run": reviewed.run, "approved": approved})
+    return frame
 
 
 def _unique(lines: list[Line]) -> list[Line]:

@@ -24,6 +24,7 @@ __all__ = [
     "provenance",
     "results_frame",
     "resumable",
+    "text_column",
 ]
 
 ATTRS = "reportflow"
@@ -53,15 +54,15 @@ def results_frame(outcomes: Outcomes, index: pd.Index[Any], attrs: dict[str, str
     columns: dict[str, Any] = {
         # first what takes the most room while it is made
         "accepted_at": moments(np.asarray(outcomes.accepted_at, dtype="float64")),
-        "url": _texts(outcomes.url),
+        "url": text_column(outcomes.url),
         "row": np.arange(len(outcomes), dtype="int64"),
-        "status": _texts(STATUSES).take(np.frombuffer(bytes(outcomes.status), dtype=np.uint8).astype("intp")),
+        "status": text_column(STATUSES).take(np.frombuffer(bytes(outcomes.status), dtype=np.uint8).astype("intp")),
         "file_name": _names(outcomes.file_name),
-        "file_id": _texts(outcomes.file_id),
-        "request_id": _texts(outcomes.request_id),
-        "path": _texts(outcomes.path),
-        "error_kind": _texts(outcomes.error_kind),
-        "error": _texts(outcomes.error),
+        "file_id": text_column(outcomes.file_id),
+        "request_id": text_column(outcomes.request_id),
+        "path": text_column(outcomes.path),
+        "error_kind": text_column(outcomes.error_kind),
+        "error": text_column(outcomes.error),
         "http_status": pd.arrays.IntegerArray(statuses, statuses == 0),
         "attempts": np.array(outcomes.attempts, dtype="int64"),
         "elapsed": np.array(outcomes.elapsed, dtype="float64"),
@@ -83,14 +84,14 @@ def moments(seconds: npt.NDArray[np.float64]) -> Any:
     return pd.DatetimeIndex(stamps).tz_localize("UTC").array
 
 
-def _texts(values: Sequence[str | None]) -> Any:
+def text_column(values: Sequence[str | None]) -> Any:
     """Return a text column of pandas' own default dtype, also when every value is missing."""
     return pd.Series(cast("Sequence[str]", values), dtype=pd.Series(["text"]).dtype).array
 
 
 def _names(names: FileNames) -> Any:
     """Return what the documents are called, without a second Python text for each."""
-    called = _texts(names.planned) + ".pdf"
+    called = text_column(names.planned) + ".pdf"
     if others := names.others():
         called[list(others)] = list(others.values())
     return called

@@ -13,7 +13,7 @@ import pytest
 from support.reviewed_workbooks import make_results
 
 import reportflow_pandas as rf
-from reportflow_pandas.delivery.combine import CombineWarning
+from reportflow_pandas.delivery.release import DeliveryWarning
 
 
 def written(path: Path, texts: list[str], **saved: object) -> Path:
@@ -132,7 +132,7 @@ def test_rows_without_a_readable_pdf_are_named_with_the_reason(results: pd.DataF
     broken = tmp_path / "broken.pdf"
     broken.write_bytes(b"%PDF-1.7\n" + b"nothing" * 20)
     results.loc["c", "path"] = str(broken)
-    with pytest.warns(CombineWarning) as told:
+    with pytest.warns(DeliveryWarning) as told:
         path = results.reportflow.combine(tmp_path / "all.pdf")
     text = str(told[0].message)
     assert "1 of 4 documents" in text

@@ -1,0 +1,132 @@
+"""Which documents may leave: those that a person approved, or that were read back without a finding."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.export.review import REVIEW_ATTRS
+from reportflow_pandas.results.results_frame import known
+from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
+
+__all__ = ["DeliveryWarning", "Release", "release"]
+
+NO_PDF = "no PDF on this disk"
+NOT_APPROVED = "not approved"
+NOT_OK = "the verdict is not ok"
+MADE_ANEW = "approved, but made again since"
+
+
+class DeliveryWarning(UserWarning):
+    """Some rows have no document that could be passed on, or that may be."""
+
+
+@dataclass(frozen=True)
+class Release:
+    """Rows whose documents may leave, and why the others may not.
+
+    Attributes
+    ----------
+    positions : list of int
+        Of the results, in their order.
+    left_out : dict
+        Reason -> positions.
+    """
+
+    positions: list[int]
+    left_out: dict[str, list[int]] = field(default_factory=dict)
+
+    def told(self, index: pd.Index[Any]) -> str:
+        """Return why rows were left out, in one line."""
+        return "; ".join(
+            f"{rows_phrase([index[at] for at in positions])}: {reason}"
+            for reason, positions in self.left_out.items()
+        )
+
+
+def release(results: pd.DataFrame, decisions: pd.DataFrame | None, *, verb: str, required: bool) -> Release:
+    """Return which documents may leave.
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        Results frame.
+    decisions : pandas.DataFrame, optional
+        Of ``read_review``: only ``approve`` leaves, whatever the verdict.
+    verb : str
+        For messages.
+    required : bool
+        Refuse results with neither decisions nor a column ``verdict``; else every document with a PDF leaves.
+
+    Raises
+    ------
+    ConfigurationError
+        Neither is there although it is required; the decisions are no review or those of another run.
+    """
+    if decisions is None and required and "verdict" not in results.columns:
+        raise ConfigurationError(
+            f"{verb} passes on what was approved or read back without a finding, and these results have neither. "
+            "Give the reviewed workbook, decisions=results.reportflow.read_review('review.xlsx'), or verify the "
+            "PDFs first: results = df.reportflow.verify(results)"
+        )
+    decided = None if decisions is None else _decided(results, decisions)
+    approved_files = _approved_files(decisions)
+    verdicts = results["verdict"].tolist() if decided is None and "verdict" in results.columns else None
+    positions: list[int] = []
+    left_out: dict[str, list[int]] = {}
+    for at, (path, file_id) in enumerate(zip(results["path"], results["file_id"], strict=True)):
+        reason = ""
+        if decided is not None and decided[at] != "approve":
+            word = decided[at]
+            reason = f"the decision is {word}" if isinstance(word, str) and word else NOT_APPROVED
+        elif decided is not None and approved_files is not None and file_id not in approved_files:
+            reason = MADE_ANEW
+        elif verdicts is not None and verdicts[at] != "ok":
+            reason = NOT_OK
+        elif not isinstance(path, str) or not Path(path).is_file():
+            reason = NO_PDF
+        if reason:
+            left_out.setdefault(reason, []).append(at)
+        else:
+            positions.append(at)
+    return Release(positions, left_out)
+
+
+def _decided(results: pd.DataFrame, decisions: pd.DataFrame) -> list[Any]:
+    """Return the decision on each row of the results."""
+    if not isinstance(decisions, pd.DataFrame) or "decision" not in decisions.columns:
+        raise ConfigurationError(
+            "decisions= takes the frame of a reviewed workbook: results.reportflow.read_review('review.xlsx')"
+        )
+    about, run = _about(decisions).get("run"), known(results).get("run")
+    if about and run and about != run:
+        raise ConfigurationError(
+            f"decisions= are about run {about!r}, and these results are of run {run!r}; nothing was passed on. "
+            "Read the workbook of this run: results.reportflow.read_review(path)"
+        )
+    if decisions.index.equals(results.index):
+        return list(decisions["decision"])
+    for index, whose in ((decisions.index, "decisions="), (results.index, "the results")):
+        if not index.is_unique:
+            twice = index[index.duplicated()][0]
+            raise ConfigurationError(
+                f"{whose} has the index label {label_shown(twice)} more than once, so it is not known which "
+                "document was approved. Read the workbook with these results: results.reportflow.read_review(path)"
+            )
+    return list(decisions["decision"].reindex(results.index))
+
+
+def _about(decisions: pd.DataFrame | None) -> dict[str, Any]:
+    text = None if decisions is None else decisions.attrs.get(REVIEW_ATTRS)
+    return json.loads(text) if isinstance(text, str) else {}
+
+
+def _approved_files(decisions: pd.DataFrame | None) -> set[str] | None:
+    """Return the file ids that were approved; None where the decisions don't say."""
+    files = _about(decisions).get("approved")
+    return None if files is None else set(files)
