@@ -334,9 +334,7 @@ def _same_file(one: Path, other: Path) -> bool:
 def _is_inside(name: str) -> bool:
     """Tell whether a name of the manifest is one that could have been given here."""
     *folders, file = name.split("/")
-    return file == safe_name(file) and all(
-        folder == _safe_stem(folder, _LONGEST_NAME_BYTES) for folder in folders
-    )
+    return file == safe_name(file) and all(folder == _safe_stem(folder, _LONGEST_NAME_BYTES) for folder in folders)
 
 
 def safe_name(file_name: str) -> str:

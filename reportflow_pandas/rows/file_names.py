@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import contextlib
 import re
 from collections import Counter
-from collections.abc import Iterable
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from reportflow_pandas.contract import FORBIDDEN_IN_FILE_NAMES, LONGEST_FILE_NAME as LONGEST, without_pdf
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.rows.input_frame import (
-    called,
-    cells_of,
     label_texts,
     labels_at,
     named,
-    names_of,
-    nearest,
     rows_phrase,
 )
-from reportflow_pandas.rows.values import NotJson, column_values, json_value, series_of
+from reportflow_pandas.rows.templates import columns_of, filled, texts_of
 
 __all__ = ["LONGEST", "columns_in", "equal_names", "file_names"]
 
 FORBIDDEN = re.compile(rf"[{FORBIDDEN_IN_FILE_NAMES}\ud800-\udfff]")
 """What the service refuses; and halves of characters, which no file name can hold."""
-
-_FIELD = re.compile(r"\{\{|\}\}|\{([^{}]*)\}|[{}]")
 
 
 def file_names(frame: pd.DataFrame, file_name: str | None, label: str) -> list[str]:
@@ -66,9 +57,9 @@ def file_names(frame: pd.DataFrame, file_name: str | None, label: str) -> list[s
     if file_name is None:
         return _default(frame, label)
     if named(frame, file_name):
-        names = _texts(frame, file_name, "")
+        names = texts_of(frame, file_name, argument="file_name")
     elif isinstance(file_name, str):
-        names = _filled(frame, file_name)
+        names = filled(frame, file_name, argument="file_name", one_name_each=True)
     else:
         raise ConfigurationError(f"file_name={file_name!r}: a column, or a template such as 'INV-{{InvoiceId}}'")
     return _valid(frame, [without_pdf(name) for name in names], file_name)
@@ -78,8 +69,7 @@ def columns_in(frame: pd.DataFrame, file_name: str | None) -> set[Any]:
     """Return the columns that the names are made of."""
     if file_name is None or named(frame, file_name):
         return {file_name} - {None}
-    inside = [found[1] for found in _FIELD.finditer(file_name) if found[1] is not None]
-    return {found[0] for found in (_parted(frame, text) for text in inside) if found is not None}
+    return columns_of(frame, file_name)
 
 
 def equal_names(names: list[str]) -> dict[str, list[int]]:
@@ -112,104 +102,6 @@ def _default(frame: pd.DataFrame, label: str) -> list[str]:
     return names
 
 
-def _filled(frame: pd.DataFrame, template: str) -> list[str]:
-    parts: list[Iterable[str] | str] = []
-    end = 0
-    for found in _FIELD.finditer(template):
-        parts.append(template[end : found.start()])
-        end = found.end()
-        if found[0] in ("{{", "}}"):
-            parts.append(found[0][0])
-        elif found[1] is None:
-            raise ConfigurationError(
-                f"file_name={template!r}: a brace without its partner. Braces hold a column's name, e.g. "
-                "'INV-{InvoiceId}'; write {{ for a brace itself"
-            )
-        else:
-            parts.append(_field(frame, template, found[1]))
-    parts.append(template[end:])
-    if all(isinstance(part, str) for part in parts) and len(frame) > 1:
-        raise ConfigurationError(
-            f"file_name={template!r} is neither a column nor a template, so {len(frame):,} documents would have "
-            f"one name. {_near(frame, template)}Put a column into braces, e.g. 'INV-{{{_example(frame)}}}'"
-        )
-    repeated = [[part] * len(frame) if isinstance(part, str) else part for part in parts if part != ""]
-    return ["".join(row) for row in zip(*repeated, strict=True)] if repeated else [""] * len(frame)
-
-
-def _field(frame: pd.DataFrame, template: str, inside: str) -> list[str]:
-    parted = _parted(frame, inside)
-    if parted is not None:
-        return _texts(frame, *parted)
-    shown = ", ".join(str(name) for name in names_of(frame)[:20])
-    raise ConfigurationError(
-        f"file_name={template!r}: the frame has no column {inside!r}. {_near(frame, inside)}Columns: {shown}"
-    )
-
-
-def _parted(frame: pd.DataFrame, inside: str) -> tuple[Any, str] | None:
-    """Part what stands in braces into a column, or ``index``, and a format: the longest name that there is."""
-    end = len(inside)
-    while end >= 0:
-        name, spec = inside[:end], inside[end + 1 :]
-        column = called(frame, name)
-        if column is not None or name == "index":
-            return (name if column is None else column), spec
-        end = inside.rfind(":", 0, end)
-    return None
-
-
-def _texts(frame: pd.DataFrame, name: Any, spec: str) -> list[str]:
-    if name == "index" and not named(frame, name):
-        if not spec:
-            return label_texts(frame.index)
-        column = series_of(frame.index)
-    else:
-        column = cells_of(frame, name)
-    if not spec:
-        with contextlib.suppress(NotJson):
-            quick = column_values(column, "text")
-            if all(isinstance(text, str) for text in quick):
-                return quick
-    # a day's text is the same wherever it stands, and strftime is slow
-    moments = isinstance(column.dtype, np.dtype) and column.dtype.kind == "M"
-    places, cells = pd.factorize(column, use_na_sentinel=False) if moments else (None, column)
-    texts, bad = [], []
-    for position, cell in enumerate(cells.tolist()):
-        try:
-            texts.append(_text(cell, spec))
-        except (ValueError, TypeError) as problem:
-            bad.append((position, str(problem)))
-            texts.append("")
-    if bad:
-        wrong = [position for position, _ in bad]
-        rows = labels_at(frame.index, wrong if places is None else np.flatnonzero(np.isin(places, wrong)).tolist())
-        raise InvalidRows(
-            f"file_name: {name!r} {bad[0][1]} in {rows_phrase(rows)}. Fill or clean the column, or choose another",
-            rows,
-        )
-    return texts if places is None else [texts[place] for place in places.tolist()]
-
-
-def _text(cell: Any, spec: str) -> str:
-    try:
-        plain = json_value(cell, "text")
-    except NotJson as reason:
-        raise ValueError(f"cannot be a name ({reason})") from None
-    if plain is None:
-        raise ValueError("is missing")
-    if not spec:
-        if not isinstance(plain, str):
-            raise ValueError("is a list or dict and cannot be a name")
-        return plain
-    if isinstance(cell, float) and cell.is_integer() and spec[-1] in "bcdoxX":
-        cell = int(cell)  # a column of whole numbers becomes floats as soon as one of them was missing
-    try:
-        return format(cell, spec)
-    except (ValueError, TypeError) as reason:
-        raise ValueError(f"does not fit the format {spec!r} ({reason})") from None
-
-
 def _valid(frame: pd.DataFrame, names: list[str], file_name: str) -> list[str]:
     if not FORBIDDEN.search("".join(names)) and all(names) and max(map(len, names), default=0) <= LONGEST:
         blank = [position for position, name in enumerate(names) if name.isspace()]
@@ -230,12 +122,3 @@ def _valid(frame: pd.DataFrame, names: list[str], file_name: str) -> list[str]:
                 rows,
             )
     return names
-
-
-def _near(frame: pd.DataFrame, name: str) -> str:
-    near = nearest(name, names_of(frame))
-    return f"Did you mean {near!r}? " if near is not None else ""
-
-
-def _example(frame: pd.DataFrame) -> str:
-    return str(frame.columns[0]) if len(frame.columns) else "index"
