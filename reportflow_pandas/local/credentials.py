@@ -12,9 +12,9 @@ from typing import Any
 
 import orjson
 
-from reportflow_pandas.clock import Clock
 from reportflow_pandas.contract import OAUTH_SCOPES as SCOPES
 from reportflow_pandas.local.http_answers import Answer, Refusal, json_answer
+from reportflow_pandas.local.switches import Switches
 
 __all__ = ["SCOPES", "Credentials"]
 
@@ -24,18 +24,11 @@ WORKSPACE = "ws_demo"
 class Credentials:
     """One workspace's key and one OAuth client; tokens are signed and carry their own end."""
 
-    def __init__(
-        self,
-        app_key: str,
-        client_id: str,
-        client_secret: str,
-        *,
-        clock: Clock,
-        token_life: float,
-        both_status: int,
-    ) -> None:
-        self.app_key, self.client_id, self.client_secret = app_key, client_id, client_secret
-        self._clock, self._life, self._both_status = clock, token_life, both_status
+    def __init__(self, switches: Switches) -> None:
+        self.app_key, self.client_id = switches.app_key, switches.client_id
+        self.client_secret = switches.client_secret
+        self._clock, self._life = switches.clock, switches.token_life
+        self._both_status = switches.both_credentials_status
         self._signing = secrets.token_bytes(32)
 
     def revoke(self) -> None:

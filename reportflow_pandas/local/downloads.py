@@ -68,14 +68,16 @@ class Downloads:
                 switches.expired_status,
                 "ファイルの保存期間が終了したか、ダウンロードできるファイルがありません。",
                 gone="file",
+                document_state="expired",
             )
         if "failed" in states and switches.failure_mode == "error":
-            raise Refusal(500, _failed(entries[states.index("failed")]))
+            raise Refusal(500, _failed(entries[states.index("failed")]), document_state="failed")
         if "rendering" in states or "failed" in states:
             raise Refusal(
                 switches.not_ready_status,
                 "ファイルはまだ生成中です。しばらく待ってから再度お試しください。",
                 switches.not_ready_retry_after,
+                document_state="rendering",
             )
 
     async def _pdf(self, made: Request, entry: Entry, *, by_id: bool = True) -> Answer:

@@ -33,6 +33,8 @@ class Refusal(Exception):  # noqa: N818 - the service refuses; nothing is broken
         Seconds, sent as ``Retry-After``.
     gone : {"", "file", "request"}
         What the service has no more and never will; said beside the message.
+    document_state : {"", "rendering", "failed", "expired"}
+        The state of the document that was asked for, where that is the reason and the call was in order.
     """
 
     def __init__(
@@ -42,9 +44,10 @@ class Refusal(Exception):  # noqa: N818 - the service refuses; nothing is broken
         retry_after: int | None = None,
         *,
         gone: Literal["", "file", "request"] = "",
+        document_state: str = "",
     ) -> None:
         super().__init__(message)
-        self.gone = gone
+        self.gone, self.document_state = gone, document_state
         self.status = status
         self.message = message
         self.retry_after = retry_after

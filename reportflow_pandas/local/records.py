@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import orjson
 
-__all__ = ["CallRecord", "Document", "State", "WebhookRecord"]
+__all__ = ["STATES", "CallRecord", "Document", "State", "WebhookRecord"]
 
 State = Literal["rendering", "ready", "failed", "expired"]
+
+STATES: tuple[State, ...] = get_args(State)
 
 
 @dataclass(frozen=True)
@@ -41,6 +43,8 @@ class CallRecord:
         The messages of the refusal; empty when all was well.
     faults : tuple of str
         Kinds of the faults that were played on it.
+    document_state : {"", "rendering", "failed", "expired"}
+        Why a download had nothing to give although the call itself was in order.
     """
 
     endpoint: str
@@ -55,6 +59,12 @@ class CallRecord:
     retry_after: int | None = None
     refused: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    document_state: str = ""
+
+    @property
+    def was_refused(self) -> bool:
+        """Whether the call itself was refused or cut off; a download that came too early was not."""
+        return bool(self.refused and not self.document_state) or (self.ended is not None and self.status is None)
 
 
 @dataclass(frozen=True)

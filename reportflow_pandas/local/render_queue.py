@@ -93,10 +93,10 @@ class Rendering:
             self._keep(entry, kept)
         return kept
 
-    async def sample(self, version: DesignVersion) -> bytes:
-        """Return a design's own example as PDF."""
+    async def sample(self, version: DesignVersion, language: str = "en") -> bytes:
+        """Return a design's own example as PDF, in a language that it has or else in another."""
         request = Request("sample", "sample", "", version, SAMPLE_DATE)
-        params = orjson.dumps(version.samples.get("en") or next(iter(version.samples.values())))
+        params = orjson.dumps(version.samples.get(language) or next(iter(version.samples.values())))
         return await self._rendered(request, Entry("", "", "sample", "workspace", False, params, None, 0.0))
 
     def clear(self) -> None:

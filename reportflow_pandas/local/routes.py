@@ -16,7 +16,8 @@ from reportflow_pandas.local.answer_faults import deliver, distorted, entries_of
 from reportflow_pandas.local.call_limits import Rates
 from reportflow_pandas.local.credentials import Credentials
 from reportflow_pandas.local.design_answers import design_list, schema_array, schema_object
-from reportflow_pandas.local.designs import Design, DesignVersion
+from reportflow_pandas.local.design_folders import DesignFolders
+from reportflow_pandas.local.designs import DesignVersion
 from reportflow_pandas.local.downloads import Downloads
 from reportflow_pandas.local.faults import Fault, FaultPlan
 from reportflow_pandas.local.http_answers import Answer, Refusal, json_answer
@@ -53,6 +54,7 @@ class Visit:
         self.documents = 0
         self.admitted = False
         self.refused: tuple[str, ...] = ()
+        self.document_state = ""
         self.faults: list[Fault] = []
 
 
@@ -62,14 +64,14 @@ class Api:
     def __init__(
         self,
         workspace: Workspace,
-        designs: Mapping[str, Design],
+        designs: DesignFolders,
         credentials: Credentials,
         rendering: Rendering,
     ) -> None:
         self.workspace, self.designs, self.credentials, self.rendering = workspace, designs, credentials, rendering
         self.switches, self.clock = workspace.switches, workspace.clock
         self.rates = Rates(self.switches.limits, self.switches.limit_window)
-        self.faults = FaultPlan(self.switches.faults)
+        self.faults = FaultPlan(self.switches.all_faults)
         self.downloads = Downloads(workspace, rendering, self.in_thread)
         self.origin = ""
         self._admitted = 0
@@ -138,7 +140,7 @@ class Api:
         try:
             answer = await work(request, visit)
         except Refusal as refusal:
-            visit.refused = refusal.messages
+            visit.refused, visit.document_state = refusal.messages, refusal.document_state
             answer = refusal.answer()
         except (ConnectionError, asyncio.CancelledError):
             raise
@@ -172,6 +174,7 @@ class Api:
             request_id=visit.request_id,
             retry_after=None if wait is None else int(wait),
             refused=visit.refused,
+            document_state=visit.document_state,
             faults=tuple(fault.kind for fault in visit.faults),
         )
 
@@ -179,6 +182,7 @@ class Api:
 
     def _admit(self, request: web.Request, visit: Visit) -> None:
         """Check the credential, then the rate."""
+        self.designs.refresh()
         self.credentials.check(request.headers)
         most = self.switches.max_in_flight
         if most is not None and self._admitted >= most:

@@ -3,33 +3,29 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Iterable, Mapping, Sequence
-from pathlib import Path
-from typing import Any, Literal, Self
+from collections.abc import Callable, Coroutine, Mapping
+from dataclasses import fields
+from typing import Any, Self
 
 from aiohttp import web
 
-from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local.credentials import Credentials
-from reportflow_pandas.local.designs import Design, load_designs, packaged_designs
-from reportflow_pandas.local.faults import Fault
+from reportflow_pandas.local.design_folders import DesignFolders, FolderChoice
+from reportflow_pandas.local.designs import Design
 from reportflow_pandas.local.page_routes import Page
 from reportflow_pandas.local.records import CallRecord, Document, WebhookRecord
 from reportflow_pandas.local.render_queue import Rendering, require_compiler
 from reportflow_pandas.local.routes import Api
 from reportflow_pandas.local.state import Workspace
-from reportflow_pandas.local.switches import FaultChoice, Seconds, Switches
+from reportflow_pandas.local.switches import Switches, with_switches
 from reportflow_pandas.local.webhook import Webhook
-from reportflow_pandas.settings import Limits
 
 __all__ = ["LocalService", "local_service"]
 
 HOST = "127.0.0.1"
-DesignFolders = str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | Mapping[str, Design]
 
 
 class LocalService:
@@ -39,23 +35,14 @@ class LocalService:
     it can be started again on the same port and knows its documents still.
     """
 
-    def __init__(
-        self,
-        designs: DesignFolders | None,
-        port: int,
-        switches: Switches,
-        credentials: Credentials,
-        *,
-        clock: Clock,
-        seed: int | None,
-    ) -> None:
-        self._designs = _all_designs(designs)
+    def __init__(self, designs: FolderChoice | None, port: int, switches: Switches) -> None:
+        self._designs = DesignFolders(designs, switches.clock)
         self._port = port
-        self._credentials = credentials
-        self._workspace = Workspace(switches, clock, seed)
+        self._credentials = Credentials(switches)
+        self._workspace = Workspace(switches)
         self._webhook = Webhook(self._workspace)
         self._rendering = Rendering(self._workspace, self._webhook.look)
-        self._api = Api(self._workspace, self._designs, credentials, self._rendering)
+        self._api = Api(self._workspace, self._designs, self._credentials, self._rendering)
         self._page = Page(self._workspace, self._designs, self._rendering, self._api.in_thread, self.complete)
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -316,130 +303,19 @@ class LocalService:
         asyncio.run_coroutine_threadsafe(task, loop).result(timeout=30)
 
 
-def local_service(
-    designs: DesignFolders | None = None,
-    port: int = 0,
-    *,
-    limits: Limits | None = None,
-    limit_window: Literal["fixed", "aligned", "sliding"] = "fixed",
-    limit_counted: Literal["arrival", "answer"] = "arrival",
-    max_in_flight: int | None = None,
-    retry_after: bool = True,
-    latency: Seconds = 0.0,
-    render: bool = True,
-    render_delay: Seconds = 0.0,
-    manual: bool = False,
-    not_ready_status: int = 404,
-    not_ready_retry_after: int | None = None,
-    expired_status: int = 404,
-    failure_mode: Literal["error", "never"] = "error",
-    early_files: bool = True,
-    retention: float = 86400.0,
-    sync_status: int = 201,
-    sync_timeout: float = 120.0,
-    sync_timeout_completes: bool = True,
-    too_many_status: int = 400,
-    both_credentials_status: int = 400,
-    url_mode: Literal["download", "page"] = "download",
-    schema_shape: Literal["array", "object"] = "array",
-    id_style: Literal["short", "uuid"] = "short",
-    share_url: bool = False,
-    share_words: bool = False,
-    echo_passthrough: bool = True,
-    echo_params: bool = False,
-    plan_pages: int | None = None,
-    webhook_url: str | None = None,
-    webhook_attempts: int = 1,
-    webhook_copies: int = 1,
-    token_life: float = 3600.0,
-    keep_bytes: int = 256 * 1024 * 1024,
-    faults: Fault | FaultChoice | Sequence[Fault | FaultChoice] = (),
-    app_key: str = "ak_local_demo_key_0001",
-    client_id: str = "cl_local_demo",
-    client_secret: str = "local_demo_secret_0001",  # noqa: S107 - opens nothing but this service
-    clock: Clock = SYSTEM_CLOCK,
-    seed: int | None = None,
-) -> LocalService:
+@with_switches
+def local_service(designs: FolderChoice | None = None, port: int = 0, **switches: Any) -> LocalService:
     """Return the embedded service: the API's eight endpoints on this machine, with real PDFs.
 
     Parameters
     ----------
     designs : path, list of paths, or mapping of designs, optional
-        Folders of designs beside the packaged ones; the same id replaces. A mapping takes the place of all.
+        Folders of designs beside the packaged ones; the same id replaces. A mapping takes the place of all. A
+        folder is read again when a file in it changes.
     port : int
         TCP port on 127.0.0.1; 0: any free one.
-    limits : Limits, optional
-        Calls allowed in a window, enforced with 429; None: no limit. ``Limits()`` are the documented ones.
-    limit_window : {"fixed", "aligned", "sliding"}
-        Windows that open with their first call, that begin at whole minutes, or that look back from each call.
-    limit_counted : {"arrival", "answer"}
-        Whether a call counts when it arrives or after its latency, just before its answer.
-    max_in_flight : int, optional
-        More calls than this at once are answered with 429.
-    retry_after : bool
-        Whether ``Retry-After`` is sent.
-    latency : float or function
-        Seconds between a call's arrival and its answer, or a function that returns them anew each time.
-        What a call orders is accepted on arrival (with ``limit_counted="answer"``: after its latency).
-    render : bool
-        False: PDFs are tiny placeholders, made on demand. For counting thousands of documents.
-    render_delay : float or function
-        Seconds from acceptance before a document may be ready, each document's own.
-    manual : bool
-        Async documents are ready only after `LocalService.complete`.
-    not_ready_status : int
-        Answer to a download that comes too early: 404, 409, 425, 423, 202, 204 or 400.
-    not_ready_retry_after : int, optional
-        ``Retry-After`` of that answer, in seconds.
-    expired_status : int
-        Answer to a download that comes too late: 404 or 410.
-    failure_mode : {"error", "never"}
-        A download of a document that failed is answered with 500, or as not ready for ever.
-    early_files : bool
-        Whether one file of a batch can be fetched before the others are ready.
-    retention : float
-        Seconds that a ready document is kept.
-    sync_status : int
-        Success of sync calls: 201, or 200 as the docs say.
-    sync_timeout : float
-        Seconds after which a sync call is answered with 504.
-    sync_timeout_completes : bool
-        Whether its documents exist nevertheless.
-    too_many_status : int
-        Refusal of more than 100 documents in a call.
-    both_credentials_status : int
-        Refusal of a call with key and token.
-    url_mode : {"download", "page"}
-        What ``url`` and ``File-URL`` are: the download's address, or a page for people.
-    schema_shape : {"array", "object"}
-        Shape of a design's parameters.
-    id_style : {"short", "uuid"}
-        16 letters and digits, or UUIDs.
-    share_url : bool
-        Whether entries of answers carry ``share.url``; those of webhooks always do.
-    share_words : bool
-        Whether requests may say ``"workspace"`` in place of ``"01"``.
-    echo_passthrough, echo_params : bool
-        Whether entries carry what was sent.
-    plan_pages : int, optional
-        Pages of the plan, one a document; when they are used up, 429 without ``Retry-After``.
-    webhook_url : str, optional
-        Address that is told of completed requests; plain http is fine.
-    webhook_attempts, webhook_copies : int
-        Tries until a 2xx, and how many times each event is sent.
-    token_life : float
-        Seconds that an access token is valid.
-    keep_bytes : int
-        Bytes of PDFs kept in memory; others are rendered again when they are asked for.
-    faults : Fault, function, or sequence of these
-        Misbehaviour on purpose, see `Fault`; a function ``(endpoint, body) -> Fault or None`` decides per call.
-    app_key, client_id, client_secret : str
-        The credentials that open it.
-    clock : Clock
-        Time; tests pass their own.
-    seed : int or None
-        Ids are the same for the same seed and order of calls; None (default): different each time, so that
-        no two services ever issue the same ones.
+    **switches
+        Of `Switches`.
 
     Returns
     -------
@@ -450,6 +326,8 @@ def local_service(
     ------
     ConfigurationError
         A switch has a value it cannot have.
+    TypeError
+        There is no such switch.
 
     Examples
     --------
@@ -457,59 +335,9 @@ def local_service(
     ...     service.counts()["async/multiple"]
     0
     """
-    switches = Switches(
-        limits=limits,
-        limit_window=limit_window,
-        limit_counted=limit_counted,
-        max_in_flight=max_in_flight,
-        retry_after=retry_after,
-        latency=latency,
-        render=render,
-        render_delay=render_delay,
-        manual=manual,
-        not_ready_status=not_ready_status,
-        not_ready_retry_after=not_ready_retry_after,
-        expired_status=expired_status,
-        failure_mode=failure_mode,
-        early_files=early_files,
-        retention=retention,
-        sync_status=sync_status,
-        sync_timeout=sync_timeout,
-        sync_timeout_completes=sync_timeout_completes,
-        too_many_status=too_many_status,
-        both_credentials_status=both_credentials_status,
-        url_mode=url_mode,
-        schema_shape=schema_shape,
-        id_style=id_style,
-        share_url=share_url,
-        share_words=share_words,
-        echo_passthrough=echo_passthrough,
-        echo_params=echo_params,
-        plan_pages=plan_pages,
-        webhook_url=webhook_url,
-        webhook_attempts=webhook_attempts,
-        webhook_copies=webhook_copies,
-        token_life=token_life,
-        keep_bytes=keep_bytes,
-        faults=faults,  # type: ignore[arg-type]
-    )
-    credentials = Credentials(
-        app_key,
-        client_id,
-        client_secret,
-        clock=clock,
-        token_life=token_life,
-        both_status=both_credentials_status,
-    )
-    return LocalService(designs, port, switches, credentials, clock=clock, seed=seed)
-
-
-def _all_designs(designs: DesignFolders | None) -> dict[str, Design]:
-    """Return the packaged designs and those of the folders, which replace them."""
-    if isinstance(designs, Mapping):
-        return dict(designs)
-    found = dict(packaged_designs())
-    folders = [designs] if isinstance(designs, (str, os.PathLike)) else designs or []
-    for folder in folders:
-        found |= load_designs(Path(folder))
-    return found
+    unknown = switches.keys() - {spec.name for spec in fields(Switches)}
+    if unknown:
+        raise TypeError(
+            f"local_service() has no switch {', '.join(sorted(unknown))}; help(rf.local_service) lists them"
+        )
+    return LocalService(designs, port, Switches(**switches))

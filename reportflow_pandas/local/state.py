@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import math
 import random
 import threading
@@ -15,7 +14,6 @@ from typing import Any
 
 import orjson
 
-from reportflow_pandas.clock import Clock
 from reportflow_pandas.local.designs import DesignVersion
 from reportflow_pandas.local.records import CallRecord, Document, State, WebhookRecord
 from reportflow_pandas.local.switches import Switches, seconds
@@ -89,10 +87,10 @@ class Request:
 class Workspace:
     """All that the service remembers. Safe to look at from other threads."""
 
-    def __init__(self, switches: Switches, clock: Clock, seed: int | None) -> None:
-        self.switches, self.clock = switches, clock
+    def __init__(self, switches: Switches) -> None:
+        self.switches, self.clock = switches, switches.clock
         self.lock = threading.RLock()
-        self._random = random.Random(seed)  # noqa: S311 - ids that can be repeated, nothing secret
+        self._random = random.Random(switches.seed)  # noqa: S311 - ids that can be repeated, nothing secret
         self.requests: dict[str, Request] = {}
         self._calls: deque[tuple[int, CallRecord]] = deque(maxlen=REMEMBERED_CALLS)
         self._under_way: dict[int, CallRecord] = {}
@@ -214,19 +212,32 @@ class Workspace:
                 for entry in request.entries.values()
             )
 
-    def newest(self, start: int, count: int) -> tuple[Document, ...]:
-        """Return so many documents, the newest first, after passing over ``start``."""
+    def newest(
+        self, start: int, count: int, *, state: str = "", design_id: str = ""
+    ) -> tuple[tuple[Document, ...], int]:
+        """Return some documents of a state and a design, the newest first, and how many there are in all."""
         now, retention = self.clock.monotonic(), self.switches.retention
+        found: list[Document] = []
+        total = 0
         with self.lock:
-            entries = (
-                (request, entry)
-                for request in reversed(self.requests.values())
-                for entry in reversed(request.entries.values())
-            )
-            return tuple(
-                request.snapshot(entry, now, retention)
-                for request, entry in itertools.islice(entries, start, start + count)
-            )
+            for request in reversed(self.requests.values()):
+                if design_id and request.design_id != design_id:
+                    continue
+                for entry in reversed(request.entries.values()):
+                    if state and entry.state(now, retention) != state:
+                        continue
+                    if start <= total < start + count:
+                        found.append(request.snapshot(entry, now, retention))
+                    total += 1
+        return tuple(found), total
+
+    def designs_used(self) -> Counter[str]:
+        """Return how many documents each design has."""
+        used: Counter[str] = Counter()
+        with self.lock:
+            for request in self.requests.values():
+                used[request.design_id] += len(request.entries)
+        return used
 
     def states(self) -> Counter[str]:
         """Return how many documents are in each state."""

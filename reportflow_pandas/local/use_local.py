@@ -2,24 +2,41 @@
 
 from __future__ import annotations
 
-import inspect
 from typing import Any
 
 from reportflow_pandas import settings
+from reportflow_pandas.local.design_folders import FolderChoice
 from reportflow_pandas.local.service import LocalService, local_service
+from reportflow_pandas.settings import Limits
 
 __all__ = ["local_service", "use_local"]
 
 _used: list[LocalService] = []
 
 
-def use_local(**switches: Any) -> LocalService:
+def use_local(
+    designs: FolderChoice | None = None,
+    port: int = 0,
+    *,
+    limits: Limits | None = None,
+    latency: float = 0.0,
+    render_delay: float = 0.0,
+    **switches: Any,
+) -> LocalService:
     """Start the embedded service and configure this process for it.
 
     Parameters
     ----------
+    designs : path or list of paths, optional
+        Folders of designs of your own, beside the packaged ones; read again when a file in them changes.
+    port : int
+        TCP port on this machine; 0: any free one. Named runs go on after a restart, whatever the port.
+    limits : Limits, optional
+        Calls allowed in a window, enforced as the vendor's service does; None: no limit.
+    latency, render_delay : float
+        Seconds from a call to its answer, and from acceptance before a document may be ready.
     **switches
-        Those of `local_service`.
+        All others of `local_service`, for tests and experiments.
 
     Returns
     -------
@@ -41,7 +58,9 @@ def use_local(**switches: Any) -> LocalService:
     """
     for earlier in _used:
         earlier.stop()
-    service = local_service(**switches).start()
+    service = local_service(
+        designs, port, limits=limits, latency=latency, render_delay=render_delay, **switches
+    ).start()
     restore = settings.point_at(service.base_url, service.app_key)
     _used.append(service)
 
@@ -51,6 +70,3 @@ def use_local(**switches: Any) -> LocalService:
 
     service.when_stopped(stopped)
     return service
-
-
-use_local.__signature__ = inspect.signature(local_service)  # type: ignore[attr-defined]

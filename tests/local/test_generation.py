@@ -21,7 +21,7 @@ def test_an_async_order_is_answered_with_202_and_its_entries(call: Caller, endpo
     assert reply.status == 202
     request_id = reply.json["requestId"]
     assert re.fullmatch("[0-9A-Za-z]{16}", request_id)
-    assert reply.json["url"] == f"{call.service.base_url}/file/download/{request_id}"
+    assert reply.json["url"] == f"{call.service.page_url}__emulator__/file/{request_id}"
     (entry,) = reply.json["files"]
     assert re.fullmatch("[0-9A-Za-z]{16}", entry.pop("fileId"))
     assert entry == {
@@ -49,7 +49,8 @@ def test_a_sync_single_is_answered_with_201_and_the_pdf(call: Caller) -> None:
     assert int(reply.headers["Content-Length"]) == len(reply.body)
     assert reply.headers["Content-Disposition"].startswith('attachment; filename="')
     assert "filename*=UTF-8''%E6%B3%A8" in reply.headers["Content-Disposition"]
-    assert reply.headers["File-URL"] == f"{call.service.base_url}/file/download/{reply.headers['Request-Id']}"
+    page = f"{call.service.page_url}__emulator__/file/{reply.headers['Request-Id']}"
+    assert reply.headers["File-URL"] == page
     raw = reply.headers["X-File-Mapping"]
     assert "%20" in raw
     assert "+" not in raw

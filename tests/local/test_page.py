@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.plain_http import Caller, until
+from support.plain_http import Caller, HandClock, ordered, until
 
 from reportflow_pandas.local.designs import packaged_designs
 from reportflow_pandas.local.faults import Fault
@@ -117,6 +117,134 @@ def test_many_documents_are_on_many_pages(call: Caller) -> None:
     assert "INV-000.pdf" in front(call, "/?page=3")
     assert "Older" not in front(call, "/?page=3")
     assert front(call, "/?page=99999999999")
+
+
+def test_a_page_beyond_the_end_is_the_last_one(call: Caller) -> None:
+    call.order("async/multiple", *[f"INV-{number:03}" for number in range(60)])
+    page = front(call, "/?page=4")
+    assert "page 3 of 3" in page
+    assert "INV-000.pdf" in page
+    assert "Newer" in page
+
+
+def test_documents_can_be_filtered_by_status_and_design_over_many_pages(serve: Callable[..., Caller]) -> None:
+    call = serve(faults=[Fault("failed_document", file_name=f"B-{number}", times=None) for number in range(30)])
+    call.order("async/multiple", *[f"{letter}-{number}" for letter in "AB" for number in range(30)])
+    body = {
+        **ordered("async/single", "C-1"),
+        "designId": next(name for name in call.service.designs if name != "order"),
+    }
+    call.post("async/single", body)
+    assert re.search(r"failed\s*<small>30</small>", front(call))
+    failed = front(call, "/?status=failed")
+    assert "page 1 of 2" in failed
+    assert "status=failed&page=2" in failed
+    assert "A-1.pdf" not in failed
+    assert "B-0.pdf" in front(call, "/?status=failed&page=2")
+    other = front(call, f"/?design={body['designId']}")
+    assert "C-1.pdf" in other
+    assert "A-1.pdf" not in other
+    assert "No document is like that" in front(call, f"/?design={body['designId']}&status=failed")
+    assert "B-29.pdf" in front(call, "/?status=nonsense&design=order")
+
+
+def test_only_real_refusals_count_as_refused(serve: Callable[..., Caller]) -> None:
+    call = serve(render_delay=60.0, faults=Fault("failed_document", file_name="B", times=None))
+    made = call.order("async/single", "A").json
+    broken = call.order("async/single", "B").json
+    for order in (made, broken):
+        call.get(f"/file/download/{order['requestId']}")
+    call.service.complete()
+    call.get(f"/file/download/{broken['requestId']}")
+    call.get("/favicon.ico", root="", key=None)
+    assert "Nothing was refused" in front(call)
+    call.get("/file/download/unknown")
+    page = front(call)
+    assert "Nothing was refused" not in page
+    assert re.search(r"<b>1</b><span>refused calls", page)
+
+
+def test_the_page_of_a_call_has_one_link_for_each_of_its_documents_and_needs_no_key(call: Caller) -> None:
+    order = call.order("async/multiple", "A", "B", "C").json
+    other = call.order("async/single", "D").json
+    assert order["url"].startswith(call.service.page_url)
+    page = front(call, f"/{order['url'].removeprefix(call.service.page_url)}")
+    links = re.findall(r"href='([^']+)'", page)
+    for entry in order["files"]:
+        assert [link for link in links if entry["fileId"] in link] == [
+            f"/__emulator__/file/{order['requestId']}/{entry['fileId']}"
+        ]
+        assert entry["fileName"] in page
+    assert "D.pdf" not in page
+    assert other["requestId"] not in page
+
+
+def test_every_page_of_a_document_is_in_the_viewer(serve: Callable[..., Caller]) -> None:
+    call = serve(designs=None, render=True)
+    lines = [{"Track": f"Track {number}", "UnitPrice": 1, "Quantity": 1} for number in range(900)]
+    params = {**packaged_designs()["invoice"].versions[1].samples["en"], "Lines": lines}
+    body = {"designId": "invoice", "version": 1, "content": {"fileName": "long", "params": params}}
+    call.post("sync/single", body)
+    (document,) = call.service.documents
+    page = front(call, f"/__emulator__/file/{document.request_id}/{document.file_id}")
+    shown = re.findall(r"\.png\?page=(\d+)", page)
+    assert shown == [str(number) for number in range(1, len(shown) + 1)]
+    assert len(shown) > 20
+    assert f"{len(shown)} pages" in page
+
+
+BADGE = {
+    "design.toml": 'label = "Badge"\n[params.Name]\ntype = "text"\n',
+    "template.typ": '#import "reportflow.typ": p\n#set page(width: 9cm, height: 5cm)\n#p.Name',
+    "sample.json": '{"Name": "Ada"}',
+}
+
+
+def test_a_design_folder_is_read_again_when_a_file_in_it_changes(
+    serve: Callable[..., Caller], clock: HandClock, tmp_path: Path
+) -> None:
+    folder = tmp_path / "badge"
+    folder.mkdir()
+    for name, text in BADGE.items():
+        (folder / name).write_text(text, "utf-8")
+    call = serve(designs=tmp_path, render=True)
+
+    def later() -> None:
+        clock.advance(1)
+
+    address = "/__emulator__/design/badge"
+    page = front(call, address)
+    assert "are watched" in page
+    state = call.get(f"{address}/state", root="", key=None).body.decode()
+    assert state in page
+    assert call.get(f"{address}.png?page=1", root="", key=None).body.startswith(b"\x89PNG")
+    later()
+    assert call.get(f"{address}/state", root="", key=None).body.decode() == state
+    (folder / "design.toml").write_text(BADGE["design.toml"].replace("Name", "Given"), "utf-8")
+    later()
+    assert call.get(f"{address}/state", root="", key=None).body.decode() != state
+    assert "no parameter of this design.toml" in front(call, address)
+    assert call.get("/file/design/parameter/badge").json[0]["name"] == "Name"
+    (folder / "sample.json").write_text('{"Given": "Ada"}', "utf-8")
+    later()
+    assert call.get("/file/design/parameter/badge").json[0]["name"] == "Given"
+    assert "template.typ" in front(call, address)
+    (folder / "template.typ").write_text(BADGE["template.typ"].replace("Name", "Given"), "utf-8")
+    later()
+    assert "template.typ:" not in front(call, address)
+    (tmp_path / "second").mkdir()
+    for name, text in BADGE.items():
+        (tmp_path / "second" / name).write_text(text, "utf-8")
+    later()
+    assert "second" in {design["id"] for design in call.get("/file/designs").json["designs"]}
+
+
+def test_only_the_page_of_a_watched_design_runs_a_script_and_only_ours(serve: Callable[..., Caller]) -> None:
+    call = serve(designs=None)
+    reply = call.get("/__emulator__/design/invoice", root="", key=None)
+    assert "<script" not in reply.body.decode()
+    assert re.search(r"script-src 'nonce-[\w-]+'", reply.headers["Content-Security-Policy"])
+    assert call.get("/__emulator__/design/unknown", root="", key=None).status == 404
 
 
 def test_the_page_refreshes_itself_only_while_something_renders(serve: Callable[..., Caller]) -> None:

@@ -29,15 +29,28 @@ def test_sync_success_can_be_200(serve: Callable[..., Caller]) -> None:
     assert [call.order(f"sync/{kind}", "A").status for kind in ("single", "multiple")] == [200, 200]
 
 
-def test_url_can_be_a_page_for_people(serve: Callable[..., Caller]) -> None:
+def test_url_is_a_page_for_people(call: Caller) -> None:
     """A client that fetches it gets HTML with status 200, and is seen."""
-    call = serve(url_mode="page")
     order = call.order("async/single", "A").json
     assert order["url"] == f"{call.service.page_url}__emulator__/file/{order['requestId']}"
     assert call.order("sync/single", "A").headers["File-URL"].startswith(f"{call.service.page_url}__emulator__/")
     reply = call.get(order["url"].removeprefix(call.service.page_url.rstrip("/")), root="", key=None)
     assert (reply.status, reply.headers["Content-Type"]) == (200, "text/html; charset=utf-8")
     assert call.service.counts()["page"] == 1
+
+
+def test_url_can_be_the_address_of_the_download_which_asks_for_the_key(serve: Callable[..., Caller]) -> None:
+    call = serve(url_mode="download")
+    order = call.order("async/single", "A").json
+    assert order["url"] == f"{call.service.base_url}/file/download/{order['requestId']}"
+    path = order["url"].removeprefix(call.service.page_url.rstrip("/"))
+    assert call.get(path, root="", key=None).status == 412
+    assert call.get(path, root="").status == 200
+
+
+def test_a_switch_that_does_not_exist_is_refused_by_name() -> None:
+    with pytest.raises(TypeError, match="no switch lattency"):
+        local_service(lattency=1)
 
 
 def test_ids_can_be_uuids(serve: Callable[..., Caller]) -> None:
