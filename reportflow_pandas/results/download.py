@@ -49,6 +49,9 @@ OLD = 900.0
 UNREACHED = 3
 """So many files of a request in a row without any answer: the others are not tried."""
 
+ASKED_IN_VAIN = 3
+"""Files of a request that are not ready: then comes a pause before others of it are asked for."""
+
 SOON = 0.05
 """Seconds of waiting that are not worth another call."""
 
@@ -255,35 +258,43 @@ class Download:
         }
 
     async def _files(self, wanted: Sequence[Wanted], patience: _Patience) -> None:
-        """Fetch files one by one, in rounds: one that is not ready keeps no other waiting."""
-        while wanted:
-            pending: list[tuple[Wanted, Refused, NotReady]] = []
-            unreached = 0
-            for number, one in enumerate(wanted):
-                tries = Tries()
-                try:
-                    pdf = await self._file(one, tries)
-                except Refused as refused:
-                    _raise_systemic(refused)
-                    patience.waited(tries.waited)
-                    if isinstance(refused.error, NotReady) and not refused.error.gone:
-                        pending.append((one, refused, refused.error))
-                        continue
-                    self._refused(one, refused, patience)
-                    unreached = unreached + 1 if refused.decision.error_kind == "network" else 0
-                    if unreached == UNREACHED:
-                        for other in [*(late for late, _, _ in pending), *wanted[number + 1 :]]:
-                            self._refused(other, refused, patience)
-                        return
-                else:
-                    unreached = 0
-                    self._learn(patience, tries)
-                    await self._saved_whole(self._save(one, pdf))
-            if pending and not await patience.again(max((error for *_, error in pending), key=_asked_pause)):
-                for one, reason, _ in pending:
-                    self._refused(one, reason, patience)
-                return
-            wanted = [one for one, _, _ in pending]
+        """Fetch files one by one, in turn: one that is not ready keeps no other waiting.
+
+        A pause follows a few answers that say "not ready": asking for a whole batch each time would use up the
+        rate limit.
+        """
+        left = deque(wanted)
+        not_ready: dict[int, tuple[Refused, NotReady]] = {}  # of those that were asked for since the last pause
+        patient, unreached = True, 0
+        while left:
+            if patient and (len(not_ready) >= ASKED_IN_VAIN or left[0].position in not_ready):
+                patient = await patience.again(max((error for _, error in not_ready.values()), key=_asked_pause))
+                if patient:
+                    not_ready.clear()
+            one = left.popleft()
+            if one.position in not_ready:
+                self._refused(one, not_ready[one.position][0], patience)
+                continue
+            tries = Tries()
+            try:
+                pdf = await self._file(one, tries)
+            except Refused as refused:
+                _raise_systemic(refused)
+                patience.waited(tries.waited)
+                if isinstance(refused.error, NotReady) and not refused.error.gone:
+                    not_ready[one.position] = refused, refused.error
+                    left.append(one)
+                    continue
+                self._refused(one, refused, patience)
+                unreached = unreached + 1 if refused.decision.error_kind == "network" else 0
+                if unreached == UNREACHED:
+                    for other in left:
+                        self._refused(other, refused, patience)
+                    return
+            else:
+                unreached = 0
+                self._learn(patience, tries)
+                await self._saved_whole(self._save(one, pdf))
 
     async def _file(self, one: Wanted, tries: Tries) -> bytes:
         return await self._line.tries(
@@ -385,7 +396,7 @@ class _Patience:
 def _no_pdf(words: str) -> str:
     """Return what to say of a document that was accepted and whose PDF can never be made."""
     return (
-        f"accepted, and its PDF can never be made: {words}. It is not asked for again, and retry() does not send "
+        f"accepted, and its PDF can never be made: {words.rstrip('。. ')}. It is not asked for again, and retry() does not send "
         "it. Correct what the service names (a character, a picture, the design), then make the document anew "
         "with generate(…, again=…); it is billed again"
     )

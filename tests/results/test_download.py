@@ -225,6 +225,15 @@ def test_one_broken_document_hides_no_other(mode: Any, tmp_path: Path) -> None:
     assert len(files(tmp_path)) == 7
 
 
+def test_files_of_a_refused_zip_are_not_all_asked_for_at_each_turn(tmp_path: Path) -> None:
+    delays = iter([0.0, *(number / 2 for number in range(1, 100))])
+    faults = Fault("failed_document", file_name="Person 0", times=None)
+    with world(faults=faults, render_delay=lambda: next(delays)) as made:
+        saved = made.generate(100, download=tmp_path)
+        assert made.calls("download")["download/file"] <= 100 + 80
+    assert (saved["status"] == "ready").sum() == 99
+
+
 def test_a_conversion_that_failed_for_good_is_never_asked_for_again(tmp_path: Path) -> None:
     with world(faults=Fault("failed_document", file_name="Person 3", times=None)) as made:
         saved = made.generate(4, download=tmp_path, endpoint="async/single")
