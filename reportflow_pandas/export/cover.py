@@ -11,14 +11,15 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from openpyxl.cell import WriteOnlyCell
 from openpyxl.formatting.rule import DataBarRule
+from openpyxl.styles import Alignment, Border, PatternFill, Side
 
-from reportflow_pandas.export.cells import Trap, clean_text
-from reportflow_pandas.export.links import disk_target
-from reportflow_pandas.export.style import DECISION_COLOURS, STATUS_COLOURS
-from reportflow_pandas.export.text_sheet import Page
+from reportflow_pandas.export.cells import Trap, clean_text, is_formula
+from reportflow_pandas.export.columns import disk_target, display_width
+from reportflow_pandas.export.review import Typed
+from reportflow_pandas.export.style import DECISION_COLOURS, GREY, INK, PALE, STATUS_COLOURS, font
 from reportflow_pandas.export.texts import DECISIONS, STATUSES, Words, decision_of
-from reportflow_pandas.export.typed import Typed
 from reportflow_pandas.results.results_frame import known
 from reportflow_pandas.results.summary import summary
 
@@ -61,7 +62,7 @@ class Cover:
         traps : collections.Counter
             What had to be changed for Excel.
         """
-        page = Page(sheet, _WIDTHS)
+        page = TextSheet(sheet, _WIDTHS)
         page.title(*self._title())
         self._result(page)
         self._reasons(page)
@@ -73,7 +74,7 @@ class Cover:
 
     def write_run(self, sheet: Any) -> None:
         """Write the sheet Run: a line for each thing known about it, from a fixed list that holds no secret."""
-        page = Page(sheet, {"A": 2, "B": 34, "C": 80})
+        page = TextSheet(sheet, {"A": 2, "B": 34, "C": 80})
         known = self.known | {
             "shown": str(len(self.results)),
             "written": f"{self.written:%Y-%m-%d %H:%M:%S}",
@@ -101,7 +102,7 @@ class Cover:
         title = known.get("design") or known.get("design_id") or self.words.says["title"]
         return title, "  ·  ".join(part for part in parts if part)
 
-    def _result(self, page: Page) -> None:
+    def _result(self, page: TextSheet) -> None:
         says, counts = self.words.says, summary(self.results)
         total, success = int(counts["total"]), int(counts["success"])
         name = "headline_none" if not total else "headline_good" if success == total else "headline_mixed"
@@ -124,7 +125,7 @@ class Cover:
         page.entry(says["success"], success, success / total if total else None, bold=True)
         page.entry(says["total"], total, 1.0 if total else None, bold=True)
 
-    def _reasons(self, page: Page) -> None:
+    def _reasons(self, page: TextSheet) -> None:
         if "error_kind" not in self.results.columns:
             return
         told = self.results[["status", "error_kind"]].dropna(subset="error_kind").astype(object)
@@ -138,7 +139,7 @@ class Cover:
             label = f"{words.statuses.get(status, status)}: {words.kinds.get(kind, kind)}"
             page.entry(label, number, text=words.advise(status, kind, self.known))
 
-    def _pdfs(self, page: Page) -> None:
+    def _pdfs(self, page: TextSheet) -> None:
         says, folder = self.words.says, self.known.get("download")
         on_disk, on_web = self._present("path"), self._present("url")
         page.section(says["pdfs"])
@@ -158,7 +159,7 @@ class Cover:
             return np.zeros(len(self.results), dtype=bool)
         return self.results[name].notna().to_numpy(dtype=bool)
 
-    def _times(self, page: Page) -> None:
+    def _times(self, page: TextSheet) -> None:
         says, known = self.words.says, self.known
         started, finished = _parsed(known.get("started_at", "")), _parsed(known.get("finished_at", ""))
         entries: list[tuple[str, Any, str | None]] = [
@@ -179,7 +180,7 @@ class Cover:
         for label, value, form in entries:
             page.entry(label, value, form=form)
 
-    def _decisions(self, page: Page, typed: Typed) -> None:
+    def _decisions(self, page: TextSheet, typed: Typed) -> None:
         words, says = self.words, self.words.says
         counts = Counter(decision_of(text) for text in typed.decisions.values())
         page.section(says["decisions"], says["so_far"] if typed.decisions else "", "", says["meaning"])
@@ -193,7 +194,7 @@ class Cover:
         page.say(says["back"])
         page.say(clean_text(f"review = rf.read_review({self.target.name!r})"), code=True)
 
-    def _about(self, page: Page, typed: Typed, traps: Counter[Trap]) -> None:
+    def _about(self, page: TextSheet, typed: Typed, traps: Counter[Trap]) -> None:
         words, says = self.words, self.words.says
         page.section(says["about"])
         notes = [words.traps[trap].format(n=f"{traps[trap]:,}") for trap in Trap if traps[trap]]
@@ -224,3 +225,122 @@ def _parsed(text: str) -> dt.datetime | None:
 def _moment(text: str) -> str:
     moment = _parsed(text)
     return text if moment is None else f"{moment:%Y-%m-%d %H:%M:%S}"
+
+
+# a sheet that reads like a page
+
+_UNDER = Border(bottom=Side(style="thin", color=PALE))
+_LEFT = Alignment(horizontal="left", vertical="center", indent=1)
+_RIGHT = Alignment(horizontal="right", vertical="center")
+_TEXT_WIDTH = 96
+
+
+class TextSheet:
+    """A sheet that is written line by line, from the second column on: the first is the margin.
+
+    Parameters
+    ----------
+    sheet
+        Empty write-only worksheet.
+    widths : dict of str to float
+        Characters, by the columns' letters.
+    """
+
+    def __init__(self, sheet: Any, widths: dict[str, float]) -> None:
+        self.sheet = sheet
+        self.line = 0
+        self.columns = len(widths) - 1
+        for letter, width in widths.items():
+            sheet.column_dimensions[letter].width = width
+        sheet.sheet_view.showGridLines = False
+        sheet.page_setup.orientation = "landscape"
+        sheet.page_setup.paperSize = 9
+        sheet.page_setup.fitToHeight = 0
+        sheet.sheet_properties.pageSetUpPr.fitToPage = True
+
+    def put(self, *cells: Any, height: float | None = None) -> None:
+        """Write a line."""
+        self.line += 1
+        if height is not None:
+            self.sheet.row_dimensions[self.line].height = height
+        self.sheet.append([None, *cells])
+
+    def title(self, text: str, below: str) -> None:
+        """Write the band on top."""
+        fill = PatternFill("solid", fgColor=INK)
+        rest = [self._cell(None, fill=fill) for _ in range(self.columns - 1)]
+        big, small = font("FFFFFF", size=20, bold=True), font(PALE)
+        above = Alignment(horizontal="left", vertical="top", indent=1)
+        self.put(self._cell(text, font=big, fill=fill, alignment=_LEFT), *rest, height=38)
+        self.put(self._cell(below, font=small, fill=fill, alignment=above), *rest, height=22)
+
+    def band(self, *headings: str) -> None:
+        """Write the headings of a plain table."""
+        white, fill = font("FFFFFF", bold=True), PatternFill("solid", fgColor=INK)
+        self.put(*(self._cell(text, font=white, fill=fill, alignment=_LEFT) for text in headings), height=24)
+
+    def fact(self, label: str, value: Any) -> None:
+        """Write a label and its value."""
+        bold, plain = font(bold=True), font()
+        self.put(
+            self._cell(label, font=bold, border=_UNDER, alignment=_LEFT),
+            self._cell(value, font=plain, border=_UNDER, alignment=_LEFT),
+            height=20,
+        )
+
+    def section(self, heading: str, number: str = "", share: str = "", text: str = "") -> None:
+        """Begin a section; the smaller headings stand over its columns."""
+        self.put()
+        border = Border(bottom=Side(style="medium", color=INK))
+        big, small = font(size=13, bold=True), font(GREY, size=10, bold=True)
+        self.put(
+            self._cell(
+                heading, font=big, border=border, alignment=Alignment(horizontal="left", vertical="center")
+            ),
+            self._cell(number or None, font=small, border=border, alignment=_RIGHT),
+            self._cell(share or None, font=small, border=border, alignment=_RIGHT),
+            self._cell(text or None, font=small, border=border, alignment=_LEFT),
+            height=26,
+        )
+
+    def entry(
+        self,
+        label: str,
+        value: Any = None,
+        share: float | None = None,
+        text: str | None = None,
+        *,
+        colours: tuple[str, str] | None = None,
+        bold: bool = False,
+        form: str | None = None,
+        link: str | None = None,
+    ) -> None:
+        """Write a line of a section: a label, a number, its share, a text."""
+        number = font(bold=bold)
+        named = self._cell(label, font=font(bold=bold), border=_UNDER, alignment=_LEFT)
+        if colours is not None:
+            named.fill, named.font = PatternFill("solid", fgColor=colours[0]), font(colours[1], bold=True)
+        wrapped = Alignment(horizontal="left", vertical="center", wrap_text=True, indent=1)
+        explained = self._cell(text, font=font(GREY, link=link is not None), border=_UNDER, alignment=wrapped)
+        if link:
+            explained.hyperlink = link
+        self.put(
+            named,
+            self._cell(value, font=number, border=_UNDER, alignment=_RIGHT, number_format=form or "#,##0"),
+            self._cell(share, font=number, border=_UNDER, alignment=_RIGHT, number_format="0.0%"),
+            explained,
+            height=20 if display_width(text or "") <= _TEXT_WIDTH else 34,
+        )
+
+    def say(self, text: str, *, big: bool = False, grey: bool = False, code: bool = False) -> None:
+        """Write a sentence."""
+        look = font(GREY if grey else INK, size=13 if big else 11, bold=big, code=code)
+        self.put(self._cell(text, font=look, alignment=_LEFT), height=20)
+
+    def _cell(self, value: Any, **look: Any) -> Any:
+        cell = WriteOnlyCell(self.sheet, value=value)
+        if isinstance(value, str) and is_formula(value):
+            cell.data_type = "s"
+        for name, setting in look.items():
+            setattr(cell, name, setting)
+        return cell

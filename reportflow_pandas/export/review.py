@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import json
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from reportflow_pandas.export.texts import DECISIONS, WORDS, decision_of, plain
 from reportflow_pandas.results.index_labels import rebuilt
 from reportflow_pandas.results.summary import checked_results
 
-__all__ = ["REVIEW_ATTRS", "read_review"]
+__all__ = ["REVIEW_ATTRS", "Typed", "read_review", "typed_before"]
 
 REVIEW_ATTRS = "reportflow_review"
 """Where the decisions keep, as one text, which run and which approved files they are about."""
@@ -178,3 +179,65 @@ def _frame(decisions: list[str | None], comments: list[str | None], index: pd.In
 
 def _label(line: Line) -> list[Any]:
     return [line.row] if line.label is None else line.label
+
+
+# what a workbook that is written again keeps
+
+
+@dataclass
+class Typed:
+    """Decisions and comments that are carried over.
+
+    Attributes
+    ----------
+    decisions, comments : dict of int to str
+        By position in the results.
+    outdated : int
+        Decisions about documents that were made anew since.
+    keep_old : str
+        Why the old file must not be lost; empty: everything of it is in the new one.
+    """
+
+    decisions: dict[int, str] = field(default_factory=dict)
+    comments: dict[int, str] = field(default_factory=dict)
+    outdated: int = 0
+    keep_old: str = ""
+
+
+def typed_before(target: Path, results: pd.DataFrame) -> Typed:
+    """Return what the workbook that is at ``target`` now holds of its reviewer."""
+    typed = Typed()
+    if not target.exists() or target.stat().st_size == 0:
+        return typed
+    try:
+        reviewed = read_lines(target)
+    except PermissionError:
+        return typed  # open in Excel: it will be left alone
+    except ConfigurationError as error:
+        typed.keep_old = f"{str(target)!r} was there already and could not be carried over: {error}."
+        return typed
+    found, ours, lost = Matches(results), run_name(results), 0
+    for line in reviewed.lines:
+        if line.decision is None and line.comment is None:
+            continue
+        at, same = found.place(line)
+        if at is None or line.run != ours:
+            lost += 1
+        else:
+            _take(typed, line, at, same=same)
+    if lost:
+        typed.keep_old = (
+            f"{str(target)!r} held {lost:,} decisions or comments on documents that are not among these."
+        )
+    elif reviewed.added:
+        typed.keep_old = f"{str(target)!r} held columns of its reviewer: {', '.join(reviewed.added[:5])}."
+    return typed
+
+
+def _take(typed: Typed, line: Line, at: int, *, same: bool) -> None:
+    if line.comment is not None:
+        typed.comments[at] = line.comment
+    if line.decision is not None and same:
+        typed.decisions[at] = line.decision
+    elif line.decision is not None:
+        typed.outdated += 1

@@ -1,12 +1,15 @@
-"""The workbook's words: from a decision to its word in a language, and back."""
+"""The workbook's texts in its languages, and typed words back to what they mean; the texts are in TOML files."""
 
 from __future__ import annotations
 
+import tomllib
 import unicodedata
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal, TypeAlias
 
-from reportflow_pandas.export.english import ENGLISH
-from reportflow_pandas.export.japanese import JAPANESE
-from reportflow_pandas.export.words import Language, Words
+from reportflow_pandas.results.results_frame import line_on, resumable
 
 __all__ = [
     "DECISIONS",
@@ -20,10 +23,45 @@ __all__ = [
     "plain",
 ]
 
+Language: TypeAlias = Literal["en", "ja"]
+
 STATUSES = ("ready", "accepted", "failed", "unknown", "not_sent")
 DECISIONS = ("approve", "redo", "reject")
 
-WORDS: dict[str, Words] = {"en": ENGLISH, "ja": JAPANESE}
+
+@dataclass(frozen=True)
+class Words:
+    """All texts of one language."""
+
+    headings: dict[str, str]
+    statuses: dict[str, str]
+    decisions: dict[str, str]
+    decision_meanings: dict[str, str]
+    status_meanings: dict[str, str]
+    kinds: dict[str, str]
+    advice: dict[str, str]
+    traps: dict[str, str]
+    """By `Trap`."""
+    says: dict[str, str]
+    run: dict[str, str]
+
+    def advise(self, status: str, kind: str | None, run: Mapping[str, str]) -> str:
+        """Say what to do about one document; ``run`` is what the results know of theirs."""
+        if status == "unknown":
+            return self.advice["unknown_outcome"]
+        otherwise = "retry" if status == "not_sent" and kind is None else "other"
+        what = self.advice.get(kind or otherwise, self.advice["other"])
+        line = line_on(run)
+        what = what.format(resume=line, retry="results.reportflow.retry()" if resumable(run) else line)
+        return f"{self.advice['not_sent']} {what}" if status == "not_sent" else what
+
+
+def _read(language: Language) -> Words:
+    texts: dict[str, Any] = tomllib.loads(Path(__file__).with_name(f"{language}.toml").read_text("utf-8"))
+    return Words(**texts)
+
+
+WORDS: dict[str, Words] = {"en": _read("en"), "ja": _read("ja")}
 
 _ALSO = {"やり直し": "redo"}
 

@@ -15,11 +15,10 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import checked_path, place
 from reportflow_pandas.export.cells import Sanitiser
 from reportflow_pandas.export.cover import Cover
-from reportflow_pandas.export.sheet_layout import Layout
-from reportflow_pandas.export.sheets import write_rows
+from reportflow_pandas.export.review import Typed, typed_before
+from reportflow_pandas.export.sheets import Layout, write_rows
 from reportflow_pandas.export.source_columns import beside
 from reportflow_pandas.export.texts import WORDS, Language
-from reportflow_pandas.export.typed import Typed, typed_before
 from reportflow_pandas.results.summary import checked_results
 
 __all__ = ["write_workbook"]

@@ -396,9 +396,9 @@ class _Patience:
 def _no_pdf(words: str) -> str:
     """Return what to say of a document that was accepted and whose PDF can never be made."""
     return (
-        f"accepted, and its PDF can never be made: {words.rstrip('。. ')}. It is not asked for again, and retry() does not send "
-        "it. Correct what the service names (a character, a picture, the design), then make the document anew "
-        "with generate(…, again=…); it is billed again"
+        f"accepted, and its PDF can never be made: {words.rstrip('。. ')}. It is not asked for again, and retry() "
+        "does not send it. Correct what the service names (a character, a picture, the design), then make the "
+        "document anew with generate(…, again=…); it is billed again"
     )
 
 

@@ -17,7 +17,7 @@ from support.reviewed_workbooks import cells, column, headings, make_results, re
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.export import atomic_write, columns, links, sheet_layout, sheets, workbook
+from reportflow_pandas.export import atomic_write, columns, sheets, workbook
 from reportflow_pandas.export.atomic_write import FileKept
 from reportflow_pandas.export.review import read_review
 from reportflow_pandas.export.texts import WORDS
@@ -290,8 +290,8 @@ def test_source_columns_of_any_names_and_twice_the_same_are_all_there(path: Path
 def test_columns_past_the_last_of_a_sheet_are_left_out_and_said(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert sheet_layout._MOST_COLUMNS == 2**14
-    monkeypatch.setattr(sheet_layout, "_MOST_COLUMNS", 30)
+    assert sheets._MOST_COLUMNS == 2**14
+    monkeypatch.setattr(sheets, "_MOST_COLUMNS", 30)
     write_workbook(make_results(3), path, pd.DataFrame(np.zeros((3, 20), dtype="int8")))
     assert sheet_of(path).max_column == 30
     assert "8 columns of the source did not fit; a sheet has 16,384 columns." in words(path)
@@ -348,7 +348,7 @@ def test_links_past_the_limit_of_a_sheet_are_text_and_said(path: Path, monkeypat
     assert [bool(cell.hyperlink) for cell in cells(sheet, "web page")] == [True, False, False, False]
     assert column(sheet, "web page")[3] == "https://app.example.test/file/R1/F3"
     assert "3 links are plain text, since a sheet can hold 65,530 links." in words(path)
-    assert links.MOST_LINKS == 65_530
+    assert columns.MOST_LINKS == 65_530
 
 
 def test_a_link_of_more_than_2079_characters_is_text_and_said(path: Path) -> None:

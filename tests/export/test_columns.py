@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from reportflow_pandas.export.links import disk_target, web_target
+from reportflow_pandas.export.columns import disk_target, web_target
 
 
 @pytest.mark.parametrize(
