@@ -1,12 +1,25 @@
 """The window: at most so many calls in any ``window`` seconds, as the service counts them.
 
-A call takes a slot when it starts and gives it back one window *after its answer*. The service counts a
-call at some moment between the two, nobody knows which. Two calls of which the second took the slot of the
-first are therefore counted more than a window apart: no window of the service, fixed at any phase or
-sliding, holds more calls than there are slots. So the whole documented limit can be used.
+A call takes a slot when it starts and gives it back one window *after its answer*. The service counts a call at
+some moment between the two, nobody knows which. Two calls of which the second took the slot of the first are
+therefore counted more than a window apart: no window of the service, fixed at any phase or sliding, holds more
+calls than there are slots. So the whole documented limit can be used. (A sliding-window log; a token bucket lets
+twice the limit through in its first window.)
 
-All runs of a process that use one workspace share one log of slots, and each run compares the log with its
-own `Limits`. Sync generation has a bucket of its own; everything else shares the other.
+All runs that use one workspace share one log of slots, and each run compares it with its own `Limits`. Sync
+generation has a bucket of its own; everything else shares the other. A 429 closes the bucket for everybody;
+nothing else slows it down.
+
+The log is kept in a `Store`: `MemoryStore` here, for one process, and ``queue.rate_limit.RedisStore`` for many
+machines. Both follow one algorithm, step by step, and one set of tests is run on both. A slot asks:
+
+1. A call in flight whose time-out has passed counts as answered then: its slot frees itself.
+2. A run without a limit gets its slot at once, unless the bucket is closed.
+3. Slots that wait stand in the line of their limits, generation before polls, then who came first; a run with a
+   small limit so blocks nobody else. Who should have asked `GONE_SECONDS` ago is gone, and leaves the line.
+4. Free are the limit's slots without those of calls in flight and of answers of the last window.
+5. The slot is granted if the bucket is open and fewer than the free ones stand before it.
+6. Else it is told when to ask again: when the slot that it needs can be free at the earliest.
 """
 
 from __future__ import annotations
@@ -17,7 +30,6 @@ import os
 import threading
 from array import array
 from bisect import bisect_left, bisect_right, insort
-from collections import Counter
 from collections.abc import Callable, Iterable
 from math import inf
 from typing import Literal, Protocol
@@ -25,34 +37,29 @@ from typing import Literal, Protocol
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.settings import Limits
 
-__all__ = ["Kind", "MemoryStore", "Slot", "Store", "Window", "reset", "window_of"]
+__all__ = ["Kind", "MemoryStore", "Slot", "Store", "Window", "window_of"]
 
 Kind = Literal["sync", "async"]
 """``"sync"``: sync generation. ``"async"``: everything else, look-ups and downloads too."""
 
-GRAIN = 0.001  # "more than a window", not "just a window": a service may count both ends of its own
-RECHECK = 0.05  # a free slot that belongs to somebody ahead is looked at again so soon
-LATE = 5.0  # a waiter that should have asked so long ago is gone (its loop was closed): the line moves up
-SLOWER = 0.9  # a refusal lowers the limit to this share of it ...
-SLOWEST = 0.1  # ... but never below this share of what the run asked for
-SAME_CALL = 0.05  # the journal and the log note the same answer within this many seconds
+GRAIN_SECONDS = 0.001
+"""More than a window, not just a window: a service may count both ends of its own."""
+
+RECHECK_SECONDS = 0.05
+"""A free slot that belongs to a waiter ahead is looked at again so soon."""
+
+GONE_SECONDS = 5.0
+"""A waiter that should have asked so long ago is gone (its loop closed, its process dead): the line moves up."""
+
+SAME_CALL_SECONDS = 0.05
+"""The journal and the log note the same answer within this time."""
+
+TIDIED_ANSWERS = 1024
+"""A log of more answers is cut when half of them count no more."""
 
 
 class Slot:
-    """The right to make one call; first it waits in line, then it counts.
-
-    Attributes
-    ----------
-    kind : {"sync", "async"}
-    limit : int or None
-        What the run allows; ``None``: no limit.
-    window, timeout : float
-        Seconds.
-    urgent : bool
-        Generation, which goes before polls.
-    waited : float
-        Seconds in line.
-    """
+    """The right to make one call; first it waits in line, then it counts. ``waited`` is the seconds in line."""
 
     __slots__ = (
         "clock",
@@ -134,8 +141,8 @@ class Store(Protocol):
     def leave(self, slot: Slot) -> None:
         """Forget a slot that still waits, or was granted while its caller was being cancelled."""
 
-    def pushed_back(self, kind: Kind, seconds: float | None, limits: Limits, now: float) -> None:
-        """Close the bucket after a 429 and lower its pace."""
+    def close(self, kind: Kind, seconds: float, now: float) -> None:
+        """Grant nothing for so many seconds, or longer if it is closed for longer already."""
 
     async def preload(self, kind: Kind, moments: Iterable[float]) -> None:
         """Put answers from before into the log."""
@@ -143,11 +150,6 @@ class Store(Protocol):
 
 class Window:
     """The window of one workspace. It belongs to no event loop and to no thread.
-
-    Parameters
-    ----------
-    store : Store
-        The log of slots.
 
     Examples
     --------
@@ -171,28 +173,11 @@ class Window:
         urgent: bool = True,
         waiting: Callable[[float], None] | None = None,
     ) -> Slot:
-        """Wait until one more call may start, and take its slot.
+        """Wait until one more call may start, and take its slot; say ``answered()`` on it at the answer.
 
-        Parameters
-        ----------
-        kind : {"sync", "async"}
-            The bucket.
-        limits : Limits
-            What this run allows; it is compared with the calls of all runs.
-        clock : Clock
-            Time.
-        timeout : float
-            Seconds after which the call is given up.
-        urgent : bool, default True
-            Generation; polls say False and let generation go first. First come, first served among equals.
-        waiting : callable, optional
-            Told the seconds until the call can probably start, each time they are known anew, and 0.0 when
-            the waiting is over. Not told at all when there was no need to wait.
-
-        Returns
-        -------
-        Slot
-            Say ``answered()`` on it when the answer is there.
+        ``limits`` are compared with the calls of all runs. ``urgent`` is generation; polls say False and let it
+        go first. ``waiting`` is told the seconds until the call can probably start, each time that they are known,
+        and 0.0 when the waiting is over; nothing when there was no need to wait.
         """
         slot = Slot(self.store, kind, limits, clock=clock, timeout=timeout, urgent=urgent)
         granted = waited = False
@@ -213,50 +198,21 @@ class Window:
             slot.waited = clock.monotonic() - asked
         return slot
 
-    def pushed_back(
-        self, kind: Kind, seconds: float | None, limits: Limits, *, clock: Clock = SYSTEM_CLOCK
-    ) -> None:
-        """Say that a 429 arrived: somebody else uses the workspace too.
-
-        The bucket closes for all runs, and nine tenths of the limit are left when it opens again (never less
-        than one tenth of what a run asked for). From then on one call a window is added until the limit is
-        whole. Refusals that arrive while it is closed belong to the same storm: they may prolong it but take
-        nothing away.
-
-        Parameters
-        ----------
-        kind : {"sync", "async"}
-            The bucket.
-        seconds : float or None
-            ``Retry-After``. ``None``: the service did not say; then a whole window from now, after which the
-            service's window has ended wherever it began. A run without a limit in this bucket has no window
-            to wait for: only its own gate closes.
-        limits : Limits
-            Those of the run that was refused.
-        clock : Clock
-            Time.
-        """
-        self.store.pushed_back(kind, seconds, limits, clock.monotonic())
+    def close(self, kind: Kind, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
+        """Close the bucket for so many seconds after a 429, for all runs, also for those without a limit."""
+        self.store.close(kind, seconds, clock.monotonic())
 
     async def preload(self, kind: Kind, answered_ago: Iterable[float], *, clock: Clock = SYSTEM_CLOCK) -> None:
-        """Put the last minute of a resumed run into the log.
+        """Put the last minute of a resumed run into the log: seconds since each answer, 0.0 where there is none.
 
-        Parameters
-        ----------
-        kind : {"sync", "async"}
-            The bucket.
-        answered_ago : iterable of float
-            For each call, the seconds since its answer; 0.0 for one without an answer. Calls that this
-            process made itself are recognised by their moment and not counted twice.
-        clock : Clock
-            Time.
+        Calls that this process made itself are recognised by their moment and not counted twice.
         """
         now = clock.monotonic()
         await self.store.preload(kind, [now - max(0.0, ago) for ago in answered_ago])
 
 
 async def _sleep(slot: Slot, seconds: float) -> None:
-    """Sleep until it is worth asking again, or until somebody ahead leaves the line."""
+    """Sleep until it is worth asking again, or until a waiter ahead leaves the line."""
     loop = asyncio.get_running_loop()
     sleeper = loop.create_task(slot.clock.sleep(seconds))
 
@@ -304,12 +260,11 @@ class MemoryStore:
         with self._lock:
             self._buckets[slot.kind].leave(slot)
 
-    def pushed_back(self, kind: Kind, seconds: float | None, limits: Limits, now: float) -> None:
-        """Close the bucket and lower its pace."""
+    def close(self, kind: Kind, seconds: float, now: float) -> None:
+        """Close the bucket."""
         with self._lock:
-            self._buckets[kind].pushed_back(
-                seconds, limits.sync_calls if kind == "sync" else limits.async_calls, limits.window, now
-            )
+            bucket = self._buckets[kind]
+            bucket.closed_until = max(bucket.closed_until, now + seconds)
 
     async def preload(self, kind: Kind, moments: Iterable[float]) -> None:
         """Add answers from before."""
@@ -317,98 +272,86 @@ class MemoryStore:
             self._buckets[kind].preload(sorted(moments))
 
     def forked(self) -> None:
-        """Start anew in a child process: whoever waited or held the lock lives in the parent."""
+        """Forget the waiters and the lock in a child process: they live in the parent."""
         self._lock = threading.Lock()
         for bucket in self._buckets.values():
-            bucket.line.clear()
+            bucket.lines.clear()
             bucket.due.clear()
-            bucket.runs.clear()
 
 
 class _Bucket:
-    """The log and the line of one kind of call. The store's lock protects it."""
+    """The log and the lines of one kind of call. The store's lock protects it."""
 
     def __init__(self) -> None:
         self.in_flight: dict[int, float] = {}  # a slot's number -> when its call has timed out
         self.first_timeout = inf
         self.answers = array("d")  # moments of answers, in order: 8 bytes for a call of the last minute
         self.longest_window = Limits().window
-        self.line: list[Slot] = []  # by rank
+        self.lines: dict[tuple[int | None, float], list[Slot]] = {}  # by limit and window, each by rank
         self.due: dict[int, float] = {}  # a waiter's number -> when it will have asked again
-        self.runs: Counter[tuple[int | None, float]] = Counter()  # (limit, window) of those in line
         self.closed_until = -inf
-        self.pace = 1.0  # share of the limit that was left after the last refusal
-        self.paced_at = -inf
 
     # -- asking ------------------------------------------------------------------------------------------
 
     def ask(self, slot: Slot, now: float) -> float:
+        """Follow the six steps of this module's head."""
         self._tidy(slot, now)
-        place = bisect_left(self.line, slot.rank, key=_rank) if self.line else 0
-        in_line = place < len(self.line) and self.line[place] is slot
-        room = self._room(slot.limit, slot.window, now)
-        if now >= self.closed_until and (room == inf or self._taken_ahead(place, room, slot, now) < room):
-            if in_line:
-                self._drop(place)
-            self.in_flight[slot.number] = timed_out = now + slot.timeout
-            self.first_timeout = min(self.first_timeout, timed_out)
-            return 0.0
-        if not in_line:
-            self.line.insert(place, slot)
-            self.runs[slot.limit, slot.window] += 1
-        look_at = self._next_look(slot, place, room, now)
+        if slot.limit is None:
+            if now >= self.closed_until:
+                return self._grant(slot, now)
+            slot.expected_at = self.closed_until
+            return self.closed_until - now
+        limits = slot.limit, slot.window
+        line = self.lines.get(limits)
+        place, waits = 0, False
+        if line:
+            self._leave_out_who_is_gone(line, slot, now)
+            place = bisect_left(line, slot.rank, key=_rank)
+            waits = place < len(line) and line[place] is slot
+        free = slot.limit - self._in_use(slot.window, now)
+        if place < free and now >= self.closed_until:
+            if waits:
+                self._drop(slot)
+            return self._grant(slot, now)
+        if not waits:
+            line = self.lines.setdefault(limits, [])
+            line.insert(place, slot)
+        assert line is not None  # noqa: S101 - the slot waits in it
+        look_at = self._next_look(slot, place, free, now)
+        if place > 0:  # the first in line may be gone
+            look_at = min(look_at, self.due[line[0].number] + GONE_SECONDS + GRAIN_SECONDS)
         self.due[slot.number] = look_at
         slot.nudged = False
-        return max(look_at - now, GRAIN)
+        return max(look_at - now, GRAIN_SECONDS)
 
-    def _room(self, limit: int | None, window: float, now: float) -> float:
-        """Slots that a run with these limits could still take."""
-        if limit is None:
-            return inf
-        return self._allowed(limit, window, now) - self._in_use(window, now)
+    def _grant(self, slot: Slot, now: float) -> float:
+        self.in_flight[slot.number] = timed_out = now + slot.timeout
+        self.first_timeout = min(self.first_timeout, timed_out)
+        return 0.0
 
     def _in_use(self, window: float, now: float) -> int:
         return len(self.in_flight) + len(self.answers) - self._freed(window, now)
 
     def _freed(self, window: float, now: float) -> int:
         """Answers, the oldest first, that a run with this window no longer counts."""
-        if not self.answers or self.answers[0] + window + GRAIN > now:
+        if not self.answers or self.answers[0] + window + GRAIN_SECONDS > now:
             return 0
-        return bisect_right(self.answers, now, key=lambda answer: answer + window + GRAIN)
+        return bisect_right(self.answers, now, key=lambda answer: answer + window + GRAIN_SECONDS)
 
-    def _taken_ahead(self, place: int, room: float, slot: Slot, now: float) -> float:
-        """Slots that will go to those ahead in the line."""
-        if len(self.runs) <= 1 and (not self.runs or (slot.limit, slot.window) in self.runs):
-            return min(place, max(room, 0))
-        rooms = {run: self._room(*run, now) for run in self.runs}
-        taken = 0
-        for waiter in itertools.islice(self.line, place):
-            if taken < rooms[waiter.limit, waiter.window]:  # else it cannot go, and blocks nobody
-                taken += 1
-        return taken
-
-    def _next_look(self, slot: Slot, place: int, room: float, now: float) -> float:
+    def _next_look(self, slot: Slot, place: int, free: int, now: float) -> float:
         """When the slot could be granted at the earliest, as far as can be known."""
-        if room == inf:
-            slot.expected_at = self.closed_until
-            return self.closed_until
-        ahead = place if len(self.runs) == 1 else 0  # of runs with other limits not everybody ahead can go
-        needed = int(ahead + 1 - room)
-        look_at = now + RECHECK
-        expected_at = look_at
+        limit, window = slot.limit or 1, slot.window
+        look_at = expected_at = now + RECHECK_SECONDS
+        needed = place + 1 - free
         if needed > 0:
-            index = self._freed(slot.window, now) + needed - 1
+            index = self._freed(window, now) + needed - 1
             missing = max(0, index + 1 - len(self.answers))
-            # What is not answered yet is answered now at the earliest.
-            free_at = (now if missing else self.answers[index]) + slot.window + GRAIN
-            free_at = min(free_at, self._more_allowed_at(slot.limit, slot.window, now))
-            expected_at = free_at + (max(0, missing - 1) // (slot.limit or 1)) * slot.window
-            look_at = min(free_at, look_at) if room > 0 else free_at
+            # what is not answered yet is answered now at the earliest
+            free_at = (now if missing else self.answers[index]) + window + GRAIN_SECONDS
+            expected_at = free_at + (max(0, missing - 1) // limit) * window
+            look_at = min(free_at, look_at) if free > 0 else free_at
         slot.expected_at = max(expected_at, self.closed_until)
-        look_at = max(look_at, self.closed_until)
-        if place > 0:  # the first in line may be gone
-            look_at = min(look_at, self.due[self.line[0].number] + LATE + GRAIN)
-        return look_at
+        return max(look_at, self.closed_until)
 
     # -- what happens to slots ----------------------------------------------------------------------------
 
@@ -422,18 +365,17 @@ class _Bucket:
 
     def leave(self, slot: Slot) -> None:
         self.unused(slot)
-        place = bisect_left(self.line, slot.rank, key=_rank)
-        if place < len(self.line) and self.line[place] is slot:
-            self._drop(place)
-            self._wake_all(place)
+        if slot.number in self.due:
+            self._drop(slot)
+            self._wake_all()
 
     def preload(self, moments: list[float]) -> None:
         known = list(self.answers)
         at = 0
         for moment in moments:
-            while at < len(known) and known[at] < moment - SAME_CALL:
+            while at < len(known) and known[at] < moment - SAME_CALL_SECONDS:
                 at += 1
-            if at < len(known) and known[at] <= moment + SAME_CALL:
+            if at < len(known) and known[at] <= moment + SAME_CALL_SECONDS:
                 at += 1
             else:
                 insort(self.answers, moment)
@@ -444,60 +386,36 @@ class _Bucket:
         else:
             self.answers.append(moment)
 
-    def _drop(self, place: int) -> None:
-        slot = self.line.pop(place)
-        self.due.pop(slot.number, None)
-        run = slot.limit, slot.window
-        self.runs[run] -= 1
-        if not self.runs[run]:
-            del self.runs[run]
+    def _drop(self, slot: Slot) -> None:
+        limits = slot.limit, slot.window
+        line = self.lines[limits]
+        del line[bisect_left(line, slot.rank, key=_rank)], self.due[slot.number]
+        if not line:
+            del self.lines[limits]
 
-    def _wake_all(self, place: int = 0) -> None:
-        """Let the waiters from this place on ask again; each is woken once until it has asked."""
-        for waiter in itertools.islice(self.line, place, None):
+    def _wake_all(self) -> None:
+        """Let the waiters ask again; each is woken once until it has asked."""
+        for waiter in itertools.chain.from_iterable(self.lines.values()):
             if not waiter.nudged:
                 waiter.nudged = True
                 if waiter.wake is not None:
                     waiter.wake()
 
     def _tidy(self, slot: Slot, now: float) -> None:
-        """Forget what no run counts any more, so that memory follows the last minute only."""
+        """Count what has timed out as answered; forget what no run counts any more."""
         self.longest_window = max(self.longest_window, slot.window)
         if self.first_timeout <= now:
             for number in [number for number, timed_out in self.in_flight.items() if timed_out <= now]:
                 self._log(self.in_flight.pop(number))
             self.first_timeout = min(self.in_flight.values(), default=inf)
-        if len(self.answers) > 1024 and self.answers[len(self.answers) // 2] + self.longest_window + GRAIN < now:
+        many = len(self.answers)
+        if many > TIDIED_ANSWERS and self.answers[many // 2] + self.longest_window + GRAIN_SECONDS < now:
             del self.answers[: self._freed(self.longest_window, now)]
-        while self.line and self.line[0] is not slot and self.due[self.line[0].number] + LATE < now:
-            self._drop(0)
+
+    def _leave_out_who_is_gone(self, line: list[Slot], slot: Slot, now: float) -> None:
+        while line and line[0] is not slot and self.due[line[0].number] + GONE_SECONDS < now:
+            self._drop(line[0])
             self._wake_all()
-
-    # -- refusals ------------------------------------------------------------------------------------------
-
-    def pushed_back(self, seconds: float | None, limit: int | None, window: float, now: float) -> None:
-        if seconds is None and limit is None:
-            return
-        storm = now < self.closed_until
-        if limit is not None and not storm:
-            self.pace = max(SLOWEST, self._allowed(limit, window, now) * SLOWER / limit)
-        self.closed_until = max(self.closed_until, now + (window if seconds is None else seconds))
-        self.paced_at = self.closed_until
-
-    def _allowed(self, limit: int, window: float, now: float) -> int:
-        """Return the limit as lowered by refusals: one call a window comes back."""
-        if self.pace >= 1.0:
-            return limit
-        allowed = limit * self.pace + max(0.0, now - self.paced_at) / window
-        if allowed >= limit:
-            self.pace = 1.0
-            return limit
-        return max(1, int(allowed + 1e-9))
-
-    def _more_allowed_at(self, limit: int | None, window: float, now: float) -> float:
-        if limit is None or self.pace >= 1.0:
-            return inf
-        return self.paced_at + (self._allowed(limit, window, now) + 1 - limit * self.pace) * window
 
 
 def _rank(slot: Slot) -> tuple[bool, int]:
@@ -524,21 +442,9 @@ if hasattr(os, "register_at_fork"):
 
 
 def window_of(workspace: str) -> Window:
-    """Return the window that all runs of a workspace share in this process.
-
-    Parameters
-    ----------
-    workspace : str
-        ``Settings.workspace``.
-    """
+    """Return the window that all runs of a workspace share in this process."""
     with _windows.lock:
         window = _windows.by_workspace.get(workspace)
         if window is None:
             window = _windows.by_workspace[workspace] = Window(MemoryStore())
         return window
-
-
-def reset() -> None:
-    """Forget all windows: for tests."""
-    with _windows.lock:
-        _windows.by_workspace.clear()

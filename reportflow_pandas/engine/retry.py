@@ -26,6 +26,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass, field
+from math import inf
 from typing import Literal
 
 from reportflow_pandas.clock import Clock
@@ -42,6 +43,7 @@ from reportflow_pandas.errors import (
     RateLimited,
     ReportFlowError,
 )
+from reportflow_pandas.settings import Limits
 
 __all__ = ["CallKind", "Decision", "ErrorKind", "Fail", "Retry", "RetryPolicy", "Stop", "Unknown", "WaitForLimit"]
 
@@ -67,8 +69,12 @@ ErrorKind = Literal[
 ]
 """The words of the results frame's column ``error_kind``."""
 
-LONGEST_PAUSE = 60.0
-REFUSALS = 3
+LONGEST_PAUSE_SECONDS = 60.0
+"""The most that the doubling of pauses comes to."""
+
+REFUSALS_AFTER_A_WINDOW = 3
+"""So many 429s in a row later than a window after the first: the plan is used up, or the limit."""
+
 PLAN_HINT = (
     "The service still refuses after a full window of waiting. Perhaps the plan is used up, or somebody else "
     "uses the whole limit of this workspace"
@@ -84,12 +90,9 @@ class Retry:
 
 @dataclass(frozen=True, slots=True)
 class WaitForLimit:
-    """Tell the window and the gate that the service pushed back, and queue again: no attempt is used up.
+    """Close the window for so many seconds, for everybody, and wait for it: no attempt is used up."""
 
-    ``seconds`` is its ``Retry-After``, None where it named none.
-    """
-
-    seconds: float | None
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,9 +137,11 @@ class RetryPolicy:
     backoff : float, default 1.0
         First pause in seconds, doubled by each attempt up to a minute, and up to half as long again by
         chance, so that calls that failed together do not come back together. ``Retry-After`` wins.
-    window : float, default 60.0
-        The service's window in seconds. A service that refuses for longer than that, three times and more,
-        with no other answer in between, is not refusing because of too many calls a minute.
+    limits : Limits
+        What the run allows. A 429 closes the window for its ``Retry-After``, else to the window's end; where the
+        run has no limit, hence no window, for the first pause, doubled as long as nothing else is answered. A
+        service that refuses for longer than a window, three times and more, with no other answer in between, is
+        not refusing because of too many calls a minute.
 
     Examples
     --------
@@ -148,7 +153,7 @@ class RetryPolicy:
 
     attempts: int = 3
     backoff: float = 1.0
-    window: float = 60.0
+    limits: Limits = field(default_factory=Limits)
     _refusals: dict[str, _Refusals] = field(default_factory=dict, init=False, repr=False)
 
     def decide(  # noqa: PLR0911 - one return for each line of the table
@@ -237,14 +242,14 @@ class RetryPolicy:
         if asked is not None:
             return Retry(asked)
         pause = self.backoff * 2.0 ** min(attempt - 1, 32)
-        return Retry(min(pause, LONGEST_PAUSE) * (1.0 + 0.5 * clock.random()))
+        return Retry(min(pause, LONGEST_PAUSE_SECONDS) * (1.0 + 0.5 * clock.random()))
 
     def _pushed_back(self, error: RateLimited, kind: CallKind, clock: Clock) -> Decision:
         now = clock.monotonic()
         refusals = self._refusals.setdefault(_bucket(kind), _Refusals(since=now))
-        if now >= refusals.since + self.window:
+        if now >= refusals.since + self.limits.window:
             refusals.after_a_window += 1
-        if refusals.after_a_window >= REFUSALS:
+        if refusals.after_a_window >= REFUSALS_AFTER_A_WINDOW:
             stopped = RateLimited(
                 error.status,
                 error.messages,
@@ -253,7 +258,11 @@ class RetryPolicy:
                 hint=PLAN_HINT,
             )
             return Stop(stopped, "rate_limited", error.status, error.text)
-        return WaitForLimit(error.retry_after)
+        if error.retry_after is not None:
+            return WaitForLimit(error.retry_after)
+        if (self.limits.sync_calls if kind == "sync" else self.limits.async_calls) is not None:
+            return WaitForLimit(self.limits.window)
+        return WaitForLimit(refusals.pause(self.backoff or 1.0, now))
 
 
 @dataclass(slots=True)
@@ -262,6 +271,17 @@ class _Refusals:
 
     since: float
     after_a_window: int = 0
+    pauses: int = 0
+    seconds: float = 0.0
+    paused_until: float = -inf
+
+    def pause(self, first: float, now: float) -> float:
+        """Return the seconds to wait; a refusal during a pause prolongs it, the next pause is twice as long."""
+        if now >= self.paused_until:
+            self.seconds = min(first * 2.0 ** min(self.pauses, 32), LONGEST_PAUSE_SECONDS)
+            self.pauses += 1
+        self.paused_until = now + self.seconds
+        return self.seconds
 
 
 _CONVERSION_FAILED = re.compile(CONVERSION_FAILED_WORDS, re.IGNORECASE)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.engine.concurrency import Gate
+from reportflow_pandas.engine.concurrency import Felt, Gate
 from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.engine.rate_limit import Slot, Window, window_of
+from reportflow_pandas.engine.rate_limit import Kind, Slot, Window, window_of
 from reportflow_pandas.engine.retry import (
     CallKind,
     Decision,
@@ -35,7 +35,6 @@ __all__ = ["Line", "Refused", "Tries", "line_to"]
 log = logging.getLogger("reportflow_pandas")
 
 T = TypeVar("T")
-Felt = Literal["ok", "pushed_back", "lost"]
 
 
 class Refused(Exception):  # noqa: N818 - never leaves the package
@@ -134,6 +133,7 @@ class Line:
         bucket = _bucket(kind)
         while True:
             felt: Felt = "ok"
+            closed = 0.0
             try:
                 slot = await self.window.slot(
                     bucket,
@@ -160,7 +160,7 @@ class Line:
                     _give_back(slot, error, kind)
                     felt = _felt(error)
                     decision = self.policy.decide(error, kind=kind, attempt=tries.count, clock=self.clock)
-                    self._push_back(decision, error, kind, door)
+                    closed = self._close(decision, error, bucket)
                     if isinstance(decision, Fail | Unknown | Stop):
                         raise Refused(decision, error) from error
                     problem = error
@@ -172,33 +172,30 @@ class Line:
                 finally:
                     tries.elapsed += self.clock.monotonic() - started
             finally:
-                door.leave(felt)
+                door.leave(felt, closed)
             if refused is not None:
                 refused()
-            await self._pause(decision, problem, gate)
+            await self._pause(decision, problem)
             if isinstance(decision, WaitForLimit):
                 tries.count -= 1
             if not door.try_enter():
                 await door.enter()
 
-    def _push_back(
-        self, decision: Decision, error: ReportFlowError, kind: CallKind, door: Gate | _OpenDoor
-    ) -> None:
-        """Close window and gate before anybody else is let in: who slips through is refused too."""
+    def _close(self, decision: Decision, error: ReportFlowError, kind: Kind) -> float:
+        """Close the window where the service says when to come back; return for how many seconds."""
         if isinstance(decision, WaitForLimit):
-            asked = "no time named" if decision.seconds is None else f"for {decision.seconds:g} s"
-            log.warning("throttled by the service, %s: %s", asked, error)
-            self.window.pushed_back(_bucket(kind), decision.seconds, self.limits, clock=self.clock)
-            door.close_for(decision.seconds)
-        elif isinstance(error, ApiError) and error.status == 503 and error.retry_after:
-            door.close_for(error.retry_after)
+            log.warning("throttled by the service, for %.3g s: %s", decision.seconds, error)
+            self.window.close(kind, decision.seconds, clock=self.clock)
+            return decision.seconds
+        if isinstance(error, ApiError) and error.status == 503 and error.retry_after:
+            self.window.close(kind, error.retry_after, clock=self.clock)
+        return 0.0
 
-    async def _pause(self, decision: Retry | WaitForLimit, error: ReportFlowError, gate: Gate | None) -> None:
+    async def _pause(self, decision: Retry | WaitForLimit, error: ReportFlowError) -> None:
+        """Wait before the next try; for a 429 the window does."""
         if isinstance(decision, Retry):
             log.warning("%s; tried again in %.1f s", error, decision.seconds)
             await self.clock.sleep(decision.seconds)
-        elif gate is None:
-            await self.clock.sleep(self.policy.backoff or 1.0 if decision.seconds is None else decision.seconds)
 
     async def ask(self, fetch: Callable[[], Awaitable[T]], *, kind: CallKind = "get") -> T:
         """Read something: a look-up or a file.
@@ -218,7 +215,7 @@ class Line:
 _GENERATION = ("async", "sync")
 
 
-def _bucket(kind: CallKind) -> Literal["sync", "async"]:
+def _bucket(kind: CallKind) -> Kind:
     return "sync" if kind == "sync" else "async"
 
 
@@ -231,11 +228,8 @@ class _OpenDoor:
     async def enter(self) -> None:
         """Never needed."""
 
-    def leave(self, felt: Felt) -> None:
-        """Nobody waits."""
-
-    def close_for(self, seconds: float | None) -> None:
-        """Nobody waits."""
+    def leave(self, felt: Felt, closed_seconds: float = 0.0) -> None:
+        """Do nothing: no call waits."""
 
 
 _OPEN = _OpenDoor()
@@ -280,7 +274,7 @@ def line_to(
     return Line(
         window=window or window_of(settings.workspace_id),
         limits=effective,
-        policy=RetryPolicy(attempts, backoff, effective.window),
+        policy=RetryPolicy(attempts, backoff, effective),
         clock=settings.clock,
         progress=progress or Progress(settings.clock),
         timeout=timeout,

@@ -1,9 +1,8 @@
 """The window of a workspace over all machines: the log of slots in Redis, one Lua script for each operation.
 
-It is `engine.limits.MemoryStore` with the log elsewhere: a call takes a slot when it starts and gives it back one
-window after its answer; who waits stands in a line, generation first. All moments are those of Redis' own clock:
-machines need not agree about the time. A slot whose worker died frees itself after the call's time-out and a
-window.
+It is the algorithm of ``engine.rate_limit``, step by step, with the log elsewhere. All moments are those of Redis'
+own clock: machines need not agree about the time. A slot whose worker died frees itself after the call's time-out
+and a window. Scripts run one at a time, so two processes never take one slot.
 """
 
 from __future__ import annotations
@@ -11,129 +10,134 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-from collections.abc import Coroutine, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
-from reportflow_pandas.engine.rate_limit import Kind, Slot
+from reportflow_pandas.clock import Clock
+from reportflow_pandas.engine.rate_limit import GONE_SECONDS, GRAIN_SECONDS, RECHECK_SECONDS, Kind, Slot
 from reportflow_pandas.queue.connection import key
-from reportflow_pandas.settings import Limits
 
 __all__ = ["RedisStore"]
 
 log = logging.getLogger("reportflow_pandas")
 
-AWAY = 1.0
-"""Seconds until the next look when Redis did not answer."""
+Script = Callable[..., Awaitable[Any]]
 
-_COMMON = """
-local GRAIN, RECHECK, LATE, SLOWER, SLOWEST = 5, 50, 5000, 0.9, 0.1
+REDIS_AWAY_SECONDS = 1.0
+"""Until the next look when Redis did not answer."""
+
+LOOK_SECONDS = 1.0
+"""Between two looks of a waiter, at most: no process can wake the waiters of another one."""
+
+_COMMON = f"""
+local GRAIN, RECHECK, GONE = {GRAIN_SECONDS}, {RECHECK_SECONDS}, {GONE_SECONDS}
 local answers, flying, line, due, state = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]
-local t = redis.call('TIME')
-local at = t[1] * 1000 + math.floor(t[2] / 1000)
-local function number(name, default)
-  return tonumber(redis.call('HGET', state, name) or default) or default
+local now = tonumber(ARGV[1])
+if not now then
+  local t = redis.call('TIME')
+  now = tonumber(t[1]) + tonumber(t[2]) / 1000000
 end
-local function allowed(limit, window)
-  local pace = number('pace', 1)
-  if pace >= 1 then return limit end
-  local some = limit * pace + math.max(0, at - number('paced', at)) / window
-  if some >= limit then
-    redis.call('HDEL', state, 'pace')
-    return limit
-  end
-  return math.max(1, math.floor(some + 1e-9))
-end
-local function keep(window, timeout)
-  local life = 10 * window + timeout + 3600000
-  for _, name in ipairs(KEYS) do redis.call('PEXPIRE', name, life) end
+local function number(name) return tonumber(redis.call('HGET', state, name) or 0) end
+local function exact(value) return string.format('%.17g', value) end
+local function keep(seconds)
+  for _, name in ipairs(KEYS) do redis.call('PEXPIRE', name, math.ceil(1000 * (seconds + 3600))) end
 end
 """
 
 _ASK = (
     _COMMON
     + """
-local id, urgent = ARGV[1], ARGV[5]
-local limit, window, timeout = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-for _, gone in ipairs(redis.call('ZRANGEBYSCORE', flying, '-inf', at)) do
+local id, limit, window, timeout = ARGV[2], tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[5])
+local urgent = ARGV[6] == '1'
+-- 1: what has timed out counts as answered then; what no run counts any more is forgotten
+for _, gone in ipairs(redis.call('ZRANGEBYSCORE', flying, '-inf', exact(now))) do
   redis.call('ZADD', answers, redis.call('ZSCORE', flying, gone), gone)
   redis.call('ZREM', flying, gone)
 end
-local longest = math.max(number('longest', 0), window)
-redis.call('HSET', state, 'longest', longest)
-redis.call('ZREMRANGEBYSCORE', answers, '-inf', '(' .. (at - longest - GRAIN))
-keep(longest, timeout)
-if redis.call('ZSCORE', flying, id) then return {1, 0, 0} end
-local closed = number('closed', 0)
+local longest = math.max(number('longest'), window)
+redis.call('HSET', state, 'longest', exact(longest))
+redis.call('ZREMRANGEBYSCORE', answers, '-inf', '(' .. exact(now - longest - GRAIN))
+keep(longest + timeout)
+-- asked again, because the word of it was lost
+if redis.call('ZSCORE', flying, id) then return {1, '0', '0'} end
+local closed = number('closed')
+-- 2: no limit
 if limit < 0 then
-  if at < closed then return {0, closed - at, closed - at} end
-  redis.call('ZADD', flying, at + timeout, id)
-  return {1, 0, 0}
+  if now < closed then return {0, exact(closed - now), exact(closed - now)} end
+  redis.call('ZADD', flying, exact(now + timeout), id)
+  return {1, '0', '0'}
 end
--- those ahead who have not asked for long are gone: their process died
+-- 3: the line
 while true do
   local first = redis.call('ZRANGE', line, 0, 0)[1]
   if not first or first == id then break end
-  if tonumber(redis.call('HGET', due, first) or 0) + LATE >= at then break end
+  if tonumber(redis.call('HGET', due, first) or 0) + GONE >= now then break end
   redis.call('ZREM', line, first)
   redis.call('HDEL', due, first)
 end
 if not redis.call('ZSCORE', line, id) then
-  local place = redis.call('HINCRBY', state, 'place', 1)
-  if urgent ~= '1' then place = place + 1e14 end
-  redis.call('ZADD', line, place, id)
+  local number_in_line = redis.call('HINCRBY', state, 'place', 1)
+  if not urgent then number_in_line = number_in_line + 1e14 end
+  redis.call('ZADD', line, exact(number_in_line), id)
 end
 local place = redis.call('ZRANK', line, id)
-local after = '(' .. (at - window - GRAIN)
-local room = allowed(limit, window) - redis.call('ZCARD', flying) - redis.call('ZCOUNT', answers, after, '+inf')
-if at >= closed and place < room then
+-- 4: free slots
+local known = redis.call('ZCARD', answers)
+local freed = known - redis.call('ZCOUNT', answers, '(' .. exact(now - window - GRAIN), '+inf')
+local free = limit - redis.call('ZCARD', flying) - (known - freed)
+-- 5: granted
+if now >= closed and place < free then
   redis.call('ZREM', line, id)
   redis.call('HDEL', due, id)
-  redis.call('ZADD', flying, at + timeout, id)
-  return {1, 0, 0}
+  redis.call('ZADD', flying, exact(now + timeout), id)
+  return {1, '0', '0'}
 end
-local look, expected = at + RECHECK, at + RECHECK
-local needed = place + 1 - room
+-- 6: the next look
+local look, expected = now + RECHECK, now + RECHECK
+local needed = place + 1 - free
 if needed > 0 then
-  local found = redis.call('ZRANGEBYSCORE', answers, after, '+inf', 'WITHSCORES', 'LIMIT', needed - 1, 1)
-  local free = (found[2] and tonumber(found[2]) or at) + window + GRAIN
-  look, expected = free, free
+  local index = freed + needed - 1
+  local missing = math.max(0, index + 1 - known)
+  local at = now
+  if missing == 0 then at = tonumber(redis.call('ZRANGE', answers, index, index, 'WITHSCORES')[2]) end
+  -- a microsecond later: the same sum the other way round may differ in the last digit of its double
+  local free_at = at + window + GRAIN + 0.000001
+  expected = free_at + math.floor(math.max(0, missing - 1) / limit) * window
+  if free > 0 then look = math.min(free_at, look) else look = free_at end
 end
 look, expected = math.max(look, closed), math.max(expected, closed)
-if place > 0 or room > 0 then look = math.min(look, at + 1000) end
-redis.call('HSET', due, id, look)
-return {0, math.max(1, look - at), expected - at}
+if place > 0 then
+  local first = redis.call('ZRANGE', line, 0, 0)[1]
+  look = math.min(look, tonumber(redis.call('HGET', due, first) or 0) + GONE + GRAIN)
+end
+redis.call('HSET', due, id, exact(look))
+return {0, exact(math.max(look - now, GRAIN)), exact(expected - now)}
 """
 )
 
 _ANSWERED = (
     _COMMON
     + """
-redis.call('ZREM', flying, ARGV[1])
-redis.call('ZADD', answers, at, ARGV[1])
+redis.call('ZREM', flying, ARGV[2])
+redis.call('ZADD', answers, exact(now), ARGV[2])
+keep(number('longest'))
 """
 )
 
 _LEAVE = (
     _COMMON
     + """
-redis.call('ZREM', flying, ARGV[1])
-redis.call('ZREM', line, ARGV[1])
-redis.call('HDEL', due, ARGV[1])
+redis.call('ZREM', flying, ARGV[2])
+redis.call('ZREM', line, ARGV[2])
+redis.call('HDEL', due, ARGV[2])
 """
 )
 
-_PUSHED_BACK = (
+_CLOSE = (
     _COMMON
     + """
-local seconds, limit, window = tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3])
-if seconds < 0 and limit < 0 then return end
-local closed = number('closed', 0)
-if limit >= 0 and at >= closed then
-  redis.call('HSET', state, 'pace', tostring(math.max(SLOWEST, allowed(limit, window) * SLOWER / limit)))
-end
-closed = math.max(closed, at + (seconds < 0 and window or seconds))
-redis.call('HSET', state, 'closed', closed, 'paced', closed)
-keep(window, 0)
+redis.call('HSET', state, 'closed', exact(math.max(number('closed'), now + tonumber(ARGV[2]))))
+keep(tonumber(ARGV[2]))
 """
 )
 
@@ -144,37 +148,45 @@ class RedisStore:
     Parameters
     ----------
     client : redis.asyncio.Redis
-        The connection; whoever made it closes it, after `settled`.
+        The connection; who made it closes it, after `settled`.
     workspace : str
-        ``Settings.workspace``: a hash of address and key.
+        ``Settings.workspace``.
+    clock : Clock, optional
+        A time of a test's own, in place of Redis'.
+    longest_sleep : float
+        Seconds between two looks of a waiter.
     """
 
-    longest_sleep = 1.0
-    """Seconds: nobody can wake a waiter of another process."""
-
-    def __init__(self, client: Any, workspace: str) -> None:
+    def __init__(
+        self, client: Any, workspace: str, *, clock: Clock | None = None, longest_sleep: float = LOOK_SECONDS
+    ) -> None:
+        self.longest_sleep = longest_sleep
         self._workspace = workspace
+        self._clock = clock
         self._name = secrets.token_hex(4)
         self._ask = client.register_script(_ASK)
         self._answered = client.register_script(_ANSWERED)
         self._leave = client.register_script(_LEAVE)
-        self._pushed_back = client.register_script(_PUSHED_BACK)
+        self._close = client.register_script(_CLOSE)
         self._behind: set[asyncio.Task[None]] = set()
+        self._waiting: set[Slot] = set()
 
-    def _keys(self, kind: Kind, limit: int | None, window: float) -> list[str]:
-        room = (self._workspace, "window", kind)
-        # runs with other limits have a line of their own, so that a slow one blocks nobody
-        line = f"{limit}-{window:g}"
+    def _keys(self, kind: Kind, limit: int | None = None, window: float = 0.0) -> list[str]:
+        bucket = (self._workspace, "window", kind)
+        limits = f"{limit}-{window:g}"
         return [
-            key(*room, "answers"),
-            key(*room, "flying"),
-            key(*room, "line", line),
-            key(*room, "due", line),
-            key(*room, "state"),
+            key(*bucket, "answers"),
+            key(*bucket, "flying"),
+            key(*bucket, "line", limits),
+            key(*bucket, "due", limits),
+            key(*bucket, "state"),
         ]
 
     def _of(self, slot: Slot) -> list[str]:
         return self._keys(slot.kind, slot.limit, slot.window)
+
+    def _now(self) -> str:
+        return "" if self._clock is None else repr(self._clock.monotonic())
 
     def _id(self, slot: Slot) -> str:
         return f"{self._name}-{slot.number}"
@@ -184,53 +196,55 @@ class RedisStore:
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
 
         limit = -1 if slot.limit is None else slot.limit
-        words = [
-            self._id(slot),
-            limit,
-            round(slot.window * 1000),
-            round(slot.timeout * 1000),
-            int(slot.urgent),
-        ]
+        words = [self._now(), self._id(slot), limit, repr(slot.window), repr(slot.timeout), int(slot.urgent)]
         try:
             granted, pause, expected = await self._ask(keys=self._of(slot), args=words)
         except (RedisError, OSError):
-            slot.expected_at = now + AWAY
-            return AWAY
+            slot.expected_at = now + REDIS_AWAY_SECONDS
+            return REDIS_AWAY_SECONDS
         if granted:
+            self._waiting.discard(slot)
             return 0.0
-        slot.expected_at = now + int(expected) / 1000
-        return max(0.001, int(pause) / 1000)
+        slot.nudged = False
+        self._waiting.add(slot)
+        slot.expected_at = now + float(expected)
+        return float(pause)
 
     def answered(self, slot: Slot, now: float) -> None:  # noqa: ARG002 - Redis' own clock counts
         """Note the answer."""
-        self._send(self._answered(keys=self._of(slot), args=[self._id(slot)]))
+        self._send(self._answered, self._of(slot), self._id(slot))
 
     def unused(self, slot: Slot) -> None:
         """Forget a slot that was granted."""
-        self._send(self._leave(keys=self._of(slot), args=[self._id(slot)]))
+        self._waiting.discard(slot)
+        self._send(self._leave, self._of(slot), self._id(slot), frees=True)
 
     def leave(self, slot: Slot) -> None:
         """Forget a slot that still waits."""
         self.unused(slot)
 
-    def pushed_back(self, kind: Kind, seconds: float | None, limits: Limits, now: float) -> None:  # noqa: ARG002
-        """Close the bucket and lower its pace."""
-        limit = limits.sync_calls if kind == "sync" else limits.async_calls
-        words = [
-            -1 if seconds is None else round(seconds * 1000),
-            -1 if limit is None else limit,
-            round(limits.window * 1000),
-        ]
-        self._send(self._pushed_back(keys=self._keys(kind, limit, limits.window), args=words))
+    def close(self, kind: Kind, seconds: float, now: float) -> None:  # noqa: ARG002 - Redis' own clock counts
+        """Close the bucket."""
+        self._send(self._close, self._keys(kind), repr(seconds))
 
     async def preload(self, kind: Kind, moments: Iterable[float]) -> None:
         """Do nothing: the calls of earlier processes are in the log already, for it outlives them."""
 
-    def _send(self, work: Coroutine[Any, Any, Any]) -> None:
-        """Send something behind: whoever says it may be under cancellation and cannot wait."""
-        task = asyncio.get_running_loop().create_task(_told(work))
+    def _send(self, script: Script, keys: list[str], word: str, *, frees: bool = False) -> None:
+        """Send something behind: the caller may be under cancellation and cannot wait."""
+        task = asyncio.get_running_loop().create_task(_told(script, keys, [self._now(), word]))
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
+        if frees:
+            task.add_done_callback(self._wake)
+
+    def _wake(self, _task: asyncio.Task[None]) -> None:
+        """Let the waiters of this process ask again; those of others look by themselves."""
+        for waiter in self._waiting:
+            if not waiter.nudged:
+                waiter.nudged = True
+                if waiter.wake is not None:
+                    waiter.wake()
 
     async def settled(self) -> None:
         """Return when everything that was said is in Redis."""
@@ -238,10 +252,10 @@ class RedisStore:
             await asyncio.wait(self._behind)
 
 
-async def _told(work: Coroutine[Any, Any, Any]) -> None:
+async def _told(script: Script, keys: list[str], words: list[str]) -> None:
     from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
 
     try:
-        await work
+        await script(keys=keys, args=words)
     except (RedisError, OSError) as error:
         log.warning("the end of a call could not be noted in Redis (%s): its slot frees itself later", error)

@@ -27,6 +27,7 @@ from reportflow_pandas.errors import (
     ReportFlowError,
     api_error,
 )
+from reportflow_pandas.settings import Limits
 
 RETRY = "retry"
 WAIT = "wait"
@@ -149,7 +150,31 @@ def test_retry_after_wins_over_the_doubling() -> None:
     assert decide(api_error(503, [], retry_after=7.0), "async") == Retry(7.0)
     assert decide(api_error(503, [], retry_after=0.0), "get", attempt=2) == Retry(0.0)
     assert decide(api_error(429, [], retry_after=12.5), "async") == WaitForLimit(12.5)
-    assert decide(api_error(429, []), "async") == WaitForLimit(None)
+
+
+def test_a_429_without_retry_after_closes_the_window_to_its_end() -> None:
+    clock = SimulatedClock()
+    policy = RetryPolicy(limits=Limits(async_calls=10, sync_calls=None, window=20.0))
+    assert policy.decide(api_error(429, []), kind="async", attempt=1, clock=clock) == WaitForLimit(20.0)
+    assert policy.decide(api_error(429, []), kind="get", attempt=1, clock=clock) == WaitForLimit(20.0)
+
+
+def test_where_a_run_has_no_limit_the_pauses_between_429s_double_until_something_else_is_answered() -> None:
+    """Those that arrive during a pause belong to it: fifty calls refused at once are one."""
+    clock = SimulatedClock()
+    policy = RetryPolicy(backoff=0.5, limits=Limits.off())
+
+    def pauses() -> set[float]:
+        decisions = [policy.decide(api_error(429, []), kind="async", attempt=1, clock=clock) for _ in range(50)]
+        return {decision.seconds for decision in decisions if isinstance(decision, WaitForLimit)}
+
+    for seconds in (0.5, 1.0, 2.0, 4.0):
+        assert pauses() == {seconds}
+        clock.time += 0.25
+        assert pauses() == {seconds}
+        clock.time += seconds
+    policy.answered("async")
+    assert pauses() == {0.5}
 
 
 def test_one_attempt_means_that_nothing_is_sent_twice() -> None:
@@ -188,7 +213,7 @@ def test_the_stop_says_what_the_service_said_and_what_it_may_mean() -> None:
     clock = SimulatedClock()
     policy = RetryPolicy()
     error = api_error(429, ["プランの上限"], request_id="r")
-    decision: Decision = WaitForLimit(None)
+    decision: Decision = WaitForLimit(1.0)
     for _ in range(4):
         decision = policy.decide(error, kind="async", attempt=1, clock=clock)
         clock.time += 60.0

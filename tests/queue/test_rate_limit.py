@@ -1,4 +1,4 @@
-"""The window in Redis: the promises of the window in memory, for any number of processes."""
+"""The window in Redis over several processes; tests/engine runs what it has in common with the one in memory."""
 
 from __future__ import annotations
 
@@ -103,17 +103,17 @@ def test_generation_goes_before_polls_also_those_of_other_processes(redis: Redis
     with_stores(redis, play)
 
 
-def test_a_429_closes_the_window_for_all_and_leaves_nine_tenths(redis: RedisServer) -> None:
+def test_a_429_closes_the_window_for_all_processes_and_lowers_no_pace(redis: RedisServer) -> None:
     async def play(one: RedisStore, other: RedisStore) -> None:
         ten = Limits(async_calls=10, window=30.0)
-        one.pushed_back("async", 0.2, ten, 0.0)
+        one.close("async", 0.2, 0.0)
         await one.settled()
         waiting = slot(other, ten)
         assert not await granted(waiting)
         while not await granted(waiting):  # noqa: ASYNC110 - Redis tells nobody
             await asyncio.sleep(0.02)
-        more = [await granted(slot(other, ten)) for _ in range(9)]
-        assert more == [True] * 8 + [False]
+        more = [await granted(slot(other, ten)) for _ in range(10)]
+        assert more == [True] * 9 + [False]
 
     with_stores(redis, play)
 
