@@ -191,7 +191,6 @@ SERVICES: dict[str, ServiceOf] = {
     "5/s": lambda clock: Rated(clock, rate=5, retry_after=1.0),
     "cap 10": lambda clock: Capped(clock, cap=10, retry_after=1.0),
     "cap 10, no header": lambda clock: Capped(clock, cap=10, retry_after=None),
-    "cap 3": lambda clock: Capped(clock, cap=3, retry_after=1.0),
 }
 
 
@@ -209,7 +208,6 @@ SERVICES: dict[str, ServiceOf] = {
         ("5/s", 1.15, 150),
         ("cap 10", 1.6, 12),
         ("cap 10, no header", 1.6, 12),
-        ("cap 3", 1.6, 12),
     ],
 )
 def test_the_cubic_limit_is_nearly_as_good_as_the_best_number(
