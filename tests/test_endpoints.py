@@ -14,7 +14,7 @@ import pytest
 from support.virtual_service import World, people, plain, world
 
 import reportflow_pandas as rf
-from reportflow_pandas.api import parsing
+from reportflow_pandas.api import responses
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.options import Options
 
@@ -76,13 +76,13 @@ def test_a_mapping_of_a_hundred_files_is_larger_than_aiohttps_usual_header(
 ) -> None:
     """The usual limit is 8,190 bytes; 100 Japanese names take four times that and more."""
     sizes: list[int] = []
-    read = parsing.files_from_mapping
+    read = responses.files_from_mapping
 
     def measured(raw: str) -> Any:
         sizes.append(len(raw))
         return read(raw)
 
-    monkeypatch.setattr(parsing, "files_from_mapping", measured)
+    monkeypatch.setattr(responses, "files_from_mapping", measured)
     frame = pd.DataFrame({"name": [f"山田商店御中 御請求書 令和八年 第{number:04d}号" for number in range(100)]})
     with world() as made:
         results = made.generate(frame, endpoint="sync/multiple", download=tmp_path)

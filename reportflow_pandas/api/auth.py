@@ -11,9 +11,7 @@ from urllib.parse import quote_plus
 from multidict import CIMultiDict
 from yarl import URL
 
-from reportflow_pandas.api.parsing import parsed
-from reportflow_pandas.api.responses import Answer, messages_from
-from reportflow_pandas.clock import Clock
+from reportflow_pandas.api.responses import Answer, messages_from, parsed
 from reportflow_pandas.contract import (
     KEY_HEADER,
     OAUTH_SCOPE,
@@ -63,9 +61,7 @@ def credential_for(settings: Settings, post: Post) -> Credential:
     if settings.app_key:
         return AppKey(settings.app_key)
     if settings.client_id and settings.client_secret:
-        return ClientCredentials(
-            settings.client_id, settings.client_secret, settings.token_url, clock=settings.clock, post=post
-        )
+        return ClientCredentials(settings.client_id, settings.client_secret, settings, post)
     raise ConfigurationError("no credential: set app_key, or client_id and client_secret")
 
 
@@ -98,12 +94,13 @@ class ClientCredentials:
     However many calls wait for a token, one request for it is under way; all of them get its outcome.
     """
 
-    def __init__(self, client_id: str, client_secret: str, token_url: str, *, clock: Clock, post: Post) -> None:
-        url = URL(token_url)
-        local = url.scheme == "http" and url.host in ("127.0.0.1", "localhost", "::1")
-        if not local and (url.scheme != "https" or not url.host):
+    def __init__(self, client_id: str, client_secret: str, settings: Settings, post: Post) -> None:
+        url, clock = URL(settings.token_url), settings.clock
+        plain = url.scheme == "http" and settings.may_be_plain(settings.token_url)
+        if not plain and (url.scheme != "https" or not url.host):
             raise ConfigurationError(
-                f"token_url={token_url!r}: an https address (plain http only on this machine)"
+                f"token_url={settings.token_url!r}: an https address (plain http is for this machine and hosts "
+                "that rf.configure(plain_http=…) names)"
             )
         self._url = url
         self._client_id = client_id

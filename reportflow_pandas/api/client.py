@@ -12,7 +12,7 @@ import orjson
 from yarl import URL
 
 from reportflow_pandas.api.auth import credential_for
-from reportflow_pandas.api.exchange import Connections
+from reportflow_pandas.api.connections import Connections
 from reportflow_pandas.api.models import (
     Accepted,
     Content,
@@ -20,9 +20,8 @@ from reportflow_pandas.api.models import (
     Design,
     Parameter,
 )
-from reportflow_pandas.api.parsing import designs_from, parameters_from
-from reportflow_pandas.api.responses import Answer, Reader
-from reportflow_pandas.api.transport import Wire
+from reportflow_pandas.api.responses import Answer, Reader, designs_from, parameters_from
+from reportflow_pandas.api.transport import Transport
 from reportflow_pandas.contract import ENDPOINTS, PENDING_STATUSES, PENDING_WORDS, SYNC_TIMEOUT_SECONDS
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import Settings, current
@@ -85,7 +84,7 @@ class Client:
         self._silence = aiohttp.ClientTimeout(total=None, connect=timeout, sock_connect=connect, sock_read=timeout)
         self._given_connector = connector
         self._connections: Connections | None = None
-        self._wire: Wire
+        self._transport: Transport
         self._credential = credential_for(self._settings, self._post_form)
         self._reader = Reader(
             self._settings.clock,
@@ -101,8 +100,8 @@ class Client:
     async def __aenter__(self) -> Self:
         if self._connections is not None:
             raise ConfigurationError("this client is in use already: make another one, rf.Client(settings)")
-        self._connections = Connections(self._given_connector)
-        self._wire = Wire(self._connections, self._settings.clock)
+        self._connections = Connections(self._settings, self._given_connector)
+        self._transport = Transport(self._connections, self._settings.clock)
         return self
 
     async def __aexit__(
@@ -153,10 +152,10 @@ class Client:
         self._check_open()
         timeout = self._sync_timeout if endpoint.startswith("sync") else self._async_timeout
         headers = await self._credential.headers()
-        answer = await self._wire.post(url, body, headers, timeout)
+        answer = await self._transport.post(url, body, headers, timeout)
         # A 401 is a definite refusal, so this replay can make nothing twice.
         if answer.status == 401 and await self._credential.renewed(headers):
-            answer = await self._wire.post(url, body, await self._credential.headers(), timeout)
+            answer = await self._transport.post(url, body, await self._credential.headers(), timeout)
         return self._reader.generation(answer, endpoint)
 
     async def async_single(self, design_id: str, version: int, content: Content | Mapping[str, Any]) -> Accepted:
@@ -290,13 +289,13 @@ class Client:
         self._check_open()
         url = URL(self._files + path, encoded=True)
         headers = await self._credential.headers()
-        answer = await self._wire.get(url, headers, timeout, to)
+        answer = await self._transport.get(url, headers, timeout, to)
         if answer.status == 401 and not answer.foreign and await self._credential.renewed(headers):
-            answer = await self._wire.get(url, await self._credential.headers(), timeout, to)
+            answer = await self._transport.get(url, await self._credential.headers(), timeout, to)
         return answer
 
     async def _post_form(self, url: URL, form: bytes) -> Answer:
-        return await self._wire.post(url, form, {}, self._async_timeout, "application/x-www-form-urlencoded")
+        return await self._transport.post(url, form, {}, self._async_timeout, "application/x-www-form-urlencoded")
 
     def _check_open(self) -> None:
         if self._connections is None or self._connections.closed:

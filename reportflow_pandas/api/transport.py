@@ -1,33 +1,259 @@
-"""One try over the network: what was sent, what came back, and which of the two failed."""
+"""One request and its answer as HTTP/1.1: what was sent, what came back, and which of the two failed.
+
+No request is ever sent twice here, and no redirect of a POST is followed: a document could be paid for twice.
+"""
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Mapping
-from typing import BinaryIO
+from types import MappingProxyType, TracebackType
+from typing import BinaryIO, Self
 
 import aiohttp
-from aiohttp.http import HttpProcessingError
 from yarl import URL
 
-from reportflow_pandas.api.exchange import Connections, Exchange
-from reportflow_pandas.api.parsing import parsed
-from reportflow_pandas.api.responses import Answer, is_page
+from reportflow_pandas.api.connections import Connections, Route
+from reportflow_pandas.api.failures import FAILURES, CutOff, problem_of
+from reportflow_pandas.api.responses import Answer, is_page, parsed
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.errors import ConnectionFailed, OutcomeUnknown
+from reportflow_pandas.contract import REDIRECT_STATUSES, REQUEST_ID_HEADER
+from reportflow_pandas.errors import ConfigurationError, ConnectionFailed, OutcomeUnknown
+from reportflow_pandas.network import is_loopback
 
-__all__ = ["Wire"]
+__all__ = ["Exchange", "Transport"]
 
 log = logging.getLogger("reportflow_pandas")
 
-_CHUNK = 1 << 16
-_TAIL = 1 << 10
+_LONGEST_HEADER_BYTES = 1 << 20
+"""The mapping header of 100 files takes 35 KB and more; aiohttp's own limit is 8 KB."""
+
+_SLICE_BYTES = 1 << 18
+_CHUNK_BYTES = 1 << 16
+_TAIL_BYTES = 1 << 10
 _MOST_REDIRECTS = 3
-_REDIRECTS = frozenset({301, 302, 303, 307, 308})
-_LOOPBACK = frozenset({"127.0.0.1", "localhost", "::1"})
+
+_LATE_SECONDS = 0.5
+"""A timer that rings later than this was not late by itself: the process stood still (SIGSTOP, a suspended
+machine, another thread that held the interpreter), and the answer may lie in the socket."""
+
+_LOOK_SECONDS = 0.1
+"""What a call gets at least for reading its socket after such a pause."""
+
+_SILENCE_STEPS = 4
+"""Looks at a download in the time that it may be silent."""
+
+_NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
-class Wire:
+class Exchange:
+    """A request and its answer: the connection is kept for the next one, or closed, at the end of the ``with``.
+
+    Parameters
+    ----------
+    connections : Connections
+        Where the request goes out.
+    timeout : aiohttp.ClientTimeout
+        ``total`` for everything, ``connect`` and ``sock_connect`` for the connection, ``sock_read`` for silence.
+
+    Attributes
+    ----------
+    begun : bool
+        Whether a byte of the request may have left: before that, the service can have taken nothing.
+    status : int
+        The answer's; 0 until there is one.
+    headers : Mapping
+        The answer's.
+
+    Raises
+    ------
+    aiohttp.ClientError, aiohttp.http.HttpProcessingError, TimeoutError
+        No whole answer.
+    ConfigurationError
+        The request cannot be written; nothing was sent.
+    """
+
+    __slots__ = (
+        "_connection",
+        "_connections",
+        "_content",
+        "_due",
+        "_error",
+        "_heard",
+        "_quiet",
+        "_spare",
+        "_timeout",
+        "_timer",
+        "_transport",
+        "begun",
+        "headers",
+        "status",
+    )
+
+    def __init__(self, connections: Connections, timeout: aiohttp.ClientTimeout) -> None:
+        self._connections = connections
+        self._timeout = timeout
+        self._connection: aiohttp.connector.Connection | None = None
+        self._transport: asyncio.Transport | None = None
+        self._content: aiohttp.StreamReader | None = None
+        self._timer: asyncio.TimerHandle | None = None
+        self._due = 0.0
+        self._spare = timeout.total or 0.0
+        self._quiet = 0
+        self._heard = 0
+        self._error: Exception | None = None
+        self.begun = False
+        self.status = 0
+        self.headers: Mapping[str, str] = _NO_HEADERS
+
+    def __enter__(self) -> Self:
+        self._connections.under_way.add(self)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._connections.under_way.discard(self)
+        if self._timer is not None:
+            self._timer.cancel()
+        if self._connection is None:
+            return
+        if kind is None and self._transport is not None and not self._transport.get_write_buffer_size():
+            self._connection.release()
+            return
+        if self._transport is not None:
+            # to close it would be to send the rest first
+            self._transport.abort()
+        self._connection.close()
+
+    async def answer(
+        self, method: str, url: URL, headers: Mapping[str, str], body: bytes = b"", content_type: str = ""
+    ) -> aiohttp.StreamReader:
+        """Send the request; return the body of its answer as soon as the head is here."""
+        loop = asyncio.get_running_loop()
+        total = self._timeout.total
+        end = None if total is None else loop.time() + total
+        route = self._connections.route(url)
+        head = _head(method, url, route, headers, length=len(body), content_type=content_type)
+        self._connection = await self._connections.to(route, self._timeout)
+        protocol = self._connection.protocol
+        transport = self._transport = self._connection.transport
+        if protocol is None or transport is None:
+            raise aiohttp.ServerDisconnectedError
+        if end is not None and loop.time() >= end:
+            raise aiohttp.ConnectionTimeoutError
+        self._watch(loop, end)
+        protocol.set_response_params(
+            read_until_eof=True,
+            max_line_size=_LONGEST_HEADER_BYTES,
+            max_field_size=_LONGEST_HEADER_BYTES,
+        )
+        self.begun = True
+        if len(body) <= _SLICE_BYTES:
+            transport.write(head + body)
+        else:
+            await _write(transport, head, body)
+        while True:
+            message, content = await protocol.read()
+            if not 100 <= message.code < 200 or message.code == 101:
+                break
+        self.status, self.headers, self._content = message.code, message.headers, content
+        if self._error is not None and not content.is_eof():
+            raise self._error
+        return content
+
+    def cut(self, error: Exception) -> None:
+        """End it with an error, whatever it waits for, unless its answer is here."""
+        if self._content is not None and self._content.is_eof():
+            return
+        self._error = error
+        if self._transport is not None:
+            self._transport.abort()
+        # a connection that its connector closed would tell neither of its waiters
+        if self._content is not None:
+            self._content.set_exception(error)
+        elif self._connection is not None and self._connection.protocol is not None:
+            self._connection.protocol.set_exception(error)
+
+    def _watch(self, loop: asyncio.AbstractEventLoop, end: float | None) -> None:
+        """Set the timer of the whole call, or of its silence."""
+        if end is not None:
+            self._due = end
+            self._timer = loop.call_at(end, self._time_is_up)
+        elif self._timeout.sock_read is not None:
+            self._due = loop.time() + self._timeout.sock_read / _SILENCE_STEPS
+            self._timer = loop.call_at(self._due, self._listen)
+
+    def _time_is_up(self) -> None:
+        """Give the call up, unless the process stood still: then the time it did not have is given back once."""
+        loop = asyncio.get_running_loop()
+        late = loop.time() - self._due
+        if late <= _LATE_SECONDS or self._spare <= 0:
+            self.cut(TimeoutError())
+            return
+        more = max(_LOOK_SECONDS, min(late, self._spare))
+        self._spare -= more
+        self._due = loop.time() + more
+        self._timer = loop.call_at(self._due, self._time_is_up)
+
+    def _listen(self) -> None:
+        """Give a download up that was silent for too long; a look that comes late counts for nothing."""
+        loop = asyncio.get_running_loop()
+        step = (self._timeout.sock_read or 0.0) / _SILENCE_STEPS
+        heard = self._content.total_bytes if self._content is not None else 0
+        if heard != self._heard:
+            self._quiet = 0
+        elif loop.time() - self._due <= _LATE_SECONDS:
+            self._quiet += 1
+        self._heard = heard
+        if self._quiet >= _SILENCE_STEPS:
+            self.cut(TimeoutError())
+            return
+        self._due = loop.time() + step
+        self._timer = loop.call_at(self._due, self._listen)
+
+
+async def _write(transport: asyncio.WriteTransport, head: bytes, body: bytes) -> None:
+    """Hand a long body over in slices, so that other calls get their turn.
+
+    Nothing waits for the service to read it: a refusal may come long before. What is not read yet is in memory.
+    """
+    transport.write(head)
+    view = memoryview(body)
+    for start in range(0, len(body), _SLICE_BYTES):
+        if transport.is_closing():
+            # the answer may be here nevertheless: 413, and hung up
+            return
+        transport.write(view[start : start + _SLICE_BYTES])
+        await asyncio.sleep(0)
+
+
+def _head(
+    method: str, url: URL, route: Route, headers: Mapping[str, str], *, length: int, content_type: str
+) -> bytes:
+    forwarded = route.forwarded
+    # a proxy that forwards is asked for the whole address (RFC 9112, 3.2.2)
+    target = url.raw_path_qs if forwarded is None else str(url)
+    lines = [
+        f"{method} {target} HTTP/1.1",
+        f"Host: {url.host_port_subcomponent}",
+        "User-Agent: reportflow-pandas",
+        "Accept: */*",
+        "Accept-Encoding: gzip, deflate",
+    ]
+    if forwarded is not None:
+        headers = {**headers, **route.authorization}
+    lines += [f"{name}: {value}" for name, value in headers.items()]
+    if content_type:
+        lines += [f"Content-Type: {content_type}", f"Content-Length: {length}"]
+    head = "\r\n".join(lines)
+    if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
+        raise ConfigurationError("a credential or an address holds a line break: set it again, without one")
+    return f"{head}\r\n\r\n".encode()
+
+
+class Transport:
     """Carries one request to the service and its answer back.
 
     Parameters
@@ -55,7 +281,7 @@ class Wire:
         Raises
         ------
         ConnectionFailed
-            Not a byte of the request was sent.
+            Not a byte of the request was sent, or a proxy refused to pass it on.
         OutcomeUnknown
             It was sent, in part at least, and no whole answer came back.
         """
@@ -66,25 +292,25 @@ class Wire:
                 content = await (await exchange.answer("POST", url, headers, body, content_type)).read()
                 _check_whole(exchange.headers, content)
         except Exception as error:
-            if not exchange.begun and not isinstance(error, _FAILURES):
+            if not exchange.begun and not isinstance(error, FAILURES):
                 raise
             # Whatever else it was: the service may have taken the documents.
-            problem = _problem(error)
+            problem = self._problem(error, url)
         else:
             answer = Answer(exchange.status, exchange.headers, content)
             self._log("POST", url, started, answer)
-            return answer
+            return self._passed_on(answer, url)
         # Raised here and not above, so that no traceback ends in aiohttp.
         status = exchange.status
         cut = Answer(status, exchange.headers, b"") if status else None
         self._log("POST", url, started, cut, problem)
         if cut is not None and status >= 300:
-            return cut
+            return self._passed_on(cut, url)
         if not exchange.begun:
             raise ConnectionFailed(f"nothing reached {url.host_port_subcomponent}: {problem}")
         if cut is None:
             raise OutcomeUnknown(f"sent to {url.host_port_subcomponent}, but no answer came back: {problem}")
-        told = exchange.headers.get("Request-Id")
+        told = exchange.headers.get(REQUEST_ID_HEADER)
         raise OutcomeUnknown(
             f"{url.host_port_subcomponent} answered {status}, but the answer cannot be read: {problem}"
             + (f"; it names the request {told}" if told else ""),
@@ -134,17 +360,26 @@ class Wire:
                 else:
                     body, poured = await content.read(), False
                     _check_whole(exchange.headers, body)
-        except _FAILURES as error:
-            problem = _problem(error)
+        except FAILURES as error:
+            problem = self._problem(error, url)
         else:
             answer = Answer(exchange.status, exchange.headers, body, poured=poured)
             self._log("GET", url, started, answer)
-            return answer
+            return self._passed_on(answer, url)
         cut = Answer(exchange.status, exchange.headers, b"") if exchange.status else None
         self._log("GET", url, started, cut, problem)
         if cut is not None and cut.status >= 300:
-            return cut
+            return self._passed_on(cut, url)
         raise ConnectionFailed(f"no whole answer from {url.host_port_subcomponent}: {problem}")
+
+    def _passed_on(self, answer: Answer, url: URL) -> Answer:
+        """Return the answer, unless it is that of a proxy that lets nobody through without a password."""
+        if answer.status == 407 and (proxy := self._connections.route(url).forwarded) is not None:
+            raise ConnectionFailed(f"nothing reached {url.host_port_subcomponent}: {problem_of(answer, proxy)}")
+        return answer
+
+    def _problem(self, error: Exception, url: URL) -> str:
+        return problem_of(error, self._connections.route(url).proxy)
 
     def _log(self, method: str, url: URL, started: float, answer: Answer | None, problem: str = "") -> None:
         if not log.isEnabledFor(logging.DEBUG):
@@ -152,7 +387,7 @@ class Wire:
         told = None
         if answer is not None:
             value = parsed(answer.body)
-            told = answer.headers.get("Request-Id") or (
+            told = answer.headers.get(REQUEST_ID_HEADER) or (
                 value.get("requestId") if isinstance(value, dict) else None
             )
         log.debug(
@@ -166,29 +401,21 @@ class Wire:
         )
 
 
-_FAILURES = (aiohttp.ClientError, HttpProcessingError, TimeoutError)
-"""No whole answer. (Any other OSError is the disk's, where a ZIP is written to a file.)"""
-
-
-class _CutOff(aiohttp.ClientPayloadError):
-    """The answer ends before its end."""
-
-
 def _check_whole(headers: Mapping[str, str], body: bytes) -> None:
     """Raise for an answer that ends too early, where only its own form can tell."""
     framed = "Content-Length" in headers or "Transfer-Encoding" in headers
     if not body or (framed and "Content-Encoding" not in headers):
         return
     if body.startswith(b"%PDF-"):
-        whole = b"%%EOF" in body[-_TAIL:]
+        whole = b"%%EOF" in body[-_TAIL_BYTES:]
     elif body.startswith(b"PK"):
-        whole = b"PK\x05\x06" in body[-_CHUNK - _TAIL :]
+        whole = b"PK\x05\x06" in body[-_CHUNK_BYTES - _TAIL_BYTES :]
     elif body[:1] in (b"{", b"["):
         whole = body.rstrip()[-1:] in (b"}", b"]")
     else:
         return
     if not whole:
-        raise _CutOff("the answer was cut off")
+        raise CutOff("the answer was cut off")
 
 
 async def _pour(content: aiohttp.StreamReader, headers: Mapping[str, str], to: BinaryIO) -> tuple[bytes, bool]:
@@ -203,9 +430,9 @@ async def _pour(content: aiohttp.StreamReader, headers: Mapping[str, str], to: B
     tail = head
     try:
         to.write(head)
-        async for chunk in content.iter_chunked(_CHUNK):
+        async for chunk in content.iter_chunked(_CHUNK_BYTES):
             to.write(chunk)
-            tail = tail[-_CHUNK - _TAIL :] + chunk
+            tail = tail[-_CHUNK_BYTES - _TAIL_BYTES :] + chunk
         _check_whole(headers, b"PK" + tail)
     except BaseException:
         if start is not None:
@@ -217,36 +444,12 @@ async def _pour(content: aiohttp.StreamReader, headers: Mapping[str, str], to: B
 
 def _target(answer: Answer, url: URL) -> URL | None:
     """Return where a redirect leads; None where it leads nowhere that a file could safely come from."""
-    if answer.status not in _REDIRECTS:
+    if answer.status not in REDIRECT_STATUSES:
         return None
     try:
         target = url.join(URL(answer.headers.get("Location", "")))
         target.origin()
     except ValueError:
         return None
-    safe = target.scheme == "https" or (target.scheme == "http" and target.host in _LOOPBACK)
+    safe = target.scheme == "https" or (target.scheme == "http" and is_loopback(target.host))
     return target if safe and "Location" in answer.headers else None
-
-
-_PROBLEMS: tuple[tuple[type[Exception], str], ...] = (
-    (aiohttp.InvalidURL, "no host can be called so"),
-    (aiohttp.ConnectionTimeoutError, "the connection took too long"),
-    (TimeoutError, "no answer in time"),
-    (aiohttp.ClientConnectorDNSError, "its address was not found (is base_url right, is there a network?)"),
-    (aiohttp.ClientConnectorCertificateError, "its TLS certificate is not trusted here"),
-    (aiohttp.ClientSSLError, "no TLS connection"),
-    (aiohttp.ClientConnectorError, "no connection"),
-    (aiohttp.ServerDisconnectedError, "the connection was lost"),
-    (aiohttp.ClientOSError, "the connection was lost"),
-    (aiohttp.ClientPayloadError, "the answer was cut off"),
-    (HttpProcessingError, "the answer is no valid HTTP"),
-)
-
-
-def _problem(error: Exception) -> str:
-    """Say in a few words, for an analyst, why there is no answer."""
-    for kind, words in _PROBLEMS:
-        if isinstance(error, kind):
-            cause = error.os_error.strerror if kind is aiohttp.ClientConnectorError else None  # type: ignore[attr-defined]
-            return cause or words
-    return type(error).__name__

@@ -15,7 +15,7 @@ from reportflow_pandas.api.models import (
     FileEntry,
     Parameter,
 )
-from reportflow_pandas.api.parsing import (
+from reportflow_pandas.api.responses import (
     accepted_from,
     delivered_from,
     designs_from,

@@ -3,7 +3,8 @@ from __future__ import annotations
 import contextlib
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from functools import partial
 from typing import Any
 
@@ -11,7 +12,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from reportflow_pandas.api.responses import Answer, Reader, messages_from, retry_after_from
-from reportflow_pandas.clock import Clock
+from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.contract import ENDPOINTS
 from reportflow_pandas.errors import ReportFlowError, api_error
 
@@ -31,7 +32,7 @@ NOW = datetime(2026, 8, 3, 4, 5, 6, tzinfo=UTC)
         ("inf", None),
         ("1e9", None),
         ("٣", None),
-        ("9" * 400, 3600.0),
+        ("9" * 400, 60.0),
         ("soon", None),
         ("Mon, 03 Aug 2026 04:05:16 GMT", 10.0),
         ("Mon, 03 Aug 2026 04:05:16 -0000", 10.0),
@@ -42,6 +43,37 @@ NOW = datetime(2026, 8, 3, 4, 5, 6, tzinfo=UTC)
 )
 def test_a_retry_after_is_seconds_from_now(value: str | None, seconds: float | None) -> None:
     assert retry_after_from(value, NOW) == seconds
+
+
+@pytest.mark.parametrize(
+    ("value", "seconds"),
+    [
+        (NOW.timestamp() + 12, 12.0),
+        (NOW.timestamp() - 12, 0.0),
+        (NOW.timestamp() + 3000, 60.0),
+        ((NOW.timestamp() + 12) * 1000, 60.0),
+        (1_000_000_001, 0.0),
+        (86_400, 3600.0),
+        (999_999_999, 3600.0),
+    ],
+)
+def test_a_large_number_is_a_moment_and_no_wait_is_absurd(value: float, seconds: float) -> None:
+    assert retry_after_from(f"{value:.0f}", NOW) == seconds
+
+
+@pytest.mark.parametrize("hours", [-30, 0, 30])
+def test_a_date_is_counted_from_the_answers_own_however_wrong_its_clock_is(hours: int) -> None:
+    there = NOW + timedelta(hours=hours)
+    later = format_datetime(there + timedelta(seconds=17), usegmt=True)
+    assert retry_after_from(later, NOW, format_datetime(there, usegmt=True)) == 17.0
+    assert retry_after_from(later, there, "no date") == 17.0
+
+
+def test_a_wait_that_was_shortened_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    reader = Reader(SYSTEM_CLOCK)
+    answer = Answer(429, {"Retry-After": "86400"}, b"")
+    assert reader.refusal(answer).retry_after == 3600.0
+    assert "86400 is more than an hour" in caplog.text
 
 
 @given(st.text())

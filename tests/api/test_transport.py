@@ -14,7 +14,8 @@ from support.byte_server import ACCEPTED, BODY, KEY, Reply, Stub, Talk, asked, l
 from yarl import URL
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.api.exchange import Connections, Exchange
+from reportflow_pandas.api.connections import Connections
+from reportflow_pandas.api.transport import Exchange
 from reportflow_pandas.errors import ApiError, ConfigurationError, ConnectionFailed, OutcomeUnknown
 from reportflow_pandas.settings import Settings
 
@@ -55,7 +56,7 @@ def test_a_get_has_no_body_and_says_nothing_of_one() -> None:
 def test_a_header_with_a_line_break_is_refused_before_anything_is_sent() -> None:
     async def main() -> Stub:
         async with serving(reply(200)) as stub:
-            connections = Connections()
+            connections = Connections(Settings())
             exchange = Exchange(connections, SOON)
             with pytest.raises(ConfigurationError, match="line break"), exchange:
                 await exchange.answer("GET", URL(stub.origin), {"appkey": "x\r\nEvil: 1"})

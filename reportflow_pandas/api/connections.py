@@ -1,0 +1,152 @@
+"""Connections to the service, kept between calls: direct or through a proxy, with or without TLS.
+
+The connections, proxies, TLS and the parser are aiohttp's. Its session is left out: for each request it looks at
+cookies, redirects, middlewares and second tries, none of which a call to this service may have, and that is half
+of what a call costs (tests/benchmarks).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import ssl
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Protocol
+
+import aiohttp
+from yarl import URL
+
+from reportflow_pandas.network import Proxy, tls_context
+from reportflow_pandas.settings import Settings
+
+__all__ = ["Connections", "Route"]
+
+_IDLE_SECONDS = 4.0
+"""Servers commonly hang up after 5; a POST on a line that is being hung up has an unknown outcome."""
+
+_MOST_STALE = 10
+"""So many connections on which an answer lies that nobody asked for are closed for one call; then it fails."""
+
+
+class _UnderWay(Protocol):
+    """A call that can be ended from outside."""
+
+    def cut(self, error: Exception) -> None: ...
+
+
+@dataclass(frozen=True)
+class Route:
+    """How an origin is reached.
+
+    Attributes
+    ----------
+    request : aiohttp.ClientRequest
+        What a connector wants to be asked with; it is never sent.
+    proxy : Proxy or None
+        Through which the connection goes; None: direct.
+    authorization : Mapping
+        The proxy's header.
+    """
+
+    request: aiohttp.ClientRequest
+    proxy: Proxy | None
+    authorization: Mapping[str, str] = field(repr=False)
+
+    @property
+    def forwarded(self) -> Proxy | None:
+        """The proxy that reads each request and passes it on; an https one goes through a tunnel (CONNECT)."""
+        return None if self.request.is_ssl() else self.proxy
+
+
+class Connections:
+    """Connections to the service, kept between calls; how many there are is not limited here.
+
+    Parameters
+    ----------
+    settings : Settings
+        Proxies and certificate authorities.
+    connector : aiohttp.BaseConnector, optional
+        Makes them, and stays open. ``None``: one of our own, which `close` closes.
+    """
+
+    def __init__(self, settings: Settings, connector: aiohttp.BaseConnector | None = None) -> None:
+        self._settings = settings
+        self._given = connector is not None
+        self._connector = connector or aiohttp.TCPConnector(limit=0, keepalive_timeout=_IDLE_SECONDS)
+        self._routes: dict[URL, Route] = {}
+        self.under_way: set[_UnderWay] = set()
+        """Ended by `close`."""
+
+    @property
+    def closed(self) -> bool:
+        """Whether nothing can be sent any more."""
+        return self._connector.closed
+
+    async def close(self) -> None:
+        """Close them all, and end what is under way on them."""
+        for exchange in list(self.under_way):
+            exchange.cut(aiohttp.ServerDisconnectedError())
+        if not self._given:
+            await self._connector.close()
+
+    def route(self, url: URL) -> Route:
+        """Return how an address is reached.
+
+        Raises
+        ------
+        ConfigurationError
+            What the settings or the environment name is no proxy, or no certificate authority.
+        """
+        origin = url.origin()
+        known = self._routes.get(origin)
+        if known is None:
+            proxy = self._settings.proxy_for(str(origin))
+            secure = origin.scheme == "https" or (proxy is not None and proxy.url.startswith("https:"))
+            trusted: ssl.SSLContext | bool = (secure and tls_context(self._settings.ca_bundle)) or True
+            authorization = _authorization(proxy)
+            request = aiohttp.ClientRequest(
+                "GET",
+                origin,
+                loop=asyncio.get_running_loop(),
+                ssl=trusted,
+                proxy=URL(proxy.url) if proxy is not None else None,
+                # with the host that aiohttp adds: it asks for connections by these headers, too
+                proxy_headers={"Host": origin.host_port_subcomponent or "", **authorization},
+            )
+            known = self._routes[origin] = Route(request, proxy, authorization)
+        return known
+
+    async def to(self, route: Route, timeout: aiohttp.ClientTimeout) -> aiohttp.connector.Connection:  # noqa: ASYNC109 - one object for all calls
+        """Return a connection that nothing is under way on.
+
+        Raises
+        ------
+        aiohttp.ClientError
+            There is none, and nothing was sent.
+        """
+        try:
+            for _ in range(_MOST_STALE):
+                connection = await self._connector.connect(route.request, traces=[], timeout=timeout)
+                protocol = connection.protocol
+                if protocol is not None and protocol.is_connected() and not protocol.should_close:
+                    return connection
+                # an answer that nobody asked for must not be taken for that of the next call
+                connection.close()
+        except TimeoutError:
+            raise aiohttp.ConnectionTimeoutError from None
+        except UnicodeError:
+            raise aiohttp.InvalidURL(route.request.url) from None
+        except asyncio.CancelledError:
+            # a connector that is closed cancels its waiters, and their tasks were not told to stop
+            task = asyncio.current_task()
+            if not self._connector.closed or task is None or task.cancelling():
+                raise
+        raise aiohttp.ServerDisconnectedError
+
+
+def _authorization(proxy: Proxy | None) -> dict[str, str]:
+    """Return the header by which a proxy lets its people through (RFC 7617); none without a password."""
+    if proxy is None or proxy.credentials is None:
+        return {}
+    return {"Proxy-Authorization": "Basic " + base64.b64encode(":".join(proxy.credentials).encode()).decode()}
