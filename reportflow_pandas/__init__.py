@@ -41,6 +41,7 @@ from reportflow_pandas.jobs import Job, JobWarning, job
 from reportflow_pandas.options import Constant, Table
 from reportflow_pandas.plan import Plan
 from reportflow_pandas.preview import Preview
+from reportflow_pandas.reading.read_rows import read_rows
 from reportflow_pandas.runs import forget, load, resume, runs
 from reportflow_pandas.settings import Limits, Settings, configure
 
@@ -79,6 +80,7 @@ __all__ = [
     "local_service",
     "parameters",
     "read_review",
+    "read_rows",
     "resume",
     "runs",
     "use_local",

@@ -17,9 +17,10 @@ from typing import Literal
 from tqdm import tqdm
 
 from reportflow_pandas import __version__
-from reportflow_pandas.cli import archive, demo, generate, listing, runs, serve, worker
-from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, SOME_FAILED, complain
+from reportflow_pandas.cli import archive, check, demo, generate, listing, runs, serve, worker
+from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, SOME_FAILED, complain, in_a_shell
 from reportflow_pandas.errors import ReportFlowError
+from reportflow_pandas.reading.reading_options import HIDDEN
 
 __all__ = ["main"]
 
@@ -49,12 +50,15 @@ exit codes:
 """
 
 GENERATE = """\
-how a CSV file is read:
-  A column becomes numbers, dates (2026-11-05) or booleans (true, false) only if each of its values would be
-  written again exactly as it stands: 0171, +81 3 1234, 1e5 and numbers of more than 15 digits stay text, and
-  10.50 prints 10.50. Dates that all end in 00:00:00 lose it. --text COLUMN keeps any column as it stands. An
-  empty field is missing; NA, NaN and null are missing among numbers and dates, and texts elsewhere. In .xlsx
-  and .parquet files the cells have types already, and keep them.
+how a file is read:
+  What it is is told by its content. In text files a column becomes numbers, dates (2026-11-05) or booleans
+  (true, TRUE, True) only if each of its values says so beyond doubt: 0171, +81 3 1234, 1e5 and numbers of more
+  than 15 digits stay text, 10.50 prints 10.50, and 1.234,50 is a number where the whole column is written so.
+  --text COLUMN keeps any column as it stands. An empty field is missing; NA, NaN and null are missing among
+  numbers and dates, which is said, and texts elsewhere. In workbooks and Parquet files the cells have types
+  already, and keep them; --as-shown keeps what a sheet shows instead. What can't be known is refused with its
+  cell or line: errors (#N/A), formulas that were never worked out, hidden rows, open quotes, lines of another
+  length.
 
 the job file (--options), all of it optional; paths are relative to it; what is typed wins:
   file = "orders.csv"
@@ -120,7 +124,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return verb(arguments)
         except ReportFlowError as error:
-            complain(f"reportflow-pandas: {error}{_in_a_shell(str(error))}")
+            complain(in_a_shell(f"reportflow-pandas: {error}", advice=True))
             return REFUSED
         except KeyboardInterrupt:
             complain("Interrupted.")
@@ -129,22 +133,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             # the reader of a pipe left; Python's own flush at exit must not complain again
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return SOME_FAILED
-
-
-def _in_a_shell(message: str) -> str:
-    """Return how advice that is written in Python is followed here."""
-    ways = {
-        "tables={": "tables go into a job file: --options job.toml with [tables.Lines], file and on",
-        "params={": "params go into a job file: --options job.toml with [params]",
-        "check='warn'": "--check warn",
-        "rf.designs()": "reportflow-pandas designs",
-        "rf.runs()": "reportflow-pandas runs",
-        "rf.configure(runs=": "export REPORTFLOW_RUNS=FOLDER",
-        "rf.configure(base_url=": "export REPORTFLOW_API_BASE_URL=https://…",
-        "rf.configure(app_key=": "export REPORT_FLOW_APP_KEY=ak_…",
-    }
-    found = [way for words, way in ways.items() if words in message]
-    return f"\nIn a shell: {'; '.join(found)}. See also reportflow-pandas generate --help" if found else ""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -167,6 +155,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--rows", type=int, metavar="N", help="only the first N orders")
     one.add_argument("--no-progress", dest="progress", action="store_false", help="no bars")
+
+    one = _verb(
+        verbs, "check", check.check, "what is wrong, or looks wrong, with a file's rows; sends nothing billed"
+    )
+    _add_check(one)
 
     one = _verb(verbs, "generate", generate.generate, "a document for each row of a file, and the review workbook")
     one.epilog = GENERATE
@@ -246,28 +239,66 @@ def _verb(
     return parser
 
 
-def _add_generate(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("file", nargs="?", type=Path, metavar="FILE", help=".csv, .tsv, .xlsx or .parquet")
+def _add_rows(parser: argparse.ArgumentParser) -> None:
+    """Add what `check` and `generate` have in common: the rows, the design, how they meet."""
+    parser.add_argument(
+        "file",
+        nargs="?",
+        type=Path,
+        metavar="FILE",
+        help=".csv, .tsv, .txt, .xlsx, .xlsm, .xls, .xlsb, .ods or .parquet, or a folder of Parquet files",
+    )
     parser.add_argument("--design", metavar="ID", help="the design; `reportflow-pandas designs` lists yours")
     parser.add_argument("--version", type=_version, metavar="N", help="its version; default: the latest")
-    parser.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
-    parser.add_argument("--download", type=Path, metavar="DIR", help="wait for the PDFs and save them there")
-    parser.add_argument("--run", metavar="NAME", help="durable run: what it has is not sent again")
     parser.add_argument(
         "--group-by",
         action="append",
         metavar="COLUMN",
         help="the file has several lines to a document, and this column names it; repeatable",
     )
+    parser.add_argument("--options", type=Path, metavar="TOML", help="job file with any argument, see below")
+    parser.add_argument(
+        "--file-name", metavar="TEMPLATE", help="a column, or a template such as 'INV-{InvoiceId}'"
+    )
+    parser.add_argument("--sheet", metavar="NAME", help="of a workbook; default the first visible one")
+    parser.add_argument(
+        "--header", type=_line, metavar="LINE", help="line of the headings, from 1; default the first not empty"
+    )
+    parser.add_argument(
+        "--text", action="append", metavar="COLUMN", help="column that stays text as it stands; repeatable"
+    )
+    parser.add_argument(
+        "--as-shown", action="store_true", help="cells as the sheet shows them: 00171, 19%%, Nov-26"
+    )
+    parser.add_argument(
+        "--hidden",
+        choices=HIDDEN,
+        help="rows that the sheet hides: refuse (the default), leave them out, or make documents of them too",
+    )
+    parser.add_argument(
+        "--decimal", choices=(".", ","), help="decimal sign of numbers; default found out where a column agrees"
+    )
+    parser.add_argument("--thousands", metavar="CHAR", help="what groups the digits of numbers")
+    parser.add_argument("--encoding", help="of a text file; default UTF-8, or what its first bytes say")
+    parser.add_argument("--separator", metavar="CHAR", help="of a text file; default found out; TAB for a tab")
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    _add_rows(parser)
+    parser.set_defaults(progress=None)
+    _add_local(parser)
+
+
+def _add_generate(parser: argparse.ArgumentParser) -> None:
+    _add_rows(parser)
+    parser.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
+    parser.add_argument("--download", type=Path, metavar="DIR", help="wait for the PDFs and save them there")
+    parser.add_argument("--run", metavar="NAME", help="durable run: what it has is not sent again")
     parser.add_argument(
         "--max-documents",
         type=_count,
         metavar="N",
         help="refuse before anything is sent if more documents than this would be paid for",
-    )
-    parser.add_argument("--options", type=Path, metavar="TOML", help="job file with any argument, see below")
-    parser.add_argument(
-        "--file-name", metavar="TEMPLATE", help="a column, or a template such as 'INV-{InvoiceId}'"
     )
     parser.add_argument(
         "--check",
@@ -278,12 +309,6 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--show", action="append", metavar="COLUMN", help="column beside the results in the workbook; default all"
     )
-    parser.add_argument(
-        "--text", action="append", metavar="COLUMN", help="column that stays text as it stands; repeatable"
-    )
-    parser.add_argument("--encoding", help="of a CSV file; default UTF-8")
-    parser.add_argument("--separator", metavar="CHAR", help="of a CSV file; default a comma; TAB for a tab")
-    parser.add_argument("--sheet", help="of a workbook; default the first")
     parser.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, help="bars on stderr; default in a terminal"
     )
@@ -301,6 +326,12 @@ def _version(word: str) -> int | Literal["latest"]:
         return "latest"
     if not word.isdecimal() or int(word) < 1:
         raise argparse.ArgumentTypeError(f"{word!r}: 'latest' or a whole number from 1")
+    return int(word)
+
+
+def _line(word: str) -> int:
+    if not word.isdecimal() or int(word) < 1:
+        raise argparse.ArgumentTypeError(f"{word!r}: the number of a line, from 1")
     return int(word)
 
 

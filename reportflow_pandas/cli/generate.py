@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 
-from reportflow_pandas.cli.input_files import Reading, read_frame
-from reportflow_pandas.cli.job_file import JobFile, arguments_for, reading_of
+from reportflow_pandas.cli.asked import Asked
+from reportflow_pandas.cli.job_file import JobFile
 from reportflow_pandas.cli.output import (
     INTERRUPTED,
     SOME_FAILED,
@@ -26,12 +26,11 @@ from reportflow_pandas.cli.output import (
 )
 from reportflow_pandas.cli.serve import local_for
 from reportflow_pandas.clock import SYSTEM_CLOCK
-from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
+from reportflow_pandas.errors import ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import generate as generate_documents
 from reportflow_pandas.options import Options
 from reportflow_pandas.results.results_frame import resumable
 from reportflow_pandas.rows.grouping import by_document
-from reportflow_pandas.settings import current
 
 __all__ = ["generate", "goes_on"]
 
@@ -50,25 +49,9 @@ def generate(arguments: argparse.Namespace) -> int:
         Nothing was sent.
     """
     job = JobFile.read(arguments.options) if arguments.options is not None else JobFile()
-    rows = arguments.file or job.place("file")
-    if rows is None:
-        raise ConfigurationError("which rows? reportflow-pandas generate orders.csv --design …")
-    design = arguments.design or job.entries.get("design") or job.entries.get("design_id")
-    if design is None:
-        raise ConfigurationError("--design is missing: which design? reportflow-pandas designs lists yours")
     out = ready_for((arguments.out or job.place("out") or Path("review.xlsx")).expanduser())
-    if not arguments.local:
-        _need_key()
-    reading = _reading(arguments, job)
-    frame = read_frame(rows, reading)
-    # the columns that stay text belong to the rows; the tables name their own
-    frame, chosen = arguments_for(
-        frame,
-        job,
-        from_csv=rows.suffix.lower() in (".csv", ".tsv"),
-        reading=Reading(encoding=reading.encoding, separator=reading.separator, say=complain),
-    )
-    chosen |= _typed(arguments)
+    asked = Asked.to("generate", arguments, job)
+    rows, design, frame, chosen = asked.rows, asked.design, asked.frame, asked.chosen
     documents = by_document(frame, Options.of(design, {"group_by": chosen.get("group_by")}).group_by_columns)
     source = columns_shown(documents, arguments.show or job.entries.get("show"))
     download = "download" in chosen
@@ -125,43 +108,3 @@ def goes_on(results: pd.DataFrame) -> str:
 
 def _anything_sent(results: pd.DataFrame | None) -> bool:
     return results is not None and bool((results["status"] != "not_sent").any())
-
-
-def _need_key() -> None:
-    try:
-        current().checked()
-    except ConfigurationError as reason:
-        settings = current()
-        if settings.app_key or settings.client_id or settings.client_secret:
-            raise
-        raise ConfigurationError(
-            "no key for Report Flow. Set yours in the environment: export REPORT_FLOW_APP_KEY=ak_… (in the web "
-            "app: Workspace settings, Developer, API key). Or try it without an account: add --local"
-        ) from reason
-
-
-def _reading(arguments: argparse.Namespace, job: JobFile) -> Reading:
-    reading = reading_of(job.entries, Reading(say=complain))
-    separator = arguments.separator or reading.separator
-    return Reading(
-        text=[*reading.text, *(arguments.text or ())],
-        encoding=arguments.encoding or reading.encoding,
-        separator="\t" if separator in ("TAB", "\\t") else separator,
-        sheet=arguments.sheet or reading.sheet,
-        say=complain,
-    )
-
-
-def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
-    """Return the shared arguments that were typed: they win over the job file."""
-    typed = {
-        "version": arguments.version,
-        "file_name": arguments.file_name,
-        "download": arguments.download,
-        "run": arguments.run,
-        "group_by": arguments.group_by,
-        "max_documents": arguments.max_documents,
-        "check": {"on": True, "warn": "warn", "off": False, None: None}[arguments.check],
-        "progress": arguments.progress,
-    }
-    return {name: value for name, value in typed.items() if value is not None}

@@ -5,22 +5,25 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from reportflow_pandas.cli.input_files import Reading, key_columns_alike, read_frame
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.options import Constant, Options, Table
+from reportflow_pandas.reading.locations import origin_of
+from reportflow_pandas.reading.read_rows import read_file
+from reportflow_pandas.reading.reading_options import Reading
+from reportflow_pandas.reading.shown import as_written
 from reportflow_pandas.settings import Limits
 
 __all__ = ["JobFile", "arguments_for"]
 
 SHARED = {spec.name for spec in dataclasses.fields(Options)} - {"settings"}
-READING = {"text", "encoding", "separator", "sheet"}
+READING = {spec.name for spec in dataclasses.fields(Reading)} - {"say"}
 PLACES = {"file", "out", "download"}
 OWN = {"design", "show"} | PLACES | READING
 TABLE = {"file", "on", "left_on", "right_on", "columns"} | READING
@@ -122,9 +125,7 @@ def reading_of(values: Mapping[str, Any], otherwise: Reading) -> Reading:
     return dataclasses.replace(otherwise, **given)
 
 
-def arguments_for(
-    frame: pd.DataFrame, job: JobFile, *, from_csv: bool, reading: Reading
-) -> tuple[pd.DataFrame, dict[str, Any]]:
+def arguments_for(frame: pd.DataFrame, job: JobFile, *, reading: Reading) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Return the frame and the shared arguments that the job file means.
 
     Parameters
@@ -133,9 +134,6 @@ def arguments_for(
         The rows.
     job : JobFile
         What was asked.
-    from_csv : bool
-        Whether the rows come from a CSV file: then keys that were read as numbers are made text where the
-        table's are text.
     reading : Reading
         How the tables' files are read where they do not say themselves.
 
@@ -171,16 +169,37 @@ def arguments_for(
             tables[parameter] = table if isinstance(table, list) else table["columns"]
             continue
         path = job.beside(table["file"])
-        lines = read_frame(path, reading_of(table, reading))
-        if from_csv and path.suffix.lower() in (".csv", ".tsv"):
+        lines = read_file(path, reading_of(table, reading))
+        if _is_text(frame) and _is_text(lines):
             ours = _list(table.get("on", table.get("left_on", [])))
             theirs = _list(table.get("on", table.get("right_on", [])))
-            frame, lines = key_columns_alike(frame, lines, list(zip(ours, theirs, strict=False)))
+            frame, lines = _keys_alike(frame, lines, list(zip(ours, theirs, strict=False)))
         words = {name: table[name] for name in ("on", "left_on", "right_on", "columns") if name in table}
         tables[parameter] = Table(lines, **words)
     if tables:
         arguments["tables"] = tables
     return frame, arguments
+
+
+def _is_text(frame: pd.DataFrame) -> bool:
+    """Tell whether a frame was read from a text file, in which types are only found out."""
+    origin = origin_of(frame)
+    return origin is not None and origin.unit == "line"
+
+
+def _keys_alike(
+    frame: pd.DataFrame, lines: pd.DataFrame, pairs: Sequence[tuple[Any, Any]]
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return two frames with keys of one sort: one odd id makes a column text in one of them."""
+    for ours, theirs in pairs:
+        if ours not in frame.columns or theirs not in lines.columns:
+            continue
+        text, their_text = (pd.api.types.is_string_dtype(one.dropna()) for one in (frame[ours], lines[theirs]))
+        if text and not their_text:
+            lines = lines.assign(**{theirs: lines[theirs].astype(object).map(as_written, na_action="ignore")})
+        elif their_text and not text:
+            frame = frame.assign(**{ours: frame[ours].astype(object).map(as_written, na_action="ignore")})
+    return frame, lines
 
 
 def _list(value: Any) -> list[Any]:

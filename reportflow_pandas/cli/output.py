@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shlex
 import sys
 import unicodedata
@@ -15,12 +16,31 @@ import pandas as pd
 from reportflow_pandas import result_verbs as verbs
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
+from reportflow_pandas.export.reader import read_lines
 from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.input_frame import called
 
-__all__ = ["ACCEPTED", "INTERRUPTED", "REFUSED", "SOME_FAILED", "complain", "exit_code", "outcome_lines", "say"]
+__all__ = [
+    "ACCEPTED",
+    "INTERRUPTED",
+    "REFUSED",
+    "SOME_FAILED",
+    "complain",
+    "exit_code",
+    "in_a_shell",
+    "outcome_lines",
+    "say",
+]
 
 ACCEPTED, SOME_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
+_OPTION = re.compile(
+    r"\b(sheet|header|decimal|thousands|encoding|separator|hidden|as_shown)="
+    r"(?:True|('[^']*'|\"[^\"]*\"|\d+)|(?![\w(\[{]))"
+)
+_TEXT_OPTION = re.compile(r"\btext=\[([^\]]*)\]")
+_NAME = re.compile(r"'[^']*'|\"[^\"]*\"")
+"""Arguments of ``read_rows`` in messages."""
+
 SHOWN = 5
 """Rows that are printed; the workbook has all."""
 
@@ -35,6 +55,30 @@ def complain(text: str) -> None:
     """Print a line that is no result."""
     sys.stderr.write(text + "\n")
     sys.stderr.flush()
+
+
+def in_a_shell(message: str, *, advice: bool = False) -> str:
+    """Return a message with arguments as they are typed here, and how other advice in Python is followed."""
+    message = _OPTION.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2] or ''}".rstrip(), message)
+    message = _TEXT_OPTION.sub(
+        lambda found: " ".join(f"--text {name}" for name in _NAME.findall(found[1])), message
+    )
+    if not advice:
+        return message
+    ways = {
+        "tables={": "tables go into a job file: --options job.toml with [tables.Lines], file and on",
+        "params={": "params go into a job file: --options job.toml with [params]",
+        "check='warn'": "--check warn",
+        "rf.designs()": "reportflow-pandas designs",
+        "rf.runs()": "reportflow-pandas runs",
+        "rf.configure(runs=": "export REPORTFLOW_RUNS=FOLDER",
+        "rf.configure(base_url=": "export REPORTFLOW_API_BASE_URL=https://…",
+        "rf.configure(app_key=": "export REPORT_FLOW_APP_KEY=ak_…",
+    }
+    found = [way for words, way in ways.items() if words in message]
+    return message + (
+        f"\nIn a shell: {'; '.join(found)}. See also reportflow-pandas generate --help" if found else ""
+    )
 
 
 def counted(number: int, word: str) -> str:
@@ -102,6 +146,14 @@ def ready_for(out: Path) -> Path:
     except OSError as reason:
         raise ConfigurationError(f"--out {out}: the folder cannot be made ({reason.strerror or reason})") from None
     target = checked_path(out, ".xlsx")
+    if target.exists() and target.stat().st_size and os.access(target, os.R_OK):
+        try:
+            read_lines(target)
+        except ConfigurationError as reason:
+            raise ConfigurationError(
+                f"--out {out}: this file is there already, and is no review workbook that can be written again: "
+                f"{reason}. Nothing was sent. Give another name, or move it away"
+            ) from None
     if not os.access(target.parent, os.W_OK):
         raise ConfigurationError(f"--out {out}: nothing can be written into the folder {str(target.parent)!r}")
     return target

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import warnings
-import zipfile
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,7 +122,9 @@ def read_lines(path: Path) -> Reviewed:
         raise ConfigurationError(f"there is no file {str(path)!r}") from None
     except ConfigurationError:
         raise
-    except (zipfile.BadZipFile, KeyError, ValueError, SyntaxError, EOFError) as error:
+    except PermissionError:
+        raise  # open in Excel
+    except Exception as error:  # damaged and foreign workbooks raise whatever their XML leads to
         raise ConfigurationError(
             f"{str(path)!r} cannot be read as an Excel workbook (.xlsx). If it was saved in another format or "
             "with a password, save it as a plain .xlsx and try again"

@@ -130,7 +130,11 @@ def _parsed(text: str) -> Origin:
 def notes(frame: pd.DataFrame) -> list[Note]:
     """Return what a reader of the file sees otherwise than a document would print it."""
     origin = origin_of(frame)
-    return [note for note in origin.notes if note.column in frame.columns] if origin is not None else []
+    return (
+        [note for note in origin.notes if not note.column or note.column in frame.columns]
+        if origin is not None
+        else []
+    )
 
 
 def where(frame: pd.DataFrame, position: int, column: Any = None) -> str:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import datetime as dt
+from collections.abc import Callable
+from decimal import Decimal
 from typing import Any, Self
 
+import numpy as np
 import pandas as pd
 
-__all__ = ["VALUED_TYPES", "ShownText", "with_values"]
+__all__ = ["VALUED_TYPES", "ShownText", "as_written", "with_values"]
 
 VALUED_TYPES = ("number", "date", "boolean")
 """Types of parameters that take the value; the others take the text."""
@@ -48,3 +52,45 @@ def with_values(cells: pd.Series[Any], kind: str) -> pd.Series[Any]:
         return cells
     plain = [value.value if type(value) is ShownText else value for value in values]
     return pd.Series(plain, index=cells.index, name=cells.name, dtype=object)
+
+
+def as_written(value: Any) -> str:
+    """Return a cell as the text that a document prints of it: whole numbers and dates without what is nought.
+
+    Examples
+    --------
+    >>> as_written(171.0), as_written(True), as_written(dt.datetime(2026, 11, 5))
+    ('171', 'true', '2026-11-05')
+    """
+    if isinstance(value, np.generic):  # by its shortest digits: a float32 of 19.99 is 19.99
+        value = float(str(value)) if isinstance(value, np.floating) else value.item()
+    return next((write(value) for kinds, write in _FORMS if isinstance(value, kinds)), str(value))
+
+
+def _float(value: float) -> str:
+    if value.is_integer():
+        return str(int(value))
+    text = repr(value)
+    return format(Decimal(text), "f") if "e" in text else text
+
+
+def _moment(value: dt.datetime) -> str:
+    midnight = value.tzinfo is None and value.time() == dt.time()
+    return value.date().isoformat() if midnight else value.isoformat()
+
+
+def _duration(value: dt.timedelta) -> str:
+    sign = "-" if value < dt.timedelta() else ""
+    seconds, fraction = divmod(abs(value), dt.timedelta(seconds=1))
+    text = f"{sign}{seconds // 3600}:{seconds // 60 % 60:02}:{seconds % 60:02}"
+    return f"{text}.{fraction.microseconds:06}".rstrip("0") if fraction else text
+
+
+_FORMS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
+    (bool, lambda value: "true" if value else "false"),
+    (float, _float),
+    (Decimal, lambda value: format(value, "f")),
+    (dt.datetime, _moment),
+    (dt.timedelta, _duration),
+    ((dt.date, dt.time), lambda value: value.isoformat()),
+)

@@ -225,13 +225,10 @@ def test_keys_of_two_csv_files_meet_although_one_of_them_has_an_odd_key(
 def test_missing_pyarrow_is_answered_with_what_to_install(
     here: Path, service: LocalService, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    def read_parquet(*_: object) -> pd.DataFrame:
-        raise ImportError("pyarrow")
-
-    monkeypatch.setattr(pd, "read_parquet", read_parquet)
-    (here / "rows.parquet").touch()
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    (here / "rows.parquet").write_bytes(b"PAR1")
     assert main(["generate", "rows.parquet", "--design", "receipt"]) == 2
-    assert "reportflow-pandas[parquet]" in capsys.readouterr().err
+    assert "reportflow-pandas[files]" in capsys.readouterr().err
 
 
 # how generate ends
@@ -272,7 +269,7 @@ def test_a_pdf_that_was_asked_for_and_not_saved_ends_with_1(
         (["generate"], "which rows?"),
         (["generate", "orders.csv"], "--design is missing"),
         (["generate", "order.csv", "--design", "invoice"], "The folder has 'lines.csv', 'orders.csv'"),
-        (["generate", "orders.pdf", "--design", "invoice"], ".csv, .tsv, .xlsx and .parquet"),
+        (["generate", "orders.pdf", "--design", "invoice"], "rows are read from .csv"),
         (["generate", "orders.csv", "--design", "invoice"], "[tables.Lines]"),
         (["generate", "orders.csv", "--design", "invoise"], "Did you mean 'invoice'?"),
         (["generate", "orders.csv", "--design", "invoice", "--out", "review.xls"], "must end in .xlsx"),
@@ -416,7 +413,7 @@ def test_an_interrupt_before_anything_was_sent_writes_no_workbook(
     def interrupted(*_: object, **__: object) -> pd.DataFrame:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("reportflow_pandas.cli.generate.read_frame", interrupted)
+    monkeypatch.setattr("reportflow_pandas.cli.asked.read_file", interrupted)
     assert main(["generate", "orders.csv", "--options", "job.toml"]) == 130
     assert capsys.readouterr().err == "Interrupted.\n"
     assert not (files / "review.xlsx").exists()

@@ -1,0 +1,62 @@
+"""A file is held against a design: ``reportflow-pandas check``."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+import pandas as pd
+
+from reportflow_pandas.cli.asked import Asked
+from reportflow_pandas.cli.job_file import JobFile
+from reportflow_pandas.cli.output import ACCEPTED, REFUSED, counted, in_a_shell, say
+from reportflow_pandas.cli.serve import local_for
+from reportflow_pandas.errors import InvalidRows
+from reportflow_pandas.plan import check as check_rows
+
+__all__ = ["check"]
+
+OF_SENDING = {"run", "download", "max_documents", "check", "verify"}
+"""Shared arguments that say nothing about the documents."""
+
+
+def check(arguments: argparse.Namespace) -> int:
+    """Print what is wrong, or looks wrong, with the rows of a file. Sends nothing that is billed.
+
+    Returns
+    -------
+    int
+        2: there are errors, which ``generate`` would refuse. 0: none, maybe warnings.
+
+    Raises
+    ------
+    ReportFlowError
+        The file, the design or the key.
+    """
+    job = JobFile.read(arguments.options) if arguments.options is not None else JobFile()
+    asked = Asked.to("check", arguments, job)
+    chosen = {name: value for name, value in asked.chosen.items() if name not in OF_SENDING}
+    with local_for(wanted=arguments.local):
+        problems = _problems(asked.frame, asked.design, chosen)
+    for level, problem, suggestion in zip(
+        problems["level"], problems["problem"], problems["suggestion"], strict=True
+    ):
+        say(in_a_shell(f"{level!s:<8} {problem}"))
+        if suggestion:
+            say(in_a_shell(f"{'':<8} {suggestion}"))
+    errors = int((problems["level"] == "error").sum())
+    warnings = len(problems) - errors
+    found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
+    rows = counted(len(asked.frame), "row")
+    say(f"{rows} of {asked.rows.name}, design {asked.design}: {found}. Nothing was sent.")
+    return REFUSED if errors else ACCEPTED
+
+
+def _problems(frame: pd.DataFrame, design: str, chosen: dict[str, Any]) -> pd.DataFrame:
+    try:
+        return check_rows(frame, design, **chosen)
+    except InvalidRows as refusal:
+        if refusal.problems is None:
+            raise
+        problems: pd.DataFrame = refusal.problems
+        return problems

@@ -1,0 +1,245 @@
+"""Workbooks of other programs and times: ``.xls``, ``.ods``, ``.xlsb``, and those under a password."""
+
+from __future__ import annotations
+
+import datetime as dt
+import io
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from openpyxl.utils import get_column_letter
+from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
+
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.reading.file_kinds import needed
+from reportflow_pandas.reading.number_formats import FormatCode, parsed_format
+from reportflow_pandas.reading.ods_files import ods_sheet
+from reportflow_pandas.reading.reading_options import Reading, refusal
+from reportflow_pandas.reading.sheets import FormatLook, Sheet, chosen_sheet, frame_of_sheet
+from reportflow_pandas.reading.xlsx_files import cleaned_text, read_xlsx, unreadable, without_noise
+
+__all__ = ["read_other"]
+
+_NO_PASSWORD = "VelvetSweatshop"  # noqa: S105 - what Excel encrypts with where nobody gave a password
+_WAY_OUT = "Open it in Excel and save it as .xlsx"
+_SHEET_TEXT, _SHEET_NUMBER, _SHEET_DATE, _SHEET_TRUTH, _SHEET_ERROR = 1, 2, 3, 4, 5
+"""Kinds of cells in xlrd."""
+_BY_COMPUTER = {14, 22}
+"""Ids of formats that each computer shows by its own settings."""
+
+
+def read_other(path: Path, kind: str, reading: Reading) -> pd.DataFrame:
+    """Return the rows of a workbook that openpyxl doesn't read.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+        The workbook.
+    kind : str
+        As `kind_of` told.
+    reading : Reading
+        How.
+
+    Raises
+    ------
+    ConfigurationError
+        Under a password, damaged; see also `frame_of_sheet`.
+    """
+    if kind == "protected":
+        return read_xlsx(path, reading, _opened(path))
+    readers: dict[str, Callable[[Path, Reading], tuple[Sheet, list[str]]]] = {
+        "xls": _xls,
+        "ods": ods_sheet,
+        "xlsb": _xlsb,
+    }
+    try:
+        sheet, visible = readers[kind](path, reading)
+    except ConfigurationError:
+        raise
+    except BaseException as reason:
+        # damaged bytes raise whatever they lead to; a panic of a Rust library is no Exception
+        if isinstance(reason, KeyboardInterrupt | SystemExit | GeneratorExit):
+            raise
+        raise unreadable(path, reason) from None
+    return frame_of_sheet(sheet, path, reading, visible)
+
+
+def _opened(path: Path) -> io.BytesIO:
+    """Return a workbook that is encrypted without a password of its owner's.
+
+    Raises
+    ------
+    ConfigurationError
+        There is one.
+    """
+    msoffcrypto: Any = needed(path, "msoffcrypto", "msoffcrypto-tool", f"It is under a password. {_WAY_OUT}")
+    content = io.BytesIO()
+    try:
+        with path.open("rb") as file:
+            office = msoffcrypto.OfficeFile(file)
+            office.load_key(password=_NO_PASSWORD)
+            office.decrypt(content)
+    except Exception:  # noqa: BLE001 - each kind of encryption has its own error
+        raise refusal(
+            path,
+            "is protected by a password. Open it in Excel, take the password away (File, Info, Protect Workbook, "
+            "Encrypt with Password: empty the field) and save it under another name",
+        ) from None
+    return content
+
+
+def _xls(path: Path, reading: Reading) -> tuple[Sheet, list[str]]:
+    xlrd: Any = needed(path, "xlrd", "xlrd", _WAY_OUT)
+    try:
+        book = xlrd.open_workbook(path, formatting_info=True, logfile=io.StringIO())
+    except xlrd.XLRDError as reason:
+        if "encrypted" in str(reason).lower():
+            raise refusal(
+                path, "is protected by a password. Open it in Excel, take the password away and save it as .xlsx"
+            ) from None
+        raise
+    found = [(str(one.name), one.visibility == 0) for one in book.sheets()]
+    sheet = Sheet(chosen_sheet(path, found, reading))
+    cells = book.sheet_by_name(sheet.name)
+    look = FormatLook(sheet, reading)
+    words = {code: str(word) for code, word in xlrd.error_text_from_code.items()}
+    for number in range(cells.nrows):
+        line: list[Any] = []
+        for column, cell in enumerate(cells.row(number)):
+            if cell.ctype == _SHEET_ERROR:
+                value: Any = words.get(cell.value, "#N/A")
+                sheet.errors[number + 1, column] = value
+            else:
+                value = _xls_value(cell, book)
+                if value is not None and cell.ctype in (_SHEET_NUMBER, _SHEET_DATE):
+                    code = _xls_format(cell, book, reading)
+                    value = value if code is None else look(number + 1, column, value, code)
+            line.append(value)
+        sheet.lines.add(number + 1, line)
+    sheet.hidden = {row + 1 for row, about in cells.rowinfo_map.items() if about.hidden}
+    sheet.merged = [
+        f"{get_column_letter(left + 1)}{top + 1}:{get_column_letter(right)}{bottom}"
+        for top, bottom, left, right in cells.merged_cells
+    ]
+    return sheet, [name for name, visible in found if visible]
+
+
+def _xls_value(cell: Any, book: Any) -> Any:
+    if cell.ctype == _SHEET_TEXT:
+        return cleaned_text(cell.value)
+    if cell.ctype == _SHEET_TRUTH:
+        return bool(cell.value)
+    if cell.ctype == _SHEET_NUMBER:
+        number = without_noise(cell.value)
+        return int(number) if number.is_integer() else number
+    if cell.ctype == _SHEET_DATE:
+        elapsed = any(token.kind == "elapsed" for token in _code_of(cell, book).sections[0])
+        epoch = CALENDAR_MAC_1904 if book.datemode else CALENDAR_WINDOWS_1900
+        return from_excel(cell.value, epoch, timedelta=elapsed)
+    return None
+
+
+def _code_of(cell: Any, book: Any) -> FormatCode:
+    return parsed_format(str(book.format_map[book.xf_list[cell.xf_index].format_key].format_str))
+
+
+def _xls_format(cell: Any, book: Any, reading: Reading) -> FormatCode | None:
+    if book.xf_list[cell.xf_index].format_key in _BY_COMPUTER:
+        return None
+    code = _code_of(cell, book)
+    plain = code.general or (code.is_date and code.whole_date and not reading.as_shown)
+    return None if plain else code
+
+
+# .xlsb
+
+
+def _xlsb(path: Path, reading: Reading) -> tuple[Sheet, list[str]]:
+    """Return a sheet: its values by calamine, which knows dates; its errors, hidden rows and merges by pyxlsb."""
+    calamine: Any = needed(path, "python_calamine", "python-calamine", _WAY_OUT)
+    if reading.as_shown:
+        raise refusal(path, f"is .xlsb, whose number formats are not read: as_shown=True needs .xlsx. {_WAY_OUT}")
+    with calamine.load_workbook(str(path)) as book:
+        shown = calamine_visible(book)
+        sheet = Sheet(chosen_sheet(path, shown, reading))
+        rows = book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
+    _look_behind(path, sheet)
+    for number, cells in enumerate(rows, 1):
+        line = [_calamine_value(cell) for cell in cells]
+        for column in range(len(line)):
+            if (number, column) in sheet.errors:
+                line[column] = sheet.errors[number, column]
+        sheet.lines.add(number, line)
+    reading.say(f"{path.name}: number formats of .xlsb are not read; save it as .xlsx if they matter (00171, 19%)")
+    return sheet, [name for name, visible in shown if visible]
+
+
+def calamine_visible(book: Any) -> list[tuple[str, bool]]:
+    """Return the names of worksheets, and whether each is visible."""
+    return [
+        (one.name, str(one.visible).endswith("Visible"))
+        for one in book.sheets_metadata
+        if str(one.typ).endswith("WorkSheet")
+    ]
+
+
+def _calamine_value(cell: Any) -> Any:
+    if isinstance(cell, str):
+        return cleaned_text(cell)
+    if isinstance(cell, float):
+        number = without_noise(cell)
+        return int(number) if number.is_integer() else number
+    if type(cell) is dt.date:
+        return dt.datetime.combine(cell, dt.time())
+    return cell
+
+
+_ERROR_CODES = {0x00: "#NULL!", 0x07: "#DIV/0!", 0x0F: "#VALUE!", 0x17: "#REF!", 0x1D: "#NAME?", 0x24: "#NUM!"}
+_ERROR_CODES |= {0x2A: "#N/A", 0x2B: "#GETTING_DATA"}
+_HIDDEN_FLAG = 0x10
+"""Of the byte of a row's record that holds its outline level ([MS-XLSB] 2.4.764, fDyZero)."""
+_MERGE_RECORD = 0x01B0
+"""[MS-XLSB] 2.4.705, BrtMergeCell."""
+
+
+def _look_behind(path: Path, sheet: Sheet) -> None:
+    """Note the errors, hidden rows and merged cells of a sheet in an ``.xlsb``."""
+    pyxlsb: Any = needed(path, "pyxlsb", "pyxlsb", _WAY_OUT)
+    from pyxlsb import biff12, handlers  # noqa: PLC0415 - of the extra `files`
+
+    class Row(handlers.Handler):  # type: ignore[misc] # pyxlsb ships no types
+        """Reads what pyxlsb's own handler passes over: whether the row is hidden."""
+
+        def read(self, reader: Any, _: int, length: int) -> Any:
+            row = reader.read_int()
+            reader.skip(7)
+            hidden = bool(reader.read_byte() & _HIDDEN_FLAG)
+            reader.skip(length - 12)
+            return row, hidden
+
+    class Merge(handlers.Handler):  # type: ignore[misc] # pyxlsb ships no types
+        """Reads a merged range."""
+
+        def read(self, reader: Any, _: int, __: int) -> Any:
+            return tuple(reader.read_int() for _ in range(4))
+
+    with pyxlsb.open_workbook(str(path)) as book, book.get_sheet(sheet.name) as worksheet:
+        records = worksheet._reader  # noqa: SLF001 - its rows() tells no errors from texts
+        records.register_handler(biff12.ROW, Row())
+        records.register_handler(_MERGE_RECORD, Merge())
+        records.seek(0, io.SEEK_SET)
+        row = 0
+        for record, content in records:
+            if record == biff12.ROW:
+                row, hidden = content
+                if hidden:
+                    sheet.hidden.add(row + 1)
+            elif record in (biff12.BOOLERR, biff12.FORMULA_BOOLERR):
+                sheet.errors[row + 1, content.c] = _ERROR_CODES.get(int(content.v, 16), "#N/A")
+            elif record == _MERGE_RECORD:
+                top, bottom, left, right = content
+                sheet.merged.append(
+                    f"{get_column_letter(left + 1)}{top + 1}:{get_column_letter(right + 1)}{bottom + 1}"
+                )

@@ -1,0 +1,453 @@
+"""Text files: CSV as Excel, databases and pandas write it, read strictly."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import io
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.reading.inference import Inferred, groups_thousands_only, inferred, series_of_texts
+from reportflow_pandas.reading.locations import Note, Origin
+from reportflow_pandas.reading.reading_options import Reading, refusal
+from reportflow_pandas.reading.shown import as_written
+from reportflow_pandas.reading.table import (
+    CELLS_SHOWN,
+    ERROR_WORDS,
+    Lines,
+    Table,
+    framed,
+    header_of,
+    short,
+    table_of,
+    without_empty,
+)
+
+__all__ = ["decoded", "read_text"]
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_ENCODINGS = (
+    ("cp932", "Excel in Japan"),
+    ("cp1252", "Excel in Western Europe"),
+    ("cp1250", "Excel in Central Europe"),
+    ("cp1251", "Excel in Cyrillic"),
+    ("gb18030", "Excel in China"),
+    ("big5", "Excel in Taiwan"),
+    ("cp949", "Excel in Korea"),
+)
+_SEPARATORS = (",", ";", "\t", "|")
+_SAMPLE_LINES = 100
+"""Lines that tell the separator."""
+_BYTES_LOOKED_AT = 1 << 16
+"""Of a file whose encoding is guessed."""
+_FEWEST_COLUMNS_OF_A_ROW = 4
+"""Lines inside quotes look like rows only where rows have some columns: many addresses have two commas."""
+_ZEROS_ON_ONE_SIDE = 5
+"""Times as many zeros in every second byte as in the others has a text in UTF-16."""
+_LINE_SHOWN = 120
+"""Characters of a line in a message."""
+
+
+def read_text(path: Path, reading: Reading) -> pd.DataFrame:
+    """Return the rows of a text file.
+
+    Raises
+    ------
+    ConfigurationError
+        Quotes, lines or an encoding that leave a value in doubt.
+    """
+    text = decoded(path, reading.encoding)
+    first, _, rest = text.partition("\n")
+    skipped = 0
+    separator = reading.separator
+    if first.strip().lower().startswith("sep=") and len(first.strip("\r\n")) == len("sep=") + 1:
+        separator = separator or first.strip("\r\n")[-1]
+        text, skipped = rest, 1
+    separator = separator or _separator(text, path.suffix.lower())
+    raw, notes = _parsed(text, separator, path, skipped)
+    lines = without_empty(raw, reading.say, path.name)
+    if not lines.numbers:
+        raise refusal(path, "is empty; its first line must name the columns")
+    at, doubt = header_of(lines, path.name, reading)
+    if doubt:
+        raise refusal(path, f"is not read: {doubt}")
+    _several_columns(lines, at, path, separator)
+    _same_width(lines, at, path, separator)
+    table = table_of(lines, path, reading, at)
+    _no_errors(table, path, reading)
+    columns = [
+        Inferred(series_of_texts(cells), "text")
+        if name in reading.text
+        else inferred(cells, reading.decimal, reading.thousands)
+        for name, cells in zip(table.names, table.columns, strict=True)
+    ]
+    columns = _by_the_other_columns(table, columns, reading)
+    notes += [note for at, column in enumerate(columns) for note in _notes(table, at, column, path)]
+    return framed(table, [column.cells for column in columns], Origin(path.name, "line"), notes)
+
+
+def decoded(path: Path, encoding: str | None) -> str:
+    """Return a file's text.
+
+    Raises
+    ------
+    ConfigurationError
+        It is written in another encoding, with those that are likely.
+    """
+    content = path.read_bytes()
+    marked = next((name for mark, name in _BOMS if content.startswith(mark)), None)
+    used = marked if encoding is None or marked in ("utf-8-sig", "utf-16", "utf-32") else encoding
+    if used is None:
+        used = _without_mark(content)
+    try:
+        text = content.decode(used)
+    except UnicodeDecodeError as reason:
+        line = content.count(b"\n", 0, reason.start) + 1
+        raise refusal(
+            path, f"is not written in {used.removesuffix('-sig')} (line {line}). {_other_encodings(content, used)}"
+        ) from None
+    except LookupError:
+        raise ConfigurationError(
+            f"encoding={encoding!r}: there is none of this name; 'utf-8', 'cp932' and 'cp1252' are common"
+        ) from None
+    if "\x00" in text:
+        raise refusal(path, "holds bytes that no text has: it is damaged, or no text file. Save it as 'CSV UTF-8'")
+    return text.removeprefix("\ufeff")
+
+
+def _without_mark(content: bytes) -> str:
+    """Return the encoding of a file that doesn't begin with a mark: UTF-16 shows by its zeros."""
+    head = content[:_BYTES_LOOKED_AT]
+    if b"\x00" not in head:
+        return "utf-8"
+    even, odd = head[0::2].count(0), head[1::2].count(0)
+    if max(even, odd) < _ZEROS_ON_ONE_SIDE * min(even, odd):
+        return "utf-8"  # zeros anywhere: no text at all, which decoding tells
+    return "utf-16-le" if odd > even else "utf-16-be"
+
+
+def _other_encodings(content: bytes, used: str) -> str:
+    ways = [(name, where) for name, where in _ENCODINGS if name != used and _decodes(content, name)]
+    likely = _likely(content)
+    if likely in dict(ways):  # the commonest of those that say the same
+        likely = next(name for name, _ in ways if content.decode(name) == content.decode(likely))
+    ways.sort(key=lambda way: way[0] != likely)
+    named = " or ".join(f"encoding={name!r} ({where})" for name, where in ways[:2])
+    if likely in dict(ways):
+        shown = content.decode(likely).strip().splitlines()[0][:60]
+        return f"It seems to be {likely}, beginning with {shown!r}. Add {named}, or save it as 'CSV UTF-8'"
+    return f"Add {named}, or save it as 'CSV UTF-8'" if named else "Save it as 'CSV UTF-8'"
+
+
+def _decodes(content: bytes, encoding: str) -> bool:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
+
+
+def _likely(content: bytes) -> str:
+    try:
+        from charset_normalizer import from_bytes  # noqa: PLC0415 - of the extra `files`, needed here only
+    except ImportError:
+        return ""
+    best = from_bytes(content[:_BYTES_LOOKED_AT], cp_isolation=[name for name, _ in _ENCODINGS]).best()
+    return best.encoding if best is not None else ""
+
+
+# separators and lines
+
+
+def _separator(text: str, suffix: str) -> str:
+    """Return what stands between the fields: the sign by which every line has as many."""
+    sample = list(_first_lines(text))
+    usual = "\t" if suffix in (".tsv", ".tab") else ","
+    widths = {sign: _widths(sample, sign) for sign in (usual, *(sign for sign in _SEPARATORS if sign != usual))}
+    for sign, found in widths.items():
+        if found and found[0] > 1 and len(set(found)) == 1:
+            return sign
+    if widths[usual] and max(widths[usual]) > 1:
+        return usual
+    return max(widths, key=lambda sign: max(widths[sign], default=0))
+
+
+def _first_lines(text: str) -> list[str]:
+    stream = io.StringIO(text, newline="")
+    return [line for line, _ in zip(stream, range(_SAMPLE_LINES), strict=False)]
+
+
+def _widths(lines: Sequence[str], separator: str) -> list[int]:
+    """Return the numbers of fields; a record that the sample cuts off is left out."""
+    widths: list[int] = []
+    try:
+        for fields in csv.reader(lines, delimiter=separator, strict=True):
+            widths += [len(fields)] if any(fields) else []
+    except csv.Error:
+        return widths
+    return widths
+
+
+def _parsed(text: str, separator: str, path: Path, skipped: int) -> tuple[Lines, list[Note]]:
+    """Return every line's fields, and what looks like rows inside quotes."""
+    lines = Lines()
+    notes: list[Note] = []
+    limit = csv.field_size_limit(sys.maxsize)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
+    begun = 1
+    try:
+        for fields in reader:
+            if reader.line_num > begun:
+                spanned = f"lines {begun + skipped} to {reader.line_num + skipped}"
+                notes += _rows_in_quotes(fields, separator, spanned, path)
+            lines.add(begun + skipped, [_one_line_break(field) for field in fields])
+            begun = reader.line_num + 1
+    except csv.Error as reason:
+        line = text.splitlines()[begun - 1 : begun]
+        hint = _quotes_hint(str(reason), separator, line[0] if line else "")
+        raise refusal(path, f"line {begun + skipped}: {hint}") from None
+    finally:
+        csv.field_size_limit(limit)
+    return lines, notes
+
+
+def _one_line_break(field: str) -> str:
+    return field.replace("\r\n", "\n") if "\r" in field else field
+
+
+def _quotes_hint(reason: str, separator: str, line: str) -> str:
+    """Return what is wrong with the quotes of a line."""
+    if "unexpected end" in reason:
+        what = "a quote is opened that no other one closes, so that all the lines after it would be one field"
+    else:
+        what = (
+            "a quote is closed in the middle of a field. A quote may be missing there or in a line before it, "
+            "and rows "
+            "would become one field"
+        )
+    hint = 'A quote inside quotes is written twice: "He said ""hi"""'
+    return f"{what}. The line is {line[:_LINE_SHOWN]!r}. {_space_hint(separator, line) or hint}"
+
+
+def _space_hint(separator: str, line: str) -> str:
+    if f'{separator} "' not in line:
+        return ""
+    return "A space before a quote makes it part of the text: write none after the separator"
+
+
+def _rows_in_quotes(fields: Sequence[str], separator: str, lines: str, path: Path) -> list[Note]:
+    """Return a note where the lines of a quoted field are cut like rows; refuse where each of them is.
+
+    A quote that is missing in one row and in a later one makes one field of all between: its first line has the
+    rest of a row, its last line the beginning of one, those between are whole rows.
+
+    Raises
+    ------
+    ConfigurationError
+        Lines that are nothing but rows.
+    """
+    width = len(fields)
+    for at, field in enumerate(fields):
+        if "\n" not in field or width < _FEWEST_COLUMNS_OF_A_ROW:
+            continue
+        counts = [line.count(separator) for line in field.splitlines()]
+        if [counts[0], *counts[1:-1], counts[-1]] == [width - 1 - at, *[width - 1] * (len(counts) - 2), at]:
+            if len(counts) > 2 or all(counts):
+                raise refusal(
+                    path,
+                    f"{lines}: one quoted field holds what looks like several rows ({short(field)}). A quote is "
+                    "probably missing in the first of these lines. If it is one text indeed, save the rows as "
+                    ".xlsx",
+                )
+            return [
+                Note(
+                    "quotes",
+                    "",
+                    f"{path.name}, {lines}: one quoted field holds what may be the end of one row and the "
+                    f"beginning "
+                    f"of another ({short(field)})",
+                    "Look whether a quote is missing in these lines; they make one document",
+                )
+            ]
+    return []
+
+
+def _several_columns(lines: Lines, at: int, path: Path, separator: str) -> None:
+    """Refuse one column whose heading holds another separator."""
+    headings = lines.cells[at]
+    other = next((sign for sign in _SEPARATORS if sign != separator and sign in headings[0]), None)
+    if len(headings) == 1 and other is not None:
+        name = "'\\t'" if other == "\t" else repr(other)
+        raise refusal(
+            path,
+            f"has one column only, {headings[0][:_LINE_SHOWN]!r}. Its separator seems to be another one: "
+            f"separator={name}",
+        )
+
+
+def _same_width(lines: Lines, at: int, path: Path, separator: str) -> None:
+    """Refuse lines with fewer or more fields than there are headings."""
+    width = len(lines.cells[at])
+    wrong = [
+        (number, cells)
+        for number, cells in zip(lines.numbers[at + 1 :], lines.cells[at + 1 :], strict=True)
+        if len(cells) < width or (len(cells) > width and any(cells[width:]))
+    ]
+    if not wrong:
+        return
+    number, cells = wrong[0]
+    line = separator.join(cells)
+    others = ", ".join(str(other) for other, _ in wrong[1:CELLS_SHOWN])
+    more = (
+        f" Lines {others}{', …' if len(wrong) > CELLS_SHOWN else ''} are of another length too." if others else ""
+    )
+    if len(cells) < width:
+        why = "A field is missing, or the line was cut off; empty fields keep their separators."
+    else:
+        other = ";" if separator == "," else ","
+        why = _space_hint(separator, line) or (
+            f"Is a {_called(separator)} in a field without quotes, or is the separator another one "
+            f"(separator={other!r})?"
+        )
+    raise refusal(
+        path,
+        f"cannot be read as a table: line {number} has {_fields(len(cells))}, and line {lines.numbers[at]}, the "
+        f"headings, has {_fields(width)}: {line[:_LINE_SHOWN]!r}. {why}{more} If the headings stand in another "
+        f"line, "
+        "header= names it",
+    )
+
+
+def _fields(number: int) -> str:
+    return f"{number} field{'' if number == 1 else 's'}"
+
+
+def _called(separator: str) -> str:
+    return {",": "comma", ";": "semicolon", "\t": "tab"}.get(separator, repr(separator))
+
+
+def _no_errors(table: Table, path: Path, reading: Reading) -> None:
+    """Refuse errors of a spreadsheet that were exported as texts."""
+    found = [
+        (number, name, cell)
+        for name, cells in zip(table.names, table.columns, strict=True)
+        if name not in reading.text and not ERROR_WORDS.isdisjoint(cells)
+        for number, cell in zip(table.numbers, cells, strict=True)
+        if cell in ERROR_WORDS
+    ]
+    if found:
+        listing = "; ".join(
+            f"line {number}: {name!r} is {cell}" for number, name, cell in sorted(found)[:CELLS_SHOWN]
+        )
+        raise refusal(
+            path,
+            f"holds errors of a spreadsheet in place of {len(found):,} value{'s' if len(found) > 1 else ''} "
+            f"({listing}{'; …' if len(found) > CELLS_SHOWN else ''}). Correct the formulas and export it again, "
+            f"or "
+            "empty the fields. If the words shall be printed as they stand: "
+            f"text={sorted({name for _, name, _ in found})!r}",
+        )
+
+
+# what is seen otherwise than printed
+
+
+def _by_the_other_columns(table: Table, columns: Sequence[Inferred], reading: Reading) -> list[Inferred]:
+    """Take ``1.234`` for no number where other columns show that the file's decimal sign is the comma."""
+    comma = any(column.kind == "decimal" and column.decimal == "," for column in columns)
+    if not comma or reading.decimal is not None or reading.thousands is not None:
+        return list(columns)
+    return [
+        Inferred(series_of_texts(cells), "ambiguous")
+        if column.kind == "number" and groups_thousands_only(cells)
+        else column
+        for column, cells in zip(columns, table.columns, strict=True)
+    ]
+
+
+def _notes(table: Table, at: int, column: Inferred, path: Path) -> list[Note]:
+    name, cells = table.names[at], table.columns[at]
+    notes = []
+    if column.missing:
+        first = column.missing[0]
+        notes.append(
+            Note(
+                "missing",
+                name,
+                f"{name!r} holds {cells[first]!r} among {column.kind}s in {_lines(table, column.missing, path)}: "
+                f"it "
+                "is taken as missing",
+                f"Empty the fields if that is right; text={[name]!r} keeps the words",
+                len(column.missing),
+                list(column.missing[:CELLS_SHOWN]),
+            )
+        )
+    seen = _example(cells, column)
+    if seen is None:
+        return notes
+    text, value = cells[seen], column.cells.iloc[seen]
+    place = f"{path.name}, line {table.numbers[seen]}"
+    if column.kind == "ambiguous":
+        notes.append(
+            Note(
+                "ambiguous",
+                name,
+                f"{name!r} holds {text!r} ({place}), whose decimal sign can't be told from the column",
+                "Name it where the file is read: decimal=',' or decimal='.' (or thousands=)",
+                1,
+                [seen],
+                ["number"],
+            )
+        )
+    elif column.kind in ("decimal", "boolean"):
+        shown = _printed(value)
+        notes.append(
+            Note(
+                "format",
+                name,
+                f"{name!r} holds {text!r} ({place}), and a text parameter prints {shown!r} of it",
+                f"text={[name]!r} keeps it as it stands",
+                1,
+                [seen],
+                ["text"],
+            )
+        )
+    return notes
+
+
+def _printed(value: Any) -> str:
+    """Return a value as a document prints it."""
+    return as_written(value)
+
+
+def _example(cells: Sequence[str], column: Inferred) -> int | None:
+    """Return the first cell that is printed otherwise than it stands."""
+    if column.kind == "ambiguous":
+        return next((at for at, cell in enumerate(cells) if cell and not cell.isdecimal()), None)
+    if column.kind == "decimal":
+        return next(
+            (at for at, cell in enumerate(cells) if cell and cell != _printed(column.cells.iloc[at])), None
+        )
+    if column.kind == "boolean":
+        return next((at for at, cell in enumerate(cells) if cell and cell not in ("true", "false")), None)
+    return None
+
+
+def _lines(table: Table, positions: Sequence[int], path: Path) -> str:
+    numbers = [str(table.numbers[position]) for position in positions[:CELLS_SHOWN]]
+    if len(positions) == 1:
+        return f"line {numbers[0]} ({path.name})"
+    more = ", …" if len(positions) > CELLS_SHOWN else ""
+    return f"{len(positions):,} lines ({path.name}, lines {', '.join(numbers)}{more})"

@@ -1,0 +1,212 @@
+"""Files of other programs: read with the same care, or refused in one sentence with a way out."""
+
+from __future__ import annotations
+
+import io
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import msoffcrypto
+import pandas as pd
+import pytest
+import xlwt
+from conftest import required
+from msoffcrypto.format.ooxml import OOXMLFile
+from reading.writing import HEAD, receipt, replaced, sheet_file
+
+from reportflow_pandas import read_rows
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.reading.locations import notes, where
+
+
+def refused(path: Path, **how: Any) -> str:
+    with pytest.raises(ConfigurationError) as refusal:
+        read_rows(path, **how)
+    return str(refusal.value)
+
+
+# .xls
+
+
+def xls(path: Path, errors: bool = False) -> Path:
+    """Write an old workbook: a hidden sheet, zeros by format, a date, a hidden row, a merged cell."""
+    book = xlwt.Workbook()
+    book.add_sheet("Lists").write(0, 0, "cash")
+    book.get_sheet(0).visibility = 1
+    sheet = book.add_sheet("Orders")
+    for column, name in enumerate(["Id", "When", "Name", "Share"]):
+        sheet.write(0, column, name)
+    for row in range(1, 4):
+        sheet.write(row, 0, 170 + row, xlwt.easyxf(num_format_str="00000"))
+        sheet.write(row, 1, 46327, xlwt.easyxf(num_format_str="yyyy-mm-dd"))
+        sheet.write(row, 3, 0.19, xlwt.easyxf(num_format_str="0%"))
+    sheet.write_merge(1, 2, 2, 2, "Ann")
+    if errors:
+        sheet.row(3).set_cell_error(2, 42)
+    else:
+        sheet.write(3, 2, "Bob")
+    sheet.row(2).hidden = True
+    book.save(str(path))
+    return path
+
+
+def test_an_old_workbook_is_read_with_the_same_care(tmp_path: Path) -> None:
+    path = xls(tmp_path / "rows.xls")
+    assert "1 row of 3 is hidden" in refused(path)
+    frame = read_rows(path, hidden="keep")
+    assert frame["Id"].tolist() == [171, 172, 173]
+    assert frame["When"].tolist() == [pd.Timestamp("2026-11-01")] * 3
+    assert frame["Name"].tolist() == ["Ann", "Ann", "Bob"]
+    assert where(frame, 2, "Name") == "rows.xls, Orders!C4"
+    assert {note.column: note.kind for note in notes(frame)} == {
+        "Id": "format",
+        "Share": "format",
+        "Name": "merged",
+    }
+    shown = read_rows(path, hidden="skip", as_shown=True)
+    assert shown["Id"].tolist() == ["00171", "00173"]
+    assert shown["Share"].iloc[0].value == 0.19
+
+
+def test_errors_of_an_old_workbook_are_refused_by_their_cells(tmp_path: Path) -> None:
+    assert "C4 #N/A" in refused(xls(tmp_path / "rows.xls", errors=True), hidden="keep")
+
+
+def test_an_old_workbook_that_is_cut_is_refused(tmp_path: Path) -> None:
+    path = xls(tmp_path / "rows.xls")
+    path.write_bytes(path.read_bytes()[:1500])
+    assert "\n" not in refused(path)
+
+
+# .ods
+
+
+@pytest.fixture(scope="module")
+def ods(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return what LibreOffice makes of a workbook with formats, an error, a hidden row and a merged cell."""
+    required("LibreOffice", shutil.which("soffice"))
+    folder = tmp_path_factory.mktemp("ods")
+
+    def change(sheet: Any) -> None:
+        sheet["A2"].value, sheet["A2"].number_format = 171, "00000"
+        sheet["E2"].value, sheet["E2"].number_format = 0.19, "0%"
+        sheet["F4"] = "=1+1"
+        sheet["F3"] = "=NA()"
+        sheet["F2"] = '=IF(1,"","x")'
+        sheet.row_dimensions[3].hidden = True
+        sheet.merge_cells("C4:C5")
+
+    rows = [receipt(1, CustomerName=True), receipt(2), receipt(3), receipt(4, CustomerName=None)]
+    sheet_file(folder / "rows.xlsx", rows, change=change)
+    arguments = ["soffice", "--headless", f"-env:UserInstallation=file://{folder}/profile", "--convert-to", "ods"]
+    subprocess.run([*arguments, "rows.xlsx"], cwd=folder, check=True, capture_output=True, timeout=120)  # noqa: S603
+    return folder / "rows.ods"
+
+
+def test_a_sheet_of_libreoffice_is_read_with_the_same_care(ods: Path) -> None:
+    said = refused(ods)
+    assert "1 row of 4 is hidden" in said
+    assert "F3 #N/A" in said
+    frame = read_rows(ods, hidden="skip")
+    assert frame.columns.tolist() == HEAD
+    assert frame["CustomerName"].tolist() == [True, "Ann", "Ann"]
+    assert frame["Description"].tolist() == [None, 2, "Coffee"]
+    assert frame["ReceiptId"].tolist() == [171, "R-3", "R-4"]
+    assert where(frame, 1, "Amount") == "rows.ods, Sheet!E4"
+    assert {note.column for note in notes(frame)} == {"ReceiptId", "Amount", "CustomerName"}
+    shown = read_rows(ods, hidden="skip", as_shown=True)
+    assert shown.loc[0, ["ReceiptId", "Amount", "CustomerName"]].tolist() == ["00171", "19%", "TRUE"]
+    assert shown.loc[0, "Amount"].value == 0.19
+
+
+# passwords
+
+
+def encrypted(path: Path, password: str, target: Path) -> Path:
+    content = io.BytesIO()
+    with path.open("rb") as file:
+        OOXMLFile(file).encrypt(password, content)
+    target.write_bytes(content.getvalue())
+    return target
+
+
+def test_a_password_is_asked_to_be_taken_away(tmp_path: Path) -> None:
+    path = sheet_file(tmp_path / "rows.xlsx", [receipt()])
+    said = refused(encrypted(path, "secret", tmp_path / "locked.xlsx"))
+    assert "protected by a password" in said
+    assert "save it under another name" in said
+
+
+def test_a_workbook_that_excel_encrypts_without_a_password_is_read(tmp_path: Path) -> None:
+    path = sheet_file(tmp_path / "rows.xlsx", [receipt()])
+    locked = encrypted(path, "VelvetSweatshop", tmp_path / "locked.xlsx")
+    with locked.open("rb") as file:
+        assert msoffcrypto.OfficeFile(file).is_encrypted()
+    assert read_rows(locked)["ReceiptId"].tolist() == ["R-1"]
+
+
+# everything else
+
+
+def test_strict_open_xml_is_refused_with_the_name_that_excel_gives_it(tmp_path: Path) -> None:
+    path = sheet_file(tmp_path / "rows.xlsx", [receipt()])
+    strict = replaced(
+        path,
+        tmp_path / "strict.xlsx",
+        "xl/workbook.xml",
+        b"http://schemas.openxmlformats.org/spreadsheetml/2006/main",
+        b"http://purl.oclc.org/ooxml/spreadsheetml/main",
+    )
+    assert "'Excel Workbook (*.xlsx)'" in refused(strict)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "taught"),
+    [
+        ("rows.xls", b"<html><table><tr><td>a</td></tr></table>", "a web page"),
+        (
+            "rows.xls",
+            b'<?xml version="1.0"?><Workbook xmlns="urn:schemas-microsoft-com:office:spreadsheet">',
+            "2003",
+        ),
+        ("rows.xls", b"a\tb\n1\t2\n", "Rename it to .csv"),
+        ("rows.xlsx", b"no such thing", "Rename it to .csv"),
+        ("rows.xlsx", b"\x00\x01\x02", "damaged, or something else"),
+        ("rows.xlsx", b"PK\x03\x04 cut off", "not downloaded whole"),
+        ("rows.csv", b"%PDF-1.7", "is a PDF"),
+        ("rows.csv", b"\x1f\x8b\x08", "gzip"),
+        ("rows.csv", b"", "is empty"),
+        ("rows.parquet", b"no such thing", "plain text"),
+        ("rows.parquet", b"PAR1PAR1", "cannot be read as a Parquet file"),
+        ("rows.doc", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "no workbook"),
+        ("rows.json", b'{"a": 1}', "rows are read from .csv"),
+    ],
+)
+def test_what_is_no_table_is_refused_with_what_it_is(
+    tmp_path: Path, name: str, content: bytes, taught: str
+) -> None:
+    (tmp_path / name).write_bytes(content)
+    said = refused(tmp_path / name)
+    assert taught in said
+    assert name in said
+    assert "\n" not in said
+
+
+@pytest.mark.parametrize("kind", ["xlsx", "xls", "parquet"])
+def test_a_file_is_what_its_content_says_whatever_its_name(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / f"rows.{kind}"
+    if kind == "parquet":
+        pd.DataFrame({"a": [1]}).to_parquet(path)
+    elif kind == "xlsx":
+        sheet_file(path, [receipt()])
+    else:
+        xls(path)
+    named = path.rename(tmp_path / "rows.csv")
+    assert len(read_rows(named, hidden="keep")) > 0
+
+
+def test_a_file_that_is_not_there_is_answered_with_those_like_it(tmp_path: Path) -> None:
+    (tmp_path / "orders.csv").write_text("a,b\n")
+    assert "'orders.csv'" in refused(tmp_path / "order.csv")
