@@ -266,8 +266,8 @@ def _values(frame: pd.DataFrame, options: Options, sources: Sources) -> Iterator
     for source in sources:
         if source.cells is not None:
             code = f"df[{source.column!r}]" if source.column is not None else "the function's result"
-            place = Place(source.parameter, source.title, code)
-            yield from value_problems(source.cells, source.kind, place, frame.index, drop_missing=drop)
+            place = Place(source.parameter, source.title, code, source.column)
+            yield from value_problems(source.cells, source.kind, place, frame, drop_missing=drop)
         elif source.constant is not None:
             yield from constant_problems(source.parameter, source.constant.value, source.kind, drop_missing=drop)
         elif source.blank and source.kind in NEVER_NULL and not drop:
@@ -280,5 +280,5 @@ def _line_values(parameter: str, nested: Nested, *, drop_missing: bool) -> Itera
     sent = nested.lines.iloc[nested.lines_with_document()]
     for field, column, kind in nested.fields:
         if named(sent, column):
-            place = Place(f"{parameter}.{field}", f"{parameter}.{field}", f"lines[{column!r}]")
-            yield from value_problems(cells_of(sent, column), kind, place, sent.index, drop_missing=drop_missing)
+            place = Place(f"{parameter}.{field}", f"{parameter}.{field}", f"lines[{column!r}]", column)
+            yield from value_problems(cells_of(sent, column), kind, place, sent, drop_missing=drop_missing)

@@ -289,7 +289,7 @@ def _again(groups: Groups, again: Any) -> Any:
     if isinstance(again, pd.Series) and pd.api.types.is_bool_dtype(again.dtype):
         if not again.index.equals(flat.index) or again.index.equals(documents.index):
             return again
-        mask = again.fillna(value=False).astype(bool)
+        mask = pd.Series(again.fillna(value=False).to_numpy(dtype=bool), index=flat.index)
     else:
         listed = list(again) if isinstance(again, list | tuple | np.ndarray | pd.Series) else []
         masked = bool(listed) and all(isinstance(value, bool | np.bool_) for value in listed)

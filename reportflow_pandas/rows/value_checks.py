@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from reportflow_pandas.errors import InvalidRows
-from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, rows_phrase
+from reportflow_pandas.rows.advice import boolean_advice, bytes_advice, date_advice, list_advice, number_advice
+from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, rows_at, rows_phrase, value_shown
 from reportflow_pandas.rows.mapping import Sources
 from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.rows.values import NotJson, column_values, holds_texts, json_value
@@ -48,23 +49,31 @@ _HEAD = 200
 
 @dataclass(frozen=True)
 class Place:
-    """Where a column of values stands, for people: its parameter, its name, and how to reach it in code."""
+    """Where a column of values stands, for people: its parameter, its title, how to reach it in code, its name."""
 
     parameter: str
     column: str
     code: str
+    name: Any = None
 
 
 @dataclass(frozen=True)
 class _Verdict:
+    """What is wrong with some cells; ``cure`` returns what to do, given the column in code."""
+
     level: str
     wrong: Mask
     what: str
-    cure: str
+    cure: Callable[[str], str]
+
+
+def _said(text: str) -> Callable[[str], str]:
+    """Return a cure that is the same for all values; ``{}`` stands for the column in code."""
+    return text.format
 
 
 def value_problems(
-    cells: pd.Series[Any], kind: str, place: Place, index: pd.Index[Any], *, drop_missing: bool
+    cells: pd.Series[Any], kind: str, place: Place, frame: pd.DataFrame, *, drop_missing: bool
 ) -> Iterator[Problem]:
     """Yield what the service would refuse in a column, or print otherwise than meant.
 
@@ -76,32 +85,33 @@ def value_problems(
         The parameter's type.
     place : Place
         What the column is called.
-    index : pandas.Index
-        The labels, as long as the cells.
+    frame : pandas.DataFrame
+        Whose rows the cells belong to: they are named by its labels, or by its file's cells.
     drop_missing : bool
         Whether missing values are left out; else they are null.
     """
     if kind in NEVER_NULL and not drop_missing:
-        rows = _labels(index, cells.isna().to_numpy(dtype=bool))
-        if rows:
+        places = np.flatnonzero(cells.isna().to_numpy(dtype=bool)).tolist()
+        if len(places):
             yield Problem(
                 "error",
                 place.column,
-                f"{place.parameter!r} is {_NAMES[kind]}, and {place.column!r} is missing in {rows_phrase(rows)}: "
-                "the service refuses null there with 400",
+                f"{place.parameter!r} is {_NAMES[kind]}, and {place.column!r} is missing in "
+                f"{rows_at(frame, places, place.name)}: the service refuses null there with 400",
                 f"Fill it, e.g. {place.code}.fillna(…), or drop_missing=True leaves it out",
-                rows,
+                labels_at(frame.index, places),
             )
     for verdict in _verdicts(cells, kind):
-        rows = _labels(index, verdict.wrong)
-        if rows:
+        places = np.flatnonzero(verdict.wrong).tolist()
+        if len(places):
+            example = value_shown(cells.iloc[places[0]])
             yield Problem(
                 verdict.level,
                 place.column,
                 f"{place.parameter!r} is {_NAMES[kind]}, and {place.column!r} holds {verdict.what} in "
-                f"{rows_phrase(rows)}",
-                verdict.cure.format(place.code),
-                rows,
+                f"{rows_at(frame, places, place.name)}, e.g. {example}",
+                verdict.cure(place.code),
+                labels_at(frame.index, places),
             )
 
 
@@ -132,10 +142,6 @@ def null_problem(parameter: str, kind: str) -> Problem:
     )
 
 
-def _labels(index: pd.Index[Any], wrong: Mask) -> list[Any]:
-    return labels_at(index, np.flatnonzero(wrong).tolist())
-
-
 def _verdicts(cells: pd.Series[Any], kind: str) -> list[_Verdict]:
     judge = _JUDGES.get(kind)
     return judge(cells) if judge is not None else []
@@ -158,15 +164,14 @@ def _are(cells: pd.Series[Any], kinds: Any) -> Mask:
 
 
 def _numbers(cells: pd.Series[Any]) -> list[_Verdict]:
-    cure = "Make it a number: pd.to_numeric({})"
     dtype = cells.dtype
     if pd.api.types.is_numeric_dtype(dtype) and not pd.api.types.is_bool_dtype(dtype):
         return []
     wrong = _where(cells, lambda cell: not _is_number(cell))
     texts = _are(cells, str) & ~wrong
     return [
-        _Verdict("error", wrong, "something else", cure),
-        _Verdict("warning", texts, "numbers as text", cure),
+        _Verdict("error", wrong, "something else", lambda code: number_advice(cells, wrong, code)),
+        _Verdict("warning", texts, "numbers as text", lambda code: number_advice(cells, texts | wrong, code)),
     ]
 
 
@@ -179,26 +184,26 @@ def _is_number(cell: Any) -> bool:
 
 
 def _booleans(cells: pd.Series[Any]) -> list[_Verdict]:
-    cure = "Make it boolean: {0} == 'yes', or {0}.astype(bool)"
     if pd.api.types.is_bool_dtype(cells.dtype) and not pd.api.types.is_object_dtype(cells.dtype):
         return []
     texts = _where(cells, lambda cell: isinstance(cell, str) and cell in ("true", "false"))
     wrong = _where(cells, lambda cell: not isinstance(cell, bool | np.bool_)) & ~texts
     return [
-        _Verdict("error", wrong, "something else", cure),
-        _Verdict("warning", texts, "'true' and 'false' as text", "Make it boolean: {} == 'true'"),
+        _Verdict("error", wrong, "something else", lambda code: boolean_advice(cells, code)),
+        _Verdict("warning", texts, "'true' and 'false' as text", lambda code: boolean_advice(cells, code)),
     ]
 
 
 def _dates(cells: pd.Series[Any]) -> list[_Verdict]:
-    cure = "Make it a date: pd.to_datetime({})"
     if pd.api.types.is_datetime64_any_dtype(cells.dtype):
         return []
     wrong = _where(cells, lambda cell: not isinstance(cell, str | dt.date | np.datetime64 | pd.Period))
     odd = _where(cells, lambda cell: isinstance(cell, str) and cell != "" and not _DATE.fullmatch(cell))
     return [
-        _Verdict("error", wrong, "something else", cure),
-        _Verdict("warning", odd, "texts that do not look like 2026-11-23", cure),
+        _Verdict("error", wrong, "something else", lambda code: date_advice(cells, wrong, code)),
+        _Verdict(
+            "warning", odd, "texts that do not look like 2026-11-23", lambda code: date_advice(cells, odd, code)
+        ),
     ]
 
 
@@ -209,20 +214,20 @@ def _texts(cells: pd.Series[Any]) -> list[_Verdict]:
     lists = _are(cells, (list, dict, tuple, np.ndarray))
     coded = _are(cells, (bytes, bytearray, memoryview))
     return [
-        _Verdict("error", lists, "lists or dicts", "Join them to one text: {}.str.join(', ')"),
-        _Verdict("warning", coded, "bytes, which would print as Base64", "Decode them: {}.str.decode('utf-8')"),
+        _Verdict("error", lists, "lists or dicts", lambda code: list_advice(cells, code)),
+        _Verdict("warning", coded, "bytes, which would print as Base64", lambda code: bytes_advice(cells, code)),
     ]
 
 
 def _tables(cells: pd.Series[Any]) -> list[_Verdict]:
     wrong = _where(cells, lambda cell: not _is_rows(cell))
     cure = "Each cell is a list of dicts; or nest a frame: tables={{…: rf.Table(lines, on='…')}}"
-    return [_Verdict("error", wrong, "no list of dicts", cure)]
+    return [_Verdict("error", wrong, "no list of dicts", _said(cure))]
 
 
 def _groups(cells: pd.Series[Any]) -> list[_Verdict]:
     wrong = _where(cells, lambda cell: not isinstance(cell, Mapping) and not _is_rows(cell))
-    return [_Verdict("error", wrong, "no dict", "Each cell is a dict {{field: value}}")]
+    return [_Verdict("error", wrong, "no dict", _said("Each cell is a dict {{field: value}}"))]
 
 
 def _is_rows(cell: Any) -> bool:
@@ -231,7 +236,7 @@ def _is_rows(cell: Any) -> bool:
 
 def _images(cells: pd.Series[Any]) -> list[_Verdict]:
     wrong = _where(cells, lambda cell: not _is_image(cell))
-    return [_Verdict("error", wrong, "no image", "Give its bytes (Path(…).read_bytes()), or Base64 text")]
+    return [_Verdict("error", wrong, "no image", _said("Give its bytes (Path(…).read_bytes()), or Base64"))]
 
 
 def _is_image(cell: Any) -> bool:
