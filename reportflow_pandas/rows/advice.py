@@ -314,9 +314,9 @@ def _plausible(dates: pd.Series[Any] | None, cells: pd.Series[Any], first_year: 
 
 
 def _date_from_texts(cells: pd.Series[Any], present: list[str], odd: list[str], code: str) -> str:
-    if all(value.strip().isdecimal() and len(value.strip()) < len("20261105") for value in present):
-        if _plausible(_dates_of(cells, _BY_DAYS_IN_OBJECTS), cells, FIRST_SERIAL_YEAR):
-            return f"Make it a date: {_BY_DAYS_IN_OBJECTS.code.format(code)}"
+    numbers = all(value.strip().isdecimal() and len(value.strip()) < len("20261105") for value in present)
+    if numbers and _plausible(_dates_of(cells, _BY_DAYS_IN_OBJECTS), cells, FIRST_SERIAL_YEAR):
+        return f"Make it a date: {_BY_DAYS_IN_OBJECTS.code.format(code)}"
     sample = pd.Series(list(dict.fromkeys(present))[:1], dtype=object)
     readings: list[tuple[str, list[Any]]] = []
     for form in (day + time for day in _DAYS for time in _TIMES):

@@ -11,8 +11,18 @@ from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.options import Options
 from reportflow_pandas.rows.file_names import columns_in, equal_names
 from reportflow_pandas.rows.grouping import Groups
-from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, names_of, nearest, rows_phrase
-from reportflow_pandas.rows.mapping import SCALARS, Sources, missing_parameters
+from reportflow_pandas.rows.input_frame import (
+    cells_of,
+    labels_at,
+    named,
+    names_of,
+    nearest,
+    rows_at,
+    rows_phrase,
+    same_name,
+)
+from reportflow_pandas.rows.key_matches import NearKeys
+from reportflow_pandas.rows.mapping import SCALARS, Source, Sources, missing_parameters
 from reportflow_pandas.rows.problems import COLUMNS, Problem, problems_frame, refuse
 from reportflow_pandas.rows.tables import Nested
 from reportflow_pandas.rows.value_checks import (
@@ -58,8 +68,8 @@ def compare(
     """
     found = [*_equal(frame, names, options), *inconstant(groups, sources), *_lonely(frame, sources)]
     if parameters is not None:
-        found += [*_missing(frame, sources, parameters), *_unknown(sources, parameters)]
-        found += [*_fields(sources), *_records(frame, sources, parameters)]
+        found += [*_missing(frame, sources, parameters, groups), *_unknown(sources, parameters)]
+        found += [*_fields(sources, groups), *_records(frame, sources, parameters)]
         found += [*_unused(frame, options, sources, groups), *_values(frame, options, sources)]
     return sorted(found, key=lambda problem: problem.level)
 
@@ -90,12 +100,17 @@ def inconstant(groups: Groups | None, sources: Sources) -> Iterator[Problem]:
                 yield Problem("error", source.title, conflict.text, conflict.cure, conflict.rows)
 
 
-def _missing(frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter]) -> Iterator[Problem]:
+def _missing(
+    frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter], groups: Groups | None
+) -> Iterator[Problem]:
     free = _free(frame, sources)
     for parameter in missing_parameters(sources, parameters):
         near = nearest(parameter.name, free)
         if parameter.type not in SCALARS:
             suggestion = f"Nest a frame: tables={{{parameter.name!r}: rf.Table(lines, on='…')}}"
+            if groups is not None:
+                fields = [field.name for field in parameter.spec] or ["…"]
+                suggestion = f"Name the columns that are its fields: tables={{{parameter.name!r}: {fields!r}}}"
         elif near is not None:
             suggestion = f"Did you mean the column {near!r}? params={{…, {parameter.name!r}: {near!r}}}"
         else:
@@ -165,7 +180,7 @@ def _unused(frame: pd.DataFrame, options: Options, sources: Sources, groups: Gro
             )
 
 
-def _fields(sources: Sources) -> Iterator[Problem]:
+def _fields(sources: Sources, groups: Groups | None) -> Iterator[Problem]:
     """Yield fields of tables that have no column, and columns that have no field."""
     for source in sources:
         nested = source.nested
@@ -183,7 +198,7 @@ def _fields(sources: Sources) -> Iterator[Problem]:
                 "error",
                 f"{source.parameter}.{name}",
                 f"{where}: the field {name!r} has no column and would print blank",
-                f"{hint}rf.Table(…, columns={ {**pairs, name: near if near is not None else '…'}!r})",
+                hint + _columns_of(source, groups, {**pairs, name: same_name(name, free) or "…"}),
             )
         for name, column in pairs.items():
             if name not in known:
@@ -193,6 +208,13 @@ def _fields(sources: Sources) -> Iterator[Problem]:
                     f"{where}: the design has no field {name!r}; {column!r} would be printed nowhere",
                     _meant(name, missing, known),
                 )
+
+
+def _columns_of(source: Source, groups: Groups | None, columns: dict[str, Any]) -> str:
+    """Return how the columns of a table are named in code."""
+    if groups is not None and source.nested is not None and source.nested.lines is groups.flat:
+        return f"tables={{{source.parameter!r}: {columns!r}}}"
+    return f"rf.Table(…, columns={columns!r})"
 
 
 def _records(frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter]) -> Iterator[Problem]:
@@ -234,31 +256,56 @@ def _first_with(cells: pd.Series[Any]) -> dict[Any, int]:
 
 
 def _lonely(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:
-    """Yield documents without lines, and lines without a document."""
+    """Yield documents without lines, lines without a document, and documents that share their lines."""
     for source in sources:
         nested = source.nested
         if nested is None:
             continue
         where = f"tables[{source.parameter!r}]"
-        rows = labels_at(frame.index, nested.documents_without_lines().tolist())
-        if rows:
+        near = nested.near_keys()
+        alone = nested.documents_without_lines().tolist()
+        if alone:
             yield Problem(
                 "warning",
                 source.parameter,
-                f"{where}: no lines for {rows_phrase(rows)}",
-                "Their table is empty",
-                rows,
+                f"{where}: no lines for {rows_at(frame, alone, nested.left_keys[0])}",
+                _written_alike(nested, near) if near is not None else "Their table is empty",
+                labels_at(frame.index, alone),
             )
-        lost = labels_at(nested.lines.index, nested.lines_without_document().tolist())
+        lost = nested.lines_without_document().tolist()
         if lost:
             lines = f"{len(lost):,} lines belong" if len(lost) > 1 else "one line belongs"
+            would = f"; {near.count:,} of them would {near.how}" if near is not None else ""
             yield Problem(
                 "warning",
                 source.parameter,
-                f"{where}: {lines} to no document ({rows_phrase(lost)} of the table)",
-                "Not sent; look at the key if they should be",
-                lost,
+                f"{where}: {lines} to no document "
+                f"({rows_at(nested.lines, lost, nested.keys[0])} of the table){would}",
+                _written_alike(nested, near)
+                if near is not None
+                else "Not sent; look at the key if they should be",
+                labels_at(nested.lines.index, lost),
             )
+        same = nested.documents_with_the_same_lines().tolist()
+        if same:
+            yield Problem(
+                "warning",
+                source.parameter,
+                f"{where}: {rows_at(frame, same, nested.left_keys[0])} have a key that another row has too, so "
+                "each of them is a document with the same lines",
+                f"Did a merge multiply the rows? df.drop_duplicates({nested.left_keys!r}) keeps one of each",
+                labels_at(frame.index, same),
+            )
+
+
+def _written_alike(nested: Nested, near: NearKeys) -> str:
+    """Return how the keys are written alike, in both frames."""
+    pairs = [
+        f"{frame}[{name!r}] = {near.code.format(f'{frame}[{name!r}]')}"
+        for names, frame in ((nested.left_keys, "df"), (nested.keys, "lines"))
+        for name in names
+    ]
+    return f"{near.how[0].upper()}{near.how[1:]} they meet: {'; '.join(pairs)}"
 
 
 def _values(frame: pd.DataFrame, options: Options, sources: Sources) -> Iterator[Problem]:

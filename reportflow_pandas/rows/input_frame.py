@@ -31,6 +31,7 @@ __all__ = [
     "nearest",
     "rows_at",
     "rows_phrase",
+    "same_name",
     "value_shown",
 ]
 
@@ -130,10 +131,16 @@ def cells_of(frame: pd.DataFrame, name: Any, what: str = "") -> pd.Series[Any]:
 def nearest(name: str, candidates: Sequence[Any]) -> Any | None:
     """Return the candidate that was probably meant: ignoring case and punctuation, else by likeness."""
     plain = {_plain(str(candidate)): candidate for candidate in reversed(candidates)}
-    if _plain(name) in plain:
+    if _plain(name) and _plain(name) in plain:
         return plain[_plain(name)]
     near = difflib.get_close_matches(_plain(name), list(plain), 1, cutoff=0.75)
     return plain[near[0]] if near else None
+
+
+def same_name(name: str, candidates: Sequence[Any]) -> Any | None:
+    """Return the only candidate that is the same name but for case and punctuation: that one is meant."""
+    same = [candidate for candidate in candidates if _plain(str(candidate)) == _plain(name) != ""]
+    return same[0] if len(same) == 1 else None
 
 
 def _plain(name: str) -> str:

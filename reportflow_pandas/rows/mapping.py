@@ -13,7 +13,7 @@ from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Constant, Options, Table
 from reportflow_pandas.rows.grouping import Groups, lines_of
-from reportflow_pandas.rows.input_frame import called, cells_of, heading_text, named, names_of, nearest
+from reportflow_pandas.rows.input_frame import called, cells_of, heading_text, named, names_of, nearest, same_name
 from reportflow_pandas.rows.tables import Nested
 
 __all__ = ["Source", "Sources", "bind", "missing_parameters", "paste"]
@@ -140,12 +140,12 @@ def missing_parameters(sources: Sources, parameters: Sequence[Parameter]) -> lis
 
 
 def paste(frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter]) -> str:
-    """Return a ``params={…}`` that a person can paste and correct."""
+    """Return a ``params={…}`` to paste; what is in doubt is left open, and refused if it stays so."""
     used = {source.parameter: source for source in sources}
     taken = {source.column for source in sources}
     free = [name for name in names_of(frame) if name not in taken]
     lines = [
-        f"    {parameter.name!r}: {_filling(parameter.name, used.get(parameter.name), free)},"
+        f"    {parameter.name!r}: {_filling(parameter.name, used.get(parameter.name), free)}"
         for parameter in parameters
         if parameter.name not in used or used[parameter.name].nested is None
         if parameter.name in used or (parameter.type in SCALARS and parameter.default is None)
@@ -155,13 +155,17 @@ def paste(frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter]
 
 def _filling(parameter: str, source: Source | None, free: Sequence[Any]) -> str:
     if source is None:
-        return repr(nearest(parameter, free))
+        same = same_name(parameter, free)
+        if same is not None:
+            return f"{same!r},"
+        near = nearest(parameter, free)
+        return f"...,  # {near!r}?" if near is not None else "...,  # which column? None: blank on purpose"
     if source.function is not None:
         name = getattr(source.function, "__name__", "")
-        return name if name.isidentifier() else "lambda row: ..."
+        return f"{name}," if name.isidentifier() else "lambda row: ...,"
     if source.constant is not None:
-        return f"rf.Constant({source.constant.value!r})"
-    return repr(source.column)
+        return f"rf.Constant({source.constant.value!r}),"
+    return f"{source.column!r},"
 
 
 def _by_name(frame: pd.DataFrame, kinds: Mapping[str, Parameter], tables: Mapping[str, Any]) -> Sources:
@@ -251,6 +255,11 @@ def _written(filling: Any) -> str:
 
 
 def _no_such_column(frame: pd.DataFrame, parameter: str, filling: Any) -> str:
+    if filling is ...:
+        return (
+            f"params[{parameter!r}] is still open: put the name of a column in place of ..., or None to leave the "
+            "parameter blank on purpose"
+        )
     if isinstance(filling, pd.Series | pd.Index | list | tuple | dict):
         return (
             f"params[{parameter!r}]: a column's name, not a {type(filling).__name__}. Make it a column first: "

@@ -13,6 +13,7 @@ from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.options import Table
 from reportflow_pandas.rows.input_frame import bare, called, cells_of, check_frame, heading_text, key_kind
+from reportflow_pandas.rows.key_matches import NearKeys, alike_advice, near_keys
 from reportflow_pandas.rows.values import column_values
 
 __all__ = ["Nested"]
@@ -59,6 +60,7 @@ class Nested:
         self.fields = self._fields(table, spec, look_up=look_up)
         left = [cells_of(frame, name) for name in self.left_keys]
         right = [cells_of(self.lines, name) for name in self.keys]
+        self._left, self._right = left, right
         self._same_sort(table, left, right)
         self._codes_left, self._codes_right = _codes(left, right)
         self._order = np.argsort(self._codes_right, kind="stable")
@@ -88,6 +90,21 @@ class Nested:
     def documents_without_lines(self) -> npt.NDArray[np.intp]:
         """Return the positions of documents that no line belongs to."""
         return np.flatnonzero(self._starts == self._ends)
+
+    def near_keys(self) -> NearKeys | None:
+        """Return what would make lines without a document meet one."""
+        lost = self.lines_without_document()
+        if not len(lost):
+            return None
+        documents = zip(*(key.tolist() for key in self._left), strict=True)
+        return near_keys(
+            list(documents), list(zip(*(key.iloc[lost].tolist() for key in self._right), strict=True))
+        )
+
+    def documents_with_the_same_lines(self) -> npt.NDArray[np.intp]:
+        """Return the positions of documents whose key another one has too, and with it the same lines."""
+        found = self._starts < self._ends
+        return np.flatnonzero(pd.Series(self._codes_left).duplicated(keep=False).to_numpy() & found)
 
     def lines_without_document(self) -> npt.NDArray[np.intp]:
         """Return the positions of lines that belong to no document."""
@@ -154,8 +171,8 @@ class Nested:
                 raise ConfigurationError(
                     f"tables[{self.parameter!r}]: {name!r} holds {one} ({ours.dtype}) in the frame and {other!r} "
                     f"holds {two} ({theirs.dtype}) in the table, so {_sample(ours)} would never find "
-                    f"{_sample(theirs)}. Make them alike: lines[{other!r}] = lines[{other!r}]"
-                    f".astype({str(ours.dtype)!r}), or read both files with the same dtype="
+                    f"{_sample(theirs)}. {alike_advice(ours, theirs, (name, other), key_kind)}; or read both "
+                    "files with that column as text"
                 )
 
 

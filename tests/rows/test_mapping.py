@@ -121,16 +121,22 @@ def test_a_table_for_a_parameter_that_is_none_is_refused() -> None:
         )
 
 
-def test_the_mapping_to_paste_holds_what_is_known_and_the_nearest_column_for_the_rest() -> None:
+def test_the_mapping_to_paste_holds_what_is_known_and_leaves_the_rest_open() -> None:
     frame = FRAME.rename(columns={"Total": "Totl"})
     design = [*DESIGN, *parameters_of(City="text", Word="text", Fixed="text", Lines="array")]
     params = {"Customer": "Customer", "Word": total_in_words, "Fixed": Constant("EUR")}
     sources = bind(frame.assign(Total=1), Options.of("d", {"params": params}), design)
     assert [parameter.name for parameter in missing_parameters(sources, design)] == ["Total", "City", "Lines"]
     assert paste(frame, sources, design) == (
-        "params={\n    'Customer': 'Customer',\n    'Total': 'Totl',\n    'City': None,\n"
+        "params={\n    'Customer': 'Customer',\n    'Total': ...,  # 'Totl'?\n"
+        "    'City': ...,  # which column? None: blank on purpose\n"
         "    'Word': total_in_words,\n    'Fixed': rf.Constant('EUR'),\n}"
     )
+
+
+def test_a_mapping_that_is_pasted_as_it_is_is_refused_where_it_is_open() -> None:
+    with pytest.raises(ConfigurationError, match=r"params\['Total'\] is still open"):
+        made(FRAME, DESIGN, params={"Customer": "Customer", "Total": ...})
 
 
 @pytest.mark.parametrize(

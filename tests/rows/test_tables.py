@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from decimal import Decimal
 from typing import Any
 
@@ -122,11 +123,56 @@ DIFFERENT: dict[str, tuple[Any, Any]] = {
 
 
 @pytest.mark.parametrize("case", list(DIFFERENT))
-def test_keys_of_two_sorts_are_refused_with_the_way_to_make_them_alike(case: str) -> None:
+def test_keys_of_two_sorts_are_refused_with_a_way_to_make_them_alike_that_works(case: str) -> None:
     left, right = DIFFERENT[case]
-    lines = pd.DataFrame({"Id": right, "Track": "a"})
-    with pytest.raises(ConfigurationError, match=r"would never find.*astype"):
-        made(pd.DataFrame({"Id": left}), DESIGN, tables={"Lines": Table(lines, on="Id")})
+    orders, lines = pd.DataFrame({"Id": left}), pd.DataFrame({"Id": right, "Track": "a"})
+    with pytest.raises(ConfigurationError, match=r"would never find.*Make them alike") as caught:
+        made(orders, DESIGN, tables={"Lines": Table(lines, on="Id")})
+    code = re.search(r"Make them alike: (\w+)\['Id'\] = (.*?); or read", str(caught.value))
+    assert code is not None
+    keys = eval(code[2], {"pd": pd, "df": orders, "lines": lines})  # noqa: S307 - the advice, to the letter
+    orders, lines = (
+        frame.assign(Id=keys) if name == code[1] else frame for name, frame in (("df", orders), ("lines", lines))
+    )
+    assert lines_of(orders, Table(lines, on="Id", columns=["Track"])) == [[{"Track": "a"}]]
+
+
+def test_keys_that_nothing_makes_alike_are_asked_about() -> None:
+    lines = pd.DataFrame({"Id": [9], "Track": "a"})
+    with pytest.raises(ConfigurationError, match="is it the right column"):
+        made(pd.DataFrame({"Id": ["x"]}), DESIGN, tables={"Lines": Table(lines, on="Id")})
+
+
+NEAR: dict[str, tuple[list[str], list[str], str]] = {
+    "spaces": (["A1", "B2"], ["A1 ", "B2"], "would after trimming"),
+    "capitals": (["A1", "B2"], ["a1", "B2"], "would with the same capitals"),
+    "zeros": (["001", "002"], ["1", "2"], "would as numbers"),
+    "an invisible mark": (["A1"], ["\ufeffA1"], "would after trimming"),
+}
+
+
+@pytest.mark.parametrize("case", list(NEAR))
+def test_keys_that_would_meet_if_they_were_written_alike_are_counted(case: str) -> None:
+    left, right, how = NEAR[case]
+    orders, lines = pd.DataFrame({"Id": left}), pd.DataFrame({"Id": right, "Track": "a", "Price": 1.0})
+    found = problems_of(orders, DESIGN, tables={"Lines": Table(lines, on="Id")})
+    lost = len(set(right) - set(left))
+    assert any(f"{lost} of them {how}" in problem.problem for problem in found)
+    assert all("they meet: df['Id'] = " in problem.suggestion for problem in found)
+
+
+def test_keys_that_are_others_are_only_told() -> None:
+    lines = pd.DataFrame({"Id": ["17", "99"], "Track": "a", "Price": 1.0})
+    (found,) = problems_of(pd.DataFrame({"Id": ["17"]}), DESIGN, tables={"Lines": Table(lines, on="Id")})
+    assert found.problem == "tables['Lines']: one line belongs to no document (row 1 of the table)"
+
+
+def test_a_merge_that_multiplied_the_documents_is_told() -> None:
+    orders = pd.DataFrame({"Id": ["17", "17", "18"]})
+    lines = pd.DataFrame({"Id": ["17", "18"], "Track": "a", "Price": 1.0})
+    (found,) = problems_of(orders, DESIGN, tables={"Lines": Table(lines, on="Id")})
+    assert list(found.rows) == [0, 1]
+    assert "Did a merge multiply the rows?" in found.suggestion
 
 
 def test_texts_of_arrow_are_texts() -> None:
