@@ -9,6 +9,8 @@ import pandas as pd
 
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.options import Options
+from reportflow_pandas.reading.locations import notes
+from reportflow_pandas.rows.document_checks import duplicates, missing_glyphs, wrong_totals
 from reportflow_pandas.rows.file_names import columns_in, equal_names
 from reportflow_pandas.rows.grouping import Groups
 from reportflow_pandas.rows.input_frame import (
@@ -23,6 +25,7 @@ from reportflow_pandas.rows.input_frame import (
 )
 from reportflow_pandas.rows.key_matches import NearKeys
 from reportflow_pandas.rows.mapping import SCALARS, Source, Sources, missing_parameters
+from reportflow_pandas.rows.plausibility import odd_values
 from reportflow_pandas.rows.problems import COLUMNS, Problem, problems_frame, refuse
 from reportflow_pandas.rows.tables import Nested
 from reportflow_pandas.rows.value_checks import (
@@ -71,6 +74,8 @@ def compare(
         found += [*_missing(frame, sources, parameters, groups), *_unknown(sources, parameters)]
         found += [*_fields(sources, groups), *_records(frame, sources, parameters)]
         found += [*_unused(frame, options, sources, groups), *_values(frame, options, sources)]
+        found += [*missing_glyphs(frame, sources, parameters), *_noted(frame, sources)]
+        found += [*_odd(frame, sources), *wrong_totals(frame, sources, parameters), *duplicates(frame, sources)]
     return sorted(found, key=lambda problem: problem.level)
 
 
@@ -321,6 +326,35 @@ def _values(frame: pd.DataFrame, options: Options, sources: Sources) -> Iterator
             yield null_problem(source.parameter, source.kind)
         elif source.nested is not None:
             yield from _line_values(source.parameter, source.nested, drop_missing=drop)
+
+
+def _odd(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:
+    """Yield what looks odd in columns and in the lines that are sent."""
+    for source in sources:
+        if source.cells is not None:
+            code = f"df[{source.column!r}]" if source.column is not None else "the function's result"
+            yield from odd_values(
+                source.cells, source.kind, Place(source.parameter, source.title, code, source.column), frame
+            )
+        elif source.nested is not None:
+            sent = source.nested.lines.iloc[source.nested.lines_with_document()]
+            for field, column, kind in source.nested.fields:
+                title = f"{source.parameter}.{field}"
+                place = Place(title, title, f"lines[{column!r}]", column)
+                yield from odd_values(cells_of(sent, column), kind, place, sent)
+
+
+def _noted(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:
+    """Yield what a reader of the file sees otherwise than a document would print it."""
+    for source in sources:
+        if source.nested is not None:
+            used = [(column, kind) for _, column, kind in source.nested.fields]
+            told = notes(source.nested.lines)
+        else:
+            used, told = [(source.column, source.kind)], notes(frame)
+        for note in told:
+            if any(column == note.column and (not note.types or kind in note.types) for column, kind in used):
+                yield Problem("warning", note.column, note.problem, note.suggestion, note.labels, note.count)
 
 
 def _line_values(parameter: str, nested: Nested, *, drop_missing: bool) -> Iterator[Problem]:

@@ -91,6 +91,19 @@ class Nested:
         """Return the positions of documents that no line belongs to."""
         return np.flatnonzero(self._starts == self._ends)
 
+    def key_codes(self) -> npt.NDArray[np.intp]:
+        """Return a number for each document's key, the same for equal ones."""
+        return self._codes_left
+
+    def sums_of(self, amounts: npt.NDArray[np.float64]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+        """Return of each document how many lines it has, and the sum of their amounts."""
+        counts = (self._ends - self._starts).astype(np.int64)
+        running = np.concatenate([[0.0], np.cumsum(np.nan_to_num(amounts[self._order]))])
+        unknown = np.concatenate([[0], np.cumsum(np.isnan(amounts[self._order]))])
+        sums = running[self._ends] - running[self._starts]
+        sums[unknown[self._ends] > unknown[self._starts]] = np.nan
+        return counts, sums
+
     def near_keys(self) -> NearKeys | None:
         """Return what would make lines without a document meet one."""
         lost = self.lines_without_document()

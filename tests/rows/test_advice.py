@@ -20,7 +20,7 @@ def followed(kind: str, values: Any) -> Any:
     frame = pd.DataFrame({"P": values if isinstance(values, pd.Series) else pd.Series(values, dtype=object)})
     parameters = parameters_of(P=kind)
     for _ in range(3):
-        found = problems_of(frame, parameters)
+        found = [one for one in problems_of(frame, parameters) if ", and 'P' holds" in one.problem]
         if not found:
             return [params["P"] for params in params_of(frame, parameters)]
         code = CODE.search(found[0].suggestion)

@@ -139,7 +139,7 @@ def test_equal_names_are_errors_of_their_rows() -> None:
 
 def test_thousands_of_equal_names_are_a_few_lines() -> None:
     frame = pd.DataFrame({"Customer": [str(at // 2) for at in range(2000)], "Total": 1.0})
-    problems = problems_of(frame, DESIGN, file_name="Customer")
+    problems = [one for one in problems_of(frame, DESIGN, file_name="Customer") if one.level == "error"]
     assert len(problems) == 21
     assert problems[-1].count == 980
 
