@@ -11,8 +11,8 @@ import pandas as pd
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Design, Parameter
+from reportflow_pandas.engine.attempts import Line, Refused, line_to
 from reportflow_pandas.engine.retry import Stop
-from reportflow_pandas.engine.sender import Line, Refused, line_to
 from reportflow_pandas.errors import ConfigurationError, NotFoundError
 from reportflow_pandas.settings import current
 

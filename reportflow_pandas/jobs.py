@@ -1,48 +1,33 @@
-"""A run in the background: it goes on while the analyst works, and tells when it is finished."""
+"""Jobs: a run in the background, which goes on while the analyst works and tells when it is finished."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
-import logging
-import threading
-import warnings
 from collections.abc import Callable, Generator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
-from typing import Any, Literal, Unpack
+from typing import Any, Unpack
 
 import pandas as pd
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcome
-from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.execution.background import TICK_SECONDS, Background, JobWarning, Recorded, Status
+from reportflow_pandas.execution.from_frame import FromFrame
+from reportflow_pandas.execution.from_ledger import FromLedger
 from reportflow_pandas.execution.preparation import takes_options
-from reportflow_pandas.execution.run import Running, kind_of
-from reportflow_pandas.exit_hook import Unfinished
-from reportflow_pandas.generation import Generation
+from reportflow_pandas.execution.run import Run
 from reportflow_pandas.journal import journal_file, runs
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook import panel
-from reportflow_pandas.notify import Notifier, ended, workbook_of
+from reportflow_pandas.notify import Notifier
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.queue.messages import OnCrash
 from reportflow_pandas.queue.remote import Remote
-from reportflow_pandas.runs import Resumption, load
 from reportflow_pandas.settings import current
 
 __all__ = ["Job", "JobWarning", "job", "submit"]
-
-log = logging.getLogger("reportflow_pandas")
-
-Status = Literal["running", "done", "failed", "cancelled", "interrupted"]
-_CALLBACKS = "reportflow-callbacks"
-TICK = 0.1
-"""Seconds between two looks of a waiting thread or coroutine: an interrupt is felt that often."""
-
-
-class JobWarning(UserWarning):
-    """Something beside the run failed: a callback or a notification. The run went on."""
 
 
 class Job:
@@ -71,90 +56,44 @@ class Job:
     ('done', 3)
     """
 
-    def __init__(
-        self,
-        work: Running,
-        *,
-        on_row: Callable[[Outcome], object] | None = None,
-        on_done: Callable[[Job], object] | None = None,
-        notifier: Notifier | None = None,
-    ) -> None:
-        self.id = work.run_name
-        self.folder = work.settings.runs.absolute()
-        self.warnings: list[str] = []
+    def __init__(self, work: Background | Recorded) -> None:
         self._work = work
-        self._on_row = on_row
-        self._on_done = on_done
-        self._notifier = notifier
-        self._finished = threading.Event()
-        self._ended = threading.Event()
-        self._error: BaseException | None = None
-        self._results: pd.DataFrame | None = None
-        self._raised = 0
-        self._unfinished = Unfinished(work, self.cancel, lambda: self._error, self._finished, self._ended)
-        # callbacks are the user's code: they get a thread of their own and may take their time
-        self._callbacks = ThreadPoolExecutor(1, thread_name_prefix=_CALLBACKS)
-        if on_row is not None:
-            work.settled = self._row_settled
-        if work.remote is not None:
-            work.remote.warn = self.warn
-        _jobs[self.folder, self.id] = self
-        self._start()
-
-    def _start(self) -> None:
-        self._unfinished.begin()
-        asyncio.run_coroutine_threadsafe(self._carry_out(), event_loop.private_loop())
+        self.id = work.id
+        self.folder = work.folder
+        self.warnings = work.warnings
 
     def __repr__(self) -> str:
         """Say how far it is."""
-        return f"<Job {self.id}: {self.status}, {self._work.line_of_summary()}>"
+        return f"<Job {self.id}: {self.status}, {self._work.summary()}>"
 
     def _ipython_display_(self) -> None:
-        panel.show(
-            panel.Watched(
-                id=self.id,
-                counts=lambda: self.progress,
-                status=lambda: self.status,
-                wait=lambda: self._work.progress.wait,
-                failures=self._work.failures,
-                cancel=self.cancel,
-                words=lambda: repr(self),
-                error=lambda: str(self._error or ""),
-                monotonic=self._work.clock.monotonic,
-            )
-        )
+        panel.show(self._work, repr(self))
 
     @property
     def status(self) -> Status:
         """``running``, ``done``, ``failed`` (as a whole: see ``result()``), ``cancelled`` or ``interrupted``."""
-        if not self._finished.is_set():
-            return "running"
-        if self._error is not None:
-            return "failed"
-        return "cancelled" if self._work.interrupted else "done"
+        return self._work.status
+
+    @property
+    def error(self) -> BaseException | None:
+        """What ended the run as a whole; None: nothing did."""
+        return self._work.error
 
     @property
     def progress(self) -> dict[str, int]:
-        """Counts of rows: ``total``, ``done``, ``accepted``, ``ready``, ``failed``, ``unknown``, ``not_sent``."""
-        return self._work.counts()
+        """Counts of rows: ``total``, ``done``, ``accepted``, ``ready``, ``failed``, ``unknown``, ``not_sent``.
+
+        And ``wait``: the seconds that the run still waits for a limit, or for the service.
+        """
+        return self._work.progress
 
     def results(self) -> pd.DataFrame:
         """Return the results frame so far; it never waits."""
-        return self._work.results() if self._results is None else self._results
+        return self._work.results()
 
     def wait(self, timeout: float | None = None) -> bool:
         """Wait until the job has ended, at most ``timeout`` seconds; return whether it has."""
-        # on_done may ask for the result itself; everybody else waits until it has returned
-        inside = threading.current_thread().name.startswith(_CALLBACKS)
-        event = self._finished if inside else self._ended
-        waited = 0.0
-        while not event.is_set():
-            pause = TICK if timeout is None else min(TICK, timeout - waited)
-            if pause <= 0:
-                return False
-            event.wait(pause)
-            waited += pause
-        return True
+        return self._work.wait(timeout)
 
     def result(self, timeout: float | None = None) -> pd.DataFrame:
         """Wait, and return the results frame.
@@ -169,162 +108,27 @@ class Job:
             The job was cancelled; ``.results`` is the frame so far.
         """
         if not self.wait(timeout):
-            raise TimeoutError(f"job {self.id} is still running; it goes on. {self._work.line_of_summary()}")
-        return self._outcome()
+            raise TimeoutError(f"job {self.id} is still running; it goes on. {self._work.summary()}")
+        return self._work.outcome()
 
     def cancel(self) -> None:
-        """Stop sending. Calls in flight are waited for a few seconds or recorded as unknown; returns at once."""
-        if not self._finished.is_set():
-            with contextlib.suppress(RuntimeError):
-                event_loop.private_loop().call_soon_threadsafe(self._interrupt)
+        """Stop sending. Calls in flight are waited for a few seconds or recorded as unknown; returns at once.
 
-    def _interrupt(self) -> None:
-        if not self._work.progress.ended:  # else only its callbacks are still at work, and nothing is cut off
-            self._work.interrupt()
+        Raises
+        ------
+        ConfigurationError
+            Another process carries the run out: it is interrupted there.
+        """
+        self._work.cancel()
 
     def __await__(self) -> Generator[Any, None, pd.DataFrame]:
         return self._awaited().__await__()
 
     async def _awaited(self) -> pd.DataFrame:
         # a ticker: an awaiting cell feels an interrupt only when its loop wakes, and the job is on another loop
-        while not self._ended.is_set():  # noqa: ASYNC110
-            await asyncio.sleep(TICK)
-        return self._outcome()
-
-    def _outcome(self) -> pd.DataFrame:
-        if self._error is not None:
-            raise self._error
-        if self._work.interrupted:
-            raise RunInterrupted(self._work.goodbye(), self.results())
-        return self.results()
-
-    async def _carry_out(self) -> None:
-        try:
-            self._results = await self._work.carry_out()
-        except ReportFlowError as error:
-            self._error, self._results = error, error.results
-        except BaseException as error:
-            self._error = error
-            raise
-        finally:
-            try:
-                self._callbacks.submit(self._end)
-            except RuntimeError:  # the program is ending and starts nothing more in its pools
-                self._end()
-
-    def _end(self) -> None:
-        """End, after every ``on_row``: ``on_done`` first, then notifications, then whoever waits."""
-        try:
-            if self._results is None:
-                self._results = self._work.results()
-            self._finished.set()
-            if self._raised > 1:
-                self._say(_more_times(self._raised - 1))
-            if self._on_done is not None:
-                self._call("on_done", self._on_done, self)
-            if self._notifier:
-                self._tell(self._notifier)
-        finally:
-            self._finished.set()
-            self._ended.set()
-            self._unfinished.end()
-            self._callbacks.shutdown(wait=False)
-
-    def _tell(self, notifier: Notifier) -> None:
-        run = self.results().attrs["reportflow"]
-        message = ended(
-            self.id,
-            self.progress,
-            design=run["design"] or run["design_id"],
-            saved=int(self.results()["path"].notna().sum()),
-            folder=run["download"],
-            workbook=workbook_of(run),
-            stopped="cancelled" if self._work.interrupted else kind_of(self._error),
-            way_on=self._work.way_on(),
-        )
-        for problem in notifier.tell(message):
-            self.warn(problem)
-
-    def _row_settled(self, outcome: Outcome) -> None:
-        if self._on_row is not None:
-            self._callbacks.submit(self._call, "on_row", self._on_row, outcome)
-
-    def _call(self, name: str, function: Callable[[Any], object], value: object) -> None:
-        try:
-            function(value)
-        except (Exception, SystemExit, KeyboardInterrupt) as reason:  # noqa: BLE001 - the user's code: it may not end the run
-            if name == "on_row":
-                self._raised += 1
-                if self._raised > 1:
-                    self._count_again(self._raised - 1)
-                    return
-            self.warn(f"{name} raised {type(reason).__name__}: {reason}; the run went on")
-
-    def _count_again(self, more: int) -> None:
-        """Count what on_row raised after its first time: one line, however many rows there are."""
-        if more == 1:
-            self.warnings.append(_more_times(1))
-        else:
-            self.warnings[self.warnings.index(_more_times(more - 1))] = _more_times(more)
-
-    def warn(self, text: str) -> None:
-        """Note that something beside the run failed."""
-        self.warnings.append(text)
-        self._say(text)
-
-    def _say(self, text: str) -> None:
-        log.warning("job %s: %s", self.id, text)
-        with contextlib.suppress(JobWarning):  # where warnings are errors, this one still ends nothing
-            warnings.warn(f"job {self.id}: {text}", JobWarning, stacklevel=2)
-
-
-def _more_times(count: int) -> str:
-    return f"… and on_row raised {count:,} more {'time' if count == 1 else 'times'}; the run went on"
-
-
-class PastJob(Job):
-    """A job of an earlier or another process: what its journal tells."""
-
-    def _start(self) -> None:
-        self._finished.set()
-        self._ended.set()
-        self._callbacks.shutdown()
-
-    @property
-    def status(self) -> Status:
-        """``done``, ``interrupted`` (``rf.resume(job.id)`` goes on), or ``running`` in another process."""
-        recorded = runs.load(self._work.settings.runs, self.id)
-        self._work.outcomes = recorded.outcomes
-        if recorded.sending:
-            return "running"
-        return "done" if recorded.meta["planned"] and not recorded.outcomes.counts()["not_sent"] else "interrupted"
-
-    def results(self) -> pd.DataFrame:
-        """Return the results frame as the journal has it now."""
-        return load(self.id)
-
-    def wait(self, timeout: float | None = None) -> bool:
-        """Wait while another process carries the run out."""
-        waited = 0.0
-        while self.status == "running":
-            if timeout is not None and waited >= timeout:
-                return False
-            threading.Event().wait(TICK)
-            waited += TICK
-        return True
-
-    def cancel(self) -> None:
-        """Refuse: another process carries the run out, or nobody does.
-
-        Raises
-        ------
-        ConfigurationError
-            Always, with what to do.
-        """
-        raise ConfigurationError(f"job {self.id!r} is not this process's: interrupt it where it runs")
-
-    def _outcome(self) -> pd.DataFrame:
-        return self.results()
+        while not self._work.has_ended():  # noqa: ASYNC110
+            await asyncio.sleep(TICK_SECONDS)
+        return self._work.outcome()
 
 
 _jobs: LruDict[tuple[Path, str], Job] = LruDict(100, pinned=lambda job: job.status == "running")
@@ -413,11 +217,20 @@ def submit(
         if function is not None and not callable(function):
             raise ConfigurationError(f"{name}={function!r}: a function, called with the row or the job")
     notifier = Notifier(notify)
-    work = Generation(frame, Options.of(design_id, arguments))
+    source = FromFrame(frame, Options.of(design_id, arguments))
+    machines = None
     if queue is not None:
-        work.remote = Remote(queue, on_crash)
-        event_loop.run(work.remote.check())
-    return Job(work, on_row=on_row, on_done=on_done, notifier=notifier)
+        machines = Remote(queue, on_crash)
+        event_loop.run(machines.check())
+    return _started(Background(Run(source, machines), on_row=on_row, notifier=notifier), on_done)
+
+
+def _started(work: Background, on_done: Callable[[Job], object] | None = None) -> Job:
+    job = _jobs[work.folder, work.id] = Job(work)
+    if on_done is not None:
+        work.on_done = partial(on_done, job)
+    work.start()
+    return job
 
 
 def job(run: str, *, queue: str | None = None) -> Job:
@@ -443,16 +256,15 @@ def job(run: str, *, queue: str | None = None) -> Job:
         There is no such run.
     """
     if queue is not None:
-        Remote(queue)  # known from now on
+        Remote(queue)  # its password is known to this process from now on
     if (known := _remembered(run, current().runs)) is not None:
         return known
     settings = current().checked()
-    work = Resumption(run, settings, positions=frozenset())
-    if work.remote is not None and runs.awaited(settings.runs, run):
-        recorded = runs.load(settings.runs, run)
-        if recorded.meta["planned"] and not recorded.sending:
-            event_loop.run(work.remote.check())
-            return Job(work)
-    past = PastJob(Resumption(run, settings))
-    del _jobs[past.folder, run]
-    return past
+    recorded = runs.load(settings.runs, run)
+    collectable = recorded.meta.get("queue") and recorded.meta["planned"] and not recorded.sending
+    if collectable and runs.awaited(settings.runs, run):
+        source = FromLedger(run, settings, positions=frozenset())
+        if source.queue is not None:
+            event_loop.run(source.queue.check())
+            return _started(Background(Run(source, source.queue)))
+    return Job(Recorded(settings.runs, run))

@@ -11,6 +11,7 @@ from typing import Any
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.lru import LruDict
+from reportflow_pandas.next_steps import in_brief
 
 __all__ = ["Message", "Notifier", "ended", "workbook_of", "workbook_written"]
 
@@ -164,10 +165,8 @@ def ended(
         lines.append(f"Workbook: {workbook}")
     if stopped:
         lines.append(f"It ended early: {stopped}")
-    if counts.get("not_sent"):
-        lines.append(way_on or f"rf.resume({run!r}) goes on")
-    elif counts.get("failed") or counts.get("unknown"):
-        lines.append(f"rf.load({run!r}) shows which")
+    if advice := in_brief(run, counts, way_on):
+        lines.append(advice)
     return Message(f"{run}: {', '.join(parts)}", "\n".join(lines), good < total or bool(stopped))
 
 

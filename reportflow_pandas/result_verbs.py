@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -11,8 +10,8 @@ import pandas as pd
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
+from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.sender import line_to
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export import csv_file, review, workbook
 from reportflow_pandas.journal import runs as shelf
@@ -133,7 +132,7 @@ def download(
         )
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results[COLUMNS].itertuples(index=False)):
-        outcomes.restore(replace(outcome_of(row), row=position))
+        outcomes.restore(outcome_of(row)._replace(row=position))
     line = line_to(chosen)
     bar = Bar(line.progress, progress)
 

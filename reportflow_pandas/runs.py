@@ -2,114 +2,28 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Collection
 from dataclasses import replace
 from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
 
-from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.sender import Line
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.execution.preparation import refuse_too_many
-from reportflow_pandas.execution.run import Running, watched
-from reportflow_pandas.generation import Generation, Only, remembered
+from reportflow_pandas.execution.from_frame import FromFrame, Only, remembered
+from reportflow_pandas.execution.from_ledger import FromLedger, index_of
+from reportflow_pandas.execution.run import Run, watched
 from reportflow_pandas.journal import runs as shelf
-from reportflow_pandas.journal.journal import Journal
-from reportflow_pandas.options import Options, grouped_by
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.results_frame import moments, outcome_of, provenance, results_frame
+from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.rows.document_keys import positions_of
 from reportflow_pandas.rows.grouping import by_document
 from reportflow_pandas.rows.input_frame import label_shown
 from reportflow_pandas.settings import Settings, current
 
-__all__ = ["Resumption", "forget", "load", "resume", "retry", "runs", "settle"]
-
-_CHUNK = 500
-_LOOK = 0.05
-"""Seconds between two looks whether the sender has room for more documents."""
-
-
-class Resumption(Running):
-    """A run that goes on from its journal, without the frame.
-
-    Parameters
-    ----------
-    run : str
-        The run.
-    settings : Settings
-        Of the same address and workspace.
-    positions : collection of int, optional
-        Of these rows only.
-    unknown : bool
-        Rows that may have been accepted, too.
-    more : Any
-        Options in place of the run's: ``progress``, ``download``.
-    """
-
-    def __init__(
-        self,
-        run: str,
-        settings: Settings,
-        *,
-        positions: Collection[int] | None = None,
-        unknown: bool = False,
-        **more: Any,
-    ) -> None:
-        recorded = shelf.load(settings.runs, run)
-        meta = recorded.meta
-        if not meta.get("frame"):
-            raise ConfigurationError(f"run {run!r} was never begun: generate(run={run!r}, …) begins it")
-        options = Options.of_kept(
-            meta["design_id"], meta["version"], meta["endpoint"], meta["options"], settings=settings, **more
-        )
-        super().__init__(options, run, _index_of(recorded))
-        self._positions = positions
-        self._unknown = unknown
-        if meta.get("queue"):
-            self.remote = Remote.recorded(meta["queue"])
-        self.version, self.endpoint = meta["version"], meta["endpoint"]
-        self.attrs |= _attrs(meta)
-        self.attrs["download"] = self.attrs["download"] or ""
-
-    async def _begin(self, client: Client, line: Line) -> bool:  # noqa: ARG002 - nothing is looked up
-        settings = self.settings
-        self.journal = Journal.open(
-            settings.runs,
-            self.run_name,
-            base_url=settings.base_url,
-            workspace=settings.workspace_id,
-            clock=self.clock,
-            must_exist=True,
-        )
-        self.outcomes = self.journal.go_on()
-        words = {"not_sent", "failed", *(["unknown"] if self._unknown else [])}
-        rows = range(len(self.outcomes)) if self._positions is None else self._positions
-        try:
-            refuse_too_many(sum(self.outcomes.status_of(row) in words for row in rows), self.options)
-        except ConfigurationError:
-            self._close()
-            raise
-        return True
-
-    async def _plan(self, feed: Feed) -> None:
-        pending = self._open_journal.pending(failed=True, unknown=self._unknown, positions=self._positions)
-        phase = self.progress.phases[-1]
-        while True:
-            chunk = [document for _, document in zip(range(_CHUNK), pending, strict=False)]
-            if not chunk:
-                break
-            phase.done -= sum(self.outcomes.status_of(document.position) != "not_sent" for document in chunk)
-            feed.add(chunk)
-            while feed.full:
-                await self.clock.sleep(_LOOK)
-        feed.end()
+__all__ = ["forget", "load", "resume", "retry", "runs", "settle"]
 
 
 def runs() -> pd.DataFrame:
@@ -187,7 +101,7 @@ def load(run: str) -> pd.DataFrame:
     ['accepted', 'accepted']
     """
     recorded = shelf.load(current().runs, run)
-    return results_frame(recorded.outcomes, _index_of(recorded), _attrs(recorded.meta))
+    return results_frame(recorded.outcomes, index_of(recorded), RunInfo.of_meta(recorded.meta).attrs())
 
 
 def resume(
@@ -230,7 +144,8 @@ def resume(
     more: dict[str, Any] = {"progress": progress, "max_documents": max_documents}
     if download is not None:
         more["download"] = download
-    return watched(Resumption(run, chosen, **more))
+    source = FromLedger(run, chosen, **more)
+    return watched(Run(source, source.queue))
 
 
 def forget(run: str) -> None:
@@ -302,23 +217,24 @@ def retry(
     where = (settings or current()).checked()
     if source is None:
         more: dict[str, Any] = {"unknown": unknown, "progress": progress, "max_documents": max_documents}
-        work: Running = _as_they_were(attrs, wanted, where, **more)
+        as_they_were = _as_they_were(attrs, wanted, where, **more)
+        work = Run(as_they_were, as_they_were.queue)
     else:
         only = Only(frozenset(wanted), frozenset(words), attrs.get("frame") or "0")
-        work = _from_source(attrs, source, only, where, {"progress": progress, "max_documents": max_documents})
+        work = _corrected(attrs, source, only, where, {"progress": progress, "max_documents": max_documents})
     sent = watched(work)
     return _merged(results, sent, np.flatnonzero(chosen).tolist(), wanted)
 
 
-def _as_they_were(attrs: dict[str, str], wanted: list[int], settings: Settings, **more: Any) -> Resumption:
+def _as_they_were(attrs: dict[str, str], wanted: list[int], settings: Settings, **more: Any) -> FromLedger:
     run = attrs["run"]
     if not attrs.get("frame"):
         raise ConfigurationError(
             f"run {run!r} ended before anything of it was written down, and nothing was sent. Generate again "
             "when the cause is gone, or give the rows: results.reportflow.retry(source=df)"
         )
-    work = Resumption(run, settings, positions=frozenset(wanted), **more)
-    if work.attrs["frame"] != attrs["frame"]:
+    work = FromLedger(run, settings, positions=frozenset(wanted), **more)
+    if str(work.info.frame) != attrs["frame"]:
         raise ConfigurationError(
             f"run {run!r} was generated again since these results; nothing was sent. Retry the newest results: "
             f"rf.load({run!r}).reportflow.retry()"
@@ -326,13 +242,13 @@ def _as_they_were(attrs: dict[str, str], wanted: list[int], settings: Settings, 
     return work
 
 
-def _from_source(
+def _corrected(
     attrs: dict[str, str],
     source: pd.DataFrame,
     only: Only,
     settings: Settings,
     more: dict[str, Any],
-) -> Generation:
+) -> Run:
     options = remembered(attrs["run"])
     if options is None:
         raise ConfigurationError(
@@ -348,13 +264,14 @@ def _from_source(
             "corrected frame, with its rows in the run's order; only what failed or was not sent is taken from it"
         )
     chosen = replace(options, run=attrs["run"], again=None, settings=settings, **more)
-    work = Generation(source, chosen, only)
+    corrected = FromFrame(source, chosen, only)
+    queue = None
     if only.frame != "0":
         recorded = shelf.load(settings.runs, attrs["run"])
         _refuse_other_labels(attrs["run"], recorded, documents.index)
         if told := recorded.meta.get("queue"):
-            work.remote = Remote.recorded(told)
-    return work
+            queue = Remote.recorded(told)
+    return Run(corrected, queue)
 
 
 def _refuse_other_labels(run: str, recorded: shelf.Recorded, index: pd.Index[Any]) -> None:
@@ -366,7 +283,7 @@ def _refuse_other_labels(run: str, recorded: shelf.Recorded, index: pd.Index[Any
     if place is not None:
         raise ConfigurationError(
             f"source has other rows than run {run!r}, or the same in another order: row {place} is called "
-            f"{index[place]!r} and was {_index_of(recorded)[place]!r}. Nothing was sent. If they moved: "
+            f"{index[place]!r} and was {index_of(recorded)[place]!r}. Nothing was sent. If they moved: "
             f"source.loc[rf.load({run!r}).index]; if only the labels are others: "
             f"source.set_axis(rf.load({run!r}).index)"
         )
@@ -419,10 +336,10 @@ def settle(results: pd.DataFrame, rows: Any) -> pd.DataFrame:
     shelf.settle(settings.runs, attrs["run"], places, settings.clock)
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results.itertuples(index=False)):
-        outcomes.restore(dataclasses.replace(outcome_of(row), row=position))
+        outcomes.restore(outcome_of(row)._replace(row=position))
     for position in chosen:
         before = outcomes[position]
-        outcomes.restore(dataclasses.replace(before, status="accepted", error_kind=None, error=None))
+        outcomes.restore(before._replace(status="accepted", error_kind=None, error=None))
     settled = results_frame(outcomes, results.index, attrs)
     settled["row"] = results["row"].to_numpy()
     return settled
@@ -436,31 +353,3 @@ def _the_same(recorded: shelf.Recorded, rows: pd.DataFrame, places: list[int]) -
     here = zip(index_labels.encoded(rows.index), rows["file_name"], strict=True)
     there = [(known[place], recorded.outcomes[place].file_name) for place in places]
     return list(here) == there
-
-
-def _index_of(recorded: shelf.Recorded) -> pd.Index[Any]:
-    frame = recorded.frame
-    if frame.labels is None:
-        return pd.RangeIndex(len(frame.names))
-    return index_labels.rebuilt(frame.labels, recorded.meta.get("index") or {})
-
-
-def _attrs(meta: dict[str, Any]) -> dict[str, str]:
-    def moment(seconds: float | None) -> str:
-        return pd.Timestamp(seconds, unit="s", tz="UTC").isoformat(timespec="seconds") if seconds else ""
-
-    return {
-        "run": meta["run"],
-        "design_id": meta.get("design_id", ""),
-        "design": meta.get("design", ""),
-        "version": str(meta.get("version", "")),
-        "base_url": meta["base_url"],
-        "workspace": meta["workspace"],
-        "endpoint": meta.get("endpoint", ""),
-        "rows": str(meta["rows"]),
-        "frame": str(meta["frame"]),
-        "planned": "yes" if meta["planned"] else "",
-        "started_at": moment(meta.get("frame_at")),
-        "download": (meta.get("options") or {}).get("download") or "",
-        "group_by": grouped_by((meta.get("options") or {}).get("group_by")),
-    }

@@ -15,7 +15,7 @@ from aiohttp import web
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.contract import FILE_COMPLETED
-from reportflow_pandas.engine.sender import Line, Refused, line_to
+from reportflow_pandas.engine.attempts import Line, Refused, line_to
 from reportflow_pandas.errors import ConfigurationError, NotReady, ReportFlowError
 from reportflow_pandas.journal import runs
 from reportflow_pandas.lru import LruDict

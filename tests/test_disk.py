@@ -19,7 +19,7 @@ from support.virtual_service import people, plain
 import reportflow_pandas as rf
 from reportflow_pandas.journal import commits
 from reportflow_pandas.local.service import LocalService
-from reportflow_pandas.results.results_frame import line_on
+from reportflow_pandas.next_steps import line_that_goes_on
 
 ROWS = 9
 WAYS: dict[str, dict[str, Any]] = {
@@ -87,8 +87,8 @@ def test_whatever_commit_fails_the_run_stops_with_what_was_accepted_and_nothing_
         unplanned = rf.runs()["state"].tolist() == ["unplanned"]
         # by the one way or the other, as it was told; resuming what was not written down refuses and sends nothing
         line = "df.reportflow.generate('certificate', run='november', …)" if unplanned else "rf.resume('november')"
-        assert not len(recorded) or line_on(recorded.attrs["reportflow"]) == line
-        assert line_on(stopped.results.attrs["reportflow"]) == line
+        assert not len(recorded) or line_that_goes_on(recorded.attrs["reportflow"]) == line
+        assert line_that_goes_on(stopped.results.attrs["reportflow"]) == line
         if unplanned:
             with pytest.raises(rf.ConfigurationError, match="generate"):
                 rf.resume("november")

@@ -23,7 +23,7 @@ Start = Callable[..., LocalService]
 
 LAST_LINE = """
 import os, sys, pandas as pd, reportflow_pandas as rf
-from reportflow_pandas.engine.runner import Run
+from reportflow_pandas.engine.runner import Runner
 def submitted(rows, **more):
     frame = pd.DataFrame({'name': [f'Person {n}' for n in range(rows)]})
     return frame.reportflow.submit('certificate', version=1, check=False, params={'RecipientName': 'name'},
@@ -92,7 +92,7 @@ def test_a_script_of_which_submit_is_all_says_what_was_sent(local: Start, tmp_pa
 
 def test_calls_that_are_not_answered_before_the_program_ends_are_unknown(local: Start, tmp_path: Path) -> None:
     service = local(faults=Fault("slow", seconds=60, at=5, times=None))
-    grace = "Run.__init__.__kwdefaults__['grace'] = 0.2"
+    grace = "Runner.__init__.__kwdefaults__['grace'] = 0.2"
 
     def six_are_there() -> None:
         while len(service.documents) < 6:
@@ -116,7 +116,7 @@ def test_callbacks_of_a_finished_run_come_to_their_end_after_the_program_and_are
 ) -> None:
     service = local()
     late = "import time; told = lambda job: (time.sleep(0.2), print(job.status, job.progress['accepted']))"
-    until = "while job.progress['accepted'] < 6 or not job._work.progress.ended: pass"
+    until = "while job.progress['accepted'] < 6 or not job._work.run.progress.ended: pass"
     ended = script(service, tmp_path, late, "job = submitted(6, on_done=told)", until)
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "done 6\n", "")
     assert len(service.documents) == 6

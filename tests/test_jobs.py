@@ -90,6 +90,7 @@ def test_submit_returns_at_once_and_the_result_is_that_of_generate(door: Callabl
         "ready": 0,
         "failed": 0,
         "unknown": 0,
+        "wait": 0,
     }
     assert results is job.results()
     assert "6 of 6 accepted" in repr(job)

@@ -19,15 +19,14 @@ from hypothesis import HealthCheck, given, settings as effort, strategies as st
 from support.virtual_service import made, people, plain, sent, world
 
 import reportflow_pandas as rf
-from reportflow_pandas import generation
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.engine import rate_limit
 from reportflow_pandas.engine.batching import Document
-from reportflow_pandas.execution import run
+from reportflow_pandas.execution import from_frame, run
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
+from reportflow_pandas.next_steps import line_that_goes_on
 from reportflow_pandas.options import Options
-from reportflow_pandas.results.results_frame import line_on
 from reportflow_pandas.rows.documents import Documents
 
 Start = Callable[..., LocalService]
@@ -366,7 +365,7 @@ def test_retry_with_a_frame_of_another_length_or_after_a_restart_says_what_to_do
     results = made(people(3), endpoint="async/single")
     with pytest.raises(rf.ConfigurationError, match="2 rows and the run had 3"):
         results.reportflow.retry(source=people(2))
-    generation._options.clear()
+    from_frame._options.clear()
     with pytest.raises(rf.ConfigurationError, match=r"generate\(design_id='certificate', run='november'"):
         results.reportflow.retry(source=people(3))
     assert service.counts() == {"async/single": 3}
@@ -513,7 +512,7 @@ def test_two_unnamed_runs_of_one_frame_are_two_runs(service: LocalService) -> No
 @pytest.fixture
 def one_moment(monkeypatch: pytest.MonkeyPatch) -> None:
     """No time passes, and chance says the same each time."""
-    monkeypatch.setattr(generation.secrets, "token_hex", lambda size: "ab" * size)
+    monkeypatch.setattr(from_frame.secrets, "token_hex", lambda size: "ab" * size)
     monkeypatch.setattr(SYSTEM_CLOCK, "timestamp", lambda: 1_790_000_000.0)
 
 
@@ -523,7 +522,7 @@ def test_unnamed_runs_of_one_moment_and_equal_chance_do_not_meet(service: LocalS
     assert first.id != second.id
     for job in (first, second):
         assert statuses(job.result()) == {"accepted": 3}
-    generation._options.clear()  # as in another process
+    from_frame._options.clear()  # as in another process
     people(3).reportflow.generate(**plain())
     assert len(service.documents) == 9
     assert len(rf.runs()) == 3
@@ -533,14 +532,14 @@ def test_unnamed_runs_of_one_moment_and_equal_chance_do_not_meet(service: LocalS
 def test_an_unnamed_run_whose_name_another_process_took_meanwhile_leaves_that_ones_run_alone(
     service: LocalService,
 ) -> None:
-    late = generation.Generation(people(5), Options(**plain()))
-    generation._options.clear()  # as in another process
+    late = run.Run(from_frame.FromFrame(people(5), Options(**plain())))
+    from_frame._options.clear()  # as in another process
     other = people(3).reportflow.generate(**plain())
-    assert other.attrs["reportflow"]["run"] == late.run_name
-    with pytest.raises(rf.ConfigurationError, match=f"another process began a run '{late.run_name}'"):
+    assert other.attrs["reportflow"]["run"] == late.name
+    with pytest.raises(rf.ConfigurationError, match=f"another process began a run '{late.name}'"):
         run.watched(late)
     assert len(service.documents) == 3
-    pd.testing.assert_frame_equal(rf.load(late.run_name), other)
+    pd.testing.assert_frame_equal(rf.load(late.name), other)
 
 
 def test_resuming_fetches_the_pdfs_that_are_missing_and_only_those(local: Start, tmp_path: Path) -> None:
@@ -680,14 +679,17 @@ def test_a_plan_that_was_not_closed_is_resumed_with_its_frame_only(
             made(frame, limits=False)
     assert rf.runs()["state"].tolist() == ["unplanned"]
     for results in (stopped.value.results, rf.load("november")):
-        assert line_on(results.attrs["reportflow"]) == "df.reportflow.generate('certificate', run='november', …)"
+        assert (
+            line_that_goes_on(results.attrs["reportflow"])
+            == "df.reportflow.generate('certificate', run='november', …)"
+        )
     with pytest.raises(rf.ConfigurationError) as caught:
         rf.resume("november")
     assert "df.reportflow.generate(design_id='certificate', run='november', …)" in str(caught.value)
     whole = made(frame, limits=False)
     assert statuses(whole) == {"accepted": 2200}
     for results in (whole, rf.load("november")):
-        assert line_on(results.attrs["reportflow"]) == "rf.resume('november')"
+        assert line_that_goes_on(results.attrs["reportflow"]) == "rf.resume('november')"
     assert sent(service) == once(frame["name"])
 
 

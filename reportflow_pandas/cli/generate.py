@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import shlex
 from pathlib import Path
 from typing import Any
 
@@ -28,11 +27,11 @@ from reportflow_pandas.cli.serve import local_for
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import generate as generate_documents
+from reportflow_pandas.next_steps import at_a_prompt
 from reportflow_pandas.options import Options
-from reportflow_pandas.results.results_frame import resumable
 from reportflow_pandas.rows.grouping import by_document
 
-__all__ = ["generate", "goes_on"]
+__all__ = ["generate"]
 
 
 def generate(arguments: argparse.Namespace) -> int:
@@ -88,22 +87,17 @@ def _sent(frame: pd.DataFrame, design: str, chosen: dict[str, Any]) -> tuple[pd.
             raise
         return (
             interrupted.results,
-            f"Interrupted: what is missing was not sent. {goes_on(interrupted.results)}",
+            f"Interrupted: what is missing was not sent. {at_a_prompt(interrupted.results.attrs['reportflow'])}",
             INTERRUPTED,
         )
     except ReportFlowError as error:
         if not _anything_sent(error.results):
             raise
-        return error.results, f"The run was stopped: {error}. {goes_on(error.results)}", SOME_FAILED
-
-
-def goes_on(results: pd.DataFrame) -> str:
-    """Return what sends the rest."""
-    run = results.attrs["reportflow"]
-    name = shlex.quote(run["run"])
-    if resumable(run):
-        return f"reportflow-pandas resume {name} goes on"
-    return f"The same command with --run {name} goes on: not all rows were written down yet"
+        return (
+            error.results,
+            f"The run was stopped: {error}. {at_a_prompt(error.results.attrs['reportflow'])}",
+            SOME_FAILED,
+        )
 
 
 def _anything_sent(results: pd.DataFrame | None) -> bool:

@@ -11,7 +11,6 @@ from typing import Any
 import pandas as pd
 
 import reportflow_pandas as rf
-from reportflow_pandas.cli.generate import goes_on
 from reportflow_pandas.cli.output import (
     ACCEPTED,
     INTERRUPTED,
@@ -29,6 +28,7 @@ from reportflow_pandas.cli.output import (
 from reportflow_pandas.cli.serve import SLICE
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ReportFlowError, RunInterrupted
+from reportflow_pandas.next_steps import at_a_prompt
 from reportflow_pandas.settings import current
 
 __all__ = ["resume", "runs", "webhook"]
@@ -95,11 +95,19 @@ def _resumed(run: str, more: dict[str, Any]) -> tuple[pd.DataFrame, str, int | N
         return rf.resume(run, **more), "", None
     except RunInterrupted as interrupted:
         results = interrupted.results
-        return results, f"Interrupted: what is missing was not sent. {goes_on(results)}", INTERRUPTED
+        return (
+            results,
+            f"Interrupted: what is missing was not sent. {at_a_prompt(results.attrs['reportflow'])}",
+            INTERRUPTED,
+        )
     except ReportFlowError as error:
         if error.results is None or error.results.attrs["reportflow"]["calls"] == "0":
             raise
-        return error.results, f"The run was stopped: {error}. {goes_on(error.results)}", SOME_FAILED
+        return (
+            error.results,
+            f"The run was stopped: {error}. {at_a_prompt(error.results.attrs['reportflow'])}",
+            SOME_FAILED,
+        )
 
 
 def webhook(arguments: argparse.Namespace, ended: threading.Event | None = None) -> int:

@@ -1,24 +1,29 @@
-"""Documents become calls: packed by count, by bytes and by names, one call at a time."""
+"""Documents become calls: packed by count, by bytes and by names, one call at a time, when their turn comes."""
 
 from __future__ import annotations
 
+import asyncio
+import re
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import NamedTuple
 
 import orjson
 
-from reportflow_pandas.contract import BODY_LIMIT_BYTES as MAX_BODY
+from reportflow_pandas.contract import BODY_LIMIT_BYTES as MAX_BODY, DOCUMENTS_PER_CALL
 
-__all__ = ["MAX_BODY", "ONE_BY_ONE", "SMALLER", "Call", "Document", "endpoint_for", "pack"]
+__all__ = ["MAX_BODY", "ONE_BY_ONE", "SMALLER", "Call", "Document", "Feed", "endpoint_for", "pack", "taken_apart"]
 
 SMALLER = "make its images or tables smaller, or split it into several documents"
 """What to do about a document that is larger."""
 
 ONE_BY_ONE = 5
 """Up to so many documents go one by one with ``endpoint="auto"``: each has its own answer, few calls are spent."""
+
+MOST_HELD = 10_000
+"""Documents held in memory: a minute's worth at the documented limit. More are read from the journal later."""
 
 
 class Document(NamedTuple):
@@ -157,3 +162,104 @@ def pack(
 @lru_cache
 def _head(design_id: str, version: int) -> bytes:
     return b'{"designId":' + orjson.dumps(design_id) + b',"version":' + str(version).encode() + b","
+
+
+_ENTRY = re.compile(r"\bcontents(?:\.(\d+)|\[(\d+)\])")
+"""How validation messages name an entry of a batch (assumed from the service's framework)."""
+
+
+def taken_apart(call: Call, messages: Sequence[str]) -> list[Call]:
+    """Return a refused batch in parts: rows the message names alone, the rest at once; else two halves.
+
+    One bad row so costs a handful of calls, and every good row is accepted.
+    """
+    named = _named(call, messages)
+    if named and len(named) < len(call):
+        rest = [document for number, document in enumerate(call.documents) if number not in named]
+        return [call.part(rest), *(call.part([call.documents[number]]) for number in sorted(named))]
+    half = len(call) // 2
+    return [call.part(call.documents[:half]), call.part(call.documents[half:])]
+
+
+def _named(call: Call, messages: Sequence[str]) -> set[int]:
+    numbers: set[int] = set()
+    for message in messages:
+        for found in _ENTRY.finditer(message):
+            number = int(found[1] or found[2])
+            if number < len(call):
+                numbers.add(number)
+    return numbers
+
+
+class Feed:
+    """Takes documents in, in their order, and gives calls out.
+
+    Parameters
+    ----------
+    pack : callable
+        Makes calls of documents, lazily (`pack` with its arguments).
+    """
+
+    def __init__(self, pack: Callable[[Iterator[Document]], Iterator[Call]]) -> None:
+        self._held: deque[Document] = deque()
+        self._rest: Iterator[Document] = iter(())
+        self._calls = pack(self._documents())
+        self._ended = False
+        self._error: Exception | None = None
+        self._more = asyncio.Event()
+        self._turn = asyncio.Lock()
+        self.abandoned = False
+        """Whether the run was interrupted, so that its calls are not pulled any more."""
+
+    @property
+    def full(self) -> bool:
+        """Whether as many documents are held as should be."""
+        return len(self._held) >= MOST_HELD
+
+    def add(self, documents: Sequence[Document]) -> None:
+        """Take the next documents."""
+        self._held.extend(documents)
+        self._more.set()
+
+    def end(self, rest: Iterable[Document] = ()) -> None:
+        """Say that these were all, but for those that ``rest`` reads from the journal."""
+        self._rest = iter(rest)
+        self._ended = True
+        self._more.set()
+
+    def fail(self, error: Exception) -> None:
+        """Say that no more will come, and why."""
+        self._error = error
+        self.end()
+
+    def at_hand(self) -> Call | None:
+        """Return the next call if there is one without waiting; None leaves it to `next`."""
+        if (
+            (self._ended or len(self._held) > 2 * DOCUMENTS_PER_CALL)
+            and self._error is None
+            and not self._turn.locked()
+        ):
+            return next(self._calls, None)
+        return None
+
+    async def next(self) -> Call | None:
+        """Return the next call; None when there is no more.
+
+        Raises
+        ------
+        Exception
+            What `fail` was told.
+        """
+        async with self._turn:
+            # one call takes up to a batch, and up to another batch can wait for it because of equal names
+            while len(self._held) <= 2 * DOCUMENTS_PER_CALL and not self._ended:
+                self._more.clear()
+                await self._more.wait()
+            if self._error is not None:
+                raise self._error
+            return next(self._calls, None)
+
+    def _documents(self) -> Iterator[Document]:
+        while self._held:
+            yield self._held.popleft()
+        yield from self._rest

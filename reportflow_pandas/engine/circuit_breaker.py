@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import deque
 
 from reportflow_pandas.errors import ApiError, ReportFlowError
+from reportflow_pandas.next_steps import after_equal_refusals
 
 __all__ = ["Alike"]
 
@@ -46,20 +47,8 @@ class Alike:
         """
         if error is None or error is not self._ended_by:
             return error
-        left = (
-            f"{not_sent:,} {'row was' if not_sent == 1 else 'rows were'} not sent" if not_sent else "all were sent"
-        )
-        said = (
-            f"{IN_A_ROW} documents in a row were refused in these words and none was accepted, so the run was "
-            f"ended: {left}. "
-        )
-        if isinstance(error, ApiError) and error.status < 500:
-            said += (
-                "If it is the rows, correct them and send them with .results.reportflow.retry(source=df); if it "
-                "is only the first ones, endpoint='async/multiple' sends the others and leaves these out"
-            )
-        else:
-            said += "When the cause is gone, .results.reportflow.retry() sends them"
+        by_the_rows = isinstance(error, ApiError) and error.status < 500
+        said = after_equal_refusals(IN_A_ROW, not_sent, by_the_rows=by_the_rows)
         if isinstance(error, ApiError):
             return type(error)(
                 error.status, error.messages, request_id=error.request_id, retry_after=error.retry_after, hint=said

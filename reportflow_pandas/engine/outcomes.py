@@ -6,10 +6,9 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
-from typing import Any, overload
+from typing import Any, NamedTuple, overload
 
-__all__ = ["COLUMNS", "STATUSES", "FileNames", "Outcome", "Outcomes"]
+__all__ = ["COLUMNS", "STATUSES", "AcceptedMeanwhile", "FileNames", "Outcome", "Outcomes"]
 
 STATUSES = ("not_sent", "accepted", "ready", "failed", "unknown")
 """``not_sent`` is what every row is until something is known of it."""
@@ -17,26 +16,42 @@ STATUSES = ("not_sent", "accepted", "ready", "failed", "unknown")
 _CODE = {word: code for code, word in enumerate(STATUSES)}
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
-    """What became of one document: a row of the results frame. Missing is None."""
+class Outcome(NamedTuple):
+    """What became of one document: a row of the results frame, in the order of its columns. Missing is None.
+
+    A tuple, because one is made for each document and a frozen dataclass costs four times as much.
+    """
 
     row: int
     status: str
-    file_name: str | None
-    url: str | None
-    file_id: str | None
-    request_id: str | None
-    path: str | None
-    error_kind: str | None
-    error: str | None
-    http_status: int | None
-    attempts: int
-    elapsed: float | None
-    accepted_at: float | None
+    file_name: str | None = None
+    url: str | None = None
+    file_id: str | None = None
+    request_id: str | None = None
+    path: str | None = None
+    error_kind: str | None = None
+    error: str | None = None
+    http_status: int | None = None
+    attempts: int = 0
+    elapsed: float | None = None
+    accepted_at: float | None = None
 
 
-COLUMNS = [column.name for column in fields(Outcome)]
+class AcceptedMeanwhile(Exception):  # noqa: N818 - says what happened, never leaves the package
+    """Rows of a call that is about to be sent were found accepted by others: it goes without them.
+
+    Attributes
+    ----------
+    positions : list of int
+        These rows; their outcomes are set.
+    """
+
+    def __init__(self, positions: list[int]) -> None:
+        super().__init__(f"{len(positions)} rows were accepted meanwhile")
+        self.positions = positions
+
+
+COLUMNS = list(Outcome._fields)
 """Of the results frame, in its order."""
 
 _AS_PLANNED = ""
@@ -226,7 +241,7 @@ class Outcomes:
 
     def forget(self, position: int) -> None:
         """Set a row back to what it was before anything was known of it."""
-        self.restore(Outcome(position, "not_sent", None, None, None, None, None, None, None, None, 0, None, None))
+        self.restore(Outcome(position, "not_sent"))
 
     def _mark(self, position: int, status: str) -> None:
         code = _CODE[status]

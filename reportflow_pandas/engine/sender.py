@@ -1,281 +1,290 @@
-"""The way to the service: a slot of the window, one try, and what the policy makes of its answer."""
+"""One generation call with its attempts: intents before each first byte, and an outcome for each document."""
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
 
-from reportflow_pandas.clock import Clock
-from reportflow_pandas.engine.concurrency import Felt, Gate
-from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.engine.rate_limit import Kind, Slot, Window, window_of
-from reportflow_pandas.engine.retry import (
-    CallKind,
-    Decision,
-    Fail,
-    Retry,
-    RetryPolicy,
-    Stop,
-    Unknown,
-    WaitForLimit,
-)
-from reportflow_pandas.errors import (
-    ApiError,
-    ConnectionFailed,
-    NotReady,
-    OutcomeUnknown,
-    RateLimited,
-    ReportFlowError,
-)
-from reportflow_pandas.settings import Limits, Settings
+from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
+from reportflow_pandas.contract import without_pdf
+from reportflow_pandas.engine.attempts import Line, Refused, Tries
+from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call, Document, taken_apart
+from reportflow_pandas.engine.concurrency import Gate
+from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcome
+from reportflow_pandas.engine.retry import Stop, Unknown
+from reportflow_pandas.errors import ApiError, ReportFlowError
 
-__all__ = ["Line", "Refused", "Tries", "line_to"]
+__all__ = ["CallTries", "Pairs", "Sender", "Sent"]
 
 log = logging.getLogger("reportflow_pandas")
 
-T = TypeVar("T")
+Pairs = Sequence[tuple[Document, FileEntry | None]]
+"""The documents of a call, each with what the answer says of it."""
+
+GIVEN_UP = "the run was stopped before the answer came: the service may or may not have accepted it"
 
 
-class Refused(Exception):  # noqa: N818 - never leaves the package
-    """A call that will not be tried again: what the policy decided, and what the service or the network said."""
+@dataclass(slots=True, eq=False)
+class Sent:
+    """What became of a call.
 
-    def __init__(self, decision: Fail | Unknown | Stop, error: ReportFlowError) -> None:
-        super().__init__(decision.text)
-        self.decision = decision
-        self.error = error
+    Attributes
+    ----------
+    outcomes : list of Outcome
+        One for each document; none where the call has to be sent again in parts.
+    intent : int or None
+        The intent of the try that the outcomes are of; None: none is recorded, for nothing was sent or it was
+        taken back.
+    accepted : bool
+        Whether the service took the call.
+    parts : list of Call
+        What is still to be sent: a refused batch taken apart, or a call without rows accepted meanwhile.
+    known : list of int
+        Rows that were found accepted by others, whose outcomes are recorded already.
+    refusal : ReportFlowError or None
+        What was said of documents that failed.
+    stop : ReportFlowError or None
+        What ends the run, for every other call would be refused as this one was.
+    cancelled : asyncio.CancelledError or None
+        What was thrown in while the call was in flight: the caller records the outcomes and goes on with it.
+    """
+
+    outcomes: list[Outcome]
+    intent: int | None = None
+    accepted: bool = False
+    parts: Sequence[Call] = ()
+    known: Sequence[int] = ()
+    refusal: ReportFlowError | None = None
+    stop: ReportFlowError | None = None
+    cancelled: asyncio.CancelledError | None = None
 
 
-class Tries:
-    """Counts the tries of one call and the seconds they took; waiting for the rate limit is left out."""
+class CallTries(Tries):
+    """The tries of one generation call, and the intent of the one under way."""
 
-    __slots__ = ("count", "elapsed", "in_flight", "waited")
+    __slots__ = ("body", "call", "intent", "sender")
 
-    def __init__(self) -> None:
-        self.count = 0
-        self.elapsed = 0.0
-        self.waited = 0.0
-        self.in_flight = False
+    def __init__(self, sender: Sender, call: Call) -> None:
+        super().__init__()
+        self.sender = sender
+        self.call = call
+        self.body = call.body()
+        self.intent: int | None = None
+
+    def post(self) -> Awaitable[Accepted]:
+        """Send the call once."""
+        return self.sender.post(self.call, self.body)
+
+    async def begin(self) -> None:
+        """Record that the call is about to be sent."""
+        self.intent = await self.sender.intend(self.call)
+
+    def clear(self) -> None:
+        """Take the intent back: the service definitely refused the call."""
+        intent, self.intent = self.intent, None
+        if intent is not None:
+            self.sender.refused(intent, self.call)
 
 
-class Line:
-    """One run's way to the service.
+class Sender:
+    """Sends generation calls, one at a time or many side by side: tries, intents, outcomes.
 
     Parameters
     ----------
-    window : Window
-        The workspace's slots, shared with every other run.
-    limits : Limits
-        What this run allows.
-    policy : RetryPolicy
-        What an error means.
-    clock : Clock
-        Time and chance.
-    progress : Progress
-        Told when the run waits.
-    timeout, sync_timeout : float
-        Seconds after which a call is given up: until then, and a window longer, it keeps its slot.
+    line : Line
+        Slots, retries, pauses.
+    post : callable
+        ``await post(call, body)`` is one try.
+    intend : callable
+        ``await intend(call)`` records that a call is about to be sent, before the first byte of each try, and
+        returns the intent's number; it raises a `ReportFlowError` if the call must not be sent, and
+        `AcceptedMeanwhile` if it may be sent without some of its rows.
+    refused : callable
+        ``refused(intent, call)`` takes an intent back after a definite refusal.
+    gate : Gate
+        How many calls are in flight; entered by the caller before `send`.
+    delivered : callable, optional
+        ``await delivered(answer, pairs)`` saves the files that came with a sync answer, before its outcomes are
+        known to anybody, and returns their paths by position.
+    run : str
+        The run's name, for the log.
     """
 
     def __init__(
         self,
+        line: Line,
+        post: Callable[[Call, bytes], Awaitable[Accepted]],
         *,
-        window: Window,
-        limits: Limits,
-        policy: RetryPolicy,
-        clock: Clock,
-        progress: Progress,
-        timeout: float = 60.0,
-        sync_timeout: float = 130.0,
+        intend: Callable[[Call], Awaitable[int]],
+        refused: Callable[[int, Call], None],
+        gate: Gate,
+        delivered: Callable[[Delivered, Pairs], Awaitable[Mapping[int, str]]] | None = None,
+        run: str = "",
     ) -> None:
-        self.window = window
-        self.limits = limits
-        self.policy = policy
-        self.clock = clock
-        self.progress = progress
-        self.asked = 0
-        """Look-ups made."""
-        self._timeouts = {"async": timeout, "sync": sync_timeout}
+        self.post = post
+        self.intend = intend
+        self.refused = refused
+        self.calls_made = 0
+        self._line = line
+        self._gate = gate
+        self._delivered = delivered
+        self._run = run
 
-    async def tries(
-        self,
-        send: Callable[[], Awaitable[T]],
-        *,
-        kind: CallKind,
-        tries: Tries,
-        gate: Gate | None = None,
-        sending: Callable[[], Awaitable[None]] | None = None,
-        refused: Callable[[], None] | None = None,
-    ) -> T:
-        """Try a call until it is answered or the policy gives up.
+    async def send(self, call: Call, tries: CallTries | None = None) -> Sent:
+        """Send a call, trying again as the policy says.
 
         Parameters
         ----------
-        send : callable
-            One try.
-        kind : {"async", "sync", "get", "download"}
-            What is called; downloads let everything else go first.
-        tries : Tries
-            Counts along, also when this is cancelled.
-        gate : Gate, optional
-            Entered by the caller for the first try; left after each, also when this raises.
-        sending : callable, optional
-            Awaited before the first byte of each try.
-        refused : callable, optional
-            Called after a definite refusal that will be tried again.
-
-        Raises
-        ------
-        Refused
-            The policy gave up.
+        call : Call
+            The caller has entered the gate for it.
+        tries : CallTries, optional
+            Of this call, for a caller that watches whether it is in flight.
         """
-        door = gate or _OPEN
-        bucket = _bucket(kind)
-        while True:
-            felt: Felt = "ok"
-            closed = 0.0
-            try:
-                slot = await self.window.slot(
-                    bucket,
-                    self.limits,
-                    clock=self.clock,
-                    timeout=self._timeouts[bucket],
-                    urgent=kind != "download",
-                    waiting=self.progress.waiting,
-                )
-                tries.waited += slot.waited
-                if sending is not None:
-                    try:
-                        await sending()
-                    except BaseException:
-                        slot.unused()
-                        raise
-                started = self.clock.monotonic()
-                tries.count += 1
-                tries.in_flight = True
-                try:
-                    answer = await send()
-                except ReportFlowError as error:
-                    tries.in_flight = False
-                    _give_back(slot, error, kind)
-                    felt = _felt(error)
-                    decision = self.policy.decide(error, kind=kind, attempt=tries.count, clock=self.clock)
-                    closed = self._close(decision, error, bucket)
-                    if isinstance(decision, Fail | Unknown | Stop):
-                        raise Refused(decision, error) from error
-                    problem = error
-                else:
-                    tries.in_flight = False
-                    slot.answered()
-                    self.policy.answered(kind)
-                    return answer
-                finally:
-                    tries.elapsed += self.clock.monotonic() - started
-            finally:
-                door.leave(felt, closed)
-            if refused is not None:
-                refused()
-            await self._pause(decision, problem)
-            if isinstance(decision, WaitForLimit):
-                tries.count -= 1
-            if not door.try_enter():
-                await door.enter()
-
-    def _close(self, decision: Decision, error: ReportFlowError, kind: Kind) -> float:
-        """Close the window where the service says when to come back; return for how many seconds."""
-        if isinstance(decision, WaitForLimit):
-            log.warning("throttled by the service, for %.3g s: %s", decision.seconds, error)
-            self.window.close(kind, decision.seconds, clock=self.clock)
-            return decision.seconds
-        if isinstance(error, ApiError) and error.status == 503 and error.retry_after:
-            self.window.close(kind, error.retry_after, clock=self.clock)
-        return 0.0
-
-    async def _pause(self, decision: Retry | WaitForLimit, error: ReportFlowError) -> None:
-        """Wait before the next try; for a 429 the window does."""
-        if isinstance(decision, Retry):
-            log.warning("%s; tried again in %.1f s", error, decision.seconds)
-            await self.clock.sleep(decision.seconds)
-
-    async def ask(self, fetch: Callable[[], Awaitable[T]], *, kind: CallKind = "get") -> T:
-        """Read something: a look-up or a file.
-
-        Raises
-        ------
-        Refused
-            The policy gave up.
-        """
-        tries = Tries()
+        tries = tries or CallTries(self, call)
+        if len(tries.body) > MAX_BODY:
+            self._gate.leave("ok")
+            text = f"the document is {len(tries.body):,} bytes and a call takes {MAX_BODY:,}: {SMALLER}"
+            return Sent(self._bad(tries, "failed", "too_large", text))
+        self.calls_made += 1
         try:
-            return await self.tries(fetch, kind=kind, tries=tries)
-        finally:
-            self.asked += tries.count
+            answer = await self._line.tries(
+                tries.post,
+                kind="sync" if call.sync else "async",
+                tries=tries,
+                gate=self._gate,
+                sending=tries.begin,
+                refused=tries.clear,
+            )
+        except Refused as problem:
+            return self._after_refusal(tries, problem)
+        except AcceptedMeanwhile as meanwhile:
+            self.calls_made -= 1
+            taken = set(meanwhile.positions)
+            rest = [document for document in call.documents if document.position not in taken]
+            return Sent([], parts=[call.part(rest)] if rest else (), known=meanwhile.positions)
+        except asyncio.CancelledError as cancelled:
+            if not tries.in_flight:
+                raise
+            outcomes = self._bad(tries, "unknown", "unknown_outcome", GIVEN_UP)
+            return Sent(outcomes, tries.intent, cancelled=cancelled)
+        return await self._accepted(tries, answer)
+
+    async def _accepted(self, tries: CallTries, answer: Accepted) -> Sent:
+        """Give each document of an accepted call its file."""
+        at = self._line.clock.timestamp()
+        pairs = matched(tries.call.documents, answer.files)
+        paths: Mapping[int, str] = {}
+        cancelled: asyncio.CancelledError | None = None
+        if isinstance(answer, Delivered) and self._delivered is not None:
+            tries.in_flight = True  # its outcome is not recorded yet, and must be whatever happens now
+            try:
+                paths = await self._delivered(answer, pairs)
+            except asyncio.CancelledError as thrown:
+                cancelled = thrown
+            finally:
+                tries.in_flight = False
+        status = "ready" if isinstance(answer, Delivered) else "accepted"
+        request_id = answer.request_id or None
+        outcomes: list[Outcome] = []
+        for document, entry in pairs:
+            if entry is None and answer.files and document.position not in paths:
+                text = f"the answer to request {answer.request_id} does not name this document"
+                log.warning("run %s, row %d: %s", self._run, document.position, text)
+                outcomes.append(
+                    Outcome(
+                        document.position,
+                        "unknown",
+                        request_id=request_id,
+                        error_kind="unknown_outcome",
+                        error=text,
+                        http_status=answer.status,
+                        attempts=tries.count,
+                        elapsed=tries.elapsed,
+                    )
+                )
+                continue
+            outcomes.append(
+                Outcome(
+                    document.position,
+                    status,
+                    (entry.file_name or None) if entry is not None else None,
+                    (entry.share_url if entry is not None else None) or answer.url,
+                    entry.file_id if entry is not None else None,
+                    request_id,
+                    paths.get(document.position),
+                    None,
+                    None,
+                    answer.status,
+                    tries.count,
+                    tries.elapsed,
+                    at,
+                )
+            )
+        if len(answer.files) > len(pairs):
+            extra = len(answer.files) - sum(entry is not None for _, entry in pairs)
+            log.warning(
+                "run %s, request %s: the answer names %d files that nobody asked for",
+                self._run,
+                answer.request_id,
+                extra,
+            )
+        return Sent(outcomes, tries.intent, accepted=True, cancelled=cancelled)
+
+    def _after_refusal(self, tries: CallTries, refused: Refused) -> Sent:
+        call, decision = tries.call, refused.decision
+        about = (
+            decision.error_kind,
+            decision.text,
+            decision.http_status,
+            getattr(refused.error, "request_id", None),
+        )
+        if isinstance(decision, Unknown):
+            return Sent(self._bad(tries, "unknown", *about), tries.intent)
+        if isinstance(decision, Stop):
+            tries.clear()
+            return Sent(self._bad(tries, "not_sent", *about), stop=decision.error)
+        if len(call) > 1 and isinstance(refused.error, ApiError) and refused.error.status in (400, 413, 422):
+            tries.clear()
+            return Sent([], parts=taken_apart(call, refused.error.messages))
+        return Sent(self._bad(tries, "failed", *about), tries.intent, refusal=refused.error)
+
+    def _bad(  # noqa: PLR0917 - an outcome has so many parts
+        self,
+        tries: CallTries,
+        status: str,
+        kind: str,
+        text: str,
+        http_status: int | None = None,
+        request_id: str | None = None,
+    ) -> list[Outcome]:
+        """Return the outcomes of a call whose documents share one fate."""
+        told = f" (request {request_id})" if request_id else ""
+        for document in tries.call.documents:
+            log.warning("run %s, row %d: %s, %s: %s%s", self._run, document.position, status, kind, text, told)
+        return [
+            Outcome(
+                document.position,
+                status,
+                error_kind=kind,
+                error=text,
+                http_status=http_status,
+                attempts=tries.count,
+                elapsed=tries.elapsed,
+            )
+            for document in tries.call.documents
+        ]
 
 
-_GENERATION = ("async", "sync")
+def matched(documents: Sequence[Document], files: Sequence[FileEntry]) -> list[tuple[Document, FileEntry | None]]:
+    """Return each document with its entry: by our id, by the name where that is not echoed, never by position."""
+    if len(documents) == 1 and len(files) == 1:
+        return [(documents[0], files[0])]
+    by_id = {entry.passthrough.get("rf"): entry for entry in files if entry.passthrough.get("rf")}
+    by_name = {_name_key(entry.file_name): entry for entry in files if not entry.passthrough.get("rf")}
+    return [(document, by_id.get(document.id) or by_name.get(_name_key(document.name))) for document in documents]
 
 
-def _bucket(kind: CallKind) -> Kind:
-    return "sync" if kind == "sync" else "async"
-
-
-class _OpenDoor:
-    """The gate of calls that have none: look-ups and downloads."""
-
-    def try_enter(self) -> bool:
-        return True
-
-    async def enter(self) -> None:
-        """Never needed."""
-
-    def leave(self, felt: Felt, closed_seconds: float = 0.0) -> None:
-        """Do nothing: no call waits."""
-
-
-_OPEN = _OpenDoor()
-
-
-def _give_back(slot: Slot, error: ReportFlowError, kind: CallKind) -> None:
-    """Say of a call that failed what becomes of its slot."""
-    if isinstance(error, ConnectionFailed):
-        if kind in _GENERATION:
-            slot.unused()
-    elif not isinstance(error, OutcomeUnknown):
-        # else the service may count this call later still: its slot stays taken for the time-out and a window
-        slot.answered()
-
-
-def _felt(error: ReportFlowError) -> Felt:
-    """Return what an error tells about the service's load."""
-    if isinstance(error, RateLimited):
-        return "pushed_back"
-    if isinstance(error, NotReady):
-        return "ok"
-    if isinstance(error, OutcomeUnknown | ConnectionFailed):
-        return "lost"
-    return "lost" if isinstance(error, ApiError) and error.status == 503 else "ok"
-
-
-def line_to(
-    settings: Settings,
-    *,
-    limits: Limits | None = None,
-    attempts: int = 3,
-    backoff: float = 1.0,
-    timeout: float = 60.0,
-    progress: Progress | None = None,
-    window: Window | None = None,
-) -> Line:
-    """Return a way to the service that shares the workspace's window with everything else in this process.
-
-    ``window`` is another one in its place: that of all machines.
-    """
-    effective = limits or Limits()
-    return Line(
-        window=window or window_of(settings.workspace_id),
-        limits=effective,
-        policy=RetryPolicy(attempts, backoff, effective),
-        clock=settings.clock,
-        progress=progress or Progress(settings.clock),
-        timeout=timeout,
-    )
+def _name_key(name: str) -> str:
+    return without_pdf(name).casefold()

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
-from reportflow_pandas.results.results_frame import line_on, resumable
+from reportflow_pandas.next_steps import line_that_goes_on, resumable
 
 __all__ = [
     "DECISIONS",
@@ -51,7 +51,7 @@ class Words:
             return self.advice["unknown_outcome"]
         otherwise = "retry" if status == "not_sent" and kind is None else "other"
         what = self.advice.get(kind or otherwise, self.advice["other"])
-        line = line_on(run)
+        line = line_that_goes_on(run)
         what = what.format(resume=line, retry="results.reportflow.retry()" if resumable(run) else line)
         return f"{self.advice['not_sent']} {what}" if status == "not_sent" else what
 

@@ -6,13 +6,14 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
 from reportflow_pandas.journal.answers import decoded, outcomes_in
 from reportflow_pandas.journal.commits import unpacked, unpacked_moments
 from reportflow_pandas.journal.spans import numbers_in
+from reportflow_pandas.next_steps import LOOK_IT_UP
 
 __all__ = [
     "CHANGED",
@@ -41,10 +42,7 @@ __all__ = [
     "show_before",
 ]
 
-LOST = (
-    "the process ended before the answer came: the service may or may not have accepted it. Look in the web app, "
-    "then results.reportflow.settle(rows) if it is there, or .retry(unknown=True) if it is not"
-)
+LOST = f"the process ended before the answer came: {LOOK_IT_UP}"
 IN_FLIGHT = "sent just now, the answer is awaited by the process that carries the run out"
 NOT_ANEW = (
     "this document was accepted before; it was to be sent anew and was not: again=[label] sends it anew, and "
@@ -286,7 +284,7 @@ def _place(number: int, positions: Sequence[int] | None, size: int) -> int:
 
 def moved(outcomes: Outcomes, number: int, position: int) -> Outcome:
     """Return an outcome as one of another row; a name that the service did not give stays open."""
-    return replace(outcomes[number], row=position, file_name=outcomes.file_name[number])
+    return outcomes[number]._replace(row=position, file_name=outcomes.file_name[number])
 
 
 _MARKS = "SELECT number, status, file_id, request_id, path, error_kind, error, http_status, at FROM marks"
@@ -311,7 +309,7 @@ def replay_marks(
         if status is not None and outcomes.status_of(position) != "ready":
             known = moved(outcomes, position, position)
             accepted_at = known.accepted_at or at
-            outcomes.restore(replace(known, status=status, error_kind=None, error=None, accepted_at=accepted_at))
+            outcomes.restore(known._replace(status=status, error_kind=None, error=None, accepted_at=accepted_at))
         if file_id is not None:
             outcomes.file_id[position] = outcomes.file_id[position] or file_id
         if request_id is not None:
@@ -427,7 +425,7 @@ def _show(outcomes: Outcomes, place: int, before: Outcome) -> bool:
     error = outcomes.error[place] or ""
     if outcomes.status_of(place) == "not_sent":
         certain = before.status != "unknown"
-        outcomes.restore(replace(before, error_kind="cancelled", error=NOT_ANEW) if certain else before)
+        outcomes.restore(before._replace(error_kind="cancelled", error=NOT_ANEW) if certain else before)
         return True
     if BEFORE not in error:
         outcomes.error[place] = f"{error}; {BEFORE} {before.request_id}, file {before.file_id}"

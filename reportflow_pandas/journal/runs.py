@@ -39,6 +39,7 @@ __all__ = [
     "Summary",
     "awaited",
     "forget",
+    "is_sending",
     "load",
     "mark_ready",
     "owner_of",
@@ -177,6 +178,11 @@ def _recorded(connection: sqlite3.Connection, meta: dict[str, Any], *, sending: 
     unsent = outcomes.counts()["not_sent"]
     show_before(connection, frame.numbers, outcomes)
     return Recorded(meta, frame, outcomes, sending, unsent)
+
+
+def is_sending(folder: Path, run: str) -> bool:
+    """Tell whether a process carries the run out just now; reads nothing of it."""
+    return is_locked(lock_of(journal_file.path_of(folder, run)))
 
 
 def awaited(folder: Path, run: str) -> int:

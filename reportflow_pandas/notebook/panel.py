@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import html
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.notebook.bar import in_notebook
 
-__all__ = ["Panel", "Watched", "seconds_left", "show"]
+__all__ = ["Panel", "Snapshot", "Watched", "seconds_left", "show"]
 
 TICK = 0.2
 """Seconds between two looks: smooth to the eye, and nothing to the run."""
@@ -34,23 +35,48 @@ COLOURS = {
 """Status colours, as in the workbook: readable on white and on dark backgrounds."""
 
 
-@dataclass(frozen=True)
-class Watched:
-    """What a panel asks of a job."""
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A job at one moment.
+
+    Attributes
+    ----------
+    at : float
+        The moment, in seconds of a steady clock.
+    status : str
+        As `Job.status`.
+    counts : mapping
+        As `Job.progress`.
+    wait : float
+        Seconds that it still waits for a limit.
+    failures : sequence of (label, Outcome)
+        The first rows that failed.
+    error : str
+        What ended it as a whole; empty: nothing did.
+    """
+
+    at: float
+    status: str
+    counts: Mapping[str, int]
+    wait: float = 0.0
+    failures: Sequence[tuple[Any, Outcome]] = ()
+    error: str = ""
+
+
+class Watched(Protocol):
+    """A job, as its panel sees it."""
 
     id: str
-    counts: Callable[[], dict[str, int]]
-    status: Callable[[], str]
-    wait: Callable[[], float]
-    failures: Callable[[int], list[tuple[Any, Outcome]]]
-    cancel: Callable[[], None]
-    words: Callable[[], str]
-    error: Callable[[], str]
-    monotonic: Callable[[], float]
+
+    def snapshot(self, failures: int) -> Snapshot:
+        """Return how far it is, with so many failures at most; may read the disk, so it is called in a thread."""
+
+    def cancel(self) -> None:
+        """Stop it; returns at once."""
 
 
-def show(job: Watched) -> None:
-    """Display the panel, or text where there are no widgets."""
+def show(job: Watched, text: str) -> None:
+    """Display the panel, or a text where there are no widgets."""
     if in_notebook():
         try:
             import ipywidgets  # noqa: F401, PLC0415 - asked for where a panel is shown, not by a script
@@ -63,7 +89,7 @@ def show(job: Watched) -> None:
             display(panel.box)  # type: ignore[no-untyped-call]
             panel.start()
             return
-    print(job.words())  # noqa: T201 - a job typed at a prompt shows itself
+    print(text)  # noqa: T201 - a job typed at a prompt shows itself
 
 
 class Panel:
@@ -116,26 +142,27 @@ class Panel:
         asyncio.run_coroutine_threadsafe(self._watch(), event_loop.private_loop())
 
     async def _watch(self) -> None:
-        while self.refresh():  # noqa: ASYNC110 - the job is on no loop in particular
-            await asyncio.sleep(TICK)
+        with contextlib.suppress(RuntimeError):  # the program ends, and its pools of threads take nothing more
+            while self._show(await asyncio.to_thread(self._job.snapshot, SHOWN)):  # noqa: ASYNC110 - a ticker
+                await asyncio.sleep(TICK)
 
     def refresh(self) -> bool:
         """Bring the widgets up to date; return whether the job is still running."""
-        job = self._job
-        status = job.status()
-        counts = job.counts()
+        return self._show(self._job.snapshot(SHOWN))
+
+    def _show(self, now: Snapshot) -> bool:
+        status, counts = now.status, now.counts
         total, done = counts["total"], counts["done"]
-        now = job.monotonic()
-        self._history.append((now, done))
-        while now - self._history[0][0] > RATE_OVER:
+        self._history.append((now.at, done))
+        while now.at - self._history[0][0] > RATE_OVER:
             self._history.popleft()
         self._bar.max = max(total, 1)
         self._bar.value = done
         self._bar.bar_style = _style(status, counts)
-        self._line.value = self._words(counts, status)
+        self._line.value = self._words(now)
         if counts["failed"] != self._failed or status == "failed":
             self._failed = counts["failed"]
-            self._failures.value = self._list()
+            self._failures.value = self._list(now)
             self._failures.layout.display = None
         running = status == "running"
         self._button.disabled = self._stopping or not running
@@ -143,7 +170,8 @@ class Panel:
             self._button.layout.display = "none"
         return running
 
-    def _words(self, counts: dict[str, int], status: str) -> str:
+    def _words(self, now: Snapshot) -> str:
+        status, counts = now.status, now.counts
         parts = [f"{counts['done']:,} of {counts['total']:,}"]
         parts += [
             f'<span style="color:{colour}">{counts[word]:,} {word.replace("_", " ")}</span>'
@@ -154,9 +182,8 @@ class Panel:
             rate = self._rate()
             if rate:
                 parts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:,.1f}/s")
-            wait = self._job.wait()
-            if wait >= 1:
-                parts.append(f"rate limit, goes on in {wait:.0f} s")
+            if now.wait >= 1:
+                parts.append(f"rate limit, goes on in {now.wait:.0f} s")
             left = seconds_left(counts["total"] - counts["done"], rate)
             if left:
                 parts.append(left)
@@ -169,15 +196,13 @@ class Panel:
         (first, before), (last, now) = self._history[0], self._history[-1]
         return (now - before) / (last - first) if last > first else 0.0
 
-    def _list(self) -> str:
-        failures = self._job.failures(SHOWN)
-        ended_by = self._job.error()
-        why = f"<li>{html.escape(ended_by)}</li>" if ended_by else ""
+    def _list(self, now: Snapshot) -> str:
+        why = f"<li>{html.escape(now.error)}</li>" if now.error else ""
         lines = "".join(
             f"<li>{html.escape(repr(label))}: {html.escape(outcome.error or outcome.error_kind or '')}</li>"
-            for label, outcome in failures
+            for label, outcome in now.failures
         )
-        more = self._failed - len(failures)
+        more = self._failed - len(now.failures)
         rest = f"<li>and {more:,} more: <code>job.results().reportflow.failed</code></li>" if more > 0 else ""
         return f'<ul style="margin:2px 0 0 18px;padding:0;color:{COLOURS["failed"]}">{why}{lines}{rest}</ul>'
 
@@ -193,7 +218,7 @@ _ENDS = {"done": "ready", "failed": "failed"}
 """Which status colour the end of a job has; the others are that of ``unknown``."""
 
 
-def _style(status: str, counts: dict[str, int]) -> str:
+def _style(status: str, counts: Mapping[str, int]) -> str:
     """Return the colour of the bar, in ipywidgets' words."""
     if status == "failed":
         return "danger"

@@ -16,6 +16,7 @@ from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.errors import ReportFlowError, api_error
 from reportflow_pandas.journal.journal import Journal
+from reportflow_pandas.next_steps import LOOK_IT_UP
 from reportflow_pandas.queue.connection import key
 from reportflow_pandas.queue.lease import CANCELLED, SENT
 from reportflow_pandas.queue.messages import SET_ASIDE, SetAside, outcomes_of, stop_in
@@ -33,14 +34,10 @@ PAGE = 100
 AGAIN = 3
 """Times that a call which was never sent is put into the queue."""
 
-WHAT_NOW = (
-    "the service may or may not have accepted it. Look in the web app, then results.reportflow.settle(rows) if it "
-    "is there, or .retry(unknown=True) if it is not"
-)
-LOST_BY_WORKER = f"the worker that sent it ended before the answer came: {WHAT_NOW}"
-LOST_BY_REDIS = f"Redis lost this call after it was put there, and a worker may have sent it before: {WHAT_NOW}"
-GIVEN_UP = f"the run was stopped while a worker had this call: {WHAT_NOW}"
-DAMAGED = f"the worker's answer was damaged in Redis: {WHAT_NOW}"
+LOST_BY_WORKER = f"the worker that sent it ended before the answer came: {LOOK_IT_UP}"
+LOST_BY_REDIS = f"Redis lost this call after it was put there, and a worker may have sent it before: {LOOK_IT_UP}"
+GIVEN_UP = f"the run was stopped while a worker had this call: {LOOK_IT_UP}"
+DAMAGED = f"the worker's answer was damaged in Redis: {LOOK_IT_UP}"
 
 _TAKE_BACK = """
 local waiting = redis.call('LRANGE', KEYS[1], 0, 999)

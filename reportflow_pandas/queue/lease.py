@@ -7,10 +7,10 @@ noted was never sent.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
-from reportflow_pandas.errors import JournalError, ReportFlowError
+from reportflow_pandas.engine.batching import Call
+from reportflow_pandas.errors import JournalError
 
 __all__ = ["CANCELLED", "SENT", "Lease", "LeaseLost"]
 
@@ -43,7 +43,7 @@ class LeaseLost(JournalError):  # noqa: N818 - says what happened
 
 
 class Lease:
-    """A worker's right to one call; the engine's `Record` of it.
+    """A worker's right to one call.
 
     Parameters
     ----------
@@ -66,7 +66,7 @@ class Lease:
         self._token = token
         self.tries = 0
 
-    async def intent(self, positions: Sequence[int], endpoint: str) -> int:  # noqa: ARG002 - the call is known
+    async def intend(self, call: Call) -> int:  # noqa: ARG002 - the lease is of one call
         """Note that the call is about to be sent.
 
         Raises
@@ -83,17 +83,5 @@ class Lease:
         self.tries += 1
         return self.tries
 
-    def clear(self, call: int, positions: Sequence[int]) -> None:
+    def refused(self, intent: int, call: Call) -> None:
         """Leave the note: whoever finds it without an answer asks a person."""
-
-    def note(
-        self,
-        call: int | None,  # noqa: ARG002
-        positions: Sequence[int],  # noqa: ARG002
-        then: Callable[[ReportFlowError | None], None],
-    ) -> None:
-        """Have the outcomes shown at once: they travel when the whole call is done."""
-        then(None)
-
-    async def flush(self) -> None:
-        """Do nothing: nothing is held back."""

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable, Mapping
 from typing import Any, get_args
 
-from reportflow_pandas.engine.feed import Feed
+from reportflow_pandas.engine.batching import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.rate_limit import Window
@@ -113,7 +113,7 @@ class Remote:
         stop_on_failure: bool,
         settled: Callable[[int], None] | None,
     ) -> Dispatch:
-        """Return what carries the run out, in place of the engine's `Run`."""
+        """Return what carries the run out, the backend in place of the engine's `Runner`."""
         return Dispatch(
             feed,
             journal,

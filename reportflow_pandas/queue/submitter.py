@@ -9,8 +9,7 @@ import time
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from reportflow_pandas.engine.batching import Call
-from reportflow_pandas.engine.feed import Feed
+from reportflow_pandas.engine.batching import Call, Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
@@ -42,7 +41,7 @@ AWAY_FOR_GOOD = 2.0
 
 
 class Dispatch:
-    """Carries a run out on other machines; in place of the engine's `Run`, with the same few verbs.
+    """Carries a run out on other machines; the backend in place of the engine's `Runner`.
 
     Parameters
     ----------
@@ -65,7 +64,7 @@ class Dispatch:
     told : dict
         What the journal keeps of the queue, for a process that goes on.
     stop_on_failure, settled
-        As for `Run`.
+        As for `Runner`.
     warn : callable, optional
         Told what people should know.
     """
@@ -140,7 +139,7 @@ class Dispatch:
 
     # -- its life ----------------------------------------------------------------------------------------------
 
-    async def carry_out(self) -> None:
+    async def run(self) -> None:
         """Put all calls into the queue and collect until each row has an outcome, or the run was stopped."""
         await self._announce()
         self._feeding = asyncio.create_task(self._feed_all())
@@ -149,8 +148,11 @@ class Dispatch:
         finally:
             await put_down(self._feeding)
             await self._calls.give_up()
-        self.error = self._calls.alike.explained(self.error, self._outcomes.counts()["not_sent"])
         await self._tidy()
+
+    def explain(self, not_sent: int) -> None:
+        """Say in ``error`` why equal refusals ended the run, and what to do with the rows that were not sent."""
+        self.error = self._calls.alike.explained(self.error, not_sent)
 
     def stop(self, error: ReportFlowError | None = None) -> None:
         """Put nothing more into the queue and take back what waits there; calls in flight get a few seconds."""

@@ -9,6 +9,7 @@ import os
 import secrets
 import socket
 import time
+from collections import deque
 from collections.abc import Awaitable, Sequence
 from typing import Any
 
@@ -16,14 +17,13 @@ import orjson
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Accepted
+from reportflow_pandas.engine.attempts import Line, line_to
 from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.concurrency import Gate
-from reportflow_pandas.engine.feed import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.rate_limit import Window
-from reportflow_pandas.engine.runner import Run
-from reportflow_pandas.engine.sender import Line, line_to
+from reportflow_pandas.engine.sender import CallTries, Sender, Sent
+from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.queue.collector import LATE
 from reportflow_pandas.queue.connection import (
     PREFIX,
@@ -123,7 +123,7 @@ class Worker:
         self._lanes: dict[str, Lane] = {}
         self._refused: set[str] = set()
         self._clients: dict[float, Client] = {}
-        self._runs: set[Run] = set()
+        self._sending: dict[asyncio.Task[Sent], CallTries] = {}
         self._ending = asyncio.Event()
         self._free = asyncio.Event()
         self._tokens = 0
@@ -144,8 +144,11 @@ class Worker:
             log.info("told to end: %d calls in flight get up to %g s", self.in_flight, self._grace)
             self._ending.set()
             self._free.set()
-            for run in self._runs:
-                run.stop()
+            for task, tries in self._sending.items():
+                if tries.in_flight:  # its sender returns its rows as unknown when it is given up
+                    asyncio.get_running_loop().call_later(self._grace, task.cancel)
+                else:
+                    task.cancel()
 
     async def run(self) -> int:
         """Work until `stop`.
@@ -322,35 +325,8 @@ class Worker:
             self._redis, job_key=key(lane.name, job.id), cancelled_key=key(lane.name, CANCELLED), token=token
         )
         outcomes = Outcomes([document.name for document in call.documents])
-
-        def send(part: Call, body: bytes) -> Awaitable[Accepted]:
-            return lane.client.send(part.endpoint, body)
-
-        feed = Feed(lambda _: iter((call,)))
-        feed.end()
-        run = Run(
-            feed,
-            lease,
-            outcomes,
-            send=send,
-            line=lane.line,
-            phase=Phase(),
-            gate=self._gate,
-            workers=1,
-            alike_ends=False,
-            grace=self._grace,
-            name=lane.terms.run,
-        )
-        if self._ending.is_set():
-            run.stop()
-        self._runs.add(run)
-        try:
-            await run.carry_out()
-        finally:
-            self._runs.discard(run)
-        self.calls += run.calls_made
+        error = await self._send(lane, lease, call, outcomes)
         self.rows += len(call)
-        error = run.error
         if isinstance(error, LeaseLost) and not error.cancelled:
             log.warning("call %s is not sent: %s", job.id, error)
             if lease.tries:
@@ -370,6 +346,48 @@ class Worker:
         ):
             self.cut_off += 1
         await self._keep(lane, job, answer_of(outcomes, error), token)
+
+    async def _send(self, lane: Lane, lease: Lease, call: Call, outcomes: Outcomes) -> ReportFlowError | None:
+        """Send a call, or the parts that it is taken apart into; return what ends the run, if anything does."""
+
+        def post(part: Call, body: bytes) -> Awaitable[Accepted]:
+            return lane.client.send(part.endpoint, body)
+
+        sender = Sender(
+            lane.line, post, intend=lease.intend, refused=lease.refused, gate=self._gate, run=lane.terms.run
+        )
+        parts = deque([call])
+        try:
+            while parts and not self._ending.is_set():
+                sent = await self._send_part(sender, parts.popleft())
+                for outcome in sent.outcomes:
+                    outcomes.restore(outcome)
+                if sent.stop is not None:
+                    return sent.stop
+                parts.extendleft(reversed(sent.parts))
+        except asyncio.CancelledError:  # it waited for its turn when the worker was told to end
+            if not self._ending.is_set():
+                raise
+        except ReportFlowError as lost:
+            return lost
+        finally:
+            self.calls += sender.calls_made
+        return None
+
+    async def _send_part(self, sender: Sender, part: Call) -> Sent:
+        tries = CallTries(sender, part)
+        task = asyncio.create_task(self._in_turn(sender, part, tries))
+        self._sending[task] = tries
+        try:
+            return await task
+        finally:
+            task.cancel()
+            del self._sending[task]
+
+    async def _in_turn(self, sender: Sender, part: Call, tries: CallTries) -> Sent:
+        if not self._gate.try_enter():
+            await self._gate.enter()
+        return await sender.send(part, tries)
 
     async def _keep(self, lane: Lane, job: Any, answer: dict[str, Any], token: str) -> None:
         """Store an answer; it was paid for, so Redis is waited for."""

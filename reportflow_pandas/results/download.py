@@ -16,10 +16,10 @@ from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered, FileEntry
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.contract import without_pdf
+from reportflow_pandas.engine.attempts import Line, Refused, Tries
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.retry import Stop
-from reportflow_pandas.engine.sender import Line, Refused, Tries
 from reportflow_pandas.errors import ConfigurationError, NotReady
 from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.zip_files import pdfs_of

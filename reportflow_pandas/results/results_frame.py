@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -18,12 +18,10 @@ __all__ = [
     "COLUMNS",
     "is_results",
     "known",
-    "line_on",
     "moments",
     "outcome_of",
     "provenance",
     "results_frame",
-    "resumable",
     "text_column",
 ]
 
@@ -126,19 +124,6 @@ def provenance(frame: pd.DataFrame, verb: str) -> dict[str, str]:
             "use the frame that generate returned.)"
         )
     return dict(frame.attrs[ATTRS])
-
-
-def resumable(attrs: Mapping[str, str]) -> bool:
-    """Tell whether a run goes on by its name alone: all its rows are written down."""
-    return bool(attrs.get("planned", "yes"))
-
-
-def line_on(attrs: Mapping[str, str]) -> str:
-    """Return the line that sends the rest of a run, as far as it has come."""
-    run = repr(attrs["run"]) if attrs.get("run") else "run"
-    if resumable(attrs):
-        return f"rf.resume({run})"
-    return f"df.reportflow.generate({attrs['design_id']!r}, run={run}, …)"
 
 
 def outcome_of(row: Any) -> Outcome:

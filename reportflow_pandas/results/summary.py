@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
+
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["checked_results", "summary", "without_pdf_for_good"]
+__all__ = ["checked_results", "in_one_line", "summary", "without_pdf_for_good"]
 
 _NEEDED = ("row", "status")
 
@@ -84,3 +87,20 @@ def summary(results: pd.DataFrame) -> pd.Series[int]:
         kinds = results["error_kind"].dropna().astype(object).value_counts()
         counts |= {f"kind: {kind}": int(n) for kind, n in kinds.items()}
     return pd.Series(counts, dtype="int64", name="documents")
+
+
+def in_one_line(counts: Mapping[str, int], *, saved: int = 0, folder: Path | None = None) -> str:
+    """Return the counts of a run by status as one line, with the PDFs saved where a ``folder`` was given.
+
+    Examples
+    --------
+    >>> in_one_line({"accepted": 2, "ready": 0, "failed": 1, "unknown": 0, "not_sent": 0})
+    '2 of 3 accepted, 1 failed'
+    """
+    good = counts["accepted"] + counts["ready"]
+    parts = [f"{good:,} of {sum(counts.values()):,} accepted"]
+    bad = ("failed", "unknown", "not_sent")
+    parts += [f"{counts[word]:,} {word.replace('_', ' ')}" for word in bad if counts[word]]
+    if folder is not None:
+        parts.append(f"{saved:,} PDFs in {folder}")
+    return ", ".join(parts)

@@ -20,8 +20,8 @@ import pypdfium2
 import pytest
 
 import reportflow_pandas as rf
-from reportflow_pandas import generation
 from reportflow_pandas.cli import main
+from reportflow_pandas.execution import run
 from reportflow_pandas.local import use_local
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
@@ -367,13 +367,13 @@ def test_an_interrupted_run_writes_what_it_has_and_ends_with_130(
 ) -> None:
     """The second of six calls brings the signal and is answered when the run has heard of it."""
     heard = Event()
-    interrupt = generation.Generation.interrupt
+    interrupt = run.Run.interrupt
 
-    def hear(work: generation.Generation) -> None:
+    def hear(work: run.Run) -> None:
         interrupt(work)
         heard.set()
 
-    monkeypatch.setattr(generation.Generation, "interrupt", hear)
+    monkeypatch.setattr(run.Run, "interrupt", hear)
     calls: list[str] = []
 
     def signal_at_the_second(endpoint: str, _body: Mapping[str, Any] | None) -> Fault | None:

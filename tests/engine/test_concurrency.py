@@ -9,11 +9,11 @@ from typing import Literal
 import pytest
 from support.virtual_time import SimulatedClock
 
+from reportflow_pandas.engine.attempts import Line, Tries
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.engine.rate_limit import MemoryStore, Window
 from reportflow_pandas.engine.retry import RetryPolicy
-from reportflow_pandas.engine.sender import Line, Tries
 from reportflow_pandas.errors import RateLimited
 from reportflow_pandas.settings import Limits
 

@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pytest
 
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.notebook.panel import Panel, Watched, seconds_left, show
+from reportflow_pandas.notebook.panel import Panel, Snapshot, seconds_left, show
 
 
 class Job:
     """A job as the panel sees it."""
 
     def __init__(self, rows: int) -> None:
+        self.id = "november"
         self.outcomes = Outcomes([f"doc-{number}" for number in range(rows)])
         self.now = 0.0
         self.state = "running"
@@ -21,32 +20,24 @@ class Job:
         self.cancelled = 0
         self.error = ""
 
-    def counts(self) -> dict[str, int]:
-        counts = self.outcomes.counts()
-        return {"total": len(self.outcomes), "done": len(self.outcomes) - counts["not_sent"], **counts}
-
     def fail(self, position: int, text: str) -> None:
         self.outcomes.refused(position, "failed", "invalid", text, 400)
 
-    def failures(self, most: int) -> list[tuple[Any, Any]]:
-        found = [(one.row, one) for one in self.outcomes if one.status == "failed"]
-        return found[:most]
+    def snapshot(self, failures: int) -> Snapshot:
+        counts = self.outcomes.counts()
+        total = len(self.outcomes)
+        failed = [(one.row, one) for one in self.outcomes if one.status == "failed"]
+        return Snapshot(
+            self.now,
+            self.state,
+            {"total": total, "done": total - counts["not_sent"], **counts},
+            self.waits,
+            failed[:failures],
+            self.error,
+        )
 
     def cancel(self) -> None:
         self.cancelled += 1
-
-    def watched(self) -> Watched:
-        return Watched(
-            id="november",
-            counts=self.counts,
-            status=lambda: self.state,
-            wait=lambda: self.waits,
-            failures=self.failures,
-            cancel=self.cancel,
-            words=lambda: "<Job november>",
-            error=lambda: self.error,
-            monotonic=lambda: self.now,
-        )
 
 
 @pytest.fixture
@@ -55,7 +46,7 @@ def job() -> Job:
 
 
 def test_the_panel_shows_counts_rate_wait_and_time_left(job: Job) -> None:
-    panel = Panel(job.watched())
+    panel = Panel(job)
     for position in range(4):
         job.fail(position, "bad")
     job.now, job.waits = 2.0, 37.0
@@ -67,7 +58,7 @@ def test_the_panel_shows_counts_rate_wait_and_time_left(job: Job) -> None:
 
 
 def test_the_first_failures_are_listed_with_row_and_message(job: Job) -> None:
-    panel = Panel(job.watched())
+    panel = Panel(job)
     for position in range(8):
         job.fail(position, f"<b>no</b> {position}")
     panel.refresh()
@@ -77,7 +68,7 @@ def test_the_first_failures_are_listed_with_row_and_message(job: Job) -> None:
 
 
 def test_cancel_is_passed_on_once_and_says_so(job: Job) -> None:
-    panel = Panel(job.watched())
+    panel = Panel(job)
     panel._button.click()
     assert job.cancelled == 1
     assert panel._button.description == "Stopping…"
@@ -86,7 +77,7 @@ def test_cancel_is_passed_on_once_and_says_so(job: Job) -> None:
 
 
 def test_a_job_that_has_ended_needs_no_more_looks(job: Job) -> None:
-    panel = Panel(job.watched())
+    panel = Panel(job)
     job.state = "done"
     assert not panel.refresh()
     assert panel._button.disabled
@@ -95,7 +86,7 @@ def test_a_job_that_has_ended_needs_no_more_looks(job: Job) -> None:
 
 
 def test_what_ended_a_job_as_a_whole_is_told(job: Job) -> None:
-    panel = Panel(job.watched())
+    panel = Panel(job)
     job.state, job.error = "failed", "401: the app key <x> is not known"
     panel.refresh()
     assert "the app key &lt;x&gt; is not known" in panel._failures.value
@@ -104,7 +95,7 @@ def test_what_ended_a_job_as_a_whole_is_told(job: Job) -> None:
 
 
 def test_a_job_with_failures_does_not_end_in_green(job: Job) -> None:
-    panel = Panel(job.watched())
+    panel = Panel(job)
     job.fail(0, "bad")
     job.state = "done"
     panel.refresh()
@@ -112,7 +103,7 @@ def test_a_job_with_failures_does_not_end_in_green(job: Job) -> None:
 
 
 def test_without_a_notebook_the_job_is_text(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
-    show(job.watched())
+    show(job, "<Job november>")
     assert capsys.readouterr().out == "<Job november>\n"
 
 

@@ -32,7 +32,7 @@ job.wait()
 LEAVE = """
 import sys
 from support.queue_workers import people, plain
-from reportflow_pandas import exit_hook
+from reportflow_pandas.execution import background
 from reportflow_pandas.queue.submitter import Dispatch
 def submitted(rows, run="november", **more):
     return people(rows).reportflow.submit(**plain(endpoint="async/single"), queue=sys.argv[1], run=run, **more)
@@ -199,15 +199,15 @@ def test_a_script_that_ends_before_all_is_in_the_queue_says_how_the_rest_gets_th
 ) -> None:
     """Redis takes one call and no more, whether or not all rows are written down by then."""
     lines = [
-        "exit_hook.AT_EXIT = 0",
+        "background.EXIT_WAIT_SECONDS = 0",
         "feeding = Dispatch._enqueue",
         "async def once(self, calls): await feeding(self, calls); Dispatch._enqueue = never",
         "async def never(*_): await asyncio.Event().wait()",
         "Dispatch._enqueue = once",
         "" if planned else "Journal.end_plan = never",
         "job = submitted(400)",
-        "while not (job._work.dispatch and job._work.dispatch.awaited): pass",
-        "while not job._work.attrs['planned']: pass" if planned else "",
+        "while not (job._work.run.dispatch and job._work.run.dispatch.awaited): pass",
+        "while not job._work.run.info.planned: pass" if planned else "",
     ]
     imports = "import asyncio; from reportflow_pandas.journal.journal import Journal"
     said = left(service, redis.url, imports, *lines)

@@ -1,0 +1,281 @@
+"""The attempts of a call: a slot of the rate limit, a try, and what the retry policy makes of its answer."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import TypeVar
+
+from reportflow_pandas.clock import Clock
+from reportflow_pandas.engine.concurrency import Felt, Gate
+from reportflow_pandas.engine.progress import Progress
+from reportflow_pandas.engine.rate_limit import Kind, Slot, Window, window_of
+from reportflow_pandas.engine.retry import (
+    CallKind,
+    Decision,
+    Fail,
+    Retry,
+    RetryPolicy,
+    Stop,
+    Unknown,
+    WaitForLimit,
+)
+from reportflow_pandas.errors import (
+    ApiError,
+    ConnectionFailed,
+    NotReady,
+    OutcomeUnknown,
+    RateLimited,
+    ReportFlowError,
+)
+from reportflow_pandas.settings import Limits, Settings
+
+__all__ = ["Line", "Refused", "Tries", "line_to"]
+
+log = logging.getLogger("reportflow_pandas")
+
+T = TypeVar("T")
+
+
+class Refused(Exception):  # noqa: N818 - never leaves the package
+    """A call that will not be tried again: what the policy decided, and what the service or the network said."""
+
+    def __init__(self, decision: Fail | Unknown | Stop, error: ReportFlowError) -> None:
+        super().__init__(decision.text)
+        self.decision = decision
+        self.error = error
+
+
+class Tries:
+    """Counts the tries of one call and the seconds they took; waiting for the rate limit is left out."""
+
+    __slots__ = ("count", "elapsed", "in_flight", "waited")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.elapsed = 0.0
+        self.waited = 0.0
+        self.in_flight = False
+
+
+class Line:
+    """One run's way to the service.
+
+    Parameters
+    ----------
+    window : Window
+        The workspace's slots, shared with every other run.
+    limits : Limits
+        What this run allows.
+    policy : RetryPolicy
+        What an error means.
+    clock : Clock
+        Time and chance.
+    progress : Progress
+        Told when the run waits.
+    timeout, sync_timeout : float
+        Seconds after which a call is given up: until then, and a window longer, it keeps its slot.
+    """
+
+    def __init__(
+        self,
+        *,
+        window: Window,
+        limits: Limits,
+        policy: RetryPolicy,
+        clock: Clock,
+        progress: Progress,
+        timeout: float = 60.0,
+        sync_timeout: float = 130.0,
+    ) -> None:
+        self.window = window
+        self.limits = limits
+        self.policy = policy
+        self.clock = clock
+        self.progress = progress
+        self.asked = 0
+        """Look-ups made."""
+        self._timeouts = {"async": timeout, "sync": sync_timeout}
+
+    async def tries(
+        self,
+        send: Callable[[], Awaitable[T]],
+        *,
+        kind: CallKind,
+        tries: Tries,
+        gate: Gate | None = None,
+        sending: Callable[[], Awaitable[None]] | None = None,
+        refused: Callable[[], None] | None = None,
+    ) -> T:
+        """Try a call until it is answered or the policy gives up.
+
+        Parameters
+        ----------
+        send : callable
+            One try.
+        kind : {"async", "sync", "get", "download"}
+            What is called; downloads let everything else go first.
+        tries : Tries
+            Counts along, also when this is cancelled.
+        gate : Gate, optional
+            Entered by the caller for the first try; left after each, also when this raises.
+        sending : callable, optional
+            Awaited before the first byte of each try.
+        refused : callable, optional
+            Called after a definite refusal that will be tried again.
+
+        Raises
+        ------
+        Refused
+            The policy gave up.
+        """
+        door = gate or _OPEN
+        bucket = _bucket(kind)
+        while True:
+            felt: Felt = "ok"
+            closed = 0.0
+            try:
+                slot = await self.window.slot(
+                    bucket,
+                    self.limits,
+                    clock=self.clock,
+                    timeout=self._timeouts[bucket],
+                    urgent=kind != "download",
+                    waiting=self.progress.waiting,
+                )
+                tries.waited += slot.waited
+                if sending is not None:
+                    try:
+                        await sending()
+                    except BaseException:
+                        slot.unused()
+                        raise
+                started = self.clock.monotonic()
+                tries.count += 1
+                tries.in_flight = True
+                try:
+                    answer = await send()
+                except ReportFlowError as error:
+                    tries.in_flight = False
+                    _give_back(slot, error, kind)
+                    felt = _felt(error)
+                    decision = self.policy.decide(error, kind=kind, attempt=tries.count, clock=self.clock)
+                    closed = self._close(decision, error, bucket)
+                    if isinstance(decision, Fail | Unknown | Stop):
+                        raise Refused(decision, error) from error
+                    problem = error
+                else:
+                    tries.in_flight = False
+                    slot.answered()
+                    self.policy.answered(kind)
+                    return answer
+                finally:
+                    tries.elapsed += self.clock.monotonic() - started
+            finally:
+                door.leave(felt, closed)
+            if refused is not None:
+                refused()
+            await self._pause(decision, problem)
+            if isinstance(decision, WaitForLimit):
+                tries.count -= 1
+            if not door.try_enter():
+                await door.enter()
+
+    def _close(self, decision: Decision, error: ReportFlowError, kind: Kind) -> float:
+        """Close the window where the service says when to come back; return for how many seconds."""
+        if isinstance(decision, WaitForLimit):
+            log.warning("throttled by the service, for %.3g s: %s", decision.seconds, error)
+            self.window.close(kind, decision.seconds, clock=self.clock)
+            return decision.seconds
+        if isinstance(error, ApiError) and error.status == 503 and error.retry_after:
+            self.window.close(kind, error.retry_after, clock=self.clock)
+        return 0.0
+
+    async def _pause(self, decision: Retry | WaitForLimit, error: ReportFlowError) -> None:
+        """Wait before the next try; for a 429 the window does."""
+        if isinstance(decision, Retry):
+            log.warning("%s; tried again in %.1f s", error, decision.seconds)
+            await self.clock.sleep(decision.seconds)
+
+    async def ask(self, fetch: Callable[[], Awaitable[T]], *, kind: CallKind = "get") -> T:
+        """Read something: a look-up or a file.
+
+        Raises
+        ------
+        Refused
+            The policy gave up.
+        """
+        tries = Tries()
+        try:
+            return await self.tries(fetch, kind=kind, tries=tries)
+        finally:
+            self.asked += tries.count
+
+
+_GENERATION = ("async", "sync")
+
+
+def _bucket(kind: CallKind) -> Kind:
+    return "sync" if kind == "sync" else "async"
+
+
+class _OpenDoor:
+    """The gate of calls that have none: look-ups and downloads."""
+
+    def try_enter(self) -> bool:
+        return True
+
+    async def enter(self) -> None:
+        """Never needed."""
+
+    def leave(self, felt: Felt, closed_seconds: float = 0.0) -> None:
+        """Do nothing: no call waits."""
+
+
+_OPEN = _OpenDoor()
+
+
+def _give_back(slot: Slot, error: ReportFlowError, kind: CallKind) -> None:
+    """Say of a call that failed what becomes of its slot."""
+    if isinstance(error, ConnectionFailed):
+        if kind in _GENERATION:
+            slot.unused()
+    elif not isinstance(error, OutcomeUnknown):
+        # else the service may count this call later still: its slot stays taken for the time-out and a window
+        slot.answered()
+
+
+def _felt(error: ReportFlowError) -> Felt:
+    """Return what an error tells about the service's load."""
+    if isinstance(error, RateLimited):
+        return "pushed_back"
+    if isinstance(error, NotReady):
+        return "ok"
+    if isinstance(error, OutcomeUnknown | ConnectionFailed):
+        return "lost"
+    return "lost" if isinstance(error, ApiError) and error.status == 503 else "ok"
+
+
+def line_to(
+    settings: Settings,
+    *,
+    limits: Limits | None = None,
+    attempts: int = 3,
+    backoff: float = 1.0,
+    timeout: float = 60.0,
+    progress: Progress | None = None,
+    window: Window | None = None,
+) -> Line:
+    """Return a way to the service that shares the workspace's window with everything else in this process.
+
+    ``window`` is another one in its place: that of all machines.
+    """
+    effective = limits or Limits()
+    return Line(
+        window=window or window_of(settings.workspace_id),
+        limits=effective,
+        policy=RetryPolicy(attempts, backoff, effective),
+        clock=settings.clock,
+        progress=progress or Progress(settings.clock),
+        timeout=timeout,
+    )

@@ -1,0 +1,170 @@
+"""The backends of a run: what carries its calls out, and where their outcomes go."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
+from typing import Protocol
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.api.models import Accepted, Delivered
+from reportflow_pandas.engine.attempts import Line
+from reportflow_pandas.engine.batching import Call, Feed
+from reportflow_pandas.engine.concurrency import Gate
+from reportflow_pandas.engine.outcomes import Outcome, Outcomes
+from reportflow_pandas.engine.progress import Phase
+from reportflow_pandas.engine.runner import Runner
+from reportflow_pandas.engine.sender import Pairs, Sender, Sent
+from reportflow_pandas.errors import ConfigurationError, ReportFlowError
+from reportflow_pandas.journal.journal import Journal
+from reportflow_pandas.options import Options
+from reportflow_pandas.results.download import save_delivered
+from reportflow_pandas.results.pdf_folder import PdfFolder
+
+__all__ = ["MOST_IN_FLIGHT", "Backend", "Files", "Recorder", "runner_of"]
+
+log = logging.getLogger("reportflow_pandas")
+
+MOST_IN_FLIGHT = 256
+"""Calls in flight that ``concurrency="auto"`` may grow to."""
+
+
+class Backend(Protocol):
+    """What carries calls out: the runner of this process, or the queue of many machines.
+
+    Attributes
+    ----------
+    error : ReportFlowError or None
+        What ended the run early.
+    """
+
+    error: ReportFlowError | None
+
+    @property
+    def calls_made(self) -> int:
+        """Calls that were begun."""
+
+    async def run(self) -> None:
+        """Carry the calls of its feed out; return when each has its outcome, or the backend was stopped."""
+
+    def stop(self, error: ReportFlowError | None = None) -> None:
+        """Begin no call any more; what is in flight is drained for a grace time."""
+
+    def explain(self, not_sent: int) -> None:
+        """Say in ``error`` what equal refusals mean, as soon as it is known how many rows were not sent."""
+
+
+class Recorder:
+    """Takes outcomes in: into the ledger first, and shown when they are safe there."""
+
+    def __init__(
+        self, ledger: Journal, outcomes: Outcomes, phase: Phase, on_row: Callable[[Outcome], None] | None
+    ) -> None:
+        self._ledger = ledger
+        self._outcomes = outcomes
+        self._phase = phase
+        self._on_row = on_row
+        self.stop: Callable[[ReportFlowError], None] = _ignore
+
+    def record(self, sent: Sent) -> None:
+        """Record what became of a call."""
+        for outcome in sent.outcomes:
+            self._outcomes.restore(outcome)
+            if outcome.status == "failed":
+                self._phase.failed += 1
+            elif outcome.status == "unknown":
+                self._phase.unknown += 1
+        if sent.known:
+            self._show(sent.known, None)
+        elif sent.stop is None:  # else the ledger keeps the rows as they were: a resumed run sends them
+            positions = [outcome.row for outcome in sent.outcomes]
+            self._ledger.note(sent.intent, positions, partial(self._show, positions))
+
+    def _show(self, positions: Sequence[int], problem: ReportFlowError | None) -> None:
+        if problem is not None:
+            # without a record nothing more may be sent
+            self.stop(problem)
+            return
+        self._phase.done += len(positions)
+        if self._on_row is not None:
+            for position in positions:
+                self._on_row(self._outcomes[position])
+
+
+def _ignore(_: object) -> None:
+    """Nobody has to be told."""
+
+
+class Files:
+    """The PDFs of a run: those that came with sync answers at once, the others when all is sent."""
+
+    def __init__(self, folder: PdfFolder) -> None:
+        self.folder = folder
+
+    async def delivered(self, answer: Delivered, pairs: Pairs) -> Mapping[int, str]:
+        """Save the files of a sync answer, and return their paths by position."""
+        paths: dict[int, str] = {}
+        try:
+            await save_delivered(
+                answer, pairs, self.folder, lambda position, path: paths.update({position: str(path)})
+            )
+        except ConfigurationError as problem:
+            # what is in flight is paid for, a full disk or not: the download at the end tries again, and raises
+            log.warning("%s", problem)
+        return paths
+
+
+def runner_of(
+    options: Options,
+    feed: Feed,
+    ledger: Journal,
+    outcomes: Outcomes,
+    *,
+    client: Client,
+    line: Line,
+    phase: Phase,
+    files: Files | None,
+    on_row: Callable[[Outcome], None] | None,
+    endpoint: str,
+    first_alone: bool,
+) -> Runner:
+    """Return the backend of this process: it sends the calls from here."""
+    rows = len(outcomes)
+    most = rows if endpoint.endswith("single") else 1 + rows // 2
+    ceiling = MOST_IN_FLIGHT if options.concurrency == "auto" else options.concurrency
+    gate = Gate(options.concurrency, clock=line.clock, ceiling=ceiling)
+    sender = Sender(
+        line,
+        partial(_post, client),
+        intend=partial(_intend, ledger),
+        refused=partial(_refused, ledger),
+        gate=gate,
+        delivered=files.delivered if files is not None else None,
+        run=ledger.run,
+    )
+    recorder = Recorder(ledger, outcomes, phase, on_row)
+    runner = Runner(
+        feed,
+        sender,
+        recorder.record,
+        gate=gate,
+        workers=max(1, min(ceiling, most)),
+        rows=rows,
+        stop_on_failure=options.on_error == "raise",
+        first_alone=first_alone,
+    )
+    recorder.stop = runner.stop
+    return runner
+
+
+def _post(client: Client, call: Call, body: bytes) -> Awaitable[Accepted]:
+    return client.send(call.endpoint, body)
+
+
+def _intend(ledger: Journal, call: Call) -> Awaitable[int]:
+    return ledger.intent(call.positions, call.endpoint)
+
+
+def _refused(ledger: Journal, intent: int, call: Call) -> None:
+    ledger.clear(intent, call.positions)

@@ -1,0 +1,313 @@
+"""Documents from a frame: looked up, held against the design, written down in chunks ahead of their sending."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, replace
+from itertools import chain, count
+from pathlib import Path
+
+import pandas as pd
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.engine.attempts import Line
+from reportflow_pandas.engine.batching import Feed
+from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.progress import Phase, Progress
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.execution.preparation import (
+    Prepared,
+    as_begun,
+    document_rows,
+    most_documents,
+    prepare,
+    refuse_too_many,
+)
+from reportflow_pandas.journal import journal_file, runs
+from reportflow_pandas.journal.forecast import unsent
+from reportflow_pandas.journal.journal import Journal, Terms
+from reportflow_pandas.lru import LruDict
+from reportflow_pandas.options import Options
+from reportflow_pandas.results import index_labels
+from reportflow_pandas.results.run_info import RunInfo
+from reportflow_pandas.rows.checks import refuse
+from reportflow_pandas.rows.document_keys import Keys, positions_of
+from reportflow_pandas.rows.documents import CHUNK
+
+__all__ = ["FromFrame", "Only", "remembered"]
+
+log = logging.getLogger("reportflow_pandas")
+
+FIRST_CHUNK = 200
+"""Documents written down before the first call: it should leave at once."""
+
+
+@dataclass(frozen=True)
+class Only:
+    """Rows of a run that are sent anew from a corrected frame; all others stay what they are.
+
+    Attributes
+    ----------
+    rows : frozenset of int
+        Positions.
+    statuses : frozenset of str
+        Sent only if their status is one of these by now.
+    frame : str
+        Number of the frame that the positions belong to.
+    """
+
+    rows: frozenset[int]
+    statuses: frozenset[str]
+    frame: str
+
+
+class FromFrame:
+    """The documents of a frame: the source of a generation.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        The rows.
+    options : Options
+        How.
+    only : Only, optional
+        Rows of a run's frame that are sent anew from this one.
+
+    Raises
+    ------
+    ConfigurationError, InvalidRows
+        What can be known without a look-up.
+    """
+
+    plans = True
+
+    def __init__(self, frame: pd.DataFrame, options: Options, only: Only | None = None) -> None:
+        given = options
+        self._rows = rows = document_rows(frame, options)
+        frame, options = rows.frame, rows.options
+        name = _fresh_name(options) if options.run is None else journal_file.checked_name(options.run)
+        self.options = options
+        self.info = _begun(options, name, len(frame))
+        self.index = frame.index
+        self.outcomes = Outcomes([""] * len(frame))
+        self.ledger: Journal | None = None
+        self.first_alone = True
+        self._frame = frame
+        self._only = only
+        self._chosen: frozenset[int] | None = None
+        self._again: Collection[int] = positions_of(frame, options.again) if options.again is not None else ()
+        self._prepared: Prepared | None = None
+        self._keys = Keys(frame, options)
+        remember(name, given)
+
+    async def open(self, client: Client, line: Line, progress: Progress) -> Journal:
+        """Look up, refuse what would print blank, and begin the frame in the ledger."""
+        options = self.options
+        if options.run is not None:
+            self.ledger = self._opened()
+        try:
+            if self.ledger is not None:
+                options = as_begun(options, self.ledger.meta)
+            before = self._choose(self.ledger)
+            token = f"{self.info.run}/{secrets.token_hex(8)}"
+            self._prepared = prepared = await prepare(self._rows, options, client, line, token)
+            self._refuse_or_warn(prepared, progress)
+            self._refuse_another_order(prepared, before, self.ledger)
+            self._refuse_too_many(prepared, self.ledger)
+        except BaseException:
+            self._forget_an_empty_run()
+            raise
+        self.first_alone = not prepared.looked_up
+        for position in before:
+            prepared.names[position] = before[position][1]
+        self.outcomes = Outcomes(prepared.names)
+        if self.ledger is None:
+            self.ledger = self._opened()
+        terms = Terms(
+            options.design_id,
+            prepared.design,
+            prepared.version,
+            prepared.endpoint,
+            options.kept(),
+            options.key_columns,
+        )
+        # the frame's number also for a run that is interrupted while this is being written down
+        self.info = replace(
+            self.info,
+            design=prepared.design,
+            version=prepared.version,
+            endpoint=prepared.endpoint,
+            frame=self.ledger.meta["frame"] + 1,
+        )
+        await self.ledger.begin(
+            self.outcomes,
+            terms,
+            index_labels.described(self._frame.index),
+            held={position: number for position, (number, _) in before.items()},
+        )
+        return self.ledger
+
+    async def documents(self, ledger: Journal, feed: Feed, phase: Phase) -> None:
+        """Write the documents down in chunks, and hand on those that are to be sent."""
+        assert self._prepared is not None  # noqa: S101 - open prepared it
+        documents = self._prepared.documents
+        spilled = None
+        start, step = 0, FIRST_CHUNK
+        while start < len(documents):
+            stop = min(start + step, len(documents))
+            chunk, keys, digests = self._keys.keyed(documents, self._prepared.version, start, stop)
+            fresh = await ledger.plan(
+                chunk,
+                keys,
+                labels=index_labels.encoded(self._frame.index[start:stop]),
+                digests=digests,
+                again=self._again,
+            )
+            if self._chosen is not None:
+                fresh = [document for document in fresh if document.position in self._chosen]
+            phase.done += len(chunk) - len(fresh)
+            if spilled is None and feed.full:
+                spilled = start
+            if spilled is None:
+                feed.add(fresh)
+            start, step = stop, CHUNK
+            await asyncio.sleep(0)
+        await ledger.end_plan()
+        self.info = replace(self.info, planned=True)
+        rest: Collection[int] = range(len(documents) if spilled is None else spilled, len(documents))
+        if self._chosen is not None:
+            rest = self._chosen.intersection(rest)
+        feed.end(ledger.pending(failed=False, positions=rest) if rest else ())
+
+    def _refuse_too_many(self, prepared: Prepared, ledger: Journal | None) -> None:
+        """Refuse more documents than the call may have made; those that the run has already do not count."""
+        rows = range(len(prepared.documents)) if self._chosen is None else self._chosen
+        most = most_documents(self.options)
+        if most is None or len(rows) <= most:
+            return
+        count = len(rows)
+        if self._chosen is None and ledger is not None and ledger.meta["frame"]:
+            folder = self.options.effective_settings.runs
+            planned = self._keys.in_chunks(prepared.documents, prepared.version)
+            count = sum(1 for _ in unsent(folder, ledger.run, planned, Outcomes(prepared.names), self._again))
+        refuse_too_many(count, self.options)
+
+    def _choose(self, ledger: Journal | None) -> dict[int, tuple[int, str]]:
+        """Return the rows that stay what they are: their documents' numbers and names, by position."""
+        only = self._only
+        if only is None or ledger is None:
+            return {}
+        if str(ledger.meta["frame"]) != only.frame:
+            raise ConfigurationError(
+                f"run {self.info.run!r} was given other rows since these results, so it is not known which of "
+                f"them are accepted by now; nothing was sent. Retry the newest results: rf.load({self.info.run!r})"
+            )
+        frame, statuses = ledger.standing()
+        self._chosen = self._again = frozenset(
+            position for position in only.rows if position >= len(statuses) or statuses[position] in only.statuses
+        )
+        return {
+            position: (frame.numbers[position], frame.names[position])
+            for position in range(len(statuses))
+            if position not in self._chosen
+        }
+
+    def _refuse_another_order(
+        self, prepared: Prepared, before: Mapping[int, tuple[int, str]], ledger: Journal | None
+    ) -> None:
+        """Refuse a corrected frame in which a document of the run stands at another row."""
+        if not before or ledger is None:
+            return
+        given = self._keys.between(prepared.documents, prepared.version, 0, len(self._frame))
+        places = {key: place for place, key in enumerate(given)}
+        held = sorted(before)
+        for place, own in zip(held, ledger.own_keys([before[place][0] for place in held]), strict=True):
+            there = places.get(own, place)
+            if own != given[place] and (there != place or self.options.key is not None):
+                index = self._frame.index
+                now = f"stands at row {index[there]!r} now" if there != place else "has another key now"
+                raise ConfigurationError(
+                    f"source has the rows of run {self.info.run!r} in another order: the document of row "
+                    f"{index[place]!r} {now}, so rows would get each other's documents. Nothing was sent. Give "
+                    "all rows as they were generated, corrected but not moved: "
+                    f"source.loc[rf.load({self.info.run!r}).index] where the index has moved along"
+                )
+
+    def _opened(self) -> Journal:
+        settings = self.options.effective_settings
+        ledger = Journal.open(
+            settings.runs,
+            self.info.run,
+            base_url=settings.base_url,
+            workspace=settings.workspace_id,
+            clock=settings.clock,
+        )
+        if self.options.run is None and not ledger.created:
+            ledger.close()
+            raise ConfigurationError(
+                f"another process began a run {self.info.run!r} in the same moment, and this one is not to go on "
+                "with it: nothing was sent. Generate again, or name the run: run='november'"
+            )
+        return ledger
+
+    def _forget_an_empty_run(self) -> None:
+        """Leave no file behind for a named run that never began."""
+        ledger, self.ledger = self.ledger, None
+        if ledger is not None:
+            empty = ledger.created and not ledger.meta["frame"]
+            ledger.close()
+            if empty:
+                settings = self.options.effective_settings
+                runs.forget(settings.runs, self.info.run, settings.clock)
+
+    def _refuse_or_warn(self, prepared: Prepared, progress: Progress) -> None:
+        if self.options.check is True:
+            refuse(prepared.problems, self._frame, prepared.sources, prepared.parameters or [])
+            return
+        for problem in prepared.problems:
+            if problem.level == "error":
+                progress.lines.append(f"check: {problem.problem}")
+                log.warning("check: %s", problem.problem)
+
+
+def _begun(options: Options, run: str, rows: int) -> RunInfo:
+    """Return what is known of a run that begins now, before anything was looked up."""
+    settings = options.effective_settings
+    return RunInfo(
+        run,
+        design_id=options.design_id,
+        base_url=settings.base_url,
+        workspace=settings.workspace_id,
+        endpoint=options.endpoint,
+        rows=rows,
+        started_at=settings.clock.now().isoformat(timespec="seconds"),
+        download=str(Path(options.download).resolve()) if options.download is not None else "",
+        group_by=options.grouped_by,
+    )
+
+
+def _fresh_name(options: Options) -> str:
+    """Return a name that no run of the folder or of this process has."""
+    settings = options.effective_settings
+    first = f"{settings.clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
+    names = chain([first], (f"{first}-{number}" for number in count(2)))
+    return next(
+        name for name in names if name not in _options and not journal_file.path_of(settings.runs, name).exists()
+    )
+
+
+_options: LruDict[str, Options] = LruDict(100)
+"""Options of this process's runs: a retry from a corrected frame needs what no journal holds, such as tables."""
+
+
+def remember(run: str, options: Options) -> None:
+    """Keep the options of a run for its retries."""
+    _options[run] = options
+
+
+def remembered(run: str) -> Options | None:
+    """Return the options of a run of this process."""
+    return _options.get(run)

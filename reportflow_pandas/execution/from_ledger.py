@@ -1,0 +1,123 @@
+"""Documents from a run's own ledger: the source of a resumed run, and of a retry of rows as they were."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.engine.attempts import Line
+from reportflow_pandas.engine.batching import Feed
+from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.progress import Phase, Progress
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.execution.preparation import refuse_too_many
+from reportflow_pandas.journal import runs
+from reportflow_pandas.journal.journal import Journal
+from reportflow_pandas.options import Options
+from reportflow_pandas.queue.remote import Remote
+from reportflow_pandas.results import index_labels
+from reportflow_pandas.results.run_info import RunInfo
+from reportflow_pandas.settings import Settings
+
+__all__ = ["FromLedger", "index_of"]
+
+DOCUMENTS_AT_ONCE = 500
+"""Read from the ledger together."""
+
+LOOK_SECONDS = 0.05
+"""Between two looks whether the sender has room for more documents."""
+
+
+class FromLedger:
+    """The documents of a run as its ledger has them, without the frame.
+
+    Parameters
+    ----------
+    run : str
+        The run.
+    settings : Settings
+        Of the same address and workspace.
+    positions : collection of int, optional
+        Of these rows only.
+    unknown : bool
+        Rows that may have been accepted, too.
+    more : Any
+        Options in place of the run's: ``progress``, ``download``.
+
+    Attributes
+    ----------
+    queue : Remote or None
+        The machines that the run is carried out by; None: this process.
+    """
+
+    plans = False
+    first_alone = True
+
+    def __init__(
+        self,
+        run: str,
+        settings: Settings,
+        *,
+        positions: Collection[int] | None = None,
+        unknown: bool = False,
+        **more: Any,
+    ) -> None:
+        recorded = runs.load(settings.runs, run)
+        meta = recorded.meta
+        if not meta.get("frame"):
+            raise ConfigurationError(f"run {run!r} was never begun: generate(run={run!r}, …) begins it")
+        self.options = options = Options.of_kept(
+            meta["design_id"], meta["version"], meta["endpoint"], meta["options"], settings=settings, **more
+        )
+        folder = str(Path(options.download).resolve()) if options.download is not None else ""
+        self.info = replace(RunInfo.of_meta(meta), download=folder)
+        self.index: pd.Index[Any] = index_of(recorded)
+        self.outcomes = Outcomes([""] * len(self.index))
+        self.ledger: Journal | None = None
+        self.queue = Remote.recorded(meta["queue"]) if meta.get("queue") else None
+        self._positions = positions
+        self._unknown = unknown
+
+    async def open(self, client: Client, line: Line, progress: Progress) -> Journal:  # noqa: ARG002 - nothing is looked up
+        """Open the ledger for sending, and take its last frame up again."""
+        settings = self.options.effective_settings
+        self.ledger = Journal.open(
+            settings.runs,
+            self.info.run,
+            base_url=settings.base_url,
+            workspace=settings.workspace_id,
+            clock=settings.clock,
+            must_exist=True,
+        )
+        self.outcomes = self.ledger.go_on()
+        words = {"not_sent", "failed", *(["unknown"] if self._unknown else [])}
+        rows = range(len(self.outcomes)) if self._positions is None else self._positions
+        refuse_too_many(sum(self.outcomes.status_of(row) in words for row in rows), self.options)
+        return self.ledger
+
+    async def documents(self, ledger: Journal, feed: Feed, phase: Phase) -> None:
+        """Hand on what is not sent, has failed, or was asked for."""
+        clock = self.options.effective_settings.clock
+        pending = ledger.pending(failed=True, unknown=self._unknown, positions=self._positions)
+        while True:
+            chunk = [document for _, document in zip(range(DOCUMENTS_AT_ONCE), pending, strict=False)]
+            if not chunk:
+                break
+            phase.done -= sum(self.outcomes.status_of(document.position) != "not_sent" for document in chunk)
+            feed.add(chunk)
+            while feed.full:
+                await clock.sleep(LOOK_SECONDS)
+        feed.end()
+
+
+def index_of(recorded: runs.Recorded) -> pd.Index[Any]:
+    """Return the index of the rows that a run was last given."""
+    frame = recorded.frame
+    if frame.labels is None:
+        return pd.RangeIndex(len(frame.names))
+    return index_labels.rebuilt(frame.labels, recorded.meta.get("index") or {})

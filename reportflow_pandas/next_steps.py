@@ -1,0 +1,120 @@
+"""What to do next: the sentences with which results, errors and messages tell a person how to go on.
+
+A run is told of by what its results know of it (``results.attrs["reportflow"]``, plain strings).
+"""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+
+__all__ = [
+    "LOOK_IT_UP",
+    "after_equal_refusals",
+    "at_a_prompt",
+    "elsewhere",
+    "goes_on",
+    "in_brief",
+    "interrupted",
+    "line_that_goes_on",
+    "resumable",
+]
+
+LOOK_IT_UP = (
+    "the service may or may not have accepted it. Look in the web app, then results.reportflow.settle(rows) if it "
+    "is there, or .retry(unknown=True) if it is not"
+)
+"""About a document whose answer got lost."""
+
+
+def resumable(run: Mapping[str, str]) -> bool:
+    """Tell whether a run goes on by its name alone: all its rows are written down."""
+    return bool(run.get("planned", "yes"))
+
+
+def line_that_goes_on(run: Mapping[str, str]) -> str:
+    """Return the line that sends the rest of a run, as far as it has come."""
+    name = repr(run["run"]) if run.get("run") else "run"
+    if resumable(run):
+        return f"rf.resume({name})"
+    return f"df.reportflow.generate({run['design_id']!r}, run={name}, …)"
+
+
+def goes_on(run: Mapping[str, str]) -> str:
+    """Return how to go on with what was not sent, as far as the run has come."""
+    if not run["frame"]:
+        return "nothing was sent or written down: generate again"
+    return f"{line_that_goes_on(run)} goes on"
+
+
+def at_a_prompt(run: Mapping[str, str]) -> str:
+    """Return the command that sends the rest of a run."""
+    name = shlex.quote(run["run"])
+    if resumable(run):
+        return f"reportflow-pandas resume {name} goes on"
+    return f"The same command with --run {name} goes on: not all rows were written down yet"
+
+
+def in_brief(run: str, counts: Mapping[str, int], way_on: str = "") -> str:
+    """Return the line for a message about a run that has ended; nothing where all is well.
+
+    ``way_on`` is how to send what was not sent, by default that the run can be resumed.
+    """
+    if counts.get("not_sent"):
+        return way_on or f"rf.resume({run!r}) goes on"
+    return f"rf.load({run!r}) shows which" if counts.get("failed") or counts.get("unknown") else ""
+
+
+def interrupted(run: Mapping[str, str], summary: str, unknown: int, *, raised: bool = True) -> str:
+    """Return what a person should know who interrupted a run; ``raised``: in an exception that has the results."""
+    left = f"; {unknown:,} were in flight and are unknown, they may have been accepted" if unknown else ""
+    results = "The frame so far is in this exception's .results; " if raised else ""
+    return f"interrupted: {summary}{left}. Nothing more is being sent. {results}{goes_on(run)}"
+
+
+def elsewhere(
+    run: Mapping[str, str], counts: Mapping[str, int], *, awaited: int, fed: bool, password: bool
+) -> str:
+    """Return what goes on at other machines without this process, and how to come back to it.
+
+    Parameters
+    ----------
+    run : mapping
+        What is known of it.
+    counts : mapping
+        Its rows: ``total``, ``done``.
+    awaited : int
+        Rows in the queue.
+    fed : bool
+        Whether all calls are there.
+    password : bool
+        Whether the queue's address has one, which no journal holds.
+    """
+    name = run["run"]
+    said = f"{counts['done']:,} of {counts['total']:,} rows have their outcome"
+    if awaited:
+        said += f", and workers go on with {awaited:,} that are in the queue"
+    if fed:
+        queue = ", queue='redis://…'" if password else ""
+        return f"{said}. rf.job({name!r}{queue}) collects what they do"
+    if run["planned"]:
+        return f"{said}. rf.resume({name!r}) puts the rest into the queue"
+    return f"{said}. Submit the rows again with run={name!r}: what is in the queue is not sent twice"
+
+
+def after_equal_refusals(refusals: int, not_sent: int, *, by_the_rows: bool) -> str:
+    """Return why equal refusals ended a run, and what to do with the rows that were not sent.
+
+    ``by_the_rows``: what was refused may be the rows' own fault.
+    """
+    left = f"{not_sent:,} {'row was' if not_sent == 1 else 'rows were'} not sent" if not_sent else "all were sent"
+    said = (
+        f"{refusals} documents in a row were refused in these words and none was accepted, so the run was ended: "
+        f"{left}. "
+    )
+    if by_the_rows:
+        return (
+            f"{said}If it is the rows, correct them and send them with .results.reportflow.retry(source=df); if "
+            "it is only the first ones, endpoint='async/multiple' sends the others and leaves these out"
+        )
+    return f"{said}When the cause is gone, .results.reportflow.retry() sends them"
