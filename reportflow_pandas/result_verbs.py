@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -132,7 +133,7 @@ def download(
         )
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results[COLUMNS].itertuples(index=False)):
-        outcomes.restore(outcome_of(row)._replace(row=position))
+        outcomes.restore(replace(outcome_of(row), row=position))
     line = line_to(chosen)
     bar = Bar(line.progress, progress)
 

@@ -336,10 +336,10 @@ def settle(results: pd.DataFrame, rows: Any) -> pd.DataFrame:
     shelf.settle(settings.runs, attrs["run"], places, settings.clock)
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results.itertuples(index=False)):
-        outcomes.restore(outcome_of(row)._replace(row=position))
+        outcomes.restore(replace(outcome_of(row), row=position))
     for position in chosen:
         before = outcomes[position]
-        outcomes.restore(before._replace(status="accepted", error_kind=None, error=None))
+        outcomes.restore(replace(before, status="accepted", error_kind=None, error=None))
     settled = results_frame(outcomes, results.index, attrs)
     settled["row"] = results["row"].to_numpy()
     return settled

@@ -17,7 +17,7 @@ PACKAGE = Path(rf.__file__).parent
 
 FLOORS = [
     ["errors", "clock", "contract", "lru", "network", "next_steps"],
-    ["settings", "event_loop"],
+    ["settings", "event_loop", "exit_hook"],
     ["options"],
     ["api", "reading"],
     ["engine"],
@@ -31,7 +31,7 @@ FLOORS = [
     ["designs"],
     ["execution"],
     ["result_verbs", "generation", "plan", "preview"],
-    ["runs", "exit_hook"],
+    ["runs"],
     ["jobs"],
     ["accessor", "cli", "webhook", "examples", "__init__"],
 ]

@@ -6,7 +6,8 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple, overload
+from dataclasses import dataclass, fields
+from typing import Any, overload
 
 __all__ = ["COLUMNS", "STATUSES", "AcceptedMeanwhile", "FileNames", "Outcome", "Outcomes"]
 
@@ -16,11 +17,9 @@ STATUSES = ("not_sent", "accepted", "ready", "failed", "unknown")
 _CODE = {word: code for code, word in enumerate(STATUSES)}
 
 
-class Outcome(NamedTuple):
-    """What became of one document: a row of the results frame, in the order of its columns. Missing is None.
-
-    A tuple, because one is made for each document and a frozen dataclass costs four times as much.
-    """
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one document: a row of the results frame, in the order of its columns. Missing is None."""
 
     row: int
     status: str
@@ -51,7 +50,7 @@ class AcceptedMeanwhile(Exception):  # noqa: N818 - says what happened, never le
         self.positions = positions
 
 
-COLUMNS = list(Outcome._fields)
+COLUMNS = [column.name for column in fields(Outcome)]
 """Of the results frame, in its order."""
 
 _AS_PLANNED = ""

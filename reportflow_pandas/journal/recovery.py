@@ -6,7 +6,7 @@ import sqlite3
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
@@ -284,7 +284,7 @@ def _place(number: int, positions: Sequence[int] | None, size: int) -> int:
 
 def moved(outcomes: Outcomes, number: int, position: int) -> Outcome:
     """Return an outcome as one of another row; a name that the service did not give stays open."""
-    return outcomes[number]._replace(row=position, file_name=outcomes.file_name[number])
+    return replace(outcomes[number], row=position, file_name=outcomes.file_name[number])
 
 
 _MARKS = "SELECT number, status, file_id, request_id, path, error_kind, error, http_status, at FROM marks"
@@ -309,7 +309,7 @@ def replay_marks(
         if status is not None and outcomes.status_of(position) != "ready":
             known = moved(outcomes, position, position)
             accepted_at = known.accepted_at or at
-            outcomes.restore(known._replace(status=status, error_kind=None, error=None, accepted_at=accepted_at))
+            outcomes.restore(replace(known, status=status, error_kind=None, error=None, accepted_at=accepted_at))
         if file_id is not None:
             outcomes.file_id[position] = outcomes.file_id[position] or file_id
         if request_id is not None:
@@ -425,7 +425,7 @@ def _show(outcomes: Outcomes, place: int, before: Outcome) -> bool:
     error = outcomes.error[place] or ""
     if outcomes.status_of(place) == "not_sent":
         certain = before.status != "unknown"
-        outcomes.restore(before._replace(error_kind="cancelled", error=NOT_ANEW) if certain else before)
+        outcomes.restore(replace(before, error_kind="cancelled", error=NOT_ANEW) if certain else before)
         return True
     if BEFORE not in error:
         outcomes.error[place] = f"{error}; {BEFORE} {before.request_id}, file {before.file_id}"
