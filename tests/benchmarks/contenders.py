@@ -18,9 +18,10 @@ from unittest import mock
 import aiohttp
 import pandas as pd
 
-from reportflow_pandas import Settings, generation
+from reportflow_pandas import Settings
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.errors import JournalError
+from reportflow_pandas.execution import from_frame
 from reportflow_pandas.generation import generate
 from reportflow_pandas.journal.journal import Journal
 
@@ -112,7 +113,7 @@ def ours_with_bar(address: str, frame: pd.DataFrame, items: list[dict[str, Any]]
 
 def ours_without_journal(address: str, frame: pd.DataFrame, items: list[dict[str, Any]], concurrency: int) -> int:
     """Send with ours, but with a journal that forgets everything."""
-    with mock.patch.object(generation, "Journal", Forgetful):
+    with mock.patch.object(from_frame, "Journal", Forgetful):
         return ours_quiet(address, frame, items, concurrency)
 
 
@@ -125,7 +126,7 @@ def batches_without_journal(
     address: str, frame: pd.DataFrame, items: list[dict[str, Any]], concurrency: int
 ) -> int:
     """Send with ours, 100 documents to a call, with a journal that forgets everything."""
-    with mock.patch.object(generation, "Journal", Forgetful):
+    with mock.patch.object(from_frame, "Journal", Forgetful):
         return batches(address, frame, items, concurrency)
 
 

@@ -89,7 +89,7 @@ def generate(
     from support.virtual_service import people, plain  # noqa: PLC0415
 
     import reportflow_pandas as rf  # noqa: PLC0415
-    from reportflow_pandas import generation  # noqa: PLC0415
+    from reportflow_pandas.execution import from_frame  # noqa: PLC0415
     from reportflow_pandas.journal import commits  # noqa: PLC0415
     from reportflow_pandas.results import download  # noqa: PLC0415
 
@@ -106,8 +106,8 @@ def generate(
     code = 1
     try:
         commits.write = slow
-        generation.FIRST_CHUNK, generation.CHUNK = 8, 16
-        download.FIRST = 0.02
+        from_frame.FIRST_CHUNK, from_frame.CHUNK = 8, 16
+        download.SOONEST_SECONDS = 0.02
         rf.configure(**settings)
         people(rows).reportflow.generate(**{**plain(), **options}, progress=False)
         code = 0
