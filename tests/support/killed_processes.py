@@ -21,7 +21,7 @@ class Nursery:
     """A program that generates in children."""
 
     def __enter__(self) -> Self:
-        self._program = subprocess.Popen(  # noqa: S603 - this file
+        self._program = subprocess.Popen(
             [sys.executable, "-m", "support.killed_processes"],
             cwd=Path(__file__).parents[1],
             stdin=subprocess.PIPE,
