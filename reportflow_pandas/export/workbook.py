@@ -81,7 +81,13 @@ def write_workbook(
     extra = beside(results, source)
     typed = typed_before(target, results)
     layout = Layout(results, extra, words, Sanitiser())
-    return place(target, partial(_write, layout, typed, target), keep_old=typed.keep_old, clock=SYSTEM_CLOCK)
+    return place(
+        target,
+        partial(_write, layout, typed, target),
+        keep_old=typed.keep_old,
+        leave_old=typed.leave_old,
+        clock=SYSTEM_CLOCK,
+    )
 
 
 def _write(layout: Layout, typed: Typed, target: Path, temporary: Path) -> None:

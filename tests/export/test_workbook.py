@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 import stat
 import zipfile
@@ -17,7 +18,7 @@ from support.reviewed_workbooks import cells, column, headings, make_results, re
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.export import atomic_write, columns, sheets, workbook
+from reportflow_pandas.export import atomic_write, columns, review as export_review, sheets, workbook
 from reportflow_pandas.export.atomic_write import FileKept
 from reportflow_pandas.export.review import read_review
 from reportflow_pandas.export.texts import WORDS
@@ -499,6 +500,55 @@ def test_a_target_open_in_excel_is_kept_and_the_new_file_gets_a_dated_name(
     assert written.name.startswith("review 2026-11-23 ")
     assert len(column(sheet_of(written), "document")) == 3
     assert len(list(path.parent.iterdir())) == 2
+
+
+def test_a_foreign_file_that_cannot_be_replaced_is_left_under_its_own_name(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(b"no workbook")
+
+    def refuse(self: Path, target: Path) -> Path:
+        if Path(target) == path or self == path:
+            raise PermissionError(13, "used by another process", str(target))
+        return rename(self, target)
+
+    rename = Path.replace
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.warns(FileKept, match="It was left as it is; the new file is"):
+        written = write_workbook(make_results(2), path)
+    assert path.read_bytes() == b"no workbook"
+    assert sorted(path.parent.iterdir()) == sorted([path, written])
+
+
+def test_a_file_that_may_not_be_read_is_left_as_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_workbook(make_results(2), path)
+    review(path, {0: "redo"})
+    before = path.read_bytes()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(export_review, "read_lines", refuse)
+        with pytest.warns(FileKept, match=r"cannot be read \(Permission denied\)"):
+            written = write_workbook(make_results(2), path)
+    assert path.read_bytes() == before
+    assert written != path
+
+
+def test_the_old_file_is_kept_also_where_there_are_no_hard_links(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(b"no workbook")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.warns(FileKept, match="It is kept as"):
+        write_workbook(make_results(2), path)
+    (old,) = path.parent.glob("review 2026-11-23 *.xlsx")
+    assert old.read_bytes() == b"no workbook"
 
 
 @pytest.mark.parametrize("lock", ["~$review.xlsx", ".~lock.review.xlsx#"])
