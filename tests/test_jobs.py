@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import subprocess
 import sys
 import threading
@@ -395,3 +396,25 @@ def test_a_job_is_found_in_the_folder_of_its_journal(service: LocalService, tmp_
     rf.configure(runs=there)
     assert rf.job("november") is first
     assert set(sent(service).values()) == {2, 1}
+
+
+def test_a_look_up_of_a_job_writes_nothing(service: LocalService, tmp_path: Path) -> None:
+    """Neither on the disk nor in this process: no folder of PDFs, no lock, no entry among its own jobs."""
+    people(3).reportflow.generate(**plain(), run="november", download=tmp_path / "pdfs")
+    shutil.rmtree(tmp_path / "pdfs")
+    runs, calls = rf.configure().runs, len(service.calls)
+
+    def there() -> dict[str, bytes]:
+        return {
+            str(path): path.read_bytes() for path in [*tmp_path.rglob("*"), *runs.rglob("*")] if path.is_file()
+        }
+
+    before = there()
+    job = rf.job("november")
+    assert (job.status, job.error, job.progress["ready"]) == ("done", None, 3)
+    assert "3 of 3 accepted" in repr(job)
+    assert set(job.results()["status"]) == {"ready"}
+    assert there() == before
+    assert not (tmp_path / "pdfs").exists()
+    assert rf.job("november") is not job
+    assert len(service.calls) == calls

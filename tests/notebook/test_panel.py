@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
+
 import pytest
 
+from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.notebook.panel import Panel, Snapshot, seconds_left, show
 
@@ -100,6 +104,24 @@ def test_a_job_with_failures_does_not_end_in_green(job: Job) -> None:
     job.state = "done"
     panel.refresh()
     assert panel._bar.bar_style == "warning"
+
+
+def test_a_job_is_looked_at_beside_the_event_loop_for_that_may_mean_the_disk(job: Job) -> None:
+    seen: list[str] = []
+    look = job.snapshot
+
+    def snapshot(failures: int) -> Snapshot:
+        seen.append(threading.current_thread().name)
+        return look(failures)
+
+    panel = Panel(job)
+    job.snapshot = snapshot  # type: ignore[method-assign]
+    job.state = "done"
+    panel.start()
+    event_loop.run(asyncio.sleep(0))
+    while not seen:
+        event_loop.run(asyncio.sleep(0.01))
+    assert "reportflow" not in seen
 
 
 def test_without_a_notebook_the_job_is_text(job: Job, capsys: pytest.CaptureFixture[str]) -> None:
