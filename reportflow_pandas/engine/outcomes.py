@@ -7,14 +7,21 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, overload
+from typing import Any, Literal, TypeAlias, overload
 
-__all__ = ["COLUMNS", "STATUSES", "AcceptedMeanwhile", "FileNames", "Outcome", "Outcomes"]
+__all__ = ["COLUMNS", "KINDS", "STATUSES", "AcceptedMeanwhile", "FileNames", "Kind", "Outcome", "Outcomes"]
 
 STATUSES = ("not_sent", "accepted", "ready", "failed", "unknown")
 """``not_sent`` is what every row is until something is known of it."""
 
 _CODE = {word: code for code, word in enumerate(STATUSES)}
+
+
+Moment: TypeAlias = float
+"""Seconds since 1970, UTC."""
+
+Kind = Literal["text", "count", "code", "seconds", "moment"]
+"""What a column holds; a count is never missing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +40,7 @@ class Outcome:
     http_status: int | None = None
     attempts: int = 0
     elapsed: float | None = None
-    accepted_at: float | None = None
+    accepted_at: Moment | None = None
 
 
 class AcceptedMeanwhile(Exception):  # noqa: N818 - says what happened, never leaves the package
@@ -50,7 +57,17 @@ class AcceptedMeanwhile(Exception):  # noqa: N818 - says what happened, never le
         self.positions = positions
 
 
-COLUMNS = [column.name for column in fields(Outcome)]
+_KINDS: dict[str, Kind] = {
+    "int": "count",
+    "int | None": "code",
+    "float | None": "seconds",
+    "Moment | None": "moment",
+}
+
+KINDS: dict[str, Kind] = {one.name: _KINDS.get(str(one.type), "text") for one in fields(Outcome)}
+"""What each column of the results frame holds: one column for each field of `Outcome`."""
+
+COLUMNS = list(KINDS)
 """Of the results frame, in its order."""
 
 _AS_PLANNED = ""
@@ -97,6 +114,17 @@ class FileNames(Sequence[str | None]):
         return {position: name for position, name in enumerate(self._given) if name}
 
 
+_MISSING: dict[Kind, Any] = {"text": None, "count": 0, "code": 0, "seconds": math.nan, "moment": math.nan}
+_MOST_WHOLE = 65_535
+
+
+def _column(kind: Kind, rows: int) -> Any:
+    """Return a column of which nothing is known: 8 bytes a row for a text or a real number, 2 for a whole one."""
+    if kind == "text":
+        return [None] * rows
+    return array("H", bytes(2 * rows)) if kind in ("count", "code") else array("d", [math.nan]) * rows
+
+
 class Outcomes:
     """The outcomes of a run, by position.
 
@@ -106,47 +134,42 @@ class Outcomes:
         File names without ``.pdf``: what a row is called until the service has answered.
     """
 
+    url: list[str | None]
+    file_id: list[str | None]
+    request_id: list[str | None]
+    path: list[str | None]
+    error_kind: list[str | None]
+    error: list[str | None]
+    http_status: array[int]
+    attempts: array[int]
+    elapsed: array[float]
+    accepted_at: array[float]
+
     def __init__(self, names: Sequence[str]) -> None:
         rows = len(names)
         self.status = bytearray(rows)
         self.file_name = FileNames(names)
-        self.url: list[str | None] = [None] * rows
-        self.file_id: list[str | None] = [None] * rows
-        self.request_id: list[str | None] = [None] * rows
-        self.path: list[str | None] = [None] * rows
-        self.error_kind: list[str | None] = [None] * rows
-        self.error: list[str | None] = [None] * rows
-        self.http_status = array("H", bytes(2 * rows))
-        self.attempts = array("H", bytes(2 * rows))
-        self.elapsed = array("d", [math.nan]) * rows
-        self.accepted_at = array("d", [math.nan]) * rows
+        stored = {name: kind for name, kind in KINDS.items() if name not in ("row", "status", "file_name")}
+        for name, kind in stored.items():
+            setattr(self, name, _column(kind, rows))
         self._counts = [rows, 0, 0, 0, 0]
-        self.columns: tuple[tuple[str, Sequence[Any]], ...] = tuple(
-            (name, getattr(self, name)) for name in COLUMNS if name not in ("row", "status")
-        )
-        """All but row and status, by their names; None, 0 and NaN are what a row has of which nothing is known."""
+        self._stored = [(name, getattr(self, name), _MISSING[kind]) for name, kind in stored.items()]
+        """Names, columns, and what a row has there of which nothing is known."""
+        self.columns = (("file_name", self.file_name), *((name, column) for name, column, _ in self._stored))
 
     def __len__(self) -> int:
         return len(self.status)
 
     def __getitem__(self, position: int) -> Outcome:
         """Return one row as a value."""
-        elapsed, accepted_at = self.elapsed[position], self.accepted_at[position]
-        return Outcome(
-            row=position,
-            status=STATUSES[self.status[position]],
-            file_name=self.file_name[position] or self.file_name.planned[position] + ".pdf",
-            url=self.url[position],
-            file_id=self.file_id[position],
-            request_id=self.request_id[position],
-            path=self.path[position],
-            error_kind=self.error_kind[position],
-            error=self.error[position],
-            http_status=self.http_status[position] or None,
-            attempts=self.attempts[position],
-            elapsed=None if math.isnan(elapsed) else elapsed,
-            accepted_at=None if math.isnan(accepted_at) else accepted_at,
-        )
+        values = {
+            name: column[position]
+            for name, column, missing in self._stored
+            # NaN is equal to nothing, itself included
+            if (value := column[position]) != missing and value == value  # noqa: PLR0124
+        }
+        name = self.file_name[position] or self.file_name.planned[position] + ".pdf"
+        return Outcome(position, STATUSES[self.status[position]], name, **values)
 
     def __iter__(self) -> Iterator[Outcome]:
         return (self[position] for position in range(len(self)))
@@ -207,7 +230,7 @@ class Outcomes:
 
     def tried(self, position: int, attempts: int, elapsed: float) -> None:
         """Record how many tries a document took, and how many seconds."""
-        self.attempts[position] = min(attempts, 65_535)
+        self.attempts[position] = min(attempts, _MOST_WHOLE)
         self.elapsed[position] = elapsed
 
     def saved(self, position: int, path: str) -> None:
@@ -227,16 +250,9 @@ class Outcomes:
         position = outcome.row
         self._mark(position, outcome.status)
         self.file_name[position] = outcome.file_name
-        self.url[position] = outcome.url
-        self.file_id[position] = outcome.file_id
-        self.request_id[position] = outcome.request_id
-        self.path[position] = outcome.path
-        self.error_kind[position] = outcome.error_kind
-        self.error[position] = outcome.error
-        self.http_status[position] = outcome.http_status or 0
-        self.attempts[position] = outcome.attempts
-        self.elapsed[position] = math.nan if outcome.elapsed is None else outcome.elapsed
-        self.accepted_at[position] = math.nan if outcome.accepted_at is None else outcome.accepted_at
+        for name, column, missing in self._stored:
+            value = getattr(outcome, name)
+            column[position] = missing if value is None else value
 
     def forget(self, position: int) -> None:
         """Set a row back to what it was before anything was known of it."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reportflow_pandas.engine.outcomes import COLUMNS, STATUSES, FileNames, Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import COLUMNS, KINDS, STATUSES, FileNames, Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError
 
 __all__ = [
@@ -48,27 +48,38 @@ def results_frame(outcomes: Outcomes, index: pd.Index[Any], attrs: dict[str, str
         ``error`` text (missing where there is none), ``http_status`` Int64, ``attempts`` int64, ``elapsed``
         float64 (seconds), ``accepted_at`` datetime64, UTC.
     """
-    statuses = np.frombuffer(bytes(outcomes.http_status), dtype=np.uint16).astype("int64")
-    columns: dict[str, Any] = {
-        # first what takes the most room while it is made
-        "accepted_at": moments(np.asarray(outcomes.accepted_at, dtype="float64")),
-        "url": text_column(outcomes.url),
-        "row": np.arange(len(outcomes), dtype="int64"),
-        "status": text_column(STATUSES).take(np.frombuffer(bytes(outcomes.status), dtype=np.uint8).astype("intp")),
-        "file_name": _names(outcomes.file_name),
-        "file_id": text_column(outcomes.file_id),
-        "request_id": text_column(outcomes.request_id),
-        "path": text_column(outcomes.path),
-        "error_kind": text_column(outcomes.error_kind),
-        "error": text_column(outcomes.error),
-        "http_status": pd.arrays.IntegerArray(statuses, statuses == 0),
-        "attempts": np.array(outcomes.attempts, dtype="int64"),
-        "elapsed": np.array(outcomes.elapsed, dtype="float64"),
-    }
+    columns: dict[str, Any] = {}
+    # first what takes the most room while it is made
+    for name in sorted(COLUMNS, key=lambda name: KINDS[name] != "moment"):
+        columns[name] = _column(outcomes, name)
     # every column is the frame's own already
     frame = pd.DataFrame(columns, index=index, columns=COLUMNS, copy=False)
     frame.attrs[ATTRS] = dict(attrs)
     return frame
+
+
+def _column(outcomes: Outcomes, name: str) -> Any:  # noqa: PLR0911 - one return for each kind
+    """Return one column, by what it holds."""
+    if name == "row":
+        return np.arange(len(outcomes), dtype="int64")
+    if name == "status":
+        codes = np.frombuffer(bytes(outcomes.status), dtype=np.uint8).astype("intp")
+        return text_column(STATUSES).take(codes)
+    if name == "file_name":
+        return _names(outcomes.file_name)
+    values = getattr(outcomes, name)
+    match KINDS[name]:
+        case "text":
+            return text_column(values)
+        case "moment":
+            return moments(np.asarray(values, dtype="float64"))
+        case "seconds":
+            return np.array(values, dtype="float64")
+        case "count":
+            return np.array(values, dtype="int64")
+        case "code":
+            codes = np.array(values, dtype="int64")
+            return pd.arrays.IntegerArray(codes, codes == 0)
 
 
 def moments(seconds: npt.NDArray[np.float64]) -> Any:
