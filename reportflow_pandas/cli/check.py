@@ -13,8 +13,9 @@ from reportflow_pandas.cli.output import ACCEPTED, REFUSED, counted, in_a_shell,
 from reportflow_pandas.cli.serve import local_for
 from reportflow_pandas.errors import InvalidRows
 from reportflow_pandas.plan import check as check_rows
+from reportflow_pandas.reading.reading_options import listed
 
-__all__ = ["check"]
+__all__ = ["check", "refuse_columns"]
 
 OF_SENDING = {"run", "download", "max_documents", "check", "verify"}
 """Shared arguments that say nothing about the documents."""
@@ -35,9 +36,8 @@ def check(arguments: argparse.Namespace) -> int:
     """
     job = JobFile.read(arguments.options) if arguments.options is not None else JobFile()
     asked = Asked.to("check", arguments, job)
-    chosen = {name: value for name, value in asked.chosen.items() if name not in OF_SENDING}
     with local_for(wanted=arguments.local):
-        problems = _problems(asked.frame, asked.design, chosen)
+        problems = _problems(asked)
     for level, problem, suggestion in zip(
         problems["level"], problems["problem"], problems["suggestion"], strict=True
     ):
@@ -52,9 +52,33 @@ def check(arguments: argparse.Namespace) -> int:
     return REFUSED if errors else ACCEPTED
 
 
-def _problems(frame: pd.DataFrame, design: str, chosen: dict[str, Any]) -> pd.DataFrame:
+def refuse_columns(asked: Asked) -> None:
+    """Refuse a file without rows whose columns don't fit either: it is probably another file or sheet.
+
+    Raises
+    ------
+    InvalidRows
+        With the columns that are missing.
+    """
+    if asked.chosen.get("check", True) is not True:
+        return
+    problems = _problems(asked)
+    errors = problems.loc[problems["level"] == "error", "problem"].tolist()
+    if errors:
+        raise InvalidRows(
+            f"{asked.rows.name} has headings ({listed(asked.frame.columns)}) and no rows, and the headings do "
+            f"not fit "
+            f"the design {asked.design}: is it another file, sheet or header line that is meant? Nothing was "
+            f"sent:\n" + "\n".join(f"  - {error}" for error in errors),
+            (),
+            problems,
+        )
+
+
+def _problems(asked: Asked) -> pd.DataFrame:
+    chosen: dict[str, Any] = {name: value for name, value in asked.chosen.items() if name not in OF_SENDING}
     try:
-        return check_rows(frame, design, **chosen)
+        return check_rows(asked.frame, asked.design, **chosen)
     except InvalidRows as refusal:
         if refusal.problems is None:
             raise

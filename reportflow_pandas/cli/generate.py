@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.cli.asked import Asked
+from reportflow_pandas.cli.check import refuse_columns
 from reportflow_pandas.cli.job_file import JobFile
 from reportflow_pandas.cli.output import (
     INTERRUPTED,
@@ -56,6 +57,8 @@ def generate(arguments: argparse.Namespace) -> int:
     download = "download" in chosen
     started = SYSTEM_CLOCK.monotonic()
     with local_for(wanted=arguments.local):
+        if not len(frame):
+            refuse_columns(asked)
         results, stopped, code = _sent(frame, design, chosen)
     seconds = SYSTEM_CLOCK.monotonic() - started
     what, written = write_workbook(results, out, source)

@@ -335,10 +335,22 @@ def test_without_a_key_both_ways_out_are_named(files: Path, capsys: pytest.Captu
 
 
 def test_a_file_without_rows_makes_an_empty_workbook_and_no_call(files: Path, service: LocalService) -> None:
-    (files / "none.csv").write_text("InvoiceId,Total\n")
-    assert main(["generate", "none.csv", "--design", "invoice"]) == 0
-    assert not service.calls
+    columns = rf.parameters("receipt")["name"]
+    (files / "none.csv").write_text(",".join(columns) + "\n")
+    assert main(["generate", "none.csv", "--design", "receipt"]) == 0
+    assert not service.documents
     assert results_in(files / "review.xlsx").empty
+
+
+def test_a_file_without_rows_and_with_other_columns_is_refused(
+    files: Path, service: LocalService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (files / "wrong.csv").write_text("Foo,Bar\n")
+    assert main(["generate", "wrong.csv", "--design", "receipt"]) == 2
+    said = capsys.readouterr().err
+    assert "'Foo', 'Bar'" in said
+    assert "'ReceiptId'" in said
+    assert not (files / "review.xlsx").exists()
 
 
 def test_local_needs_no_key_and_says_what_becomes_of_the_documents(
