@@ -59,9 +59,11 @@ def complain(text: str) -> None:
 
 def in_a_shell(message: str, *, advice: bool = False) -> str:
     """Return a message with arguments as they are typed here, and how other advice in Python is followed."""
-    message = _OPTION.sub(lambda found: f"--{found[1].replace('_', '-')} {found[2] or ''}".rstrip(), message)
+    message = _OPTION.sub(
+        lambda found: f"--{found[1].replace('_', '-')} {_typed(found[2] or '')}".rstrip(), message
+    )
     message = _TEXT_OPTION.sub(
-        lambda found: " ".join(f"--text {name}" for name in _NAME.findall(found[1])), message
+        lambda found: " ".join(f"--text {_typed(name)}" for name in _NAME.findall(found[1])), message
     )
     if not advice:
         return message
@@ -79,6 +81,12 @@ def in_a_shell(message: str, *, advice: bool = False) -> str:
     return message + (
         f"\nIn a shell: {'; '.join(found)}. See also reportflow-pandas generate --help" if found else ""
     )
+
+
+def _typed(word: str) -> str:
+    """Return a quoted word as it is typed in a shell."""
+    plain = word[1:-1] if word[:1] in ("'", '"') else word
+    return "TAB" if plain == "\\t" else shlex.quote(plain) if plain else ""
 
 
 def counted(number: int, word: str) -> str:

@@ -13,7 +13,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
+
+from reportflow_pandas.reading.shown import as_written
 
 __all__ = ["ATTRIBUTE", "Note", "Origin", "location_index", "notes", "origin_of", "places", "where"]
 
@@ -44,6 +47,8 @@ class Note:
         Labels of the first rows concerned.
     types : list of str
         Types of parameters that it matters for; empty: for all.
+    value : str
+        The first of these cells as a document prints it; empty: the note is about something else.
     """
 
     kind: str
@@ -53,6 +58,7 @@ class Note:
     count: int = 1
     labels: Sequence[int] = ()
     types: Sequence[str] = ()
+    value: str = ""
 
 
 @dataclass(frozen=True)
@@ -128,13 +134,26 @@ def _parsed(text: str) -> Origin:
 
 
 def notes(frame: pd.DataFrame) -> list[Note]:
-    """Return what a reader of the file sees otherwise than a document would print it."""
+    """Return what a reader of the file sees otherwise than a document would print it, as far as it is still so."""
     origin = origin_of(frame)
-    return (
-        [note for note in origin.notes if not note.column or note.column in frame.columns]
-        if origin is not None
-        else []
-    )
+    return [note for note in origin.notes if _still_so(frame, note)] if origin is not None else []
+
+
+def _still_so(frame: pd.DataFrame, note: Note) -> bool:
+    """Tell whether the cells of a note are still in the frame, and as they were read."""
+    if not note.column:
+        return True
+    if note.column not in frame.columns:
+        return False
+    if isinstance(frame.index, pd.RangeIndex) or frame.index.name is not None or not note.labels:
+        return True  # numbered again: better said once too often
+    present = [label for label in note.labels if label in frame.index]
+    if not present:
+        return note.count > len(note.labels)
+    if not note.value or present[0] != note.labels[0] or not frame.columns.is_unique:
+        return True
+    cell = frame[note.column].iloc[int(np.flatnonzero(frame.index == present[0])[0])]
+    return as_written(cell) == note.value
 
 
 def where(frame: pd.DataFrame, position: int, column: Any = None) -> str:

@@ -373,6 +373,7 @@ def _format_notes(table: Table, sheet: Sheet, path: Path, reading: Reading) -> l
                 count,
                 _labels(table, [line]),
                 ["text", "number"] if scales else ["text"],
+                as_written(value),
             )
         )
     return notes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import codecs
 import csv
 import io
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -48,6 +49,9 @@ _ENCODINGS = (
     ("cp949", "Excel in Korea"),
 )
 _SEPARATORS = (",", ";", "\t", "|")
+_ENCODINGS_SHOWN = 3
+_SAMPLE_SIGNS = 20
+"""Characters by which people know the right encoding."""
 _SAMPLE_LINES = 100
 """Lines that tell the separator."""
 _BYTES_LOOKED_AT = 1 << 16
@@ -144,11 +148,21 @@ def _other_encodings(content: bytes, used: str) -> str:
     if likely in dict(ways):  # the commonest of those that say the same
         likely = next(name for name, _ in ways if content.decode(name) == content.decode(likely))
     ways.sort(key=lambda way: way[0] != likely)
-    named = " or ".join(f"encoding={name!r} ({where})" for name, where in ways[:2])
-    if likely in dict(ways):
-        shown = content.decode(likely).strip().splitlines()[0][:60]
-        return f"It seems to be {likely}, beginning with {shown!r}. Add {named}, or save it as 'CSV UTF-8'"
-    return f"Add {named}, or save it as 'CSV UTF-8'" if named else "Save it as 'CSV UTF-8'"
+    named = "; ".join(
+        f"encoding={name!r} ({where}) reads {_sample(content, name)!r}" for name, where in ways[:_ENCODINGS_SHOWN]
+    )
+    return (
+        f"What it may be: {named}. Add the right one, or save it as 'CSV UTF-8'"
+        if named
+        else "Save it as 'CSV UTF-8'"
+    )
+
+
+def _sample(content: bytes, encoding: str) -> str:
+    """Return the first word that is no plain English, by which people know the right encoding."""
+    text = content[:_BYTES_LOOKED_AT].decode(encoding, errors="ignore")
+    words = (word for word in re.split(r"[\s,;|]+", text) if not word.isascii())
+    return next(words, "")[:_SAMPLE_SIGNS]
 
 
 def _decodes(content: bytes, encoding: str) -> bool:
@@ -409,6 +423,7 @@ def _notes(table: Table, at: int, column: Inferred, path: Path) -> list[Note]:
                 1,
                 [seen],
                 ["number"],
+                text,
             )
         )
     elif column.kind in ("decimal", "boolean"):
@@ -422,6 +437,7 @@ def _notes(table: Table, at: int, column: Inferred, path: Path) -> list[Note]:
                 1,
                 [seen],
                 ["text"],
+                shown,
             )
         )
     return notes

@@ -10,6 +10,7 @@ import pandas as pd
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.options import Options
 from reportflow_pandas.reading.locations import notes
+from reportflow_pandas.reading.shown import with_values
 from reportflow_pandas.rows.document_checks import duplicates, missing_glyphs, wrong_totals
 from reportflow_pandas.rows.file_names import columns_in, equal_names
 from reportflow_pandas.rows.grouping import Groups
@@ -341,7 +342,7 @@ def _odd(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:
             for field, column, kind in source.nested.fields:
                 title = f"{source.parameter}.{field}"
                 place = Place(title, title, f"lines[{column!r}]", column)
-                yield from odd_values(cells_of(sent, column), kind, place, sent)
+                yield from odd_values(with_values(cells_of(sent, column), kind), kind, place, sent)
 
 
 def _noted(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:
@@ -362,4 +363,5 @@ def _line_values(parameter: str, nested: Nested, *, drop_missing: bool) -> Itera
     for field, column, kind in nested.fields:
         if named(sent, column):
             place = Place(f"{parameter}.{field}", f"{parameter}.{field}", f"lines[{column!r}]", column)
-            yield from value_problems(cells_of(sent, column), kind, place, sent, drop_missing=drop_missing)
+            cells = with_values(cells_of(sent, column), kind)
+            yield from value_problems(cells, kind, place, sent, drop_missing=drop_missing)

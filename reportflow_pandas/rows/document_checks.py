@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from reportflow_pandas.api.models import Parameter
+from reportflow_pandas.reading.shown import with_values
 from reportflow_pandas.rows.input_frame import cells_of, labels_at, rows_at, value_shown
 from reportflow_pandas.rows.mapping import Source, Sources
 from reportflow_pandas.rows.plausibility import ColumnTexts
@@ -148,10 +149,10 @@ def _sums(nested: Nested) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64
     quantity = _field(columns, _QUANTITY)
     whole = _field(columns, _LINE_TOTAL)
     if whole is not None:
-        amounts = _as_numbers(cells_of(nested.lines, whole))
+        amounts = _as_numbers(with_values(cells_of(nested.lines, whole), "number"))
     elif price is not None and quantity is not None:
-        prices = _as_numbers(cells_of(nested.lines, price))
-        quantities = _as_numbers(cells_of(nested.lines, quantity))
+        prices = _as_numbers(with_values(cells_of(nested.lines, price), "number"))
+        quantities = _as_numbers(with_values(cells_of(nested.lines, quantity), "number"))
         amounts = None if prices is None or quantities is None else prices * quantities
     else:
         return None

@@ -12,6 +12,7 @@ import pandas as pd
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Constant, Options, Table
+from reportflow_pandas.reading.shown import with_values
 from reportflow_pandas.rows.grouping import Groups, lines_of
 from reportflow_pandas.rows.input_frame import called, cells_of, heading_text, named, names_of, nearest, same_name
 from reportflow_pandas.rows.tables import Nested
@@ -171,7 +172,12 @@ def _filling(parameter: str, source: Source | None, free: Sequence[Any]) -> str:
 def _by_name(frame: pd.DataFrame, kinds: Mapping[str, Parameter], tables: Mapping[str, Any]) -> Sources:
     columns = {name: called(frame, name) for name in kinds if name not in tables}
     return [
-        Source(name, kind=kinds[name].type, column=column, cells=cells_of(frame, column))
+        Source(
+            name,
+            kind=kinds[name].type,
+            column=column,
+            cells=with_values(cells_of(frame, column), kinds[name].type),
+        )
         for name, column in columns.items()
         if column is not None
     ]
@@ -195,7 +201,7 @@ def _given(
             source.constant = filling
         elif (column := called(frame, filling)) is not None:
             source.column = column
-            source.cells = cells_of(frame, column)
+            source.cells = with_values(cells_of(frame, column), source.kind)
         elif callable(filling):
             source.function = filling
             if parameter not in results:

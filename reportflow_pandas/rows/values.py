@@ -16,6 +16,8 @@ import numpy as np
 import orjson
 import pandas as pd
 
+from reportflow_pandas.reading.shown import VALUED_TYPES, ShownText
+
 __all__ = [
     "BLANK",
     "NotJson",
@@ -77,6 +79,8 @@ def json_value(value: Any, kind: str = "") -> Any:
     >>> json_value(171.0), json_value(171.0, "text"), json_value(float("nan"))
     (171, '171', None)
     """
+    if type(value) is ShownText:  # a cell that keeps what its sheet shows beside its value
+        value = value.value if kind in VALUED_TYPES else str(value)
     try:
         plain = _plain(value)
     except RecursionError:

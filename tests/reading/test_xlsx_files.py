@@ -301,6 +301,15 @@ def test_a_format_that_changes_what_is_seen_is_noted_with_its_cell(path: Path) -
     assert all("as_shown=True" in note.suggestion for note in found.values())
 
 
+def test_a_note_is_silent_as_soon_as_its_cells_are_corrected_or_gone(path: Path) -> None:
+    sheet_file(path, [receipt(), receipt(2)], change=formats)
+    frame = read_rows(path)
+    corrected = frame.assign(ReceiptId=frame["ReceiptId"].astype(str).str.zfill(5))
+    assert "ReceiptId" not in {note.column for note in notes(corrected)}
+    assert "Amount" in {note.column for note in notes(corrected)}
+    assert notes(frame[1:]) == []
+
+
 def test_as_shown_keeps_what_the_sheet_shows_and_the_value_too(path: Path) -> None:
     sheet_file(path, [receipt()], change=formats)
     frame = read_rows(path, as_shown=True)
