@@ -12,6 +12,7 @@ import pandas as pd
 from reportflow_pandas import generation, jobs, plan as planning, preview as previewing, result_verbs as verbs
 from reportflow_pandas.delivery.combine import combine as combine_pdfs
 from reportflow_pandas.delivery.hand_over import hand_over as hand_over_documents
+from reportflow_pandas.delivery.mail import mail as mail_documents
 from reportflow_pandas.results import display
 from reportflow_pandas.runs import retry as retry_rows, settle as settle_rows
 
@@ -67,6 +68,7 @@ class ReportFlowAccessor:
     download = _bound(verbs.download)
     combine = _bound(combine_pdfs)
     hand_over = _bound(hand_over_documents)
+    mail = _bound(mail_documents)
     to_csv = _bound(verbs.to_csv)
     to_excel = _bound(verbs.to_excel)
     read_review = _bound(verbs.read_review)

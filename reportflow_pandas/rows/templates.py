@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -35,7 +35,13 @@ def columns_of(frame: pd.DataFrame, template: str) -> set[Any]:
 
 
 def filled(
-    frame: pd.DataFrame, template: str, *, argument: str, one_name_each: bool = False, blank: bool = False
+    frame: pd.DataFrame,
+    template: str,
+    *,
+    argument: str,
+    one_name_each: bool = False,
+    blank: bool = False,
+    convert: Callable[[str], str] | None = None,
 ) -> list[str]:
     """Return the template's text for each row.
 
@@ -49,6 +55,8 @@ def filled(
         Name of the argument that holds it, for messages.
     one_name_each : bool
         Refuse a template without a column where there are several rows.
+    convert : callable, optional
+        Changes each value's text, such as ``html.escape``.
     blank : bool
         Missing values become nothing; else they are refused with their rows.
 
@@ -77,7 +85,8 @@ def filled(
                 "'INV-{InvoiceId}'; write {{ for a brace itself"
             )
         else:
-            parts.append(_field(frame, template, found[1], argument=argument, blank=blank))
+            texts = _field(frame, template, found[1], argument=argument, blank=blank)
+            parts.append(texts if convert is None else [convert(text) for text in texts])
     parts.append(template[end:])
     if one_name_each and all(isinstance(part, str) for part in parts) and len(frame) > 1:
         raise ConfigurationError(

@@ -1,0 +1,220 @@
+"""The messages of a frame: addresses, subject and text from templates, the PDF attached or linked."""
+
+from __future__ import annotations
+
+import hashlib
+import html as markup
+import re
+from collections.abc import Hashable, Sequence
+from dataclasses import dataclass
+from email.headerregistry import Address
+from email.message import EmailMessage
+from email.policy import SMTP
+from email.utils import format_datetime, getaddresses
+from pathlib import Path
+from typing import Literal
+
+import pandas as pd
+
+from reportflow_pandas.clock import Clock
+from reportflow_pandas.contract import without_pdf
+from reportflow_pandas.errors import ConfigurationError, InvalidRows
+from reportflow_pandas.export.source_columns import beside
+from reportflow_pandas.rows.input_frame import called, rows_phrase
+from reportflow_pandas.rows.templates import filled, texts_of
+
+__all__ = ["Letter", "Letters", "addresses_in", "letters"]
+
+_ATOM = r"[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]"
+_LABEL = r"[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f.]"
+_BARE = re.compile(rf"{_ATOM}+@{_LABEL}+(\.{_LABEL}+)*")
+_LINE_BREAK = re.compile(r"[\r\n\x0b\x0c\x00\x85\u2028\u2029]")
+
+_LINK = {"en": "Your document: {url}", "ja": "書類はこちらです：{url}"}  # noqa: RUF001 - Japanese punctuation
+
+
+@dataclass(frozen=True)
+class Letter:
+    """One message before it is written: to one address, about one document."""
+
+    position: int
+    document: str
+    address: Address
+    subject: str
+    text: str
+    html: str | None
+    cc: tuple[Address, ...]
+    path: Path
+    name: str
+
+
+@dataclass(frozen=True)
+class Letters:
+    """How the messages of one call are written."""
+
+    sender: Address
+    reply_to: tuple[Address, ...]
+    attach: bool
+    language: Literal["en", "ja"]
+    run: str
+
+    def message_id(self, letter: Letter) -> str:
+        """Return the same id for the same document and address, so that mail programs know a twin."""
+        parts = f"{self.run}\n{letter.document}\n{letter.address.addr_spec}"
+        digest = hashlib.sha256(parts.encode()).hexdigest()[:32]
+        return f"<{digest}@{self.sender.domain or 'localhost'}>"
+
+    def written(self, letter: Letter, clock: Clock, pdf: bytes | None) -> EmailMessage:
+        """Return a message as it is sent; ``pdf``: what is attached."""
+        message = EmailMessage(policy=SMTP)
+        message["From"] = self.sender
+        message["To"] = letter.address
+        if letter.cc:
+            message["Cc"] = letter.cc
+        if self.reply_to:
+            message["Reply-To"] = self.reply_to
+        message["Subject"] = letter.subject
+        message["Date"] = format_datetime(clock.now())
+        message["Message-ID"] = self.message_id(letter)
+        message["Content-Language"] = self.language
+        message["Auto-Submitted"] = "auto-generated"
+        message.set_content(letter.text)
+        if letter.html is not None:
+            message.add_alternative(letter.html, subtype="html")
+        if pdf is not None:
+            name = f"{letter.name}.pdf"
+            # the name twice: some programs read it from the content type only
+            message.add_attachment(
+                pdf, maintype="application", subtype="pdf", filename=name, params={"name": name}
+            )
+        return message
+
+
+def letters(  # noqa: PLR0917 - what a mail is made of
+    results: pd.DataFrame,
+    positions: Sequence[int],
+    to: Hashable,
+    subject: str,
+    body: str,
+    html: str | None,
+    cc: Hashable | None,
+    source: pd.DataFrame | None,
+    *,
+    attach: bool,
+    language: Literal["en", "ja"],
+) -> list[Letter]:
+    """Return a letter for each of these rows and each of its addresses, all checked.
+
+    Raises
+    ------
+    ConfigurationError
+        A template names a column that is not there.
+    InvalidRows
+        An address that is missing or none, a line break in a subject, a missing value.
+    """
+    frame = _frame(results, source).iloc[list(positions)]
+    if not attach and "{url" not in body:
+        body = f"{body.rstrip()}\n\n{_LINK[language]}\n"
+    addresses = _addresses(frame, to, "to")
+    copies = [()] * len(frame) if cc is None else _addresses(frame, cc, "cc", may_be_missing=True)
+    subjects = filled(frame, subject, argument="subject")
+    _refuse(
+        frame, [bool(_LINE_BREAK.search(text)) for text in subjects], "subject= gives a text with a line break"
+    )
+    _refuse(frame, [not text.strip() for text in subjects], "subject= gives no text")
+    texts = filled(frame, body, argument="body")
+    pages = None if html is None else filled(frame, html, argument="html", convert=markup.escape)
+    found = []
+    for at, position in enumerate(positions):
+        row = results.iloc[position]
+        file_id = row["file_id"]
+        document = file_id if isinstance(file_id, str) else f"{row['request_id']}/{row['file_name']}"
+        path = Path(row["path"])
+        name = row["file_name"] if isinstance(row["file_name"], str) else path.name
+        found += [
+            Letter(
+                position,
+                document,
+                address,
+                subjects[at],
+                texts[at],
+                None if pages is None else pages[at],
+                tuple(copies[at]),
+                path,
+                without_pdf(name),
+            )
+            for address in addresses[at]
+        ]
+    return found
+
+
+def addresses_in(text: str) -> list[Address] | None:
+    """Return the mail addresses in a text (``ann@example.com; Bob <bob@example.com>``), None if one is none.
+
+    Examples
+    --------
+    >>> [address.addr_spec for address in addresses_in("ann@example.com; Bob <bob@example.com>")]
+    ['ann@example.com', 'bob@example.com']
+    >>> addresses_in("ann at example.com") is None
+    True
+    """
+    if _LINE_BREAK.search(text):
+        return None
+    found = getaddresses([text.replace(";", ",")])
+    addresses = []
+    for name, bare in found:
+        if not _BARE.fullmatch(bare):
+            return None
+        user, _, domain = bare.rpartition("@")
+        try:
+            domain = domain if domain.isascii() else domain.encode("idna").decode()
+            addresses.append(Address(display_name=name, username=user, domain=domain))
+        except (ValueError, UnicodeError):
+            return None
+    once = {address.addr_spec.casefold(): address for address in addresses}
+    return list(once.values()) or None
+
+
+def _frame(results: pd.DataFrame, source: pd.DataFrame | None) -> pd.DataFrame:
+    """Return the columns that templates may name: the source's, then the results' own."""
+    if source is None:
+        frame = results.copy(deep=False)
+        frame.attrs = {}
+        return frame
+    held = beside(results, source)
+    frame = held.frame.set_axis(held.names, axis=1).set_axis(results.index)
+    more = [name for name in results.columns if called(frame, str(name)) is None]
+    return pd.concat([frame, results[more].set_axis(results.index)], axis=1)
+
+
+def _addresses(
+    frame: pd.DataFrame, column: Hashable, argument: str, *, may_be_missing: bool = False
+) -> list[list[Address]]:
+    if isinstance(column, str) and called(frame, column) is None:
+        constant = addresses_in(column) if "@" in column else None
+        if constant is None:
+            raise ConfigurationError(
+                f"{argument}={column!r} is neither a column nor a mail address. Columns: "
+                + ", ".join(str(name) for name in list(frame.columns)[:20])
+                + ". Columns of the frame that the run came from: source=df"
+            )
+        return [constant] * len(frame)
+    texts = texts_of(frame, column, argument=argument, blank=True)
+    missing = [not text.strip() for text in texts]
+    if not may_be_missing:
+        _refuse(frame, missing, f"{argument}={column!r} has no mail address")
+    found = [[] if gone else addresses_in(text.strip()) for text, gone in zip(texts, missing, strict=True)]
+    wrong = [one is None for one in found]
+    example = next((text for text, bad in zip(texts, wrong, strict=True) if bad), "")
+    _refuse(frame, wrong, f"{argument}={column!r} is no mail address (such as {example[:60]!r})")
+    return [one or [] for one in found]
+
+
+def _refuse(frame: pd.DataFrame, bad: Sequence[bool], problem: str) -> None:
+    labels = [label for label, wrong in zip(frame.index, bad, strict=True) if wrong]
+    if labels:
+        raise InvalidRows(
+            f"{problem} in {rows_phrase(labels)}; no mail was sent. Correct the column, or leave these rows out: "
+            "results.drop(…).reportflow.mail(…)",
+            labels,
+        )
