@@ -68,7 +68,8 @@ orders, lines = rf.example_orders()
 with rf.use_local(render=False):
     threading.setprofile(trace)
     sys.setprofile(trace)
-    orders.head(12).reportflow.generate("invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")}, progress=False)
+    tables = {"Lines": rf.Table(lines, on="InvoiceId")}
+    orders.head(12).reportflow.generate("invoice", tables=tables, progress=False)
     sys.setprofile(None)
 print(json.dumps(found))
 """
