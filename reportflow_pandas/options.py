@@ -202,7 +202,7 @@ class Options:
     drop_missing : bool
         Leave missing values out instead of sending null. Default ``False``.
     progress : bool or "auto"
-        A bar where somebody can see it (default), always, or never.
+        A bar on a terminal and in a notebook (default), always, or never.
     settings : Settings, optional
         Settings for this call in place of the process's.
 

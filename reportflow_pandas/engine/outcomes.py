@@ -213,7 +213,7 @@ class Outcomes:
         self.error_kind[position] = self.error[position] = None
 
     def refused(self, position: int, status: str, kind: str | None, text: str, http_status: int | None) -> None:
-        """Record that a document failed, was not sent, or that nobody knows."""
+        """Record that a document failed, was not sent, or that its outcome is not known."""
         self._mark(position, status)
         self.error_kind[position] = kind
         self.error[position] = text

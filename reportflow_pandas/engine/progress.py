@@ -1,4 +1,4 @@
-"""How far a run is: written by the engine, read by whoever watches."""
+"""How far a run is: written by the engine, read by bar and panel."""
 
 from __future__ import annotations
 

@@ -53,7 +53,7 @@ class JobWarning(UserWarning):
 
 
 class Background:
-    """A run of this process that nobody has to wait for.
+    """A run of this process that goes on while its caller does other things.
 
     Parameters
     ----------

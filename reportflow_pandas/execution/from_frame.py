@@ -47,7 +47,7 @@ FIRST_CHUNK = 200
 
 @dataclass(frozen=True)
 class Only:
-    """Rows of a run that are sent anew from a corrected frame; all others stay what they are.
+    """Rows of a run that are sent again from a corrected frame; all others stay what they are.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ class FromFrame:
     options : Options
         How.
     only : Only, optional
-        Rows of a run's frame that are sent anew from this one.
+        Rows of a run's frame that are sent again from this one.
 
     Raises
     ------

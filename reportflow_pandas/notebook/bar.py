@@ -26,7 +26,7 @@ def in_notebook() -> bool:
 
 
 def visible(progress: bool | Literal["auto"]) -> bool:
-    """Tell whether a bar should be drawn: where somebody can see it."""
+    """Tell whether a bar should be drawn: on a terminal and in a notebook, where a person can see it."""
     if progress != "auto":
         return progress
     return in_notebook() or bool(getattr(sys.stderr, "isatty", lambda: False)())
@@ -44,7 +44,7 @@ class Bar:
     progress : Progress
         What is shown.
     show : bool or "auto"
-        ``"auto"``: where somebody can see it.
+        ``"auto"``: on a terminal and in a notebook.
     stream : file, optional
         Where text goes in place of stderr (in a notebook: the cell).
     """

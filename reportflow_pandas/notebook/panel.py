@@ -228,7 +228,7 @@ def _style(status: str, counts: Mapping[str, int]) -> str:
 
 
 def seconds_left(rows: int, rate: float) -> str:
-    """Return how long so many rows take at a rate, in words; nothing where nobody can know."""
+    """Return how long so many rows take at a rate, in words; empty where that is not known."""
     if not rate or rows <= 0:
         return ""
     seconds = rows / rate
