@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import html
+import os
+from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote
 
 import pandas as pd
 
+from reportflow_pandas.contract import opens_in_browser
 from reportflow_pandas.results.results_frame import is_results
+from reportflow_pandas.results.summary import without_pdf_for_good
 
-__all__ = ["overview_html"]
+__all__ = ["file_link", "overview_html"]
 
 SHOWN = 8
 """Rows that are listed."""
@@ -30,18 +34,25 @@ def overview_html(frame: pd.DataFrame) -> str | None:
     if not is_results(frame):
         return None
     attrs = frame.attrs["reportflow"]
-    counts = frame["status"].value_counts()
+    never = without_pdf_for_good(frame)
+    counts = frame["status"][~never].value_counts()
     chips = "".join(
         f'<span style="display:inline-block;margin-right:14px;color:{colour}">'
         f"<b>{counts[status]:,}</b> {status.replace('_', ' ')}</span>"
         for status, colour in _COLOURS.items()
         if counts.get(status, 0)
     )
-    order = frame["status"].map(list(_COLOURS).index).argsort(kind="stable").to_numpy()
+    if never.any():
+        chips += (
+            f'<span style="display:inline-block;margin-right:14px;color:{_COLOURS["failed"]}">'
+            f"<b>{int(never.sum()):,}</b> without a PDF for good</span>"
+        )
+    first = frame["status"].map(list(_COLOURS).index).mask(never, 0)
+    order = first.argsort(kind="stable").to_numpy()
     ordered = frame.iloc[order[:SHOWN]]
     rows = "".join(_row(label, row) for label, row in zip(ordered.index, ordered.itertuples(), strict=True))
     more = len(frame) - SHOWN
-    note = f'<tr><td colspan="4" style="color:#666">and {more:,} more rows</td></tr>' if more > 0 else ""
+    note = f'<tr><td colspan="5" style="color:#666">and {more:,} more rows</td></tr>' if more > 0 else ""
     design = html.escape(
         f"{attrs.get('design') or attrs.get('design_id', '')}, version {attrs.get('version', '')}"
     )
@@ -53,19 +64,37 @@ def overview_html(frame: pd.DataFrame) -> str | None:
     )
 
 
-_HEADS = "".join(f'<th style="text-align:left">{head}</th>' for head in ("row", "status", "file", "what happened"))
+_HEADS = "".join(
+    f'<th style="text-align:left">{head}</th>' for head in ("row", "status", "file", "page", "what happened")
+)
 
 
 def _row(label: Any, row: Any) -> str:
     colour = _COLOURS.get(row.status, "inherit")
     name = html.escape(str(row.file_name))
-    if not pd.isna(row.url) and urlsplit(str(row.url)).scheme in ("http", "https"):
+    target = None if pd.isna(row.path) else file_link(str(row.path))
+    if target is not None:
+        name = f'<a href="{html.escape(target)}" target="_blank" rel="noopener">{name}</a>'
+    page = ""
+    if opens_in_browser(row.url):
         # for people to click: nothing of ours ever fetches it
-        name = f'<a href="{html.escape(str(row.url))}" target="_blank" rel="noopener">{name}</a>'
+        page = f'<a href="{html.escape(str(row.url))}" target="_blank" rel="noopener">open page</a>'
     told = "" if pd.isna(row.error) else str(row.error)
     told = told if len(told) <= 160 else told[:159] + "…"
     return (
         f'<tr><td style="text-align:left">{html.escape(repr(label) if not isinstance(label, str) else label)}</td>'
         f'<td style="text-align:left;color:{colour}">{row.status.replace("_", " ")}</td>'
-        f'<td style="text-align:left">{name}</td><td style="text-align:left">{html.escape(told)}</td></tr>'
+        f'<td style="text-align:left">{name}</td><td style="text-align:left">{page}</td>'
+        f'<td style="text-align:left">{html.escape(told)}</td></tr>'
     )
+
+
+def file_link(path: str) -> str | None:
+    """Return a link to a file on the disk that a notebook can open, relative to its folder; None if it is gone."""
+    file = Path(path)
+    if not file.is_file():
+        return None
+    try:
+        return quote(os.path.relpath(file).replace(os.sep, "/"))
+    except ValueError:  # another drive of Windows
+        return file.resolve().as_uri()
