@@ -176,7 +176,7 @@ class Parameter:
         The designer's hint.
     spec : tuple of Parameter
         The fields of a row, for tables.
-    default : str, float, bool or None
+    default : str, float, bool, () or None
         What is printed where a call says nothing; None: nothing is. Only the embedded service tells it.
     font_characters : tuple of (int, int)
         Ranges of the code points that the design's fonts have, first and last included; on a design's first
@@ -188,5 +188,5 @@ class Parameter:
     label: str
     description: str | None = None
     spec: tuple[Parameter, ...] = ()
-    default: str | float | bool | None = None
+    default: str | float | bool | tuple[()] | None = None
     font_characters: tuple[tuple[int, int], ...] = field(default=(), repr=False)

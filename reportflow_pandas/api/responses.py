@@ -443,7 +443,10 @@ def _listed_parameter(entry: dict[str, Any], depth: int) -> Parameter:
     )
 
 
-def _default(value: Any) -> str | float | bool | None:
+def _default(value: Any) -> str | float | bool | tuple[()] | None:
+    """Return a default as it is told; an empty one means that a parameter may be left out."""
+    if value == []:
+        return ()
     return value if isinstance(value, str | int | float) else None
 
 

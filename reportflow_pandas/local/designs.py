@@ -18,7 +18,7 @@
     type = "text"
     label = "Invoice number"            # default: the name
     description = "…"                    # default: none
-    default = "…"                        # printed where a call says nothing; default: none
+    default = "…"                        # printed where a call says nothing; "": it may be left out
 
     [params.Lines]
     type = "array"                       # "array": rows of a table; "collection": one record
@@ -109,12 +109,12 @@ def packaged_designs() -> dict[str, Design]:
     Returns
     -------
     dict of str to Design
-        ``certificate``, ``invoice``, ``quotation``, ``receipt``.
+        ``bill``, ``certificate``, ``invoice``, ``quotation``, ``receipt``.
 
     Examples
     --------
     >>> sorted(packaged_designs())
-    ['certificate', 'invoice', 'quotation', 'receipt']
+    ['bill', 'certificate', 'invoice', 'quotation', 'receipt']
     """
     return load_designs(FOLDER)
 
@@ -290,7 +290,7 @@ def _parameters(path: Path, where: str, tables: Mapping[str, Any]) -> Iterator[P
             if not isinstance(table.get(key, ""), str):
                 raise ConfigurationError(f"{path}: {place}: {key} must be a text")
         default = table.get("default")
-        if default is not None and (kind in (*NESTED, "image") or value_problem(kind, default)):
+        if default is not None and not _may_be_default(kind, default):
             raise ConfigurationError(f"{path}: {place}: default = {default!r} is no value of the type {kind!r}")
         columns = table.get("columns", {})
         if (kind in NESTED) != bool(columns) or not isinstance(columns, dict):
@@ -306,6 +306,13 @@ def _parameters(path: Path, where: str, tables: Mapping[str, Any]) -> Iterator[P
             spec=tuple(_parameters(path, f"{where}.{name}.columns", columns)),
             default=default,
         )
+
+
+def _may_be_default(kind: str, default: object) -> bool:
+    """Tell whether a parameter can have a default; an empty one means that nothing is printed."""
+    if kind in NESTED:
+        return kind == "array" and default == []
+    return default == "" or (kind != "image" and not value_problem(kind, default))
 
 
 def _moment(path: Path, value: object) -> datetime:

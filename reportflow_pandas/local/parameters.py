@@ -49,8 +49,9 @@ class Parameter:
         The author's hint; empty when there is none.
     spec : tuple of Parameter
         The columns of an array, the fields of a collection; else empty.
-    default : str, float, bool or None
-        Printed where a call leaves the value out or blank; None: nothing is.
+    default : str, float, bool, list or None
+        Printed where a call leaves the value out or blank; empty: nothing is, and no call misses it; None: there
+        is none.
 
     Examples
     --------
@@ -63,7 +64,7 @@ class Parameter:
     label: str
     description: str = ""
     spec: tuple[Parameter, ...] = ()
-    default: str | float | bool | None = None
+    default: str | float | bool | list[Any] | None = None
 
 
 def problems(parameters: tuple[Parameter, ...], params: Mapping[str, Any]) -> Iterator[tuple[str, str]]:

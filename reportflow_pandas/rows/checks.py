@@ -195,7 +195,7 @@ def _fields(sources: Sources, groups: Groups | None) -> Iterator[Problem]:
         where = f"tables[{source.parameter!r}]"
         pairs = {field: column for field, column, _ in nested.fields}
         known = [field.name for field in nested.spec]
-        missing = [name for name in known if name not in pairs]
+        missing = [field.name for field in nested.spec if field.name not in pairs and field.default is None]
         free = [name for name in names_of(nested.lines) if name not in {*pairs.values(), *nested.keys}]
         for name in missing:
             near = nearest(name, free)
