@@ -25,6 +25,7 @@ any). Each accepted call makes new files, and the plan counts their pages (clien
 from __future__ import annotations
 
 from typing import Final
+from urllib.parse import urlsplit
 
 __all__ = [
     "API_URL",
@@ -57,6 +58,7 @@ __all__ = [
     "TOKEN_RENEWAL_SECONDS",
     "TOKEN_URL",
     "WINDOW_SECONDS",
+    "opens_in_browser",
     "without_pdf",
 ]
 
@@ -163,6 +165,28 @@ SYNC_ANSWER_SECONDS: Final = 120.0
 
 SYNC_TIMEOUT_SECONDS: Final = 130.0
 """Ours for a sync call, as in the vendor's script (workflows)."""
+
+# -- links ------------------------------------------------------------------------------------------------------
+
+
+def opens_in_browser(url: object) -> bool:
+    """Tell whether a person can open an address of an answer: a page, and no download that asks for the key.
+
+    An answer's ``url`` is a page for people (clients) or the download's address (docs), which wants the key in a
+    header.
+
+    Examples
+    --------
+    >>> opens_in_browser("https://app.re-port-flow.com/file/Q7mW2xkP9tLr4BzE")
+    True
+    >>> opens_in_browser("https://api.re-port-flow.com/v1/file/download/Q7mW2xkP9tLr4BzE")
+    False
+    """
+    if not isinstance(url, str):
+        return False
+    parts = urlsplit(url.strip())
+    return parts.scheme in ("http", "https") and bool(parts.netloc) and "/file/download/" not in parts.path
+
 
 # -- names -------------------------------------------------------------------------------------------------------
 

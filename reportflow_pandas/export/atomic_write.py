@@ -48,7 +48,14 @@ def dated(path: Path, clock: Clock = SYSTEM_CLOCK) -> Path:
     return name
 
 
-def place(path: Path, write: Callable[[Path], None], *, keep_old: str = "", clock: Clock = SYSTEM_CLOCK) -> Path:
+def place(
+    path: Path,
+    write: Callable[[Path], None],
+    *,
+    keep_old: str = "",
+    leave_old: str = "",
+    clock: Clock = SYSTEM_CLOCK,
+) -> Path:
     """Write a file to a temporary name in the same folder and move it into place.
 
     Parameters
@@ -59,51 +66,75 @@ def place(path: Path, write: Callable[[Path], None], *, keep_old: str = "", cloc
         Writes the file to the path that it is given.
     keep_old : str
         Why the file that is there now must be kept under a dated name; empty: it is replaced.
+    leave_old : str
+        Why the file that is there now must be left as it is; empty: it need not.
     clock : Clock
         Gives the date.
 
     Returns
     -------
     pathlib.Path
-        Where it is: ``path``, or a dated name beside it when the target is open elsewhere.
+        Where it is: ``path``, or a dated name beside it when the target cannot be replaced.
 
     Warns
     -----
     FileKept
-        The target is open in Excel or LibreOffice, or the old file was kept under a dated name.
+        The target is open in Excel or LibreOffice or cannot be replaced, and was left as it is; or the old file
+        was kept under a dated name.
     """
     # A link stays a link; the file that it leads to is the one that is replaced.
     real = Path(os.path.realpath(path))
-    old = None
     temporary = real.with_name(f".{real.stem}-{secrets.token_hex(4)}.tmp")
     try:
         write(temporary)
         with contextlib.suppress(OSError):
             shutil.copymode(real, temporary)
         lock = _lock(real)
-        try:
-            if lock is not None:
-                raise PermissionError(lock)  # noqa: TRY301 - the same as the refusal of Windows
-            if keep_old and real.exists():
-                old = dated(real, clock)
-                real.replace(old)
-            temporary.replace(real)
-        except PermissionError:
-            fresh = dated(path, clock)
-            temporary.replace(fresh)
-            seen = f" (there is a lock file {lock.name!r}; delete it if nobody has the file open)" if lock else ""
-            warnings.warn(
-                f"{str(path)!r} is open in another program, probably Excel{seen}. It was left as it is; "
-                f"the new file is {str(fresh)!r}.",
-                FileKept,
-                stacklevel=3,
+        if lock is not None and not leave_old:
+            leave_old = (
+                f"is open in another program, probably Excel (there is a lock file {lock.name!r}; delete it "
             )
-            return fresh
-        if old is not None:
-            warnings.warn(f"{keep_old} It is kept as {str(old)!r}.", FileKept, stacklevel=3)
-        return path
+            leave_old += "if nobody has the file open)"
+        if not leave_old:
+            try:
+                old = _replaced(temporary, real, keep=bool(keep_old), clock=clock)
+            except PermissionError:
+                leave_old = "is open in another program, probably Excel, or may not be replaced"
+            else:
+                if old is not None:
+                    warnings.warn(f"{keep_old} It is kept as {str(old)!r}.", FileKept, stacklevel=3)
+                return path
+        fresh = dated(path, clock)
+        temporary.replace(fresh)
+        warnings.warn(
+            f"{str(path)!r} {leave_old}. It was left as it is; the new file is {str(fresh)!r}.",
+            FileKept,
+            stacklevel=3,
+        )
+        return fresh
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _replaced(temporary: Path, real: Path, *, keep: bool, clock: Clock) -> Path | None:
+    """Put a whole file into its place; return the dated name that the old one is kept under.
+
+    The old file gets the dated name as a second one first: where it cannot be replaced, it is as it was.
+    """
+    old = None
+    if keep and real.exists():
+        old = dated(real, clock)
+        try:
+            os.link(real, old)
+        except OSError:  # a file system without hard links
+            shutil.copy2(real, old)
+    try:
+        temporary.replace(real)
+    except OSError:
+        if old is not None:
+            old.unlink(missing_ok=True)
+        raise
+    return old
 
 
 def _lock(path: Path) -> Path | None:

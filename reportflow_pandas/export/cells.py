@@ -42,7 +42,13 @@ _FORMATS = {
     "time": "hh:mm:ss",
     "duration": "[h]:mm:ss",
     "seconds": "#,##0.0",
+    "money": "#,##0.00",
+    "whole_money": "#,##0",
+    "label": "General",
 }
+
+_ON_THE_LEFT = ("date", "datetime", "label")
+"""What reads like a name: a number on the right would touch the text of the next column."""
 
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ufffe\uffff]")
 _SURROGATE = re.compile("[\ud800-\udfff]")
@@ -362,20 +368,27 @@ class ColumnCells:
             return self._mixed(values)
         return values
 
-    def wrapped(self, texts: list[str | None]) -> Iterator[Any]:
-        """Yield our own texts, broken into lines."""
-        cell = WriteOnlyCell(self.sheet)
-        cell.alignment = Alignment(wrap_text=True, vertical="top")
+    def wrapped(self, texts: list[Any]) -> Iterator[Any]:
+        """Yield texts that are broken into lines."""
+        alignment = Alignment(wrap_text=True, vertical="top")
+        plain, literal = WriteOnlyCell(self.sheet), WriteOnlyCell(self.sheet)
+        plain.alignment = literal.alignment = alignment
+        literal.quotePrefix = True
         for text in texts:
-            cell.value = text
-            yield cell
+            if type(text) is str and is_formula(text):
+                literal.value = text
+                literal.data_type = "s"
+                yield literal
+            else:
+                plain.value = text
+                yield plain
 
     def stamp(self, form: str) -> Any:
         """Return the cell for times and numbers of one form."""
         if form not in self._stamps:
             cell = self._made()
             cell.number_format = _FORMATS[form]
-            if form in ("date", "datetime"):
+            if form in _ON_THE_LEFT:
                 cell.alignment = Alignment(horizontal="left", vertical="top" if self._on_top else None)
             self._stamps[form] = cell
         return self._stamps[form]

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import re
 import unicodedata
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterable, Iterator
+from decimal import Decimal
 from itertools import islice
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+import numpy as np
 import pandas as pd
 from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils.escape import unescape
@@ -80,6 +83,10 @@ class Column(ABC):
         self.cells = cells
         return room
 
+    def lines(self, start: int, stop: int) -> list[int]:
+        """Return how many lines each of these rows needs; one where a text is not broken."""
+        return [1] * (stop - start)
+
     @abstractmethod
     def chunk(self, start: int, stop: int) -> Iterable[Any]:
         """Return the cells of these rows."""
@@ -98,6 +105,7 @@ class Values(Column):
         form: str | None = None,
         count_missing: bool = False,
         widest: int = 40,
+        wrap: bool = False,
     ) -> None:
         if pd.api.types.is_datetime64_any_dtype(values.dtype):
             midnight = values.dropna()
@@ -105,17 +113,27 @@ class Values(Column):
                 midnight = midnight.dt.tz_convert("UTC")
                 heading = heading if "UTC" in heading else f"{heading} (UTC)"
             form = "datetime" if form or (midnight != midnight.dt.normalize()).any() else "date"
+        elif kind == "key" and pd.api.types.is_numeric_dtype(values.dtype) and values.dtype != "bool":
+            form = "label"
+        elif kind == "source":
+            form = money_form(heading, values)
         self.form = form
         self.values = values.copy(deep=False)
         self.values.attrs = {}  # pandas copies them, deeply, for every chunk
         self.sanitiser = sanitiser
         self.count_missing = count_missing
-        super().__init__(heading, self._width(heading, widest), kind)
+        super().__init__(heading, self._width(heading, widest), kind, wrap=wrap)
 
     def chunk(self, start: int, stop: int) -> Iterable[Any]:
         """Return the cells of these rows."""
         values = self.sanitiser.column(self.values.iloc[start:stop], self.form, count_missing=self.count_missing)
-        return self.cells.column(values, self.form)
+        return self.cells.wrapped(values) if self.wrap else self.cells.column(values, self.form)
+
+    def lines(self, start: int, stop: int) -> list[int]:
+        """Return how many lines each of these rows needs."""
+        if not self.wrap:
+            return super().lines(start, stop)
+        return [_lines_of(value, self.width) for value in self.values.iloc[start:stop].tolist()]
 
     def _width(self, heading: str, widest: int) -> float:
         sample = Sanitiser().column(self.values.iloc[:_SAMPLE], self.form)
@@ -136,6 +154,12 @@ class Given(Column):
         """Return the cells of these rows."""
         values = [self.value(at) for at in range(start, stop)]
         return self.cells.wrapped(values) if self.wrap else self.cells.column(values)
+
+    def lines(self, start: int, stop: int) -> list[int]:
+        """Return how many lines each of these rows needs."""
+        if not self.wrap:
+            return super().lines(start, stop)
+        return [_lines_of(self.value(at), self.width) for at in range(start, stop)]
 
 
 class Same(Column):
@@ -235,12 +259,56 @@ def _is_position(results: pd.DataFrame) -> bool:
     )
 
 
+def money_form(heading: str, values: pd.Series[Any]) -> str | None:
+    """Return how a column of amounts is shown; None for a column of other things.
+
+    Numbers with at most two decimals are amounts; whole ones only under a heading that says so: they may as well
+    be ids or years.
+    """
+    if values.dtype == object:
+        numbers = values.dropna()
+        if not len(numbers) or not all(isinstance(value, Decimal | int | float) for value in numbers):
+            return None
+        if any(isinstance(value, bool) for value in numbers):
+            return None
+        numbers = pd.to_numeric(numbers.map(float))
+    elif pd.api.types.is_numeric_dtype(values.dtype) and not pd.api.types.is_bool_dtype(values.dtype):
+        numbers = values.dropna()
+    else:
+        return None
+    amounts = numbers.to_numpy(dtype="float64")
+    amounts = amounts[np.isfinite(amounts)]
+    if not len(amounts) or np.abs(amounts).max() >= _MOST_EXACT:
+        return None
+    if (amounts == np.round(amounts)).all():
+        return "whole_money" if _AMOUNTS.search(heading) else None
+    return "money" if (np.abs(amounts - np.round(amounts, 2)) < _EXACTLY).all() else None
+
+
+_MOST_EXACT, _EXACTLY = 1e13, 1e-6
+"""Amounts below this are exact to two decimals as floats; a further decimal is more than this."""
+
+_AMOUNTS = re.compile(
+    r"(?i)(?<![a-z])(sub)?total|amount|price|cost|fee|sum\b|tax|balance|revenue|金額|合計|小計|価格|単価|料金|税|売上|請求額|残高"
+)
+
+
+def _lines_of(value: Any, width: float) -> int:
+    """Return how many lines a text of a column takes: words are not broken, so some room is lost at each end."""
+    if not isinstance(value, str):
+        return 1
+    room = max(1.0, width - 4)
+    return sum(max(1, math.ceil(display_width(line) / room)) for line in value.split("\n"))
+
+
 def _shown(value: Any, form: str | None) -> str:
     if isinstance(value, str):
         return next(iter(islice(value.splitlines(), 1)), "")
     form = value.form if isinstance(value, Stamp) else form
     if form in ("date", "datetime"):
         return "0000-00-00" if form == "date" else "0000-00-00 00:00:00"
+    if form in ("money", "whole_money"):
+        return f"{value:,.2f}" if form == "money" else f"{value:,.0f}"
     return f"{value:.1f}" if form == "seconds" else f"{value:.10g}" if isinstance(value, float) else str(value)
 
 

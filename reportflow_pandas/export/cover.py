@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from collections import Counter
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
@@ -15,10 +16,21 @@ from openpyxl.cell import WriteOnlyCell
 from openpyxl.formatting.rule import DataBarRule
 from openpyxl.styles import Alignment, Border, PatternFill, Side
 
+from reportflow_pandas.contract import opens_in_browser
 from reportflow_pandas.export.cells import Trap, clean_text, is_formula
 from reportflow_pandas.export.columns import disk_target, display_width
 from reportflow_pandas.export.review import Typed
-from reportflow_pandas.export.style import DECISION_COLOURS, GREY, INK, PALE, STATUS_COLOURS, font
+from reportflow_pandas.export.style import (
+    BAR,
+    DECISION_COLOURS,
+    GREY,
+    INK,
+    NO_PDF_COLOURS,
+    PALE,
+    STATUS_COLOURS,
+    font,
+    on_paper,
+)
 from reportflow_pandas.export.texts import DECISIONS, STATUSES, Words, decision_of
 from reportflow_pandas.results.results_frame import known
 from reportflow_pandas.results.summary import summary
@@ -62,7 +74,7 @@ class Cover:
         traps : collections.Counter
             What had to be changed for Excel.
         """
-        page = TextSheet(sheet, _WIDTHS)
+        page = TextSheet(sheet, "Summary", _WIDTHS)
         page.title(*self._title())
         self._result(page)
         self._reasons(page)
@@ -74,7 +86,7 @@ class Cover:
 
     def write_run(self, sheet: Any) -> None:
         """Write the sheet Run: a line for each thing known about it, from a fixed list that holds no secret."""
-        page = TextSheet(sheet, {"A": 2, "B": 34, "C": 80})
+        page = TextSheet(sheet, "Run", {"A": 2, "B": 34, "C": 80})
         known = self.known | {
             "shown": str(len(self.results)),
             "written": f"{self.written:%Y-%m-%d %H:%M:%S}",
@@ -105,7 +117,9 @@ class Cover:
     def _result(self, page: TextSheet) -> None:
         says, counts = self.words.says, summary(self.results)
         total, success = int(counts["total"]), int(counts["success"])
+        never = int(counts.get("no_pdf", 0))
         name = "headline_none" if not total else "headline_good" if success == total else "headline_mixed"
+        name = "headline_no_pdf" if never else name
         page.put()
         page.say(
             says[name].format(total=f"{total:,}", success=f"{success:,}", rest=f"{total - success:,}"), big=True
@@ -116,11 +130,13 @@ class Cover:
         page.section(says["overview"], says["documents"], says["share"], says["meaning"])
         begin = page.line + 1
         for status in STATUSES:
-            number = int((self.results["status"] == status).sum())
+            number = int((self.results["status"] == status).sum()) - (never if status == "accepted" else 0)
             share = number / total if total else None
             label, meaning = self.words.statuses[status], self.words.status_meanings[status]
             page.entry(label, number, share, meaning, colours=STATUS_COLOURS[status])
-        bars = DataBarRule(start_type="num", start_value=0, end_type="num", end_value=1, color="9DB8D9")  # type: ignore[no-untyped-call]
+            if status == "accepted" and never:
+                page.entry(says["no_pdf"], never, never / total, says["no_pdf_meaning"], colours=NO_PDF_COLOURS)
+        bars = DataBarRule(start_type="num", start_value=0, end_type="num", end_value=1, color=BAR)  # type: ignore[no-untyped-call]
         page.sheet.conditional_formatting.add(f"D{begin}:D{page.line}", bars)
         page.entry(says["success"], success, success / total if total else None, bold=True)
         page.entry(says["total"], total, 1.0 if total else None, bold=True)
@@ -142,6 +158,8 @@ class Cover:
     def _pdfs(self, page: TextSheet) -> None:
         says, folder = self.words.says, self.known.get("download")
         on_disk, on_web = self._present("path"), self._present("url")
+        if on_web.any():
+            on_web = on_web & self.results["url"].map(opens_in_browser).to_numpy(dtype=bool)
         page.section(says["pdfs"])
         if on_disk.any():
             relative = says["relative"].format(pdf=self.words.headings["pdf"])
@@ -242,21 +260,20 @@ class TextSheet:
     ----------
     sheet
         Empty write-only worksheet.
+    title : str
+        Above the printed page, of which there is one.
     widths : dict of str to float
         Characters, by the columns' letters.
     """
 
-    def __init__(self, sheet: Any, widths: dict[str, float]) -> None:
+    def __init__(self, sheet: Any, title: str, widths: dict[str, float]) -> None:
         self.sheet = sheet
         self.line = 0
         self.columns = len(widths) - 1
         for letter, width in widths.items():
             sheet.column_dimensions[letter].width = width
         sheet.sheet_view.showGridLines = False
-        sheet.page_setup.orientation = "landscape"
-        sheet.page_setup.paperSize = 9
-        sheet.page_setup.fitToHeight = 0
-        sheet.sheet_properties.pageSetUpPr.fitToPage = True
+        on_paper(sheet, title, one_page=True)
 
     def put(self, *cells: Any, height: float | None = None) -> None:
         """Write a line."""
@@ -329,7 +346,7 @@ class TextSheet:
             self._cell(value, font=number, border=_UNDER, alignment=_RIGHT, number_format=form or "#,##0"),
             self._cell(share, font=number, border=_UNDER, alignment=_RIGHT, number_format="0.0%"),
             explained,
-            height=20 if display_width(text or "") <= _TEXT_WIDTH else 34,
+            height=6 + 14 * max(1, math.ceil(display_width(text or "") / _TEXT_WIDTH)),
         )
 
     def say(self, text: str, *, big: bool = False, grey: bool = False, code: bool = False) -> None:

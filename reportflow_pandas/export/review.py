@@ -196,12 +196,15 @@ class Typed:
         Decisions about documents that were made anew since.
     keep_old : str
         Why the old file must not be lost; empty: everything of it is in the new one.
+    leave_old : str
+        Why the old file must be left as it is: nothing of it could be read.
     """
 
     decisions: dict[int, str] = field(default_factory=dict)
     comments: dict[int, str] = field(default_factory=dict)
     outdated: int = 0
     keep_old: str = ""
+    leave_old: str = ""
 
 
 def typed_before(target: Path, results: pd.DataFrame) -> Typed:
@@ -211,8 +214,10 @@ def typed_before(target: Path, results: pd.DataFrame) -> Typed:
         return typed
     try:
         reviewed = read_lines(target)
-    except PermissionError:
-        return typed  # open in Excel: it will be left alone
+    except PermissionError as error:
+        # on Windows Excel holds it; elsewhere it is somebody else's
+        typed.leave_old = f"cannot be read ({error.strerror or error}), so what a reviewer typed would be lost"
+        return typed
     except ConfigurationError as error:
         typed.keep_old = f"{str(target)!r} was there already and could not be carried over: {error}."
         return typed

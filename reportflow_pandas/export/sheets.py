@@ -9,6 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from openpyxl import Workbook
 from openpyxl.cell import WriteOnlyCell
@@ -18,6 +19,7 @@ from openpyxl.styles.differential import DifferentialStyle
 from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
+from reportflow_pandas.contract import opens_in_browser
 from reportflow_pandas.export.cells import ColumnCells, Sanitiser, Trap, clean_text, is_formula
 from reportflow_pandas.export.columns import (
     MOST_LINKS,
@@ -33,7 +35,15 @@ from reportflow_pandas.export.columns import (
 from reportflow_pandas.export.reader import KEY, ROW, RUN, run_name
 from reportflow_pandas.export.review import Typed
 from reportflow_pandas.export.source_columns import Beside, distinct
-from reportflow_pandas.export.style import DECISION_COLOURS, INK, INPUT, STATUS_COLOURS, font
+from reportflow_pandas.export.style import (
+    DECISION_COLOURS,
+    HEADING_COLOURS,
+    INK,
+    INPUT,
+    STATUS_COLOURS,
+    font,
+    on_paper,
+)
 from reportflow_pandas.export.texts import DECISIONS, STATUSES, WORDS, Words, decide
 from reportflow_pandas.results.index_labels import described, levels_of
 from reportflow_pandas.results.results_frame import known
@@ -43,9 +53,12 @@ __all__ = ["MOST_ROWS", "Layout", "write_rows"]
 MOST_ROWS = 1_048_576
 """Rows of a sheet, its heading among them."""
 _CHUNK = 2_000
+_LINE_POINTS = 15
+_MOST_HEIGHTS = 20_000
+"""Rows that get a height of their own, which costs 1 KB a row; in a longer sheet each has room for two lines."""
+_WIDEST_PRINTED = 210
+"""Characters across a printed page: more would be too small to read."""
 _WIDEST_FROZEN = 70
-
-_HEADINGS = {"input": "B7791F", "source": "5B6B7F", "detail": "8792A2", "hidden": "8792A2"}
 
 
 def write_rows(
@@ -82,13 +95,19 @@ def write_rows(
         end = min(rows, begin + MOST_ROWS - 1)
         sheet = workbook.create_sheet(title if number == 1 else f"{title} {number}")
         _lay_out(sheet, columns, end - begin, words, frozen)
+        _set_up_print(sheet, title, columns, end - begin)
         on_top = any(column.wrap for column in columns)
         room = MOST_LINKS
         for column in columns:
             room = column.begin(ColumnCells(sheet, on_top=on_top), room)
         sheet.append([_heading(sheet, column) for column in columns])
+        fits = on_top and end - begin <= _MOST_HEIGHTS
         for start in range(begin, end, _CHUNK):
             stop = min(start + _CHUNK, end)
+            if fits:
+                needed = zip(*(column.lines(start, stop) for column in columns), strict=True)
+                for place, lines in enumerate(needed, start - begin + 2):
+                    sheet.row_dimensions[place].height = _LINE_POINTS * max(lines) + 6
             for line in zip(*(column.chunk(start, stop) for column in columns), strict=True):
                 sheet.append(line)
         sheet.close()
@@ -122,12 +141,19 @@ def _lay_out(sheet: Any, columns: Sequence[Column], rows: int, words: Words, fro
             _colour(sheet, where, {words.statuses[status]: STATUS_COLOURS[status] for status in STATUSES})
         elif column.kind == "input":
             _input(sheet, where, letter, column, words)
-    sheet.page_setup.orientation = "landscape"
-    sheet.page_setup.paperSize = sheet.PAPERSIZE_A4 if hasattr(sheet, "PAPERSIZE_A4") else 9
-    sheet.page_setup.fitToWidth = 1
-    sheet.page_setup.fitToHeight = 0
-    sheet.sheet_properties.pageSetUpPr.fitToPage = True
+
+
+def _set_up_print(sheet: Any, title: str, columns: Sequence[Column], rows: int) -> None:
+    """Print the columns before the details, as many as a landscape page can show, under a repeated head."""
+    across, width = 0, 0.0
+    for column in columns:
+        width += column.width
+        if column.kind in ("detail", "hidden") or (across and width > _WIDEST_PRINTED):
+            break
+        across += 1
+    sheet.print_area = f"A1:{get_column_letter(max(1, across))}{rows + 1}"
     sheet.print_title_rows = "1:1"
+    on_paper(sheet, title)
 
 
 def _input(sheet: Any, where: str, letter: str, column: Column, words: Words) -> None:
@@ -168,7 +194,7 @@ def _heading(sheet: Any, column: Column) -> Any:
     if is_formula(column.heading):
         cell.data_type = "s"
     cell.font = font("FFFFFF", bold=True)
-    cell.fill = PatternFill("solid", fgColor=_HEADINGS.get(column.kind, INK))
+    cell.fill = PatternFill("solid", fgColor=HEADING_COLOURS.get(column.kind, INK))
     cell.alignment = Alignment(vertical="center")
     cell.border = Border(right=Side(style="thin", color="FFFFFF"))
     return cell
@@ -204,7 +230,7 @@ class Layout:
 
     def left(self) -> list[Column]:
         """Return the columns that stay when the sheet is scrolled: the index and the document's name."""
-        return [*self._index(), self._result("file_name", "key")]
+        return [*self._index(), self._result("file_name", "key", widest=60)]
 
     def of_results(self, typed: Typed, target: Path) -> list[Column]:
         """Return the columns of the sheet Results."""
@@ -215,10 +241,10 @@ class Layout:
         columns: list[Column] = [
             *self.left(),
             Links(named["pdf"], self._series("path"), says["open_pdf"], on_disk, self.sanitiser),
-            Links(named["web"], self._series("url"), says["open_web"], web_target, self.sanitiser),
+            Links(named["web"], self._pages(), says["open_web"], web_target, self.sanitiser),
             self._status(),
             Given(named["decision"], 13, "input", decisions.get),
-            Given(named["comment"], 32, "input", comments.get),
+            Given(named["comment"], 36, "input", comments.get),
         ]
         details = [
             self._result("error", "detail", widest=50),
@@ -243,8 +269,8 @@ class Layout:
         columns = [
             *self.left(),
             self._status(),
-            self._result("error", "key", widest=50),
-            Given(self.words.headings["advice"], 92, "key", advice, wrap=True),
+            self._result("error", "key", widest=60, wrap=True),
+            Given(self.words.headings["advice"], 64, "key", advice, wrap=True),
         ]
         details = self._results("error_kind", "http_status", "attempts", "elapsed", "request_id")
         return [*columns, *self._source(len(columns) + len(details)), *details]
@@ -252,17 +278,23 @@ class Layout:
     def _results(self, *names: str) -> list[Column]:
         return [self._result(name, "detail") for name in names]
 
-    def _result(self, name: str, kind: str, *, widest: int = 36) -> Column:
+    def _result(self, name: str, kind: str, *, widest: int = 36, wrap: bool = False) -> Column:
         values = self._series(name)
         if name == "accepted_at" and isinstance(values.dtype, pd.DatetimeTZDtype):
             values = values.dt.tz_convert("UTC").dt.tz_localize(None)  # its heading says UTC: nothing is changed
         heading = self.words.headings[name]
-        return Values(heading, values, self.sanitiser, kind, form=_FORMS.get(name), widest=widest)
+        return Values(heading, values, self.sanitiser, kind, form=_FORMS.get(name), widest=widest, wrap=wrap)
 
     def _series(self, name: str) -> pd.Series[Any]:
         if name in self.results.columns:
             return self.results[name]
         return pd.Series([None] * len(self.results), dtype=object)
+
+    def _pages(self) -> pd.Series[Any]:
+        """Return the addresses without those of downloads, which a person cannot open."""
+        urls = self._series("url")
+        downloads = [web_target(str(url)) is not None and not opens_in_browser(url) for url in urls.tolist()]
+        return urls.mask(np.array(downloads, dtype=bool), None)
 
     def _status(self) -> Column:
         shown = [self.words.statuses.get(status, str(status)) for status in self.results["status"].tolist()]

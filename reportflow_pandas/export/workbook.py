@@ -19,7 +19,7 @@ from reportflow_pandas.export.review import Typed, typed_before
 from reportflow_pandas.export.sheets import Layout, write_rows
 from reportflow_pandas.export.source_columns import beside
 from reportflow_pandas.export.texts import WORDS, Language
-from reportflow_pandas.results.summary import checked_results
+from reportflow_pandas.results.summary import checked_results, without_pdf_for_good
 
 __all__ = ["write_workbook"]
 
@@ -81,7 +81,13 @@ def write_workbook(
     extra = beside(results, source)
     typed = typed_before(target, results)
     layout = Layout(results, extra, words, Sanitiser())
-    return place(target, partial(_write, layout, typed, target), keep_old=typed.keep_old, clock=SYSTEM_CLOCK)
+    return place(
+        target,
+        partial(_write, layout, typed, target),
+        keep_old=typed.keep_old,
+        leave_old=typed.leave_old,
+        clock=SYSTEM_CLOCK,
+    )
 
 
 def _write(layout: Layout, typed: Typed, target: Path, temporary: Path) -> None:
@@ -102,7 +108,7 @@ def _write(layout: Layout, typed: Typed, target: Path, temporary: Path) -> None:
             words=words,
             frozen=frozen,
         )
-        chosen = results["status"].isin(_TO_REDO).to_numpy()
+        chosen = (results["status"].isin(_TO_REDO) | without_pdf_for_good(results)).to_numpy()
         # What is changed on Failed was counted on Results already.
         failed = Layout(results.loc[chosen], layout.extra.lines(chosen), words, Sanitiser())
         write_rows(

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import os
 import shutil
 import stat
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +19,7 @@ from support.reviewed_workbooks import cells, column, headings, make_results, re
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.export import atomic_write, columns, sheets, workbook
+from reportflow_pandas.export import atomic_write, columns, review as export_review, sheets, workbook
 from reportflow_pandas.export.atomic_write import FileKept
 from reportflow_pandas.export.review import read_review
 from reportflow_pandas.export.texts import WORDS
@@ -70,7 +72,7 @@ def test_failed_holds_what_failed_is_unknown_or_was_not_sent(path: Path) -> None
 
 def test_every_kind_of_error_has_its_advice_in_both_languages() -> None:
     kinds = {"invalid", "auth", "not_found", "rate_limited", "too_large", "server", "network", "unknown_outcome"}
-    kinds |= {"not_ready", "expired", "changed", "cancelled"}
+    kinds |= {"not_ready", "no_pdf", "expired", "changed", "cancelled"}
     for language in WORDS.values():
         assert kinds <= language.advice.keys()
         assert kinds == language.kinds.keys()
@@ -501,6 +503,55 @@ def test_a_target_open_in_excel_is_kept_and_the_new_file_gets_a_dated_name(
     assert len(list(path.parent.iterdir())) == 2
 
 
+def test_a_foreign_file_that_cannot_be_replaced_is_left_under_its_own_name(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(b"no workbook")
+
+    def refuse(self: Path, target: Path) -> Path:
+        if Path(target) == path or self == path:
+            raise PermissionError(13, "used by another process", str(target))
+        return rename(self, target)
+
+    rename = Path.replace
+    monkeypatch.setattr(Path, "replace", refuse)
+    with pytest.warns(FileKept, match="It was left as it is; the new file is"):
+        written = write_workbook(make_results(2), path)
+    assert path.read_bytes() == b"no workbook"
+    assert sorted(path.parent.iterdir()) == sorted([path, written])
+
+
+def test_a_file_that_may_not_be_read_is_left_as_it_is(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write_workbook(make_results(2), path)
+    review(path, {0: "redo"})
+    before = path.read_bytes()
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(13, "Permission denied")
+
+    with monkeypatch.context() as unreadable:
+        unreadable.setattr(export_review, "read_lines", refuse)
+        with pytest.warns(FileKept, match=r"cannot be read \(Permission denied\)"):
+            written = write_workbook(make_results(2), path)
+    assert path.read_bytes() == before
+    assert written != path
+
+
+def test_the_old_file_is_kept_also_where_there_are_no_hard_links(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path.write_bytes(b"no workbook")
+
+    def refuse(*_: object) -> None:
+        raise PermissionError(1, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.warns(FileKept, match="It is kept as"):
+        write_workbook(make_results(2), path)
+    (old,) = path.parent.glob("review 2026-11-23 *.xlsx")
+    assert old.read_bytes() == b"no workbook"
+
+
 @pytest.mark.parametrize("lock", ["~$review.xlsx", ".~lock.review.xlsx#"])
 def test_a_lock_file_of_excel_or_libreoffice_says_that_the_target_is_open(path: Path, lock: str) -> None:
     write_workbook(make_results(2), path)
@@ -585,3 +636,94 @@ def test_a_workbook_can_be_moved_with_its_folder(tmp_path: Path) -> None:
     shutil.move(tmp_path / "a", tmp_path / "b")
     target = cells(sheet_of(tmp_path / "b" / "review.xlsx"), "PDF on disk")[0].hyperlink.target
     assert (tmp_path / "b" / target).exists()
+
+
+# How it looks, on the screen and on paper
+
+
+def test_amounts_and_dates_are_formatted_by_column_and_ids_are_not(path: Path) -> None:
+    source = pd.DataFrame(
+        {
+            "CustomerId": [1042, 7],
+            "Paid": [1234567.5, 0.99],
+            "Total": [1500.0, 20.0],
+            "Rate": [0.125, 1.5],
+            "Net": [Decimal("12.50"), None],
+            "Year": [2026, 2025],
+            "小計": [1200000, 5],
+            "Day": pd.to_datetime(["2026-11-01", "2026-11-02"]),
+            "Flag": [True, False],
+        }
+    )
+    write_workbook(make_results(2), path, source)
+    sheet = sheet_of(path)
+    formats = {name: cells(sheet, name)[0].number_format for name in source}
+    assert formats == {
+        "CustomerId": "General",
+        "Paid": "#,##0.00",
+        "Total": "#,##0",
+        "Rate": "General",
+        "Net": "#,##0.00",
+        "Year": "General",
+        "小計": "#,##0",
+        "Day": "yyyy-mm-dd",
+        "Flag": "General",
+    }
+    assert column(sheet, "Paid") == [1234567.5, 0.99]
+
+
+def test_index_and_document_stand_apart(path: Path) -> None:
+    write_workbook(make_results(2), path)
+    assert cells(sheet_of(path), "index")[0].alignment.horizontal == "left"
+
+
+def test_results_prints_chosen_columns_across_one_landscape_page_under_a_repeated_head(path: Path) -> None:
+    source = pd.DataFrame({f"column {number}": ["x" * 30] * 2 for number in range(9)})
+    write_workbook(make_results(2), path, source)
+    sheet = sheet_of(path)
+    assert sheet.page_setup.orientation == "landscape"
+    assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (1, 0)
+    assert sheet.print_title_rows == "$1:$1"
+    last = sheet.print_area.split(":")[1].replace("$", "").rstrip("0123456789")
+    printed = list(headings(sheet))[: openpyxl.utils.column_index_from_string(last)]
+    assert printed[:2] == ["index", "document"]
+    assert {"status", "decision", "comment", "column 0"} <= set(printed)
+    assert not {"column 8", "request id", "rf_run"} & set(printed)
+
+
+def test_summary_is_one_printed_page(path: Path) -> None:
+    write_workbook(make_results(10), path)
+    sheet = sheet_of(path, "Summary")
+    assert (sheet.page_setup.fitToWidth, sheet.page_setup.fitToHeight) == (1, 1)
+
+
+def test_what_happened_is_read_in_full_on_failed(path: Path) -> None:
+    results = make_results(["failed", "failed"])
+    results["error"] = ["The value is wrong. " * 20, "no"]
+    write_workbook(results, path)
+    sheet = sheet_of(path, "Failed")
+    long, short = (sheet.row_dimensions[row].height for row in (2, 3))
+    assert cells(sheet, "what happened")[0].alignment.wrap_text
+    assert long > 6 * 15 > short
+    assert column(sheet, "what happened")[0] == "The value is wrong. " * 20
+
+
+def test_a_document_without_a_pdf_for_good_is_on_failed_and_no_success(path: Path) -> None:
+    results = make_results(["ready", "accepted", "accepted"])
+    results["error_kind"] = [None, None, "no_pdf"]
+    write_workbook(results, path)
+    failed = sheet_of(path, "Failed")
+    assert column(failed, "status") == ["accepted"]
+    assert "can never be made" in column(failed, "what to do")[0]
+    told = words(path)
+    assert "accepted, no PDF possible" in told
+    assert "2 of 3 documents were accepted and can have their PDFs; 1 need a look." in told
+
+
+def test_only_pages_that_a_person_can_open_are_links_beside_the_file_on_disk(path: Path) -> None:
+    results = make_results(["ready", "ready"])
+    results["url"] = ["https://api.example.test/v1/file/download/R1", "https://app.example.test/file/R1"]
+    write_workbook(results, path)
+    page = cells(sheet_of(path), "web page")
+    assert (page[0].value, page[0].hyperlink) == (None, None)
+    assert page[1].hyperlink.target == "https://app.example.test/file/R1"
