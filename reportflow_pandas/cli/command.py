@@ -17,7 +17,7 @@ from typing import Literal
 from tqdm import tqdm
 
 from reportflow_pandas import __version__
-from reportflow_pandas.cli import archive, check, demo, generate, listing, runs, serve, worker
+from reportflow_pandas.cli import archive, check, demo, generate, listing, mail, runs, serve, worker
 from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, SOME_FAILED, complain, in_a_shell
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.reading.reading_options import HIDDEN
@@ -191,6 +191,9 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, help="bars on stderr; default in a terminal"
     )
+
+    one = _verb(verbs, "mail", mail.mail, "mail each document of a run to its person, once")
+    mail.add_arguments(one)
 
     one = _verb(verbs, "archive", archive.archive, "hold a folder that was handed over against its index")
     one.add_argument("folder", type=Path, metavar="DIR", help="folder that results.reportflow.hand_over wrote")

@@ -52,7 +52,8 @@ def summary(results: pd.DataFrame) -> pd.Series[int]:
         int64, named ``documents``, with the index ``total``, ``success`` (accepted + ready, without those whose
         PDF can never be made), ``failed``, ``unknown``, ``not_sent``; ``no_pdf``, where there are any, for those;
         then, most frequent first, ``"kind: invalid"`` and so on for each ``error_kind`` there is. A kind counts
-        accepted documents too whose download failed, so the kinds need not add up to the failures.
+        accepted documents too whose download failed, so the kinds need not add up to the failures. After ``mail``
+        also ``"mail: sent"`` and so on.
 
     Raises
     ------
@@ -86,6 +87,9 @@ def summary(results: pd.DataFrame) -> pd.Series[int]:
     if "error_kind" in results.columns:
         kinds = results["error_kind"].dropna().astype(object).value_counts()
         counts |= {f"kind: {kind}": int(n) for kind, n in kinds.items()}
+    if "mail_status" in results.columns:
+        mails = results["mail_status"].dropna().astype(object).value_counts()
+        counts |= {f"mail: {state}": int(n) for state, n in mails.items()}
     return pd.Series(counts, dtype="int64", name="documents")
 
 

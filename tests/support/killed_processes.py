@@ -13,16 +13,20 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Self
 
 
 class Nursery:
-    """A program that generates in children."""
+    """A program that works in children; by default it generates in them."""
+
+    def __init__(self, program: str = "support.killed_processes") -> None:
+        self._name = program
 
     def __enter__(self) -> Self:
-        self._program = subprocess.Popen(
-            [sys.executable, "-m", "support.killed_processes"],
+        self._program = subprocess.Popen(  # noqa: S603 - our own program
+            [sys.executable, "-m", self._name],
             cwd=Path(__file__).parents[1],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
@@ -58,8 +62,11 @@ class Nursery:
         return self._program.stdout.readline()
 
 
-def main() -> None:
+def main(work: Callable[..., None] | None = None) -> None:
+    """Fork a child for each job; ``work`` does it there and never returns."""
     import reportflow_pandas  # noqa: F401, PLC0415 - warm before the first fork
+
+    work = work or generate
 
     for line in sys.stdin:
         job = json.loads(line)
@@ -69,7 +76,7 @@ def main() -> None:
             continue
         child = os.fork()
         if child == 0:
-            generate(**job)
+            work(**job)
         print(child, flush=True)  # noqa: T201 - the answer
 
 

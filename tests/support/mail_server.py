@@ -30,7 +30,8 @@ class MailServer:
     """Answers to whole messages, each used once."""
     most_at_once: int = 0
     port: int = 0
-    before_answer: Callable[[], None] | None = None
+    pause: Callable[[], float] | None = None
+    """Seconds between taking a message and saying so."""
     _under_way: int = 0
 
     @property
@@ -70,6 +71,8 @@ class MailServer:
             message = email.message_from_bytes(content, policy=email.policy.SMTP)
             assert isinstance(message, EmailMessage)
             self.taken += [(recipient, message) for recipient in envelope.rcpt_tos]
+            if self.pause is not None:
+                await asyncio.sleep(self.pause())
             return "250 OK"
         finally:
             self._under_way -= 1

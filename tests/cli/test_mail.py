@@ -1,0 +1,79 @@
+"""Mailing from a shell, counted at a real mail server."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from support.mail_server import MailServer, mail_server
+
+import reportflow_pandas as rf
+from reportflow_pandas.cli import main
+
+
+@pytest.fixture
+def server() -> Iterator[MailServer]:
+    with mail_server() as running:
+        yield running
+
+
+@pytest.fixture
+def words(tmp_path: Path, server: MailServer, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[str]]:
+    """A run of four documents, the file that it came from, and a letter."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("REPORTFLOW_SMTP", server.address)
+    orders, _ = rf.example_orders()
+    orders = orders.head(4).assign(Email=[f"person{at}@example.com" for at in range(4)])
+    orders.to_csv("orders.csv", index=False)
+    Path("letter.txt").write_text("Dear {CustomerName},\nhere it is.\n", encoding="utf-8")
+    with rf.use_local(render=False):
+        rf.configure(runs=tmp_path / "runs")
+        options = {"check": False, "params": ["InvoiceId"], "progress": False}
+        made = rf.read_rows("orders.csv").reportflow.generate(
+            "invoice", run="november", download="pdfs", **options
+        )
+        made.reportflow.to_excel("review.xlsx")
+        yield [
+            *("mail", "november", "--to", "Email", "--source", "orders.csv", "--body", "letter.txt"),
+            *("--subject", "Invoice {InvoiceId}", "--sender", "billing@example.com"),
+        ]
+
+
+def test_a_run_is_mailed_once_however_often_the_command_is_called(
+    words: list[str], server: MailServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(words) == 0
+    assert "4 sent" in capsys.readouterr().out
+    assert main(words) == 0
+    assert server.recipients == {f"person{at}@example.com": 1 for at in range(4)}
+
+
+def test_a_preview_sends_nothing(words: list[str], server: MailServer, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*words, "--preview"]) == 0
+    assert "Subject: Invoice 1" in capsys.readouterr().out
+    assert not server.taken
+
+
+def test_a_refused_person_ends_with_1_and_is_named_without_the_address(
+    words: list[str], server: MailServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server.refusals["person2@example.com"] = ["550 no such user"]
+    assert main(words) == 1
+    told = capsys.readouterr()
+    assert "1 failed" in told.out
+    assert "failed: row 2" in told.err
+
+
+def test_a_mistake_ends_with_2_before_the_first_mail(words: list[str], server: MailServer) -> None:
+    assert main([*words, "--html", "missing.html"]) == 2
+    assert main([word.replace("InvoiceId", "Number") for word in words]) == 2
+    assert not server.taken
+
+
+def test_only_what_a_reviewed_workbook_approves_leaves(words: list[str], server: MailServer) -> None:
+    from support.reviewed_workbooks import review  # noqa: PLC0415 - here alone
+
+    review(Path("review.xlsx"), {1: "approve"})
+    assert main([*words, "--review", "review.xlsx"]) == 0
+    assert list(server.recipients) == ["person1@example.com"]
