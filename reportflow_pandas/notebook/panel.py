@@ -13,6 +13,7 @@ from typing import Any, Protocol
 from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.notebook.bar import in_notebook
+from reportflow_pandas.results.display import STATUS_COLOURS
 
 __all__ = ["Panel", "Snapshot", "Watched", "seconds_left", "show"]
 
@@ -25,14 +26,8 @@ RATE_OVER = 15.0
 SHOWN = 5
 """Failures that are listed."""
 
-COLOURS = {
-    "accepted": "#2563a8",
-    "ready": "#22783c",
-    "failed": "#b3261e",
-    "unknown": "#9a6700",
-    "not_sent": "#666666",
-}
-"""Status colours, as in the workbook: readable on white and on dark backgrounds."""
+LISTED = ("accepted", "ready", "failed", "unknown", "not_sent")
+"""The order in which counts are told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -174,8 +169,8 @@ class Panel:
         status, counts = now.status, now.counts
         parts = [f"{counts['done']:,} of {counts['total']:,}"]
         parts += [
-            f'<span style="color:{colour}">{counts[word]:,} {word.replace("_", " ")}</span>'
-            for word, colour in COLOURS.items()
+            f'<span style="color:{STATUS_COLOURS[word]}">{counts[word]:,} {word.replace("_", " ")}</span>'
+            for word in LISTED
             if counts[word] and (word != "not_sent" or status != "running")
         ]
         if status == "running":
@@ -188,7 +183,7 @@ class Panel:
             if left:
                 parts.append(left)
         else:
-            colour = COLOURS[_ENDS.get(status, "unknown")]
+            colour = STATUS_COLOURS[_ENDS.get(status, "unknown")]
             parts.append(f'<b style="color:{colour}">{status}</b>')
         return " · ".join(parts)
 
@@ -204,7 +199,9 @@ class Panel:
         )
         more = self._failed - len(now.failures)
         rest = f"<li>and {more:,} more: <code>job.results().reportflow.failed</code></li>" if more > 0 else ""
-        return f'<ul style="margin:2px 0 0 18px;padding:0;color:{COLOURS["failed"]}">{why}{lines}{rest}</ul>'
+        return (
+            f'<ul style="margin:2px 0 0 18px;padding:0;color:{STATUS_COLOURS["failed"]}">{why}{lines}{rest}</ul>'
+        )
 
     def _cancel(self, _button: object) -> None:
         # may run in the main thread or in a subshell's: nothing is printed or displayed here

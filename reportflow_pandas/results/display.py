@@ -19,7 +19,7 @@ __all__ = ["file_link", "overview_html"]
 SHOWN = 8
 """Rows that are listed."""
 
-_COLOURS = {
+STATUS_COLOURS = {
     "failed": "#b3261e",
     "unknown": "#9a6700",
     "not_sent": "#666666",
@@ -39,15 +39,15 @@ def overview_html(frame: pd.DataFrame) -> str | None:
     chips = "".join(
         f'<span style="display:inline-block;margin-right:14px;color:{colour}">'
         f"<b>{counts[status]:,}</b> {status.replace('_', ' ')}</span>"
-        for status, colour in _COLOURS.items()
+        for status, colour in STATUS_COLOURS.items()
         if counts.get(status, 0)
     )
     if never.any():
         chips += (
-            f'<span style="display:inline-block;margin-right:14px;color:{_COLOURS["failed"]}">'
+            f'<span style="display:inline-block;margin-right:14px;color:{STATUS_COLOURS["failed"]}">'
             f"<b>{int(never.sum()):,}</b> without a PDF for good</span>"
         )
-    first = frame["status"].map(list(_COLOURS).index).mask(never, 0)
+    first = frame["status"].map(list(STATUS_COLOURS).index).mask(never, 0)
     order = first.argsort(kind="stable").to_numpy()
     ordered = frame.iloc[order[:SHOWN]]
     rows = "".join(_row(label, row) for label, row in zip(ordered.index, ordered.itertuples(), strict=True))
@@ -70,7 +70,7 @@ _HEADS = "".join(
 
 
 def _row(label: Any, row: Any) -> str:
-    colour = _COLOURS.get(row.status, "inherit")
+    colour = STATUS_COLOURS.get(row.status, "inherit")
     name = html.escape(str(row.file_name))
     target = None if pd.isna(row.path) else file_link(str(row.path))
     if target is not None:
