@@ -14,7 +14,7 @@ from reportflow_pandas.contract import opens_in_browser
 from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.results.summary import without_pdf_for_good
 
-__all__ = ["file_link", "overview_html"]
+__all__ = ["STATUS_COLOURS", "file_link", "overview_html"]
 
 SHOWN = 8
 """Rows that are listed."""
@@ -26,7 +26,7 @@ STATUS_COLOURS = {
     "accepted": "#2563a8",
     "ready": "#22783c",
 }
-"""In the order in which rows are listed: what needs a person comes first."""
+"""On a screen, readable on white and on dark; rows are listed in this order, what needs a person first."""
 
 
 def overview_html(frame: pd.DataFrame) -> str | None:
