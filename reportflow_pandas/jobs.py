@@ -18,7 +18,7 @@ from reportflow_pandas.execution.from_frame import FromFrame
 from reportflow_pandas.execution.from_ledger import FromLedger
 from reportflow_pandas.execution.preparation import takes_options
 from reportflow_pandas.execution.run import Run
-from reportflow_pandas.journal import journal_file, runs
+from reportflow_pandas.journal import runs, schema
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook import panel
 from reportflow_pandas.notify import Notifier
@@ -138,7 +138,7 @@ _jobs: LruDict[tuple[Path, str], Job] = LruDict(100, pinned=lambda job: job.stat
 def _remembered(run: str, folder: Path) -> Job | None:
     """Return this process's job of a name: one of another folder only where this one has no such run."""
     here = _jobs.get((folder.absolute(), run))
-    if here is not None or journal_file.path_of(folder, run).exists():
+    if here is not None or schema.path_of(folder, run).exists():
         return here
     return next((other for (_, name), other in reversed(_jobs.items()) if name == run), None)
 
@@ -260,9 +260,8 @@ def job(run: str, *, queue: str | None = None) -> Job:
     if (known := _remembered(run, current().runs)) is not None:
         return known
     settings = current().checked()
-    recorded = runs.load(settings.runs, run)
-    collectable = recorded.meta.get("queue") and recorded.meta["planned"] and not recorded.sending
-    if collectable and runs.awaited(settings.runs, run):
+    known_of = runs.summary(settings.runs, run)
+    if known_of.queued and known_of.state not in ("unplanned", "sending") and runs.awaited(settings.runs, run):
         source = FromLedger(run, settings, positions=frozenset())
         if source.queue is not None:
             event_loop.run(source.queue.check())

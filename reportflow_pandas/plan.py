@@ -18,7 +18,7 @@ from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare, takes_options
-from reportflow_pandas.journal.forecast import begun, unsent
+from reportflow_pandas.journal.runs import begun, unsent
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.results.download import missing
 from reportflow_pandas.rows.checks import problems_frame
@@ -268,8 +268,8 @@ def _prepared(rows: DocumentRows) -> tuple[Prepared, int]:
     options = rows.options
     settings = options.effective_settings
     if options.run is not None:
-        place = {"base_url": settings.base_url, "workspace": settings.workspace_id}
-        options = as_begun(options, begun(settings.runs, options.run, **place))
+        meta = begun(settings.runs, options.run, base_url=settings.base_url, owner=settings.owner)
+        options = as_begun(options, meta)
 
     async def looked_up() -> tuple[Prepared, int]:
         async with Client(settings, timeout=options.timeout) as client:

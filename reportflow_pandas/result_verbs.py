@@ -115,7 +115,7 @@ def download(
     """
     attrs = provenance(results, "download")
     chosen = (settings or current()).checked()
-    if attrs.get("workspace", chosen.workspace_id) != chosen.workspace_id:
+    if "workspace" in attrs and (attrs.get("service"), attrs["workspace"]) != chosen.owner:
         raise ConfigurationError(
             f"these results are of another workspace or service ({attrs.get('base_url')}), and this process is "
             f"set to {chosen.base_url}. Set the same key and address as when they were generated: rf.configure(…)"

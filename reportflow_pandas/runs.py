@@ -46,7 +46,7 @@ def runs() -> pd.DataFrame:
     found = shelf.runs(current().runs)
 
     def count(summary: shelf.Summary, *words: str) -> int:
-        return sum((summary.counts or {}).get(word, 0) for word in words)
+        return sum(summary.counts.get(word, 0) for word in words)
 
     return pd.DataFrame(
         {

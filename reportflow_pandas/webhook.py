@@ -234,7 +234,7 @@ class Webhook:
     async def _look_at(self, event: Event, client: Client, line: Line) -> None:
         settings = self.settings
         owner = await asyncio.to_thread(
-            runs.owner_of, settings.runs, settings.workspace_id, event.files, event.request_id, self._last_run
+            runs.owner_of, settings.runs, settings.owner, event.files, event.request_id, self._last_run
         )
         if owner is None:
             self.seen["foreign"] += 1
@@ -263,7 +263,7 @@ class Webhook:
             else:
                 return
 
-    def _mark(self, owner: runs.Owner, event: Event) -> int:
+    def _mark(self, owner: runs.Owned, event: Event) -> int:
         settings = self.settings
         marked = [
             runs.mark_ready(

@@ -344,42 +344,42 @@ class Recorded:
         self.id = run
         self.folder = folder.absolute()
         self.warnings: list[str] = []
-        runs.load(self.folder, run)
+        runs.summary(self.folder, run)
 
     @property
     def status(self) -> Status:
         """``done``, ``interrupted`` (``rf.resume(id)`` goes on), or ``running`` in another process."""
-        return self._status(runs.load(self.folder, self.id))
+        return self._status(runs.summary(self.folder, self.id))
 
-    def _status(self, recorded: runs.Recorded) -> Status:
-        if recorded.sending:
+    def _status(self, known: runs.Summary) -> Status:
+        if known.state == "sending":
             return "running"
-        whole = recorded.meta["planned"] and not recorded.outcomes.counts()["not_sent"]
-        return "done" if whole else "interrupted"
+        return "done" if known.state != "unplanned" and not known.counts["not_sent"] else "interrupted"
 
     @property
     def progress(self) -> dict[str, int]:
         """As `Job.progress`; what another process waits for is not known here."""
-        return {**self._counts(runs.load(self.folder, self.id)), "wait": 0}
+        return {**self._counts(runs.summary(self.folder, self.id)), "wait": 0}
 
-    def _counts(self, recorded: runs.Recorded) -> dict[str, int]:
-        counts, rows = recorded.outcomes.counts(), len(recorded.outcomes)
-        return {"total": rows, "done": rows - counts["not_sent"], **counts}
+    def _counts(self, known: runs.Summary) -> dict[str, int]:
+        return {"total": known.rows, "done": known.rows - known.counts["not_sent"], **known.counts}
 
     def snapshot(self, failures: int) -> Snapshot:
         """Return how far it is, for its panel; reads the ledger."""
-        recorded = runs.load(self.folder, self.id)
-        outcomes, index = recorded.outcomes, index_of(recorded)
+        known = runs.summary(self.folder, self.id)
         found: list[tuple[Any, Outcome]] = []
-        at = outcomes.next_failed(0)
-        while at >= 0 and len(found) < failures:
-            found.append((index[at], outcomes[at]))
-            at = outcomes.next_failed(at + 1)
-        return Snapshot(time.monotonic(), self._status(recorded), self._counts(recorded), failures=found)
+        if known.counts["failed"]:
+            recorded = runs.load(self.folder, self.id)
+            outcomes, index = recorded.outcomes, index_of(recorded)
+            at = outcomes.next_failed(0)
+            while at >= 0 and len(found) < failures:
+                found.append((index[at], outcomes[at]))
+                at = outcomes.next_failed(at + 1)
+        return Snapshot(time.monotonic(), self._status(known), self._counts(known), failures=found)
 
     def summary(self) -> str:
         """Return it in one line."""
-        return in_one_line(runs.load(self.folder, self.id).outcomes.counts())
+        return in_one_line(runs.summary(self.folder, self.id).counts)
 
     def results(self) -> pd.DataFrame:
         """Return the results frame as the ledger has it now."""

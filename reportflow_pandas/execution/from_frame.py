@@ -26,8 +26,7 @@ from reportflow_pandas.execution.preparation import (
     prepare,
     refuse_too_many,
 )
-from reportflow_pandas.journal import journal_file, runs
-from reportflow_pandas.journal.forecast import unsent
+from reportflow_pandas.journal import runs, schema
 from reportflow_pandas.journal.journal import Journal, Terms
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.options import Options
@@ -88,7 +87,7 @@ class FromFrame:
         given = options
         self._rows = rows = document_rows(frame, options)
         frame, options = rows.frame, rows.options
-        name = _fresh_name(options) if options.run is None else journal_file.checked_name(options.run)
+        name = _fresh_name(options) if options.run is None else schema.checked_name(options.run)
         self.options = options
         self.info = _begun(options, name, len(frame))
         self.index = frame.index
@@ -103,15 +102,15 @@ class FromFrame:
         self._keys = Keys(frame, options)
         remember(name, given)
 
-    async def open(self, client: Client, line: Line, progress: Progress) -> Journal:
+    async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal:
         """Look up, refuse what would print blank, and begin the frame in the ledger."""
         options = self.options
         if options.run is not None:
-            self.ledger = self._opened()
+            self.ledger = await asyncio.to_thread(self._opened, queue=queue)
         try:
             if self.ledger is not None:
                 options = as_begun(options, self.ledger.meta)
-            before = self._choose(self.ledger)
+            before = await asyncio.to_thread(self._choose, self.ledger)
             token = f"{self.info.run}/{secrets.token_hex(8)}"
             self._prepared = prepared = await prepare(self._rows, options, client, line, token)
             self._refuse_or_warn(prepared, progress)
@@ -125,7 +124,7 @@ class FromFrame:
             prepared.names[position] = before[position][1]
         self.outcomes = Outcomes(prepared.names)
         if self.ledger is None:
-            self.ledger = self._opened()
+            self.ledger = await asyncio.to_thread(self._opened, queue=queue)
         terms = Terms(
             options.design_id,
             prepared.design,
@@ -192,7 +191,7 @@ class FromFrame:
         if self._chosen is None and ledger is not None and ledger.meta["frame"]:
             folder = self.options.effective_settings.runs
             planned = self._keys.in_chunks(prepared.documents, prepared.version)
-            count = sum(1 for _ in unsent(folder, ledger.run, planned, Outcomes(prepared.names), self._again))
+            count = sum(1 for _ in runs.unsent(folder, ledger.run, planned, Outcomes(prepared.names), self._again))
         refuse_too_many(count, self.options)
 
     def _choose(self, ledger: Journal | None) -> dict[int, tuple[int, str]]:
@@ -223,10 +222,12 @@ class FromFrame:
             return
         given = self._keys.between(prepared.documents, prepared.version, 0, len(self._frame))
         places = {key: place for place, key in enumerate(given)}
-        held = sorted(before)
-        for place, own in zip(held, ledger.own_keys([before[place][0] for place in held]), strict=True):
+        known = ledger.own_keys()
+        for place in sorted(before):
+            own, nth = known[place]
             there = places.get(own, place)
-            if own != given[place] and (there != place or self.options.key is not None):
+            # of equal documents the first tells whether they moved
+            if nth == 0 and own != given[place] and (there != place or self.options.key is not None):
                 index = self._frame.index
                 now = f"stands at row {index[there]!r} now" if there != place else "has another key now"
                 raise ConfigurationError(
@@ -236,14 +237,15 @@ class FromFrame:
                     f"source.loc[rf.load({self.info.run!r}).index] where the index has moved along"
                 )
 
-    def _opened(self) -> Journal:
+    def _opened(self, *, queue: bool) -> Journal:
         settings = self.options.effective_settings
         ledger = Journal.open(
             settings.runs,
             self.info.run,
             base_url=settings.base_url,
-            workspace=settings.workspace_id,
+            owner=settings.owner,
             clock=settings.clock,
+            queue=queue,
         )
         if self.options.run is None and not ledger.created:
             ledger.close()
@@ -280,7 +282,8 @@ def _begun(options: Options, run: str, rows: int) -> RunInfo:
         run,
         design_id=options.design_id,
         base_url=settings.base_url,
-        workspace=settings.workspace_id,
+        service=settings.owner.service,
+        workspace=settings.owner.workspace,
         endpoint=options.endpoint,
         rows=rows,
         started_at=settings.clock.now().isoformat(timespec="seconds"),
@@ -295,7 +298,7 @@ def _fresh_name(options: Options) -> str:
     first = f"{settings.clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
     names = chain([first], (f"{first}-{number}" for number in count(2)))
     return next(
-        name for name in names if name not in _options and not journal_file.path_of(settings.runs, name).exists()
+        name for name in names if name not in _options and not schema.path_of(settings.runs, name).exists()
     )
 
 

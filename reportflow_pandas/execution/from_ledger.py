@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
@@ -83,18 +84,27 @@ class FromLedger:
         self._positions = positions
         self._unknown = unknown
 
-    async def open(self, client: Client, line: Line, progress: Progress) -> Journal:  # noqa: ARG002 - nothing is looked up
+    async def open(
+        self,
+        client: Client,  # noqa: ARG002 - nothing is looked up
+        line: Line,  # noqa: ARG002
+        progress: Progress,  # noqa: ARG002
+        *,
+        queue: bool,
+    ) -> Journal:
         """Open the ledger for sending, and take its last frame up again."""
         settings = self.options.effective_settings
-        self.ledger = Journal.open(
+        self.ledger = await asyncio.to_thread(
+            Journal.open,
             settings.runs,
             self.info.run,
             base_url=settings.base_url,
-            workspace=settings.workspace_id,
+            owner=settings.owner,
             clock=settings.clock,
             must_exist=True,
+            queue=queue,
         )
-        self.outcomes = self.ledger.go_on()
+        self.outcomes = await asyncio.to_thread(self.ledger.go_on)
         words = {"not_sent", "failed", *(["unknown"] if self._unknown else [])}
         rows = range(len(self.outcomes)) if self._positions is None else self._positions
         refuse_too_many(sum(self.outcomes.status_of(row) in words for row in rows), self.options)

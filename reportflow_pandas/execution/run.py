@@ -75,8 +75,11 @@ class Source(Protocol):
     first_alone: bool
     plans: bool
 
-    async def open(self, client: Client, line: Line, progress: Progress) -> Journal:
-        """Look up what must be known, refuse what cannot be sent, and return the ledger, open for sending."""
+    async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal:
+        """Look up what must be known, refuse what cannot be sent, and return the ledger, open for sending.
+
+        ``queue``: other machines send the calls, and may have some of a process before.
+        """
 
     async def documents(self, ledger: Journal, feed: Feed, phase: Phase) -> None:
         """Give the feed the documents that are to be sent, each written down first, and end it."""
@@ -183,7 +186,8 @@ class Run:
                     progress=self.progress,
                     window=await self.queue.open(self.settings) if self.queue is not None else None,
                 )
-                ledger = await self._staged(self.source.open(client, line, self.progress))
+                opening = self.source.open(client, line, self.progress, queue=self.queue is not None)
+                ledger = await self._staged(opening)
                 if self._files is not None and self._files.folder.has_older_files:
                     self._files.folder.rows_have(documents_of(self.source.outcomes))
                 if ledger is not None:
@@ -370,7 +374,7 @@ async def _take_slots_of_processes_before(line: Line, settings: Settings) -> Non
     clock, window = settings.clock, line.limits.window
     now = clock.timestamp()
     ago: dict[Kind, list[float]] = {"sync": [], "async": []}
-    for call in runs.recent_calls(settings.runs, settings.workspace_id, now - window):
+    for call in runs.recent_calls(settings.runs, settings.owner, now - window):
         kind: Kind = "sync" if call.endpoint.startswith("sync") else "async"
         ago[kind].append(now - call.answered_at if call.answered_at is not None else 0.0)
     for kind, moments in ago.items():

@@ -5,114 +5,53 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import sqlite3
-import sys
 import threading
-from array import array
-from collections import deque
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from queue import SimpleQueue
-from typing import Any, TypeVar
+from typing import Generic, Protocol, Self, TypeVar
 
 from reportflow_pandas.errors import JournalError
-from reportflow_pandas.journal.journal_file import journal_error
-from reportflow_pandas.journal.spans import numbers_in, spans
+from reportflow_pandas.journal.schema import journal_error
 
 __all__ = ["Commits", "Records", "write"]
 
-N = TypeVar("N", int, float)
 
-_DOCUMENTS = "INSERT INTO documents VALUES (?, ?, ?, ?)"
-_CONTENTS = "INSERT INTO contents VALUES (?, ?, ?)"
-_ROWS = "INSERT INTO rows VALUES (?, ?, ?, ?, ?)"
-# a second writing of one record, after a commit that failed at its very end, changes nothing
-_CALLS = "INSERT OR REPLACE INTO calls VALUES (?, ?, ?, ?)"
-_ANSWERS = (
-    "INSERT INTO answers (calls, numbers, answered_at, moments, statuses, outcomes) VALUES (?, ?, ?, ?, ?, ?)"
-)
-_META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
-_MARK = """
-INSERT INTO marks (number, status, file_id, request_id, path, error_kind, error, http_status, at)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (number) DO UPDATE SET
-    status = CASE WHEN marks.status = 'ready' THEN 'ready' ELSE coalesce(excluded.status, marks.status) END,
-    file_id = coalesce(excluded.file_id, marks.file_id),
-    request_id = coalesce(excluded.request_id, marks.request_id),
-    path = coalesce(excluded.path, marks.path),
-    error_kind = excluded.error_kind, error = excluded.error, http_status = excluded.http_status,
-    at = excluded.at
-"""
+class Records(Protocol):
+    """What goes into one commit.
 
-Mark = tuple[int, str | None, str | None, str | None, str | None, str | None, str | None, int | None, float]
-Answers = tuple[str, str, float | None, bytes | None, str, bytes | None]
-"""A line of that table: calls that were answered side by side."""
+    Attributes
+    ----------
+    waiting : list of asyncio.Future
+        Done when all this is on the disk.
+    then : list of callable
+        Called then, or with the reason why it is not.
+    """
 
-
-@dataclass(eq=False, slots=True)
-class Records:
-    """What goes into one commit, in the order in which it is written."""
-
-    new_frame: bool = False
-    """The rows of the frame before are forgotten first; their documents stay."""
-    documents: list[tuple[int, bytes, bytes, bytes | None]] = field(default_factory=list)
-    contents: list[tuple[int, bytes, bytes]] = field(default_factory=list)
-    rows: list[tuple[Any, ...]] = field(default_factory=list)
-    calls: list[tuple[int, str, Sequence[int]]] = field(default_factory=list)
-    """Number, endpoint and documents of calls that are about to be sent."""
-    started_at: float = 0.0
-    noted: list[tuple[int, Sequence[int], float]] = field(default_factory=list)
-    """Number, rows and moment of calls that were answered: become a line of ``answers`` when the commit begins."""
-    answers: list[Answers] = field(default_factory=list)
-    cleared: list[tuple[int, float]] = field(default_factory=list)
-    """Number and moment of calls that were definitely refused."""
-    unsent: list[int] = field(default_factory=list)
-    """Numbers of calls whose intent is perhaps on the disk, and that were not sent."""
-    marks: list[Mark] = field(default_factory=list)
-    meta: list[tuple[str, str]] = field(default_factory=list)
-    drops: list[tuple[int, int]] = field(default_factory=list)
-    """Stretches of numbers, the first and how many, whose contents are no longer needed."""
-    waiting: list[asyncio.Future[None]] = field(default_factory=list)
-    then: list[Callable[[JournalError | None], None]] = field(default_factory=list)
-    """Told when all this is on the disk, or why it is not."""
+    waiting: list[asyncio.Future[None]]
+    then: list[Callable[[JournalError | None], None]]
 
     def __bool__(self) -> bool:
-        return bool(
-            self.calls
-            or self.noted
-            or self.answers
-            or self.cleared
-            or self.unsent
-            or self.documents
-            or self.rows
-            or self.marks
-            or self.meta
-            or self.drops
-            or self.waiting
-            or self.then
-            or self.new_frame
-        )
+        """Whether there is anything to write, or anybody to tell."""
+
+    def apply(self, connection: sqlite3.Connection) -> None:
+        """Write it, in a transaction."""
+
+    def complete(self) -> None:
+        """Describe what was only noted so far; told on the event loop when the commit begins."""
+
+    def at_the_end(self, *, failed: bool) -> Self:
+        """Return what is still to be written when nothing more can be sent; ``failed``: a commit has failed."""
+
+
+R = TypeVar("R", bound=Records)
 
 
 def write(connection: sqlite3.Connection, records: Records) -> None:
     """Commit records, all or none."""
     connection.execute("BEGIN IMMEDIATE")
     try:
-        if records.new_frame:
-            connection.execute("DELETE FROM rows")
-        for statement, lines in (
-            (_DOCUMENTS, records.documents),
-            (_CONTENTS, records.contents),
-            (_ROWS, records.rows),
-            (_CALLS, _lines_of_calls(records)),
-            (_ANSWERS, records.answers + _lines_of_no_answers(records)),
-            (_MARK, records.marks),
-            (_META, records.meta),
-        ):
-            if lines:
-                connection.executemany(statement, lines)
-        if records.drops:
-            _drop(connection, records.drops)
+        records.apply(connection)
         connection.execute("COMMIT")
     except BaseException:
         with contextlib.suppress(sqlite3.Error):
@@ -120,98 +59,7 @@ def write(connection: sqlite3.Connection, records: Records) -> None:
         raise
 
 
-def _lines_of_calls(records: Records) -> list[tuple[int, str, str, float]]:
-    """Return calls whose numbers follow each other in one line."""
-    lines: list[tuple[int, str, list[str]]] = []
-    for call, endpoint, numbers in records.calls:
-        if lines and lines[-1][1] == endpoint and lines[-1][0] + len(lines[-1][2]) == call:
-            lines[-1][2].append(spans(numbers))
-        else:
-            lines.append((call, endpoint, [spans(numbers)]))
-    return [(first, endpoint, ";".join(parts), records.started_at) for first, endpoint, parts in lines]
-
-
-def _lines_of_no_answers(records: Records) -> list[Answers]:
-    lines: list[Answers] = []
-    if records.cleared:
-        moments = [moment for _, moment in records.cleared]
-        calls = spans([call for call, _ in records.cleared])
-        lines.append((calls, "", max(moments), packed_moments(moments), "", None))
-    if records.unsent:
-        lines.append((spans(records.unsent), "", None, None, "", None))
-    return lines
-
-
-_LINE_OF = """
-SELECT first, sizes, content FROM contents
-WHERE first >= coalesce((SELECT max(first) FROM contents WHERE first <= :number), 0)
-AND first + length(sizes) / 4 > :number ORDER BY first LIMIT 1
-"""
-"""The line that holds a document, or else the next one."""
-
-
-def _drop(connection: sqlite3.Connection, dropped: list[tuple[int, int]]) -> None:
-    """Drop the contents of documents, given as stretches, line by line."""
-    left = deque(sorted((first, first + documents) for first, documents in dropped))
-    while left:
-        line = connection.execute(_LINE_OF, {"number": left[0][0]}).fetchone()
-        if line is None:
-            return
-        start, packed, content = line
-        before = unpacked(packed)
-        end, sizes = start + len(before), before[:]
-        while left and left[0][0] < end:
-            first, last = left.popleft()
-            for number in range(max(first, start), min(last, end)):
-                sizes[number - start] = 0
-            if last > end:
-                left.appendleft((end, last))
-                break
-        if not any(sizes):
-            connection.execute("DELETE FROM contents WHERE first = ?", (start,))
-        elif sizes != before:
-            connection.execute(
-                "UPDATE contents SET content = ?, sizes = ? WHERE first = ?",
-                (_kept(content, before, sizes), packed_sizes(sizes), start),
-            )
-
-
-def _kept(content: bytes, before: array[int], sizes: array[int]) -> bytes:
-    """Return the contents in a line whose size is still there."""
-    kept, at = bytearray(), 0
-    for was, size in zip(before, sizes, strict=True):
-        kept += content[at : at + size]
-        at += was
-    return bytes(kept)
-
-
-def packed_sizes(sizes: Sequence[int]) -> bytes:
-    """Return sizes, or positions, as 4 little-endian bytes each."""
-    return _little_endian(array("I", sizes)).tobytes()
-
-
-def unpacked(packed: bytes) -> array[int]:
-    """Return what `packed_sizes` wrote."""
-    return _little_endian(array("I", packed))
-
-
-def packed_moments(moments: Sequence[float]) -> bytes:
-    """Return moments as 8 little-endian bytes each."""
-    return _little_endian(array("d", moments)).tobytes()
-
-
-def unpacked_moments(packed: bytes) -> array[float]:
-    """Return what `packed_moments` wrote."""
-    return _little_endian(array("d", packed))
-
-
-def _little_endian(values: array[N]) -> array[N]:
-    if sys.byteorder == "big":
-        values.byteswap()
-    return values
-
-
-class Commits:
+class Commits(Generic[R]):
     """Commits records in a thread of its own, in groups.
 
     Used from one event loop: a record is added there, and its future is done when the record is on the disk.
@@ -221,25 +69,26 @@ class Commits:
     connection : sqlite3.Connection
         Used by the thread alone from now on.
     path : pathlib.Path
-        The journal, for messages.
-    complete : callable
-        Told on the loop of the records whose commit begins: 20 calls described at once cost little more than one.
+        The ledger, for messages.
+    new : callable
+        Makes empty records.
     """
 
-    def __init__(self, connection: sqlite3.Connection, path: Path, complete: Callable[[Records], None]) -> None:
-        self.open = Records()
+    def __init__(self, connection: sqlite3.Connection, path: Path, new: Callable[[], R]) -> None:
+        self.open: R = new()
         """What the next commit will hold: add to it, then call `soon` or `committed`."""
         self.error: JournalError | None = None
-        self._connection = connection
-        self._path = path
-        self._complete = complete
-        self._busy = False
         self.closed = False
         """Nothing is written any more."""
+        self._new = new
+        self._connection = connection
+        self._path = path
+        self._under_way: R | None = None
+        self._busy = False
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._unwritten: list[Records] = []
-        self._queue: SimpleQueue[Records | None] = SimpleQueue()
-        self._thread = threading.Thread(target=self._work, name=f"journal {path.stem}", daemon=True)
+        self._unwritten: list[R] = []
+        self._queue: SimpleQueue[R | None] = SimpleQueue()
+        self._thread = threading.Thread(target=self._work, name=f"ledger {path.stem}", daemon=True)
         self._thread.start()
 
     def soon(self) -> None:
@@ -283,9 +132,10 @@ class Commits:
 
     def _hand_over(self) -> None:
         if not self.closed:
-            records, self.open = self.open, Records()
+            records, self.open = self.open, self._new()
+            self._under_way = records
             try:
-                self._complete(records)
+                records.complete()
             except Exception as problem:  # noqa: BLE001 - as in the thread
                 self._break(records, problem)
                 self._done(records)
@@ -296,29 +146,30 @@ class Commits:
         while (records := self._queue.get()) is not None:
             try:
                 write(self._connection, records)
-            except BaseException as problem:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            except BaseException as problem:  # noqa: BLE001 - whatever it is, no task may wait for ever
                 self._break(records, problem)
             loop = self._loop
             assert loop is not None  # noqa: S101 - records come from a loop
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            with contextlib.suppress(RuntimeError):  # the loop is closed: no task waits any more
                 loop.call_soon_threadsafe(self._done, records)
 
-    def _break(self, records: Records, problem: BaseException) -> None:
+    def _break(self, records: R, problem: BaseException) -> None:
         """Take no records any more: some could not be written."""
         error = journal_error(self._path, problem)
         error.__cause__ = problem
         self._unwritten.append(records)
         self.error = error
 
-    def _done(self, records: Records) -> None:
+    def _done(self, records: R) -> None:
         self._busy = False
+        self._under_way = None
         self._tell(records)
         if self.error is not None:
             self._tell(self.open)
         elif self.open:
             self.soon()
 
-    def _tell(self, records: Records) -> None:
+    def _tell(self, records: R) -> None:
         error = self.error
         for future in records.waiting:
             if future.done():
@@ -335,7 +186,7 @@ class Commits:
         """Commit what is left and end the thread; on the event loop's own thread, or when the loop has ended.
 
         After a failed commit the outcomes are tried once more: perhaps the disk has room again. A call whose
-        intent is not on the disk was not sent, so it is left out.
+        intent was not seen on the disk by whoever wanted to send it was not sent, so its intent is taken back.
         """
         if self.closed:
             return
@@ -343,22 +194,16 @@ class Commits:
         self._queue.put(None)
         self._thread.join()
         left = [*self._unwritten, self.open]
-        self.open = Records()
+        if self._under_way is not None and self._under_way not in left:
+            left.insert(0, self._under_way.at_the_end(failed=True))
+        self.open = self._new()
         for records in left:
-            answered = {call for line in records.answers for call in numbers_in(line[0])}
-            # taken back all the same: a commit that failed at its very end may be there nevertheless
-            records.unsent += [call for call, _, _ in records.calls if call not in answered]
-            records.calls = [call for call in records.calls if call[0] in answered]
-            if self.error is not None:
-                records.documents, records.contents, records.rows, records.meta = [], [], [], []
-                records.new_frame = False
             try:
-                if records:
-                    write(self._connection, records)
+                rest = records.at_the_end(failed=self.error is not None)
+                if rest:
+                    write(self._connection, rest)
             except Exception as problem:  # noqa: BLE001 - whatever it is, the run's lock must be freed
                 self.error = self.error or journal_error(self._path, problem)
-                # of what is not written down as accepted the content stays
-                left[-1].drops = []
             with contextlib.suppress(RuntimeError):  # the loop has ended
                 self._tell(records)
         self._connection.close()

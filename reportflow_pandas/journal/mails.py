@@ -15,9 +15,9 @@ from typing import Literal, Self
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.journal.journal import lock_of
-from reportflow_pandas.journal.journal_file import open_to_read, open_to_write, path_of, translated
 from reportflow_pandas.journal.lock import RunLock
+from reportflow_pandas.journal.run_file import lock_of
+from reportflow_pandas.journal.schema import open_to_read, open_to_write, path_of, translated
 
 __all__ = ["Mail", "MailLedger", "MailState", "mails_of"]
 

@@ -4,40 +4,29 @@ from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
-from reportflow_pandas.journal import journal_file
-from reportflow_pandas.journal.answers import encoded
-from reportflow_pandas.journal.commits import Records, write
-from reportflow_pandas.journal.journal import lock_of
+from reportflow_pandas.journal import ledger, recorded, schema
+from reportflow_pandas.journal.frames import Known
 from reportflow_pandas.journal.lock import RunLock, is_locked
-from reportflow_pandas.journal.recovery import (
-    IN_FLIGHT,
-    LOST,
-    Frame,
-    RecentCall,
-    awaited_in,
-    documents_in,
-    frame_of,
-    mark_changed,
-    meta_of,
-    recent_calls_in,
-    replay,
-    show_before,
-)
-from reportflow_pandas.journal.spans import stretches
+from reportflow_pandas.journal.recorded import Frame, RecentCall, meta_of, one_moment
+from reportflow_pandas.journal.run_file import lock_of, refuse_another
+from reportflow_pandas.settings import Owner
 
 __all__ = [
+    "Owned",
     "Recorded",
     "Summary",
     "awaited",
+    "begun",
     "forget",
     "is_sending",
     "load",
@@ -46,19 +35,26 @@ __all__ = [
     "recent_calls",
     "runs",
     "settle",
+    "summary",
+    "unsent",
 ]
+
+T = TypeVar("T")
+
+_CALLS_LOOKED_AT = 1000
+"""Of a run's last calls, to tell when it was last at work."""
 
 State = Literal["sending", "complete", "open", "unplanned", "unreadable"]
 
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """What a journal holds.
+    """What a ledger holds.
 
     Attributes
     ----------
     meta : dict
-        As `Journal.meta`.
+        As `journal.Journal.meta`.
     frame : Frame
         The rows that were last given.
     outcomes : Outcomes
@@ -97,6 +93,8 @@ class Summary:
         Rows by status.
     created_at, updated_at : float
         Seconds since 1970, UTC.
+    queued : bool
+        Whether other machines carry it out.
     problem : str
         Why it cannot be read.
     """
@@ -108,34 +106,49 @@ class Summary:
     base_url: str = ""
     version: int | None = None
     rows: int = 0
-    counts: dict[str, int] | None = None
+    counts: dict[str, int] = field(default_factory=dict)
     created_at: float | None = None
     updated_at: float | None = None
+    queued: bool = False
     problem: str = ""
 
 
 def runs(folder: Path) -> list[Summary]:
     """Return the folder's runs by name. One that cannot be read says so and hides no other."""
-    return [_summary(folder, run) for run in journal_file.journals(folder)]
+    return [_summary(folder, run) for run in schema.journals(folder)]
+
+
+def summary(folder: Path, run: str) -> Summary:
+    """Return one run as in a list; its rows are counted, not read.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such run, or its file cannot be read.
+    """
+    return _summarised(schema.path_of(folder, run), run)
 
 
 def _summary(folder: Path, run: str) -> Summary:
-    path = folder / f"{run}.sqlite"
     try:
-        with _opened(path) as connection:
-            meta = meta_of(connection)
-            recorded = _recorded(connection, meta, sending=is_locked(lock_of(path)))
-            touched = connection.execute(
-                "SELECT max(coalesce((SELECT max(started_at) FROM calls), 0), "
-                "coalesce((SELECT max(answered_at) FROM answers), 0), coalesce((SELECT max(at) FROM marks), 0))"
-            ).fetchone()[0]
+        return _summarised(folder / f"{run}.sqlite", run)
     except ReportFlowError as error:
         return Summary(run, "unreadable", problem=str(error))
-    counts = recorded.outcomes.counts()
-    state: State = "open" if recorded.unsent else "complete"
+
+
+def _summarised(path: Path, run: str) -> Summary:
+    with _opened(path) as connection, one_moment(connection):
+        meta = meta_of(connection)
+        counts, unsent = recorded.counts_of(connection, meta["frame"])
+        (touched,) = connection.execute(
+            "SELECT max(max(started_at), coalesce(max(answered_at), 0)) FROM "
+            "(SELECT started_at, answered_at FROM calls ORDER BY number DESC LIMIT ?)",
+            (_CALLS_LOOKED_AT,),
+        ).fetchone()
+    state: State = "open" if unsent else "complete"
     if not meta["planned"]:
         state = "unplanned"
-    if recorded.sending:
+    if is_locked(lock_of(path)):
         state = "sending"
     return Summary(
         run,
@@ -145,68 +158,124 @@ def _summary(folder: Path, run: str) -> Summary:
         base_url=meta["base_url"],
         version=meta.get("version"),
         rows=meta["rows"],
-        counts=counts | {"not_sent": counts["not_sent"] + meta["rows"] - len(recorded.outcomes)},
+        counts=counts | {"not_sent": counts["not_sent"] + meta["rows"] - sum(counts.values())},
+        queued=bool(meta.get("queue")),
         created_at=meta["created_at"],
-        updated_at=max(touched, meta.get("frame_at", 0.0), meta["created_at"]),
+        updated_at=max(touched or 0.0, meta.get("marked_at", 0.0), meta.get("frame_at", 0.0), meta["created_at"]),
     )
 
 
 def load(folder: Path, run: str) -> Recorded:
-    """Return what a run's journal holds; also beside the process that carries it out.
+    """Return what a run's ledger holds; also beside the process that carries it out.
 
     Raises
     ------
     ConfigurationError
         There is no such run, or its file cannot be read.
     """
-    path = journal_file.path_of(folder, run)
+    path = schema.path_of(folder, run)
+    with _opened(path) as connection, one_moment(connection):
+        sending = is_locked(lock_of(path))
+        meta, frame = meta_of(connection), recorded.frame_of(connection)
+        outcomes = Outcomes(frame.names)
+        recorded.fill(connection, outcomes, sending=sending)
+        unsent = outcomes.counts()["not_sent"]
+        if meta["frame"] > 1:
+            recorded.show_before(connection, outcomes)
+        return Recorded(meta, frame, outcomes, sending, unsent)
+
+
+def begun(folder: Path, run: str, *, base_url: str, owner: Owner) -> dict[str, Any]:
+    """Return what is known of a run, as `Journal.meta`; nothing where there is none of this name.
+
+    Parameters are those of `Journal.open`.
+
+    Raises
+    ------
+    ConfigurationError
+        It belongs to another service or workspace, or its file cannot be read.
+    """
+    path = schema.path_of(folder, run)
+    if not path.exists():
+        return {}
     with _opened(path) as connection:
-        return _recorded(connection, meta_of(connection), sending=is_locked(lock_of(path)))
+        meta = meta_of(connection)
+    refuse_another(meta, run, base_url, owner)
+    return meta
 
 
-def _recorded(connection: sqlite3.Connection, meta: dict[str, Any], *, sending: bool) -> Recorded:
-    frame = frame_of(connection)
-    outcomes = Outcomes(frame.names)
-    places = frame.positions(documents_in(connection))
-    lost = replay(connection, outcomes, places)
-    mark_changed(outcomes, frame.changed)
-    if lost and not sending:
-        for _, numbers in lost:
-            for position in (places[number] for number in numbers):
-                if position >= 0 and outcomes.status_of(position) == "unknown":
-                    outcomes.error[position] = LOST
-    unsent = outcomes.counts()["not_sent"]
-    show_before(connection, frame.numbers, outcomes)
-    return Recorded(meta, frame, outcomes, sending, unsent)
+def unsent(
+    folder: Path,
+    run: str,
+    planned: Iterable[tuple[Sequence[Document], Sequence[bytes]]],
+    outcomes: Outcomes,
+    again: Collection[int] = (),
+) -> Iterator[Document]:
+    """Yield the documents of a frame that a run would send; a run that there is not would send all.
+
+    Nothing is locked or written. What is in flight just now counts as sent.
+
+    Parameters
+    ----------
+    folder : pathlib.Path
+        The runs' folder.
+    run : str
+        The run's name.
+    planned : iterable of (sequence of Document, sequence of bytes)
+        The frame's rows, as for `Journal.plan`.
+    outcomes : Outcomes
+        Of this frame, by position: those of the other documents are filled in.
+    again : collection of int
+        Positions that are sent anew although the run has them.
+
+    Raises
+    ------
+    ConfigurationError
+        Its file cannot be read.
+    """
+    path = schema.path_of(folder, run)
+    known = Known()
+    with contextlib.ExitStack() as stack:
+        if path.exists():
+            connection = stack.enter_context(_opened(path))
+            stack.enter_context(one_moment(connection))
+            known = Known(recorded.all_described(connection))
+        for documents, keys in planned:
+            for document, key in zip(documents, keys, strict=True):
+                place = known.place(key, None, again=document.position in again)
+                if place.fresh or place.document is None:
+                    yield document
+                else:
+                    outcomes.restore(recorded.outcome_at(connection, place.document.number, document.position))
 
 
 def is_sending(folder: Path, run: str) -> bool:
     """Tell whether a process carries the run out just now; reads nothing of it."""
-    return is_locked(lock_of(journal_file.path_of(folder, run)))
+    return is_locked(lock_of(schema.path_of(folder, run)))
 
 
 def awaited(folder: Path, run: str) -> int:
-    """Return how many calls of a run were begun, here or on other machines, and never seen answered."""
-    with _opened(journal_file.path_of(folder, run)) as connection:
-        return len(awaited_in(connection))
+    """Return how many calls of a run are in its queue, or with a worker, and were never seen answered."""
+    with _opened(schema.path_of(folder, run)) as connection:
+        return len(recorded.awaited_in(connection))
 
 
 def forget(folder: Path, run: str, clock: Clock) -> None:
-    """Delete a run's journal. Its documents could then be sent again.
+    """Delete a run's ledger. Its documents could then be sent again.
 
     Raises
     ------
     ConfigurationError
         There is no such run, a process carries it out, or its files cannot be deleted.
     """
-    path = journal_file.path_of(folder, run)
+    path = schema.path_of(folder, run)
     if not path.exists():
-        journal_file.open_to_read(path)  # raises, naming the runs that there are
+        schema.open_to_read(path)  # raises, naming the runs that there are
     lock = RunLock(lock_of(path), run, clock.now())
     try:
-        with contextlib.suppress(ConfigurationError):  # what nobody can read may be deleted too
-            journal_file.open_to_read(path).close()
-        journal_file.remove(path)
+        with contextlib.suppress(ConfigurationError):  # what cannot be read may be deleted too
+            schema.open_to_read(path).close()
+        schema.remove(path)
         with contextlib.suppress(OSError):  # Windows deletes no open file: an empty lock stays
             lock_of(path).unlink()
     finally:
@@ -214,7 +283,7 @@ def forget(folder: Path, run: str, clock: Clock) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class Owned:
     """The run that documents belong to.
 
     Attributes
@@ -233,14 +302,14 @@ class Owner:
 
 
 def owner_of(
-    folder: Path, workspace: str, document_ids: Collection[str], request_id: str, first: str = ""
-) -> Owner | None:
+    folder: Path, owner: Owner, document_ids: Collection[str], request_id: str, first: str = ""
+) -> Owned | None:
     """Return the run that has these documents, if one of the folder's has; beside the process that sends it.
 
     Parameters
     ----------
-    workspace : str
-        The workspace's hash: runs of others are not looked at.
+    owner : Owner
+        Runs of others are not looked at.
     document_ids : collection of str
         Our ids, as the service echoed them.
     request_id : str
@@ -248,16 +317,15 @@ def owner_of(
     first : str
         The run to look at first.
     """
-    for run in sorted(journal_file.journals(folder), key=lambda name: name != first):
+    for run in sorted(schema.journals(folder), key=lambda name: name != first):
         with contextlib.suppress(ReportFlowError), _opened(folder / f"{run}.sqlite") as connection:
-            if meta_of(connection).get("workspace") != workspace:
+            meta = meta_of(connection)
+            if (meta.get("service"), meta.get("workspace")) != owner:
                 continue
-            found = [one for one in document_ids if _number_of(connection, _wire_id(one)) is not None]
-            if found:
-                written = connection.execute(
-                    "SELECT 1 FROM answers WHERE instr(outcomes, ?) > 0 LIMIT 1", (encoded(request_id),)
-                ).fetchone()
-                return Owner(run, found, written is not None)
+            numbers = recorded.numbers_by_id(connection, document_ids)
+            if numbers:
+                found = [one for one in document_ids if one in numbers]
+                return Owned(run, found, recorded.is_answered(connection, numbers[found[0]], request_id))
     return None
 
 
@@ -286,34 +354,19 @@ def mark_ready(
     {"marked", "known", "stranger"}
         ``known``: it was marked before; ``stranger``: the run has no such document.
     """
-    path = journal_file.path_of(folder, run)
-    with _opened(path) as connection:
-        number = _number_of(connection, _wire_id(document_id))
-        if number is None:
+    with _opened(schema.path_of(folder, run)) as connection:
+        with contextlib.suppress(sqlite3.OperationalError):  # without the index each mark reads all documents
+            ledger.index_by_rf(connection)
+        numbers = recorded.numbers_by_id(connection, [document_id])
+        if not numbers:
             return "stranger"
-        before = connection.execute("SELECT status FROM marks WHERE number = ?", (number,)).fetchone()
-        if before == ("ready",):
-            return "known"
-        at = clock.timestamp()
-        mark = (number, "ready", file_id, request_id, None, None, None, None, at)
-        write(connection, Records(marks=[mark], drops=[(number, 1)]))
-    return "marked"
-
-
-def _wire_id(document_id: str) -> bytes:
-    return document_id.encode("ascii", "replace").ljust(16)
-
-
-def _number_of(connection: sqlite3.Connection, document_id: bytes) -> int | None:
-    if len(document_id) != 16:
-        return None
-    for first, ids in connection.execute(
-        "SELECT first, ids FROM documents WHERE instr(ids, ?) > 0", (document_id,)
-    ):
-        for at in range(0, len(ids), 16):
-            if ids[at : at + 16] == document_id:
-                return int(first) + at // 16
-    return None
+        mark = _in_one_transaction(
+            connection,
+            lambda: ledger.mark_ready(
+                connection, numbers[document_id], clock.timestamp(), file_id=file_id, request_id=request_id
+            ),
+        )
+    return "marked" if mark else "known"
 
 
 def settle(folder: Path, run: str, positions: Collection[int], clock: Clock) -> list[int]:
@@ -334,54 +387,63 @@ def settle(folder: Path, run: str, positions: Collection[int], clock: Clock) -> 
     ConfigurationError
         There is no such run, or its file cannot be written.
     """
-    path = journal_file.path_of(folder, run)
-    sending = is_locked(lock_of(path))
+    path = schema.path_of(folder, run)
+    lost = not is_locked(lock_of(path))
     with _opened(path) as connection:
-        recorded = _recorded(connection, meta_of(connection), sending=sending)
-        rows = range(len(recorded.frame.numbers))
-        settled = [
-            position
-            for position in sorted(set(positions))
-            if position in rows
-            and recorded.outcomes.status_of(position) == "unknown"
-            and not (sending and recorded.outcomes.error[position] == IN_FLIGHT)
-        ]
-        numbers = [recorded.frame.numbers[position] for position in settled]
-        at = clock.timestamp()
-        marks = [(number, "accepted", None, None, None, None, None, None, at) for number in numbers]
-        if marks:
-            write(connection, Records(marks=list(marks), drops=stretches(numbers)))
-    return settled
+
+        def settled() -> list[int]:
+            numbers = dict(connection.execute("SELECT position, number FROM rows"))
+            return [
+                position
+                for position in sorted(set(positions))
+                if position in numbers
+                and ledger.settle(connection, numbers[position], clock.timestamp(), in_flight=lost)
+            ]
+
+        return _in_one_transaction(connection, settled)
 
 
-def recent_calls(folder: Path, workspace: str, since: float) -> list[RecentCall]:
+def recent_calls(folder: Path, owner: Owner, since: float) -> list[RecentCall]:
     """Return the calls of all the folder's runs of a workspace that may still count in the service's window.
 
     Parameters
     ----------
-    workspace : str
-        The workspace's hash.
+    owner : Owner
+        Service and workspace.
     since : float
         Seconds since 1970: calls answered before are left out, and calls never answered that started before.
     """
     found: list[RecentCall] = []
-    for run in journal_file.journals(folder):
+    for run in schema.journals(folder):
         path = folder / f"{run}.sqlite"
         with contextlib.suppress(OSError, ConfigurationError):  # a run that cannot be read sends nothing either
             files = [path, path.with_name(path.name + "-wal")]
             if max(file.stat().st_mtime for file in files if file.exists()) < since:
                 continue
             with _opened(path) as connection:
-                if meta_of(connection).get("workspace") == workspace:
-                    found += recent_calls_in(connection, since)
+                meta = meta_of(connection)
+                if (meta.get("service"), meta.get("workspace")) == owner:
+                    found += recorded.recent_calls_in(connection, since)
     return sorted(found, key=lambda call: call.started_at)
+
+
+def _in_one_transaction(connection: sqlite3.Connection, change: Callable[[], T]) -> T:
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        changed = change()
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+    return changed
 
 
 @contextmanager
 def _opened(path: Path) -> Iterator[sqlite3.Connection]:
-    connection = journal_file.open_to_read(path)
+    connection = schema.open_to_read(path)
     try:
-        with journal_file.translated(path):
+        with schema.translated(path):
             yield connection
     finally:
         connection.close()

@@ -59,6 +59,8 @@ class Enqueued:
         The call's in the journal.
     positions : sequence of int
         Its rows.
+    ids : sequence of str
+        Our ids of these.
     added : bool
         Whether Redis has confirmed it.
     times : int
@@ -69,9 +71,14 @@ class Enqueued:
 
     number: int
     positions: Sequence[int]
+    ids: Sequence[str]
     added: bool = True
     times: int = 1
     missed: bool = False
+
+    def places(self) -> dict[str, int]:
+        """Return its rows by our ids."""
+        return dict(zip(self.ids, self.positions, strict=True))
 
     def part(self, offsets: Iterable[int]) -> list[int]:
         """Return some of its rows."""
@@ -252,7 +259,7 @@ class Collection:
         """Set the outcomes of an answered call; return the offsets of documents that were not sent."""
         try:
             answer = orjson.loads(one.value)
-            outcomes = outcomes_of(answer, one.entry.positions)
+            outcomes = outcomes_of(answer, one.entry.places())
         except (SetAside, ValueError) as problem:
             log.warning("call %s: %s", one.identity, problem)
             self.mark(one.entry.positions, "unknown", "unknown_outcome", DAMAGED)
@@ -264,7 +271,8 @@ class Collection:
             self._stop(stop)
         if self.stopping:
             return ()
-        return [offset for offset, outcome in enumerate(outcomes) if outcome.status == "not_sent"]
+        unsent = {outcome.row for outcome in outcomes if outcome.status == "not_sent"}
+        return [offset for offset, position in enumerate(one.entry.positions) if position in unsent]
 
     def _failed(self, one: _Finished) -> Sequence[int]:
         """Set the outcomes of a call without an answer; return the offsets of documents that were not sent."""
@@ -311,6 +319,10 @@ class Collection:
             self._phase.failed += len(positions)
         log.warning("run %s, rows %s: %s, %s", self._run, some(positions), status, text)
 
+    def finish(self, positions: Sequence[int]) -> None:
+        """Show rows whose outcome is known already."""
+        self._finish(positions)
+
     async def record(self, entries: Sequence[Enqueued]) -> None:
         """Write the outcomes of calls down, then show them."""
         await asyncio.gather(*[self._journal.answered(entry.number, entry.positions) for entry in entries])
@@ -334,7 +346,7 @@ class Collection:
             if entry is None:
                 continue
             with contextlib.suppress(SetAside, ValueError):
-                for outcome in outcomes_of(orjson.loads(text), entry.positions):
+                for outcome in outcomes_of(orjson.loads(text), entry.places()):
                     if outcome.status != "not_sent" and self._outcomes.status_of(outcome.row) == "unknown":
                         self._outcomes.restore(outcome)
                         self._phase.unknown -= 1

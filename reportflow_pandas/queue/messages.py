@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -10,7 +10,7 @@ import orjson
 
 from reportflow_pandas.contract import DOCUMENTS_PER_CALL, ENDPOINTS
 from reportflow_pandas.engine.batching import Call, Document
-from reportflow_pandas.engine.outcomes import Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
 from reportflow_pandas.engine.retry import PLAN_HINT
 from reportflow_pandas.errors import (
     ApiError,
@@ -19,7 +19,6 @@ from reportflow_pandas.errors import (
     ReportFlowError,
     api_error,
 )
-from reportflow_pandas.journal.answers import LETTERS, columns_of, decoded, encoded, letters, outcomes_in
 from reportflow_pandas.settings import Limits
 
 __all__ = [
@@ -35,7 +34,7 @@ __all__ = [
     "written",
 ]
 
-FORM = 1
+FORM = 2
 """Of these messages; another one is set aside."""
 
 SET_ASIDE = "set aside"
@@ -154,8 +153,8 @@ def _fits(call: Call) -> bool:
     return 1 <= len(call) <= (DOCUMENTS_PER_CALL if call.multiple else 1)
 
 
-def part_of(text: str, offsets: Sequence[int]) -> dict[str, Any]:
-    """Return a part of a call that was `written`, to be put back into the queue.
+def part_of(text: str, ids: Sequence[str]) -> dict[str, Any]:
+    """Return a part of a call that was `written`, to be put back into the queue: documents by our ids.
 
     Raises
     ------
@@ -165,8 +164,9 @@ def part_of(text: str, offsets: Sequence[int]) -> dict[str, Any]:
     try:
         said = orjson.loads(text)
         call_in(said)
-        return {**said, "documents": [said["documents"][offset] for offset in offsets]}
-    except (ValueError, IndexError) as error:
+        documents = {document[0]: document for document in said["documents"]}
+        return {**said, "documents": [documents[identity] for identity in ids]}
+    except (ValueError, KeyError) as error:
         raise SetAside(f"this call is damaged ({error}); nothing of it was sent") from error
 
 
@@ -179,11 +179,18 @@ def _text(value: Any) -> str:
 # -- what came of it --------------------------------------------------------------------------------------------
 
 
-def answer_of(outcomes: Outcomes, error: ReportFlowError | None) -> dict[str, Any]:
-    """Return what became of a call's documents, and what ends the whole run if anything does."""
-    states, columns = columns_of(outcomes, range(len(outcomes)))
+def answer_of(outcomes: Outcomes, ids: Sequence[str], error: ReportFlowError | None) -> dict[str, Any]:
+    """Return what became of a call's documents, by our ids, and what ends the whole run if anything does."""
+    columns: dict[str, Any] = {}
+    for name, column in outcomes.columns:
+        values = list(column[:])
+        if values.count(values[0]) != len(values):
+            columns[name] = values
+        elif values[0] is not None and values[0] != 0:
+            columns[name] = values[0]
+    statuses = [STATUSES[code] for code in outcomes.status]
     # through our own JSON: it writes what is no number as null
-    answer = {"form": FORM, "statuses": letters(states), "columns": decoded(encoded(columns))}
+    answer = {"form": FORM, "ids": list(ids), "statuses": statuses, "columns": orjson.loads(orjson.dumps(columns))}
     if error is not None:
         answer["stop"] = _told(error)
     return answer
@@ -209,8 +216,8 @@ def stop_in(answer: Any) -> ReportFlowError | None:
     return api_error(status, messages, request_id=request_id if isinstance(request_id, str) else None)
 
 
-def outcomes_of(answer: Any, positions: Sequence[int]) -> list[Outcome]:
-    """Return the outcomes in an answer, for the rows of its call.
+def outcomes_of(answer: Any, places: Mapping[str, int]) -> list[Outcome]:
+    """Return the outcomes in an answer, for rows by our ids: of others, which were sent anew since, it tells too.
 
     Raises
     ------
@@ -218,7 +225,7 @@ def outcomes_of(answer: Any, positions: Sequence[int]) -> list[Outcome]:
         It is damaged.
     """
     try:
-        return list(_outcomes(answer, positions))
+        return list(_outcomes(answer, places))
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise SetAside(f"the answer of a worker cannot be read ({error})") from error
 
@@ -227,15 +234,22 @@ _TEXTS = ("file_name", "url", "file_id", "request_id", "path", "error_kind", "er
 _NUMBERS = ("http_status", "attempts", "elapsed", "accepted_at")
 
 
-def _outcomes(answer: Any, positions: Sequence[int]) -> Iterator[Outcome]:
-    statuses, columns = answer["statuses"], answer["columns"]
+def _outcomes(answer: Any, places: Mapping[str, int]) -> Iterator[Outcome]:
+    ids, statuses, columns = answer["ids"], answer["statuses"], answer["columns"]
     if answer["form"] != FORM or not set(columns) <= {*_TEXTS, *_NUMBERS}:
         raise ValueError("another form")
-    if not statuses or set(statuses) - set(LETTERS) or len(statuses) not in (1, len(positions)):
+    if len(ids) != len(statuses) or set(statuses) - set(STATUSES) or not set(places) <= set(ids):
         raise ValueError("statuses")
-    for position, status, values in outcomes_in(positions, statuses, columns):
+    for offset, (identity, status) in enumerate(zip(ids, statuses, strict=True)):
+        values = {name: value[offset] if isinstance(value, list) else value for name, value in columns.items()}
         for name, value in values.items():
             if value is not None and not isinstance(value, str if name in _TEXTS else int | float):
                 raise TypeError(name)
-        values["path"] = None  # of another machine
-        yield Outcome(row=position, status=status, **values)
+        if identity in places:
+            told = {
+                **dict.fromkeys(_TEXTS + _NUMBERS),
+                "attempts": 0,
+                **values,
+                "path": None,
+            }  # of another machine
+            yield Outcome(row=places[identity], status=status, **told)

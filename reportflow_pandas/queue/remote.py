@@ -123,7 +123,7 @@ class Remote:
             workspace=settings.workspace_id,
             terms=Terms(journal.run, self.on_crash, limits, attempts, backoff, timeout),
             phase=phase,
-            told=self.told(),
+            told=self.told() | {"name": queue_of(journal, settings.workspace_id)},
             stop_on_failure=stop_on_failure,
             settled=settled,
             warn=self.warn,
@@ -131,6 +131,11 @@ class Remote:
 
 
 def queue_of(journal: Journal, workspace: str) -> str:
-    """Return the name of a run's queue: two journals never share one, though their runs have one name."""
+    """Return the name of a run's queue: two journals never share one, though their runs have one name.
+
+    A run that was begun keeps its queue, also when its service has moved to another address.
+    """
+    if name := (journal.meta.get("queue") or {}).get("name"):
+        return str(name)
     told = f"{journal.meta['created_at']!r}\n{journal.run}"
     return f"{workspace}.{hashlib.blake2b(told.encode(), digest_size=6).hexdigest()}"

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from reportflow_pandas.engine.batching import Call, Feed
-from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcomes
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
 from reportflow_pandas.errors import ReportFlowError
@@ -193,8 +193,8 @@ class Dispatch:
 
     def _take_up(self) -> None:
         """Await what an earlier process put into the queue."""
-        for number, positions in self._journal.reopen():
-            self._calls.open[self._id(number)] = Enqueued(number, positions)
+        for number, positions, ids in self._journal.reopen():
+            self._calls.open[self._id(number)] = Enqueued(number, positions, ids)
             self._phase.done -= len(positions)
 
     # -- putting in ---------------------------------------------------------------------------------------------
@@ -222,16 +222,16 @@ class Dispatch:
 
         self._adding = True
         try:
-            numbers = await asyncio.gather(
-                *[self._journal.intent(positions, endpoint) for positions, endpoint, _ in calls]
-            )
+            intended = [one for one in await asyncio.gather(*[self._intend(*call) for call in calls]) if one]
+            if not intended:
+                return
             entries = {
-                self._id(number): Enqueued(number, positions, added=False, times=times)
-                for number, (positions, _, _) in zip(numbers, calls, strict=True)
+                self._id(number): Enqueued(number, positions, _ids(message), added=False, times=times)
+                for number, positions, message in intended
             }
             self._calls.open.update(entries)
             self.calls_made += len(entries)
-            jobs = [_job(identity, message) for identity, (_, _, message) in zip(entries, calls, strict=True)]
+            jobs = [_job(identity, message) for identity, (_, _, message) in zip(entries, intended, strict=True)]
             while True:
                 try:
                     await self._queue.addBulk(jobs)
@@ -247,11 +247,25 @@ class Dispatch:
         finally:
             self._adding = False
 
+    async def _intend(
+        self, positions: Sequence[int], endpoint: str, message: dict[str, Any]
+    ) -> tuple[int, Sequence[int], dict[str, Any]] | None:
+        """Record an intent; rows that were accepted meanwhile leave the call, None if none is left."""
+        try:
+            return await self._journal.intent(positions, endpoint), positions, message
+        except AcceptedMeanwhile as meanwhile:
+            self._calls.finish(meanwhile.positions)
+            left = [place for place, one in enumerate(positions) if one not in meanwhile.positions]
+        if not left:
+            return None
+        rest = {**message, "documents": [message["documents"][place] for place in left]}
+        return await self._intend([positions[place] for place in left], endpoint, rest)
+
     async def _put_back(self, text: str, entry: Enqueued, offsets: Sequence[int]) -> None:
         """Put documents that were certainly not sent into the queue again, as a call of its own."""
         positions = entry.part(offsets)
         try:
-            message = part_of(text, offsets)
+            message = part_of(text, [entry.ids[offset] for offset in offsets])
         except SetAside as problem:
             self._calls.mark(positions, "failed", "invalid", f"nothing was sent for it: {problem}")
             await self._journal.answered(None, positions)
@@ -328,6 +342,10 @@ class Dispatch:
                 f"{counts['waiting']} calls wait and no worker serves this workspace. Start one with the same key "
                 "and address in its environment: reportflow-pandas worker --queue redis://…"
             )
+
+
+def _ids(message: dict[str, Any]) -> list[str]:
+    return [identity for identity, _, _ in message["documents"]]
 
 
 def _job(identity: str, message: dict[str, Any]) -> dict[str, Any]:

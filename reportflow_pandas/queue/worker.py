@@ -325,12 +325,13 @@ class Worker:
             self._redis, job_key=key(lane.name, job.id), cancelled_key=key(lane.name, CANCELLED), token=token
         )
         outcomes = Outcomes([document.name for document in call.documents])
+        ids = [document.id for document in call.documents]
         error = await self._send(lane, lease, call, outcomes)
         self.rows += len(call)
         if isinstance(error, LeaseLost) and not error.cancelled:
             log.warning("call %s is not sent: %s", job.id, error)
             if lease.tries:
-                await self._note_late(lane, job.id, answer_of(outcomes, None))
+                await self._note_late(lane, job.id, answer_of(outcomes, ids, None))
             return
         if isinstance(error, LeaseLost):
             error = None
@@ -345,7 +346,7 @@ class Worker:
             status == "unknown" for status in map(outcomes.status_of, range(len(call)))
         ):
             self.cut_off += 1
-        await self._keep(lane, job, answer_of(outcomes, error), token)
+        await self._keep(lane, job, answer_of(outcomes, ids, error), token)
 
     async def _send(self, lane: Lane, lease: Lease, call: Call, outcomes: Outcomes) -> ReportFlowError | None:
         """Send a call, or the parts that it is taken apart into; return what ends the run, if anything does."""

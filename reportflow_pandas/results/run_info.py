@@ -25,8 +25,8 @@ class RunInfo:
         The design and its label; the label is empty until it was looked up.
     version : int or None
         Pinned; None until it was looked up.
-    base_url, workspace : str
-        Whose run it is.
+    base_url, service, workspace : str
+        The service's address, and whose run it is: `Settings.owner`.
     endpoint : str
         Where the documents go.
     rows : int
@@ -50,6 +50,7 @@ class RunInfo:
     design: str = ""
     version: int | None = None
     base_url: str = ""
+    service: str = ""
     workspace: str = ""
     endpoint: str = ""
     rows: int = 0
@@ -71,6 +72,7 @@ class RunInfo:
             design=meta.get("design", ""),
             version=meta.get("version"),
             base_url=meta["base_url"],
+            service=meta["service"],
             workspace=meta["workspace"],
             endpoint=meta.get("endpoint", ""),
             rows=meta["rows"],
@@ -89,6 +91,7 @@ class RunInfo:
             "design": self.design,
             "version": str(self.version or ""),
             "base_url": self.base_url,
+            "service": self.service,
             "workspace": self.workspace,
             "endpoint": self.endpoint,
             "rows": str(self.rows),

@@ -3,7 +3,6 @@ from __future__ import annotations
 import tracemalloc
 
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.journal.answers import columns_of
 
 NAMES = ["INV-0", "INV-1", "INV-2"]
 
@@ -29,17 +28,6 @@ def test_a_name_is_what_the_service_answered_else_the_planned_one() -> None:
     assert [outcome.file_name for outcome in outcomes] == ["INV-0.pdf", "INV-1 (2).pdf", "INV-2.pdf"]
     assert outcomes.file_name[:] == ["INV-0.pdf", "INV-1 (2).pdf", None]
     assert outcomes.file_name.others() == {1: "INV-1 (2).pdf"}
-
-
-def test_the_journal_is_told_every_name_that_the_service_answered() -> None:
-    # a later frame may plan other names for the same documents
-    outcomes = Outcomes(NAMES)
-    for position, name in enumerate(NAMES):
-        accept(outcomes, position, name + ".pdf")
-    _, columns = columns_of(outcomes, [0, 1, 2])
-    assert columns["file_name"] == ["INV-0.pdf", "INV-1.pdf", "INV-2.pdf"]
-    _, columns = columns_of(outcomes, [1])
-    assert columns["file_name"] == "INV-1.pdf"
 
 
 def test_a_row_forgets_its_name() -> None:

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from support.journals import BASE_URL, abandoned, on_disk, opened, planned, sent
+from support.journals import BASE_URL, OWNER, abandoned, on_disk, opened, planned, sent
 
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.journal import journal_file, lock, runs
+from reportflow_pandas.journal import lock, runs, schema
 from reportflow_pandas.journal.journal import Journal
-from reportflow_pandas.journal.journal_file import APPLICATION, checked_name
+from reportflow_pandas.journal.schema import APPLICATION, checked_name
 
 HOLD = """
 import sys
@@ -139,7 +139,7 @@ def test_a_disk_that_is_full_when_a_run_begins_leaves_no_half_journal_of_it(tmp_
 
     try:
         with pytest.raises(ConfigurationError, match="nothing was sent"):
-            journal_file.create(tmp_path / "november.sqlite", Facts(run='"november"'))
+            schema.create(tmp_path / "november.sqlite", Facts(run='"november"'))
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert not list(tmp_path.iterdir())
@@ -339,11 +339,11 @@ def test_a_child_neither_keeps_the_lock_nor_writes(tmp_path: Path) -> None:
         os.close(end)
 
 
-@pytest.mark.parametrize("changes", [{"base_url": "https://api.re-port-flow.com/v1"}, {"workspace": "ffff"}])
+@pytest.mark.parametrize("changes", [{"service": "https://api.re-port-flow.com/v1"}, {"workspace": "ffff"}])
 def test_a_run_belongs_to_one_address_and_one_workspace(changes: dict[str, str], tmp_path: Path) -> None:
     with_rows(tmp_path)
     with pytest.raises(ConfigurationError, match=r"november.*belongs to"):
-        opened(tmp_path, **changes)
+        opened(tmp_path, owner=OWNER._replace(**changes))
     opened(tmp_path).close()
 
 

@@ -12,15 +12,15 @@ from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.journal.journal import Journal, Terms
+from reportflow_pandas.settings import Owner
 
+OWNER = Owner("a service", "0123abcd")
 BASE_URL = "http://127.0.0.1:8787/v1"
 AT = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 
 def opened(folder: Path, run: str = "november", **changes: Any) -> Journal:
-    return Journal.open(
-        folder, run, **({"base_url": BASE_URL, "workspace": "0123abcd", "clock": SYSTEM_CLOCK} | changes)
-    )
+    return Journal.open(folder, run, **({"base_url": BASE_URL, "owner": OWNER, "clock": SYSTEM_CLOCK} | changes))
 
 
 def terms(endpoint: str = "async/multiple", batch_size: int = 4) -> Terms:
@@ -93,7 +93,7 @@ def abandoned(journal: Journal) -> None:
     journal._commits._connection.close()
     if journal._reader is not None:
         journal._reader.close()
-    journal._lock.free()
+    journal._file.lock.free()
 
 
 def on_disk(folder: Path) -> bytes:

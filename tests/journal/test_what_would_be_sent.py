@@ -9,13 +9,12 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from hypothesis import given, settings as effort, strategies as st
-from support.journals import BASE_URL, accept, documents, key_of, opened, planned
+from support.journals import BASE_URL, OWNER, accept, documents, key_of, opened, planned
 
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.journal.forecast import begun, unsent
+from reportflow_pandas.journal.runs import begun, unsent
 
-HERE = {"base_url": BASE_URL, "workspace": "0123abcd"}
 ENDS = ["accepted", "failed", "unknown", "in flight", "not sent"]
 
 
@@ -83,7 +82,7 @@ def test_what_is_foretold_of_each_frame_is_what_its_run_sends(
 
 def test_nothing_is_written_for_it(tmp_path: Path) -> None:
     assert foretold(tmp_path / "runs", "abc") == ([0, 1, 2], ["not_sent"] * 3)
-    assert begun(tmp_path / "runs", "november", **HERE) == {}
+    assert begun(tmp_path / "runs", "november", base_url=BASE_URL, owner=OWNER) == {}
     assert not (tmp_path / "runs").exists()
 
     async def main() -> None:
@@ -92,7 +91,7 @@ def test_nothing_is_written_for_it(tmp_path: Path) -> None:
             await journal.flush()
             before = written(tmp_path)
             assert foretold(tmp_path, "abcd")[0] == [0, 1, 2, 3]
-            assert begun(tmp_path, "november", **HERE)["version"] == 2
+            assert begun(tmp_path, "november", base_url=BASE_URL, owner=OWNER)["version"] == 2
             assert written(tmp_path) == before
 
     asyncio.run(main())
@@ -101,8 +100,8 @@ def test_nothing_is_written_for_it(tmp_path: Path) -> None:
     assert written(tmp_path) == before
 
 
-@pytest.mark.parametrize("change", [{"base_url": "http://127.0.0.1:1/v1"}, {"workspace": "another"}])
+@pytest.mark.parametrize("change", [{"service": "http://127.0.0.1:1/v1"}, {"workspace": "another"}])
 def test_a_run_of_another_address_or_workspace_is_refused(tmp_path: Path, change: dict[str, str]) -> None:
     opened(tmp_path).close()
     with pytest.raises(ConfigurationError, match="belongs to"):
-        begun(tmp_path, "november", **(HERE | change))
+        begun(tmp_path, "november", base_url=BASE_URL, owner=OWNER._replace(**change))

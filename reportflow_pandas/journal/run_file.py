@@ -1,0 +1,110 @@
+"""A run's file, opened to send: its lock, its connection, and whose it is."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from reportflow_pandas.clock import Clock
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.journal import schema
+from reportflow_pandas.journal.lock import RunLock
+from reportflow_pandas.journal.recorded import meta_of
+from reportflow_pandas.settings import Owner
+
+__all__ = ["RunFile", "lock_of", "open_run", "refuse_another"]
+
+
+@dataclass(eq=False, slots=True)
+class RunFile:
+    """A run's file, held by this process.
+
+    Attributes
+    ----------
+    run : str
+        The run's name.
+    path : pathlib.Path
+        The file.
+    created : bool
+        Whether it is new.
+    lock : RunLock
+        The right to send.
+    connection : sqlite3.Connection
+        The one that writes.
+    """
+
+    run: str
+    path: Path
+    created: bool
+    lock: RunLock
+    connection: sqlite3.Connection
+
+    def close(self) -> None:
+        """Close it and let others send. Doing so twice is harmless."""
+        self.connection.close()
+        self.lock.free()
+
+
+def open_run(
+    folder: Path, run: str, *, base_url: str, owner: Owner, clock: Clock, must_exist: bool = False
+) -> RunFile:
+    """Open a run's file to send, or make one; parameters and errors are those of `Journal.open`."""
+    name = schema.checked_name(run)
+    if not must_exist:
+        schema.make_folder(folder)
+    path = schema.path_of(folder, name)
+    if must_exist and not path.exists():
+        schema.open_to_read(path)  # raises, naming the runs that there are
+    try:
+        lock = RunLock(lock_of(path), name, clock.now())
+    except OSError as error:
+        raise schema.unusable(folder, error) from error
+    connection = None
+    try:
+        created = not path.exists()
+        if created:
+            facts = {
+                "run": name,
+                "base_url": base_url,
+                "service": owner.service,
+                "workspace": owner.workspace,
+                "created_at": clock.timestamp(),
+                "frame": 0,
+                "planned": False,
+                "rows": 0,
+            }
+            schema.create(path, {key: schema.encoded(value) for key, value in facts.items()})
+        connection = schema.open_to_write(path)
+        with schema.translated(path):
+            refuse_another(meta_of(connection), name, base_url, owner)
+            # FULL and not NORMAL: after a power loss, an intent that is not on the disk is a document sent twice
+            connection.execute("PRAGMA synchronous = FULL")
+    except BaseException:
+        if connection is not None:
+            connection.close()
+        lock.free()
+        raise
+    return RunFile(name, path, created, lock, connection)
+
+
+def lock_of(path: Path) -> Path:
+    """Return where a journal's lock is."""
+    return path.with_suffix(".lock")
+
+
+def refuse_another(meta: Mapping[str, Any], run: str, base_url: str, owner: Owner) -> None:
+    """Refuse a run of another service or workspace."""
+    if meta.get("service") != owner.service and meta.get("base_url") != base_url:
+        raise ConfigurationError(
+            f"run {run!r} belongs to {meta.get('base_url')}, and this process is configured for {base_url}. "
+            f"Nothing was sent. Either rf.configure(base_url={meta.get('base_url')!r}), or give this run another "
+            "name"
+        )
+    if (meta.get("service"), meta.get("workspace")) != owner:
+        raise ConfigurationError(
+            f"run {run!r} belongs to another workspace: it was begun with another key for {base_url}. Nothing was "
+            "sent, because this workspace has none of its documents. Use that workspace's key, or another run name"
+        )
