@@ -7,7 +7,7 @@
     curl -d '{"email": "ann@example.com", "CustomerName": "Ann", "Amount": 12.5}' localhost:8080/receipts
 
 An order is on the disk before it is answered. A process that dies goes on with it when it is started again: each
-order is a run of its own, and the run's ledger knows whether its document was paid for and whether its mail was sent.
+order is a run of its own, whose ledger knows whether its document was paid for and whether its mail was sent.
 """
 
 from __future__ import annotations
