@@ -16,7 +16,7 @@ MOMENTS = {
     "its call is announced": ("journal/journal.py", "Journal.intent"),
     "its bytes leave": ("api/transport.py", "Transport.post"),
     "its answer is read": ("api/responses.py", "Reader.generation"),
-    "its outcome is recorded": ("journal/journal.py", "Journal.note"),
+    "its outcome is recorded": ("journal/journal.py", "Journal.record"),
     "the changes are written": ("journal/commits.py", "Commits._work"),
     "the frame is built": ("results/results_frame.py", "results_frame"),
 }

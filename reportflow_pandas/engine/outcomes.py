@@ -6,10 +6,20 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from typing import Any, Literal, TypeAlias, overload
 
-__all__ = ["COLUMNS", "KINDS", "STATUSES", "AcceptedMeanwhile", "FileNames", "Kind", "Outcome", "Outcomes"]
+__all__ = [
+    "COLUMNS",
+    "KINDS",
+    "MOST_ATTEMPTS",
+    "STATUSES",
+    "AcceptedMeanwhile",
+    "FileNames",
+    "Kind",
+    "Outcome",
+    "Outcomes",
+]
 
 STATUSES = ("not_sent", "accepted", "ready", "failed", "unknown")
 """``not_sent`` is what every row is until something is known of it."""
@@ -115,7 +125,8 @@ class FileNames(Sequence[str | None]):
 
 
 _MISSING: dict[Kind, Any] = {"text": None, "count": 0, "code": 0, "seconds": math.nan, "moment": math.nan}
-_MOST_WHOLE = 65_535
+MOST_ATTEMPTS = 65_535
+"""What a column of counts holds at most."""
 
 
 def _column(kind: Kind, rows: int) -> Any:
@@ -170,6 +181,10 @@ class Outcomes:
         }
         name = self.file_name[position] or self.file_name.planned[position] + ".pdf"
         return Outcome(position, STATUSES[self.status[position]], name, **values)
+
+    def as_answered(self, positions: Sequence[int]) -> list[Outcome]:
+        """Return rows as values, with the names that the service answered and None where it named none."""
+        return [replace(self[position], file_name=self.file_name[position]) for position in positions]
 
     def __iter__(self) -> Iterator[Outcome]:
         return (self[position] for position in range(len(self)))
@@ -230,7 +245,7 @@ class Outcomes:
 
     def tried(self, position: int, attempts: int, elapsed: float) -> None:
         """Record how many tries a document took, and how many seconds."""
-        self.attempts[position] = min(attempts, _MOST_WHOLE)
+        self.attempts[position] = min(attempts, MOST_ATTEMPTS)
         self.elapsed[position] = elapsed
 
     def saved(self, position: int, path: str) -> None:

@@ -79,7 +79,7 @@ class Recorder:
             self._show(sent.known, None)
         elif sent.stop is None:  # else the ledger keeps the rows as they were: a resumed run sends them
             positions = [outcome.row for outcome in sent.outcomes]
-            self._ledger.note(sent.intent, positions, partial(self._show, positions))
+            self._ledger.record(sent.intent, sent.outcomes, partial(self._show, positions))
 
     def _show(self, positions: Sequence[int], problem: ReportFlowError | None) -> None:
         if problem is not None:

@@ -10,7 +10,7 @@
 
     call = await journal.intent(positions, endpoint)      on the disk before the first byte
     journal.clear(call, positions)                        definitely refused, tried again
-    journal.note(call, positions, then)                   the outcomes, told when they are on the disk
+    journal.record(call, outcomes, then)                  what became of its rows, told when it is on the disk
     journal.saved(position)                               a PDF
     journal.look_again()                                  what webhooks and people marked meanwhile
     journal.reopen()                                      calls of a queue that are awaited still
@@ -353,22 +353,23 @@ class Journal:
         self._commits.open.cleared.append((call, documents, self._clock.timestamp()))
         self._commits.soon()
 
-    def answered(self, call: int | None, positions: Sequence[int]) -> asyncio.Future[None]:
-        """Record what became of the rows of a call, as `Outcomes` has it; None for rows that failed unsent.
+    def answered(self, call: int | None, outcomes: Sequence[Outcome]) -> asyncio.Future[None]:
+        """Record what became of the rows of a call; ``call`` is None for rows that failed before they were sent.
 
-        The future is done when the record is on the disk: only then may the outcome be shown.
+        The future is done when the record is on the disk: only then may the outcomes be shown. It may raise
+        `JournalError`.
         """
-        self._commits.open.noted.append((call, positions, self._clock.timestamp()))
+        self._commits.open.noted.append((call, outcomes, self._clock.timestamp()))
         return self._commits.committed()
 
-    def note(
-        self, call: int | None, positions: Sequence[int], then: Callable[[JournalError | None], None]
+    def record(
+        self, call: int | None, outcomes: Sequence[Outcome], then: Callable[[JournalError | None], None]
     ) -> None:
         """Do as `answered`, but call ``then`` on the event loop when the record is on the disk, or cannot be.
 
-        Who does not wait goes on with its next call at once, and the two records share a commit.
+        A caller that does not wait goes on with its next call at once, and the two records share a commit.
         """
-        self._commits.open.noted.append((call, positions, self._clock.timestamp()))
+        self._commits.open.noted.append((call, outcomes, self._clock.timestamp()))
         self._commits.tell(then)
 
     def saved(self, position: int) -> None:
@@ -475,18 +476,14 @@ class Journal:
         return released + [(*span, False) for span in (spans(rest) if rest else ())]
 
     def _describe(self, changes: Changes) -> None:
-        """Describe the outcomes that were noted, as the rows look now."""
+        """Describe the outcomes that were noted."""
         noted, changes.noted = changes.noted, []
-        for call, positions, moment in noted:
-            describe(changes, self._outcomes, call, positions, self._numbers_of(positions), moment)
+        for call, outcomes, moment in noted:
+            numbers = self._numbers_of([outcome.row for outcome in outcomes])
+            describe(changes, outcomes, call, numbers, moment)
             if self._released:
-                statuses = map(self._outcomes.status_of, positions)
-                done = [
-                    one
-                    for one, word in zip(self._numbers_of(positions), statuses, strict=True)
-                    if word != "not_sent"
-                ]
-                self._released.difference_update(done)
+                known = zip(numbers, outcomes, strict=True)
+                self._released.difference_update(number for number, one in known if one.status != "not_sent")
 
 
 def _after_fork() -> None:

@@ -187,8 +187,8 @@ class Changes:
     describe: Callable[[Changes], None]
     """Fills in the outcomes of what was only noted."""
     steps: list[Callable[[sqlite3.Connection], None]] = field(default_factory=list)
-    noted: list[tuple[int | None, Sequence[int], float]] = field(default_factory=list)
-    """Call, rows and moment of outcomes that are described when the commit begins: together they cost less."""
+    noted: list[tuple[int | None, Sequence[Outcome], float]] = field(default_factory=list)
+    """Call, outcomes and moment of outcomes that are described when the commit begins: together they cost less."""
     answers: list[tuple[Any, ...]] = field(default_factory=list)
     accepted: list[tuple[Any, ...]] = field(default_factory=list)
     accepted_alike: list[tuple[str, str | None, str | None, int, int]] = field(default_factory=list)

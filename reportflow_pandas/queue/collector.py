@@ -241,7 +241,7 @@ class Collection:
             if offsets and len(offsets) == len(entry.positions):
                 self._journal.clear(entry.number, entry.positions)
             else:
-                records.append(self._journal.answered(entry.number, entry.positions))
+                records.append(self._journal.answered(entry.number, self._outcomes.as_answered(entry.positions)))
             # from here on it is collected, whatever happens to this look
             del self.open[one.identity]
             self._collected.add(one.identity)
@@ -325,7 +325,12 @@ class Collection:
 
     async def record(self, entries: Sequence[Enqueued]) -> None:
         """Write the outcomes of calls down, then show them."""
-        await asyncio.gather(*[self._journal.answered(entry.number, entry.positions) for entry in entries])
+        await asyncio.gather(
+            *[
+                self._journal.answered(entry.number, self._outcomes.as_answered(entry.positions))
+                for entry in entries
+            ]
+        )
         for entry in entries:
             self._finish(entry.positions)
 

@@ -268,7 +268,7 @@ class Dispatch:
             message = part_of(text, [entry.ids[offset] for offset in offsets])
         except SetAside as problem:
             self._calls.mark(positions, "failed", "invalid", f"nothing was sent for it: {problem}")
-            await self._journal.answered(None, positions)
+            await self._journal.answered(None, self._outcomes.as_answered(positions))
             return
         log.info("rows %s were not sent and go back into the queue", some(positions))
         await self._enqueue([(positions, message["endpoint"], message)], times=entry.times + 1)

@@ -35,7 +35,7 @@ def test_what_was_accepted_is_restored_with_all_its_columns(tmp_path: Path) -> N
             outcomes.refused(5, "failed", "invalid", "金額が不正です", 400)
             accept(outcomes, [4], ready=True)
             outcomes.saved(4, "/tmp/INV-4.pdf")  # noqa: S108 - only a text here
-            await journal.answered(call, [5, 4])
+            await journal.answered(call, outcomes.as_answered([5, 4]))
         before = list(outcomes)
         with opened(tmp_path) as journal:
             again = journal.go_on()
@@ -210,7 +210,7 @@ def test_failed_rows_are_sent_again_with_the_frame_and_unknown_ones_are_not(tmp_
         outcomes, _ = await planned(journal, ["a", "b", "c"])
         call = await journal.intent([0], "async/single")
         outcomes.refused(0, "failed", "invalid", "no", 400)
-        await journal.answered(call, [0])
+        await journal.answered(call, outcomes.as_answered([0]))
         await journal.intent([1], "async/single")
         abandoned(journal)
         with opened(tmp_path) as journal:
@@ -293,7 +293,7 @@ def test_rows_refused_without_a_call_are_recorded(tmp_path: Path) -> None:
         with opened(tmp_path) as journal:
             outcomes, _ = await planned(journal, TEXTS)
             outcomes.refused(3, "failed", "too_large", "60,000,000 bytes", None)
-            await journal.answered(None, [3])
+            await journal.answered(None, outcomes.as_answered([3]))
         assert runs.recent_calls(tmp_path, OWNER, 0.0) == []
         assert runs.load(tmp_path, "november").outcomes[3].error_kind == "too_large"
 
@@ -307,7 +307,11 @@ def test_outcomes_are_shown_when_they_are_on_the_disk(tmp_path: Path) -> None:
             call = await journal.intent([0], "async/single")
             accept(outcomes, [0])
             seen: list[str] = []
-            journal.note(call, [0], lambda _: seen.append(runs.load(tmp_path, "november").outcomes.status_of(0)))
+            journal.record(
+                call,
+                outcomes.as_answered([0]),
+                lambda _: seen.append(runs.load(tmp_path, "november").outcomes.status_of(0)),
+            )
             assert not seen
             await journal.flush()
             assert seen == ["accepted"]
@@ -370,7 +374,7 @@ def test_a_full_disk_stops_the_run_and_the_journal_opens_again(tmp_path: Path) -
         call = await journal.intent([2], "async/single")
         accept(outcomes, [2])
         with full_disk(), pytest.raises(JournalError, match="disk is full"):
-            await journal.answered(call, [2])
+            await journal.answered(call, outcomes.as_answered([2]))
         with pytest.raises(JournalError, match="nothing is sent without"):
             await journal.intent([3], "async/single")
         with pytest.raises(JournalError):
@@ -397,7 +401,7 @@ def test_outcomes_of_a_full_disk_are_written_at_the_end_if_there_is_room_again(t
         call = await journal.intent([2], "async/single")
         accept(outcomes, [2])
         with full_disk(), pytest.raises(JournalError, match="disk is full"):
-            await journal.answered(call, [2])
+            await journal.answered(call, outcomes.as_answered([2]))
         with pytest.raises(JournalError):
             await journal.intent([3], "async/single")
         journal.close()
@@ -462,7 +466,7 @@ def test_calls_that_share_a_commit_are_told_apart_after_a_crash(tmp_path: Path) 
         for place in (5, 0, 3):
             accept(outcomes, [place])
         outcomes.refused(6, "failed", "invalid", "no", 400)
-        notes = [journal.answered(calls[place], [place]) for place in (5, 0, 6, 3)]
+        notes = [journal.answered(calls[place], outcomes.as_answered([place])) for place in (5, 0, 6, 3)]
         journal.clear(calls[1], [1])
         await asyncio.gather(*notes)
         with sqlite3.connect(tmp_path / "november.sqlite") as beside:
@@ -553,7 +557,7 @@ def test_a_call_whose_loss_is_being_written_down_is_not_awaited_again(tmp_path: 
         calls = [journal.reopen()[0][0], await journal.intent([1], "async/multiple")]
         for position, call in enumerate(calls):
             outcomes.refused(position, "unknown", "unknown_outcome", "its worker is gone", None)
-            journal.note(call, [position], lambda _: None)
+            journal.record(call, outcomes.as_answered([position]), lambda _: None)
         assert journal.reopen() == []
         await journal.flush()
         abandoned(journal)
@@ -573,7 +577,7 @@ def test_a_frame_that_follows_at_once_knows_what_was_noted_of_the_one_before(tmp
             accept(outcomes, [0])
             outcomes.refused(1, "failed", "invalid", "no", 400)
             for position, call in enumerate(calls):
-                journal.note(call, [position], lambda _: None)
+                journal.record(call, outcomes.as_answered([position]), lambda _: None)
             outcomes, fresh = await planned(journal, ["a", "b"])
             assert outcomes.status_of(0) == "accepted"
             assert [d.position for d in fresh] == [1]
@@ -615,7 +619,7 @@ def test_an_outcome_is_written_as_it_was_noted_and_not_as_the_row_looks_afterwar
             outcomes, _ = await planned(journal, ["a"], again=[0])
             call = await journal.intent([0], "async/multiple")
             outcomes.refused(0, "not_sent", "cancelled", "the worker was stopped", None)
-            journal.note(call, [0], lambda _: None)
+            journal.record(call, outcomes.as_answered([0]), lambda _: None)
             journal.look_again()
         with opened(tmp_path) as journal:
             assert journal.go_on().status_of(0) == "not_sent"
@@ -644,7 +648,7 @@ def test_contents_stay_when_the_acceptance_cannot_be_written_at_the_end_either(t
         call = await journal.intent([0], "async/single")
         accept(outcomes, [0])
         with full_disk(), pytest.raises(JournalError, match="disk is full"):
-            await journal.answered(call, [0])
+            await journal.answered(call, outcomes.as_answered([0]))
         with full_disk():
             journal.close()
         with opened(tmp_path) as journal:
@@ -706,7 +710,7 @@ def test_records_that_cannot_be_described_stop_the_run_and_nobody_waits_for_ever
             with monkeypatch.context() as patched:
                 patched.setattr("reportflow_pandas.journal.journal.describe", broken)
                 with pytest.raises(JournalError, match="cannot be written"):
-                    await journal.answered(call, [0])
+                    await journal.answered(call, outcomes.as_answered([0]))
             with pytest.raises(JournalError):
                 await journal.intent([1], "async/single")
         assert runs.load(tmp_path, "november").outcomes.status_of(0) == "unknown"

@@ -434,7 +434,7 @@ def test_settling_turns_unknown_rows_into_accepted_ones_and_no_others(tmp_path: 
         await sent(journal, outcomes, [0])
         call = await journal.intent([1], "async/single")
         outcomes.refused(1, "unknown", "unknown_outcome", "cut off", None)
-        await journal.answered(call, [1])
+        await journal.answered(call, outcomes.as_answered([1]))
         await journal.intent([2], "async/single")
         assert runs.settle(tmp_path, "november", [0, 1, 2, 3, 99], SYSTEM_CLOCK) == [1]
         abandoned(journal)

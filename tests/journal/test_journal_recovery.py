@@ -97,7 +97,7 @@ class Recovery(RuleBasedStateMachine):
                 else:
                     self.outcomes.refused(position, status, "invalid", "no", 400)
                 self.known[self.rows[position]] = status
-            await self.journal.answered(call, positions)
+            await self.journal.answered(call, self.outcomes.as_answered(positions))
 
         self.loop.run_until_complete(main())
 
@@ -193,7 +193,7 @@ async def main():
                 os.write(service, "".join(f"{position}\\n" for position in positions).encode())
                 await asyncio.sleep(0)
                 accept(outcomes, positions)
-                await journal.answered(number, positions)
+                await journal.answered(number, outcomes.as_answered(positions))
                 for position in positions:
                     outcomes.saved(position, f"{position}.pdf")
                     journal.saved(position)

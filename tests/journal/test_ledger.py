@@ -75,7 +75,7 @@ def test_a_refused_row_that_had_failed_has_its_failure_still(tmp_path: Path) -> 
             call = await journal.intent([0], "async/single")
             outcomes.refused(0, "failed", "invalid", "金額が不正です", 400)
             outcomes.tried(0, 2, 1.5)
-            await journal.answered(call, [0])
+            await journal.answered(call, outcomes.as_answered([0]))
         before = list(outcomes)
         with opened(tmp_path) as journal:
             journal.go_on()
@@ -97,7 +97,7 @@ def test_again_among_equals_sends_the_one_that_was_asked_for(tmp_path: Path) -> 
             call = await journal.intent([0], "async/single")
             accept(outcomes, [0])
             outcomes.file_id[0] = "the new one"
-            await journal.answered(call, [0])
+            await journal.answered(call, outcomes.as_answered([0]))
         with opened(tmp_path) as journal:
             # a third equal row is a third document; a redone row shows the newest
             outcomes, fresh = await planned(journal, ["a", "a", "a"])
@@ -171,13 +171,13 @@ def test_a_queues_call_of_which_one_row_was_sent_anew_is_collected_for_the_other
             call = await journal.intent([1], "async/single")
             accept(outcomes, [1])
             outcomes.file_id[1] = "sent anew"
-            await journal.answered(call, [1])
+            await journal.answered(call, outcomes.as_answered([1]))
         with opened(tmp_path, queue=True) as journal:
             outcomes = journal.go_on()
             [(number, positions, ids)] = journal.reopen()
             assert (number, positions, ids) == (queued, [0], [documents(["a"])[0].id])
             accept(outcomes, [0])
-            await journal.answered(number, [0])
+            await journal.answered(number, outcomes.as_answered([0]))
         loaded = runs.load(tmp_path, "november").outcomes
         assert [(o.status, o.file_id) for o in loaded] == [("accepted", "file-0"), ("accepted", "sent anew")]
 
@@ -202,9 +202,9 @@ def test_an_acceptance_that_comes_after_its_row_was_sent_anew_counts_unless_the_
                 outcomes.file_id[0] = "second"
             else:
                 outcomes.refused(0, "failed", "invalid", "no", 400)
-            await journal.answered(call, [0])
+            await journal.answered(call, outcomes.as_answered([0]))
             accept(outcomes, [0])
-            await journal.answered(queued, [0])
+            await journal.answered(queued, outcomes.as_answered([0]))
         loaded = runs.load(folder, "november").outcomes[0]
         assert (loaded.status, loaded.file_id) == ("accepted", "second" if accepted_first else "file-0")
 
@@ -220,7 +220,7 @@ def test_an_acceptance_by_a_webhook_is_not_taken_back_by_an_answer(tmp_path: Pat
         call = await journal.intent([0], "async/single")
         assert runs.mark_ready(tmp_path, "november", fresh[0].id, SYSTEM_CLOCK) == "marked"
         outcomes.refused(0, late, "invalid", "no", 400)
-        await journal.answered(call, [0])
+        await journal.answered(call, outcomes.as_answered([0]))
         journal.close()
         assert counted(tmp_path) == {"ready": 1}
         with opened(tmp_path) as journal:
@@ -254,7 +254,7 @@ def test_a_later_frame_takes_unsent_documents_over_so_that_a_count_shows_no_ghos
             outcomes, _ = await planned(journal, ["a", "b", "c"])
             call = await journal.intent([0], "async/single")
             outcomes.refused(0, "failed", "invalid", "no", 400)
-            await journal.answered(call, [0])
+            await journal.answered(call, outcomes.as_answered([0]))
         with opened(tmp_path) as journal:
             outcomes, fresh = await planned(journal, ["b", "a"])
             assert fresh == documents(["b", "a"], frame=2)
@@ -290,7 +290,7 @@ def test_rows_of_one_call_with_outcomes_of_their_own_keep_them(tmp_path: Path) -
             outcomes.refused(2, "unknown", "unknown_outcome", "the answer does not name it", 202)
             outcomes.refused(3, "failed", "invalid", "no", 400)
             outcomes.tried(3, 3, 9.5)
-            await journal.answered(call, [0, 1, 2, 3])
+            await journal.answered(call, outcomes.as_answered([0, 1, 2, 3]))
         assert list(runs.load(tmp_path, "november").outcomes) == list(outcomes)
 
     run(main)
@@ -304,7 +304,7 @@ def test_texts_of_the_service_that_no_file_takes_are_cleaned(tmp_path: Path) -> 
             accept(outcomes, [0])
             outcomes.file_name[0] = "half \ud83d.pdf"
             outcomes.refused(1, "failed", "invalid", "金額 \udc00", 400)
-            await journal.answered(call, [0, 1])
+            await journal.answered(call, outcomes.as_answered([0, 1]))
         loaded = runs.load(tmp_path, "november").outcomes
         assert (loaded[0].file_name, loaded[1].error) == ("half ?.pdf", "金額 ?")
 
@@ -352,7 +352,7 @@ def test_the_same_outcomes_written_twice_change_nothing(tmp_path: Path) -> None:
             outcomes.refused(1, "failed", "invalid", "no", 400)
             outcomes.refused(2, "unknown", "unknown_outcome", "cut off", None)
             for _ in range(2):
-                await journal.answered(call, [0, 1, 2])
+                await journal.answered(call, outcomes.as_answered([0, 1, 2]))
         assert list(runs.load(tmp_path, "november").outcomes) == list(outcomes)
 
     run(main)

@@ -70,7 +70,7 @@ def test_what_is_foretold_of_each_frame_is_what_its_run_sends(
                     elif end != "in flight":
                         outcomes.refused(position, end, "invalid", "refused", 400)
                     if end != "in flight":
-                        await journal.answered(call, [position])
+                        await journal.answered(call, outcomes.as_answered([position]))
                 beside, _ = foretold(folder, texts)
                 assert not {place for place in told if rows[place][1] in ("accepted", "unknown", "in flight")} & {
                     *beside

@@ -82,7 +82,7 @@ async def sent(journal: Journal, outcomes: Outcomes, positions: Sequence[int]) -
     """Send rows in one call, which is accepted."""
     call = await journal.intent(positions, "async/multiple")
     accept(outcomes, positions)
-    await journal.answered(call, positions)
+    await journal.answered(call, outcomes.as_answered(positions))
 
 
 def abandoned(journal: Journal) -> None:
