@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import logging
-import os
 import signal
 import sys
 import threading
@@ -18,8 +17,10 @@ from tqdm import tqdm
 
 from reportflow_pandas import __version__
 from reportflow_pandas.cli import archive, check, demo, generate, listing, mail, runs, serve, worker
-from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, SOME_FAILED, complain, in_a_shell
+from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, complain, in_a_shell
+from reportflow_pandas.cli.streams import standing_alone
 from reportflow_pandas.errors import ReportFlowError
+from reportflow_pandas.notebook.bar import progress_log
 from reportflow_pandas.reading.reading_options import HIDDEN
 
 __all__ = ["main"]
@@ -41,12 +42,16 @@ environment:
   REPORTFLOW_API_BASE_URL  another address than Report Flow's own, such as that of `serve`
   REPORTFLOW_RUNS          folder of the runs' journals, default ./.reportflow/runs; where machines come and go, a
                            volume that stays
+  REPORTFLOW_WORKSPACE     the workspace's name: its runs go on when the key is renewed
+  REPORTFLOW_PLAIN_HTTP    hosts that may be spoken to without TLS, such as that of a docker compose network
+  HTTPS_PROXY, NO_PROXY    a proxy on the way, and what is reached without it
+  REQUESTS_CA_BUNDLE       file of certificate authorities that are trusted as well, such as a company's
 
 exit codes:
   0    all rows accepted, and their PDFs saved where --download asks for them
   1    some rows failed, are unknown, were not sent or could not be saved; the workbook tells which
   2    refused before anything was sent: input, options, key, address
-  130  interrupted by Ctrl-C or SIGTERM; what was done until then is in the workbook
+  130  interrupted by Ctrl-C, SIGTERM or SIGHUP; what was done until then is in the workbook
 """
 
 GENERATE = """\
@@ -111,16 +116,17 @@ def main(argv: Sequence[str] | None = None) -> int:
     reportflow-pandas ...
     0
     """
-    for stream in (sys.stdout, sys.stderr):
-        with contextlib.suppress(AttributeError, ValueError):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr] # a shell that cannot show Łódź
     try:
         arguments = _parser().parse_args(argv)
     except SystemExit as left:
         return left.code if isinstance(left.code, int) else REFUSED
     verb: Verb = arguments.verb
     as_json = vars(arguments).get("json", False)
-    with _logging_to_stderr(arguments.log_level, as_json=as_json), _terminated_as_interrupted():
+    with (
+        standing_alone(patient=verb in _LISTS),
+        _logging_to_stderr(arguments.log_level, as_json=as_json),
+        _terminated_as_interrupted(),
+    ):
         try:
             return verb(arguments)
         except ReportFlowError as error:
@@ -129,10 +135,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         except KeyboardInterrupt:
             complain("Interrupted.")
             return INTERRUPTED
-        except BrokenPipeError:
-            # the reader of a pipe left; Python's own flush at exit must not complain again
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return SOME_FAILED
+
+
+_LISTS = (listing.designs, listing.parameters, runs.runs)
+"""Commands whose output is all they do: they wait for its reader (``| less``)."""
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -376,16 +382,18 @@ def _logging_to_stderr(level: str, *, as_json: bool = False) -> Iterator[None]:
     handler.setFormatter(worker.JsonLines() if as_json else plain)
     log.addHandler(handler)
     log.setLevel(level.upper())
+    progress_log.setLevel(min(log.level, logging.INFO))
     try:
         yield
     finally:
         log.removeHandler(handler)
         log.setLevel(before)
+        progress_log.setLevel(logging.NOTSET)
 
 
 @contextlib.contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM act like Ctrl-C: what was done is still written down."""
+    """Let SIGTERM and SIGHUP (a terminal that is closed) act like Ctrl-C: what was done is still written down."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -393,8 +401,13 @@ def _terminated_as_interrupted() -> Iterator[None]:
     def interrupt(_signal: int, _frame: FrameType | None) -> None:
         raise KeyboardInterrupt
 
-    before = signal.signal(signal.SIGTERM, interrupt)
+    signals = [getattr(signal, name) for name in ("SIGTERM", "SIGHUP") if hasattr(signal, name)]
+    # one that is ignored stays so: nohup
+    before = {one: signal.getsignal(one) for one in signals if signal.getsignal(one) != signal.SIG_IGN}
+    for one in before:
+        signal.signal(one, interrupt)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for one, handler in before.items():
+            signal.signal(one, handler)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import shlex
@@ -10,6 +11,7 @@ import unicodedata
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TextIO
 
 import pandas as pd
 
@@ -47,14 +49,20 @@ SHOWN = 5
 
 def say(text: str = "") -> None:
     """Print a line for people and pipes."""
-    sys.stdout.write(text + "\n")
-    sys.stdout.flush()
+    _write(sys.stdout, text)
 
 
 def complain(text: str) -> None:
     """Print a line that is no result."""
-    sys.stderr.write(text + "\n")
-    sys.stderr.flush()
+    _write(sys.stderr, text)
+
+
+def _write(stream: TextIO | None, text: str) -> None:
+    """Write a line, if anybody takes it: what a command did does not depend on that."""
+    with contextlib.suppress(OSError, ValueError):
+        if stream is not None:
+            stream.write(text + "\n")
+            stream.flush()
 
 
 def in_a_shell(message: str, *, advice: bool = False) -> str:
@@ -76,6 +84,9 @@ def in_a_shell(message: str, *, advice: bool = False) -> str:
         "rf.configure(runs=": "export REPORTFLOW_RUNS=FOLDER",
         "rf.configure(base_url=": "export REPORTFLOW_API_BASE_URL=https://…",
         "rf.configure(app_key=": "export REPORT_FLOW_APP_KEY=ak_…",
+        "rf.configure(proxy=": "export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        "rf.configure(ca_bundle=": "export REQUESTS_CA_BUNDLE=company.pem",
+        "rf.configure(workspace=": "export REPORTFLOW_WORKSPACE=NAME",
     }
     found = [way for words, way in ways.items() if words in message]
     return message + (

@@ -78,12 +78,18 @@ async def _work(arguments: argparse.Namespace) -> int:
 
     before = {}
     with contextlib.suppress(ValueError):  # not the main thread: whoever runs us ends us
-        before = {one: signal.signal(one, end) for one in (signal.SIGTERM, signal.SIGINT)}
+        before = {one: signal.signal(one, end) for one in _endings()}
     try:
         return await worker.run()
     finally:
         for one, handler in before.items():
             signal.signal(one, handler)
+
+
+def _endings() -> list[signal.Signals]:
+    """Return the signals that end a worker in peace; one that is ignored stays so (nohup)."""
+    found = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
+    return [one for one in found if signal.getsignal(one) != signal.SIG_IGN]
 
 
 class JsonLines(logging.Formatter):

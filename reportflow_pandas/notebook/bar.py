@@ -9,9 +9,15 @@ from typing import Any, Literal, TextIO
 
 from reportflow_pandas.engine.progress import Phase, Progress
 
-__all__ = ["EVERY", "Bar", "in_notebook", "visible"]
+__all__ = ["EVERY", "Bar", "in_notebook", "progress_log", "visible"]
 
 log = logging.getLogger("reportflow_pandas")
+
+progress_log = logging.getLogger("reportflow_pandas.progress")
+"""Gets a line now and then where no bar moves: a program's log file, a scheduled job."""
+
+LINE_SECONDS = 60.0
+"""Between two lines of progress where no bar can move."""
 
 EVERY = 0.09
 """Seconds between two pictures, however often one asks: a bar must not slow the run it shows. A little less than
@@ -36,8 +42,9 @@ class Bar:
     """Paints a `Progress`: one tqdm bar a phase, and when all is done the lines that people should keep.
 
     In a notebook the bar is a widget, elsewhere text on stderr. A bar is no record: papermill and nbconvert keep
-    its first picture only, therefore the lines are printed too. What is drawn never ends a run: a bar that cannot
-    be drawn (a closed terminal, a widget without its front end) is given up.
+    its first picture only, therefore the lines are printed too. What is drawn never ends a run: where a bar cannot
+    move (``TQDM_DISABLE``, a closed terminal, a widget without its front end) a line of text every minute takes
+    its place, and where ``"auto"`` finds nobody who could see one, a line in the log.
 
     Parameters
     ----------
@@ -51,33 +58,39 @@ class Bar:
 
     def __init__(self, progress: Progress, show: bool | Literal["auto"], stream: TextIO | None = None) -> None:
         self._progress = progress
-        self._show = visible(show)
+        self._off = show is False
+        self._told = visible(show)
         self._stream = stream
         self._notebook = stream is None and in_notebook()
+        self._drawn = self._told
         self._phase: Phase | None = None
         self._bar: Any = None
         self._picture: tuple[object, ...] = ()
-        self._looked = progress.clock.monotonic()
+        self._looked = self._said = progress.clock.monotonic()
 
     def paint(self) -> None:
         """Bring the bar up to date; call it in the thread that owns the cell or the terminal."""
-        if self._show and self._progress.clock.monotonic() - self._looked >= EVERY:
+        now = self._progress.clock.monotonic()
+        if self._drawn and now - self._looked >= EVERY:
             self._safely(self._paint)
+        elif not self._drawn and not self._off and now - self._said >= LINE_SECONDS:
+            self._said = now
+            self._say_how_far()
 
     def close(self, line: str = "") -> None:
         """Take the bar to its end and print the run's lines."""
-        if self._show:
+        if self._drawn:
             self._safely(self._paint)
         self._safely(self._end)
-        if self._show:
-            self._safely(lambda: self._print([*self._progress.lines, line]))
+        if self._told:
+            self._print([*self._progress.lines, line])
 
     def _safely(self, draw: Any) -> None:
         try:
             draw()
         except Exception as problem:  # noqa: BLE001 - whatever a terminal or a front end does, the run is paid for
             log.debug("the bar is given up: %r", problem)
-            self._show = False
+            self._drawn = False
             self._bar = None
 
     def _paint(self) -> None:
@@ -91,6 +104,10 @@ class Bar:
             self._end()
             self._phase = phase
             self._bar = self._make(phase)
+            if self._bar.disable:
+                # TQDM_DISABLE: such a bar lacks most of its attributes (tqdm/tqdm#1587)
+                self._drawn, self._bar = False, None
+                return
             self._draw(phase)
         self._looked = self._progress.clock.monotonic()
 
@@ -121,8 +138,9 @@ class Bar:
         kind = _widget() if self._notebook else _text()
         unit = f" {phase.what}"
         bar = kind(total=phase.total, desc=description, unit=unit, mininterval=0, miniters=0, file=self._stream)
-        # the phase began since the last look, so a fast one is not shown as infinitely fast
-        bar.start_t -= max(self._progress.clock.monotonic() - self._looked, EVERY)
+        if not bar.disable:
+            # the phase began since the last look, so a fast one is not shown as infinitely fast
+            bar.start_t -= max(self._progress.clock.monotonic() - self._looked, EVERY)
         return bar
 
     def _end(self) -> None:
@@ -131,10 +149,28 @@ class Bar:
             self._bar = None
             self._picture = ()
 
+    def _say_how_far(self) -> None:
+        """Tell the phase under way in a line of text."""
+        if not self._progress.phases:
+            return
+        phase = self._progress.phases[-1]
+        words = self._words(phase)
+        text = f"{phase.done:,} of {phase.total:,} {phase.what}{f', {words}' if words else ''}"
+        if self._told:
+            self._print([text])
+        else:
+            progress_log.info("%s", text)
+
     def _print(self, lines: list[str]) -> None:
-        for text in lines:
-            if text:
-                print(text, file=self._stream or (sys.stdout if self._notebook else sys.stderr), flush=True)
+        stream = self._stream or (sys.stdout if self._notebook else sys.stderr)
+        for text in filter(None, lines):
+            try:
+                if stream is None:
+                    raise OSError("closed")  # noqa: TRY301 - as one that a shell closed later
+                stream.write(f"{text}\n")
+                stream.flush()
+            except (OSError, ValueError, AttributeError):
+                log.warning("%s", text)
 
 
 def _text() -> Any:
@@ -142,6 +178,11 @@ def _text() -> Any:
 
     class Text(tqdm):  # type: ignore[type-arg]
         monitor_interval = 0  # no thread that outlives the bar
+
+        def refresh(self, nolock: bool = False, lock_args: Any = None) -> Any:  # noqa: ARG002 - tqdm's
+            # tqdm's own keeps its lock for good when the terminal is gone: the log waits for it in another thread
+            with self.get_lock():  # type: ignore[no-untyped-call]
+                return super().refresh(nolock=True)
 
     return Text
 

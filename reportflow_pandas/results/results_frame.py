@@ -89,7 +89,7 @@ def moments(seconds: npt.NDArray[np.float64]) -> Any:
     """
     missing = np.isnan(seconds)
     stamps = np.round(np.where(missing, 0.0, seconds) * 1e6).astype("int64").astype("datetime64[us]")
-    stamps[missing] = np.datetime64("NaT")
+    stamps[missing] = np.datetime64("NaT", "us")
     return pd.DatetimeIndex(stamps).tz_localize("UTC").array
 
 

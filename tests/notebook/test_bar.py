@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import os
 import re
+import subprocess
 import sys
 import threading
 import types
@@ -11,6 +13,7 @@ import warnings
 from typing import Any
 
 import pytest
+from tqdm import tqdm
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.progress import Progress
@@ -229,6 +232,81 @@ def test_a_terminal_that_is_gone_ends_the_bar_and_not_the_run(clock: HandClock, 
     painted(bar, clock)
     painted(bar, clock)
     bar.close("5 of 10 accepted")
+    log = threading.Thread(target=tqdm.write, args=("a line of the log",), daemon=True)
+    log.start()
+    log.join(10)
+    assert not log.is_alive()  # tqdm's lock is free
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("TQDM_DISABLE", "1"), ("TQDM_ASCII", "1"), ("TQDM_BAR_FORMAT", "{nope}"), ("TQDM_NCOLS", "x")],
+)
+def test_a_bar_that_cannot_be_drawn_keeps_its_lines(name: str, value: str) -> None:
+    code = (
+        "import io, sys\n"
+        "from reportflow_pandas.engine.progress import Progress\n"
+        "from reportflow_pandas.notebook.bar import EVERY, Bar\n"
+        "class Terminal(io.StringIO):\n"
+        "    def isatty(self):\n"
+        "        return True\n"
+        "stream, progress = Terminal(), Progress()\n"
+        "bar = Bar(progress, True, stream)\n"
+        "phase = progress.begin('documents', 9)\n"
+        "bar._looked -= EVERY\n"
+        "bar.paint()\n"
+        "phase.done = 9\n"
+        "progress.lines.append('check: a parameter has no column')\n"
+        "bar.close('9 of 9 accepted')\n"
+        "print(stream.getvalue().split(chr(10))[-3:])\n"
+    )
+    said = subprocess.run(  # noqa: S603 - our own lines
+        [sys.executable, "-c", code], env={**os.environ, name: value}, capture_output=True, text=True, check=True
+    )
+    assert said.stdout.strip() == "['check: a parameter has no column', '9 of 9 accepted', '']"
+
+
+@pytest.mark.parametrize("show", [True, "auto"])
+def test_where_no_bar_can_move_a_line_comes_every_minute(
+    show: Any,
+    clock: HandClock,
+    progress: Progress,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    stream = io.StringIO()
+    monkeypatch.setattr(sys, "stderr", stream)
+    monkeypatch.setattr(Bar, "_make", lambda *_: 1 / 0)  # as where a front end has no widgets
+    bar = Bar(progress, show)
+    phase = progress.begin("documents", 12_000)
+    with caplog.at_level("INFO", "reportflow_pandas.progress"):
+        for _ in range(20 * 60):
+            clock.at += 0.15
+            phase.done += 4
+            phase.failed += 1
+            bar.paint()
+    lines = caplog.messages if show == "auto" else stream.getvalue().splitlines()
+    assert len(lines) == 3
+    assert lines[0].startswith("1,600")
+    assert lines[0].endswith(" of 12,000 documents, 400 failed")
+    assert "\r" not in stream.getvalue()
+    bar.close("12,000 of 12,000 accepted")
+    assert ("12,000 of 12,000 accepted\n" in stream.getvalue()) == (show is True)
+
+
+def test_lines_whose_stream_is_gone_go_into_the_log(
+    clock: HandClock, progress: Progress, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full = io.StringIO()
+    full.close()
+    for stream in (None, full):
+        monkeypatch.setattr(sys, "stderr", stream)
+        caplog.clear()
+        bar = Bar(progress, True)
+        progress.begin("documents", 2).done = 2
+        painted(bar, clock)
+        bar.close("2 of 2 accepted")
+        assert caplog.messages == ["2 of 2 accepted"]
 
 
 def test_no_thread_outlives_the_bar(terminal: Terminal, clock: HandClock, progress: Progress) -> None:
