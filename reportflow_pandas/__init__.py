@@ -23,6 +23,7 @@ from reportflow_pandas.designs import designs, parameters
 from reportflow_pandas.errors import (
     ApiError,
     AuthError,
+    CheckWarning,
     ConfigurationError,
     ConnectionFailed,
     InvalidRows,
@@ -51,6 +52,7 @@ if TYPE_CHECKING:
 __all__ = [
     "ApiError",
     "AuthError",
+    "CheckWarning",
     "Client",
     "ConfigurationError",
     "ConnectionFailed",

@@ -17,6 +17,9 @@
     KeyboardInterrupt
     └── RunInterrupted          Ctrl-C or "Interrupt kernel": .results is the frame so far
 
+    UserWarning
+    └── CheckWarning            what looks odd in the rows, told before the first document is sent
+
     asyncio.CancelledError
     └── RunCancelled            raised no more: a cancelled ``await`` raises what was thrown in, with .results
 
@@ -32,6 +35,7 @@ from typing import Any
 __all__ = [
     "ApiError",
     "AuthError",
+    "CheckWarning",
     "ConfigurationError",
     "ConnectionFailed",
     "InvalidRows",
@@ -194,6 +198,13 @@ class NotReady(ReportFlowError):  # noqa: N818 - the public name
         self.status = status
         self.retry_after = retry_after
         self.gone = gone
+
+
+class CheckWarning(UserWarning):
+    """What ``check`` finds and the service would take all the same, told before the first document is sent.
+
+    ``warnings.simplefilter("error", rf.CheckWarning)`` makes an error of it: then nothing is sent.
+    """
 
 
 class RunInterrupted(_Whole, KeyboardInterrupt):

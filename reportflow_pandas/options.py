@@ -371,7 +371,7 @@ class Options:
         cls, design_id: str, version: int, endpoint: Endpoint, kept: Mapping[str, Any], **more: Any
     ) -> Self:
         """Return the options of a run that goes on without its frame."""
-        values: dict[str, Any] = dict(kept)
+        values: dict[str, Any] = {name: value for name, value in kept.items() if name != "warnings"}
         values["limits"] = Limits(*values["limits"])
         return cls(design_id, version=version, endpoint=endpoint, check=False, params={}, **{**values, **more})
 

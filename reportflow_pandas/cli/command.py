@@ -8,10 +8,11 @@ import logging
 import signal
 import sys
 import threading
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import FrameType
-from typing import Literal
+from typing import Any, Literal
 
 from tqdm import tqdm
 
@@ -19,7 +20,7 @@ from reportflow_pandas import __version__
 from reportflow_pandas.cli import archive, check, demo, generate, listing, mail, runs, serve, worker
 from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, complain, in_a_shell
 from reportflow_pandas.cli.streams import standing_alone
-from reportflow_pandas.errors import ReportFlowError
+from reportflow_pandas.errors import CheckWarning, ReportFlowError
 from reportflow_pandas.notebook.bar import progress_log
 from reportflow_pandas.reading.reading_options import HIDDEN
 
@@ -125,6 +126,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     with (
         standing_alone(patient=verb in _LISTS),
         _logging_to_stderr(arguments.log_level, as_json=as_json),
+        _warnings_as_lines(),
         _terminated_as_interrupted(),
     ):
         try:
@@ -389,6 +391,23 @@ def _logging_to_stderr(level: str, *, as_json: bool = False) -> Iterator[None]:
         log.removeHandler(handler)
         log.setLevel(before)
         progress_log.setLevel(logging.NOTSET)
+
+
+@contextlib.contextmanager
+def _warnings_as_lines() -> Iterator[None]:
+    """Write what looks odd in the rows to stderr as it is, without the line of code that asked."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", CheckWarning)
+        before = warnings.showwarning
+
+        def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
+            if issubclass(category, CheckWarning):
+                tqdm.write(f"Warning: {message}", file=sys.stderr)
+            else:
+                before(message, category, *where, **more)
+
+        warnings.showwarning = show
+        yield
 
 
 @contextlib.contextmanager

@@ -21,10 +21,12 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.preparation import (
     Prepared,
     as_begun,
+    call_site,
     document_rows,
     most_documents,
     prepare,
     refuse_too_many,
+    tell,
 )
 from reportflow_pandas.journal import runs, schema
 from reportflow_pandas.journal.journal import Journal, Terms
@@ -100,6 +102,7 @@ class FromFrame:
         self._again: Collection[int] = positions_of(frame, options.again) if options.again is not None else ()
         self._prepared: Prepared | None = None
         self._keys = Keys(frame, options)
+        self._site = call_site()
         remember(name, given)
 
     async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal:
@@ -130,7 +133,7 @@ class FromFrame:
             prepared.design,
             prepared.version,
             prepared.endpoint,
-            options.kept(),
+            {**options.kept(), "warnings": list(self.info.warnings)},
             options.key_columns,
         )
         # the frame's number also for a run that is interrupted while this is being written down
@@ -266,13 +269,16 @@ class FromFrame:
                 runs.forget(settings.runs, self.info.run, settings.clock)
 
     def _refuse_or_warn(self, prepared: Prepared, progress: Progress) -> None:
+        told: list[str] = []
         if self.options.check is True:
             refuse(prepared.problems, self._frame, prepared.sources, prepared.parameters or [])
-            return
-        for problem in prepared.problems:
-            if problem.level == "error":
-                progress.lines.append(f"check: {problem.problem}")
-                log.warning("check: %s", problem.problem)
+        else:
+            told = [problem.problem for problem in prepared.problems if problem.level == "error"]
+        for text in told:
+            progress.lines.append(f"check: {text}")
+            log.warning("check: %s", text)
+        told += tell(prepared.problems, progress, self._site)
+        self.info = replace(self.info, warnings=tuple(told))
 
 
 def _begun(options: Options, run: str, rows: int) -> RunInfo:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+import sys
+import warnings
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
@@ -14,7 +16,8 @@ from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.designs import find_design, parameters_of
 from reportflow_pandas.engine.attempts import Line
 from reportflow_pandas.engine.batching import Call, Document, endpoint_for, pack
-from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.engine.progress import Progress
+from reportflow_pandas.errors import CheckWarning, ConfigurationError
 from reportflow_pandas.options import Options
 from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.rows.checks import Problem, compare, inconstant, refuse, refuse_unsayable
@@ -23,10 +26,12 @@ from reportflow_pandas.rows.file_names import file_names
 from reportflow_pandas.rows.grouping import DocumentRows
 from reportflow_pandas.rows.input_frame import check_frame
 from reportflow_pandas.rows.mapping import Sources, bind
+from reportflow_pandas.rows.problems import warning_lines
 
 __all__ = [
     "Prepared",
     "as_begun",
+    "call_site",
     "document_rows",
     "documents_of",
     "most_documents",
@@ -34,7 +39,11 @@ __all__ = [
     "refuse_offline",
     "refuse_too_many",
     "takes_options",
+    "tell",
 ]
+
+WARNINGS_SHOWN = 12
+"""Lines of a warning; the check lists all."""
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -119,6 +128,46 @@ def refuse_offline(rows: DocumentRows, *, names: bool = True) -> None:
         problems = compare(frame, options, [], None, file_names(frame, options.file_name, ""))
         if options.check is True:
             refuse(problems, frame, [], [])
+
+
+def call_site() -> tuple[str, int]:
+    """Return the file and line of the caller's code: the first frame outside this package."""
+    frame = sys._getframe()  # noqa: SLF001 - what warnings.warn itself goes by, and it can't cross threads
+    while frame.f_back is not None and str(frame.f_globals.get("__name__", "")).startswith("reportflow_pandas"):
+        frame = frame.f_back
+    return frame.f_code.co_filename, frame.f_lineno
+
+
+def tell(problems: Sequence[Problem], progress: Progress, site: tuple[str, int]) -> list[str]:
+    """Show what looks odd, before anything is sent, and return it.
+
+    Parameters
+    ----------
+    problems : sequence of Problem
+        What the check found.
+    progress : Progress
+        Where columns that are not sent are told, if nothing else is.
+    site : tuple
+        The line of the caller's code that the warning belongs to.
+
+    Raises
+    ------
+    CheckWarning
+        Where the caller made an error of it.
+    """
+    lines, beside = warning_lines(problems)
+    if lines:
+        shown = [f"  - {line}" for line in lines[:WARNINGS_SHOWN]]
+        if len(lines) > WARNINGS_SHOWN:
+            shown.append(f"  - and {len(lines) - WARNINGS_SHOWN:,} more: df.reportflow.check(...) lists them")
+        shown += [f"  - {line}" for line in beside]
+        count = f"{len(lines):,} things look" if len(lines) > 1 else "one thing looks"
+        text = f"{count} odd in these rows:\n" + "\n".join(shown)
+        # with a registry of its own: told by each call, not once a process
+        warnings.warn_explicit(text, CheckWarning, *site, registry={})
+    else:
+        progress.lines += [f"check: {line}" for line in beside]
+    return [*lines, *beside]
 
 
 def most_documents(options: Options) -> int | None:

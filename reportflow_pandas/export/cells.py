@@ -146,6 +146,15 @@ def _units(text: str) -> int:
     return len(text) + sum(character > "\uffff" for character in text)
 
 
+def _by_their_digits(values: pd.Series[Any]) -> pd.Series[Any]:
+    """Return narrow floats by their shortest digits, as documents print them: 19.99, not 19.989999771118164."""
+    narrow = getattr(values.dtype, "numpy_dtype", values.dtype)
+    if not isinstance(narrow, np.dtype) or narrow.kind != "f" or narrow.itemsize >= np.dtype(float).itemsize:
+        return values
+    digits = values.to_numpy(dtype=narrow, na_value=np.nan).astype(str)
+    return pd.Series(digits.astype(float), index=values.index)
+
+
 class Sanitiser:
     """Makes columns of values that openpyxl can write, and counts what had to be changed.
 
@@ -180,6 +189,8 @@ class Sanitiser:
             self.traps[Trap.ZONE] += int(values.notna().sum())
             values = values.dt.tz_convert("UTC").dt.tz_localize(None)
             dtype = values.dtype
+        values = _by_their_digits(values)
+        dtype = values.dtype
         if isinstance(dtype, np.dtype):
             if dtype.kind == "b":
                 return values.tolist()
@@ -226,6 +237,8 @@ class Sanitiser:
             return self._decimal(value)
         if isinstance(value, numbers.Integral):
             return self._integer(int(value))
+        if isinstance(value, np.float32 | np.float16):
+            return self._float(float(str(value)))
         if isinstance(value, float | np.floating):
             return self._float(float(value))
         if isinstance(value, np.datetime64):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import json
 import math
 from collections import Counter
 from dataclasses import dataclass
@@ -38,6 +39,7 @@ from reportflow_pandas.results.summary import summary
 __all__ = ["Cover"]
 
 _WIDTHS: dict[str, float] = {"A": 2, "B": 38, "C": 17, "D": 14, "E": 100}
+_MOST_LINES = 100
 _COUNTS = ("rows", "shown", "calls", "version")
 
 
@@ -78,6 +80,7 @@ class Cover:
         page.title(*self._title())
         self._result(page)
         self._reasons(page)
+        self._odd(page)
         self._pdfs(page)
         self._times(page)
         self._decisions(page, typed)
@@ -154,6 +157,15 @@ class Cover:
         ):
             label = f"{words.statuses.get(status, status)}: {words.kinds.get(kind, kind)}"
             page.entry(label, number, text=words.advise(status, kind, self.known))
+
+    def _odd(self, page: TextSheet) -> None:
+        """Write what looked odd in the rows before they were sent."""
+        told = str(known(self.results).get("warnings") or "")
+        lines = json.loads(told) if told.startswith("[") else []
+        if lines:
+            page.section(self.words.says["odd"])
+        for line in lines[:_MOST_LINES]:
+            page.say(clean_text(str(line)))
 
     def _pdfs(self, page: TextSheet) -> None:
         says, folder = self.words.says, self.known.get("download")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -43,6 +44,8 @@ class RunInfo:
         Folder of the PDFs; empty: none.
     group_by : str
         Columns whose lines make one document; empty: each row is one.
+    warnings : tuple of str
+        What looked odd in the rows before they were sent.
     """
 
     run: str
@@ -61,6 +64,7 @@ class RunInfo:
     finished_at: str | None = None
     download: str = ""
     group_by: str = ""
+    warnings: tuple[str, ...] = ()
 
     @classmethod
     def of_meta(cls, meta: Mapping[str, Any]) -> RunInfo:
@@ -81,6 +85,7 @@ class RunInfo:
             started_at=pd.Timestamp(began, unit="s", tz="UTC").isoformat(timespec="seconds") if began else "",
             download=options.get("download") or "",
             group_by=grouped_by(options.get("group_by")),
+            warnings=tuple(options.get("warnings") or ()),
         )
 
     def attrs(self) -> dict[str, str]:
@@ -102,5 +107,6 @@ class RunInfo:
             "finished_at": self.finished_at,
             "download": self.download,
             "group_by": self.group_by,
+            "warnings": json.dumps(self.warnings, ensure_ascii=False) if self.warnings else "",
         }
         return {name: text for name, text in told.items() if text is not None}

@@ -35,7 +35,7 @@ def without_pdf_for_good(results: pd.DataFrame) -> pd.Series[bool]:
     """Return which documents were accepted although their PDFs can never be made."""
     if "error_kind" not in results.columns:
         return pd.Series(False, index=results.index)
-    return results["status"].eq("accepted") & results["error_kind"].eq("no_pdf").fillna(False).astype(bool)
+    return results["status"].eq("accepted") & (results["error_kind"] == "no_pdf").fillna(value=False)
 
 
 def summary(results: pd.DataFrame) -> pd.Series[int]:

@@ -164,6 +164,7 @@ def _unused(frame: pd.DataFrame, options: Options, sources: Sources, groups: Gro
                     f"{source.parameter}.{column}",
                     f"tables[{source.parameter!r}]: {column!r} is no field of the design and is not sent",
                     "",
+                    kind="extra",
                 )
     if options.params is not None:
         return
@@ -182,7 +183,11 @@ def _unused(frame: pd.DataFrame, options: Options, sources: Sources, groups: Gro
     for column in frame.columns:
         if column not in used:
             yield Problem(
-                "warning", str(column), f"the column {column!r} is no parameter of the design and is not sent", ""
+                "warning",
+                str(column),
+                f"the column {column!r} is no parameter of the design and is not sent",
+                "",
+                kind="extra",
             )
 
 
@@ -277,6 +282,7 @@ def _lonely(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:
                 f"{where}: no lines for {rows_at(frame, alone, nested.left_keys[0])}",
                 _written_alike(nested, near) if near is not None else "Their table is empty",
                 labels_at(frame.index, alone),
+                kind="lines",
             )
         lost = nested.lines_without_document().tolist()
         if lost:
@@ -291,6 +297,8 @@ def _lonely(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:
                 if near is not None
                 else "Not sent; look at the key if they should be",
                 labels_at(nested.lines.index, lost),
+                # the lines of all orders beside some of the orders: chosen so, when each order has its lines
+                kind="rest" if not alone and near is None and 2 * len(lost) > len(nested.lines) else "lines",
             )
         same = nested.documents_with_the_same_lines().tolist()
         if same:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import bisect
 import re
+import unicodedata
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -217,7 +218,7 @@ class _Fonts:
         if character not in self._known:
             at = bisect.bisect_right(self._firsts, ord(character)) - 1
             inside = at >= 0 and ord(character) <= self._lasts[at]
-            self._known[character] = inside or character in "\n\r\t\ufeff"
+            self._known[character] = inside or character == "\ufeff" or unicodedata.category(character) == "Cc"
         return self._known[character]
 
     def lacking(

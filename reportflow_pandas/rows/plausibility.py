@@ -56,6 +56,12 @@ MOST_OUTLIERS = 0.01
 EXACT_FLOATS = 2**53
 """Whole numbers from here on lose digits where they are floats."""
 
+_OPTIONAL = re.compile(
+    r"postal|post_?code|zip|plz|state|province|region|county|prefecture|fax|address.?2|line.?2|middle|suffix"
+    r"|note|comment|remark|memo|郵便|都道府県|備考|摘要"
+)
+"""Columns that are blank in single rows by nature: some countries have no postal codes, most letters no remark."""
+
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _SPACE = " \t\r\n\u00a0\u3000\u200b\ufeff"
 _ZEROS = re.compile(r"(?:^|\n)0\d+(?:\n|\Z)", re.ASCII)
@@ -181,7 +187,7 @@ def _blanks(cells: pd.Series[Any], blank: Mask, remark: _Remarks) -> Iterator[Pr
     if count == rows:
         if rows >= ENOUGH_ROWS or _never_had_any(cells):
             yield remark("{column} holds nothing: it prints blank in every document", "Is it the right column?")
-    elif count <= max(1, int(rows * MOST_BLANKS)):
+    elif count <= max(1, int(rows * MOST_BLANKS)) and not _OPTIONAL.search(remark.place.column.casefold()):
         space = all(isinstance(cell, str) and cell for cell in cells[blank].tolist())
         what = "is blank (white space alone)" if space else "is blank"
         yield remark(

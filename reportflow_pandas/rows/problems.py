@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import pandas as pd
 
@@ -12,12 +12,16 @@ from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import InvalidRows
 from reportflow_pandas.rows.mapping import Sources, paste
 
-__all__ = ["COLUMNS", "Problem", "problems_frame", "refuse"]
+__all__ = ["COLUMNS", "Problem", "problems_frame", "refuse", "warning_lines"]
 
 COLUMNS = ["level", "column", "row", "count", "problem", "suggestion"]
 
 SHOWN = 12
 """Errors in a message; all of them are in its ``.problems``."""
+
+
+EXTRA_SHOWN = 8
+"""Columns named in the line about those that are not sent."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +40,9 @@ class Problem:
         Labels of the rows concerned; empty when the whole column is meant.
     count : int
         Rows or other things concerned, where ``rows`` does not list them.
+    kind : str
+        ``"lines"``: lines without a document, or the other way round; ``"rest"``: the lines of documents that were
+        left out; ``"extra"``: a column that is not sent. The last two are told only beside something else.
     """
 
     level: str
@@ -44,6 +51,7 @@ class Problem:
     suggestion: str
     rows: Sequence[Any] = ()
     count: int = 0
+    kind: Literal["", "lines", "rest", "extra"] = ""
 
 
 def problems_frame(problems: Sequence[Problem]) -> pd.DataFrame:
@@ -61,6 +69,20 @@ def problems_frame(problems: Sequence[Problem]) -> pd.DataFrame:
         },
         columns=COLUMNS,
     )
+
+
+def warning_lines(problems: Sequence[Problem]) -> tuple[list[str], list[str]]:
+    """Return what looks odd, a line each, lines without a document first; and what is told beside it."""
+    warnings = [problem for problem in problems if problem.level == "warning"]
+    odd = [problem for problem in warnings if problem.kind in ("", "lines")]
+    odd.sort(key=lambda problem: problem.kind != "lines")
+    beside = [problem.problem for problem in warnings if problem.kind == "rest"]
+    extra = [problem.column for problem in warnings if problem.kind == "extra"]
+    if extra:
+        names = ", ".join(extra[:EXTRA_SHOWN]) + (", …" if len(extra) > EXTRA_SHOWN else "")
+        are = "column is" if len(extra) == 1 else "columns are"
+        beside.append(f"{len(extra):,} {are} no parameter of the design and not sent ({names})")
+    return [f"{problem.problem}. {problem.suggestion}".rstrip(" .") for problem in odd], beside
 
 
 def refuse(

@@ -342,13 +342,12 @@ def column_values(column: pd.Series[Any], kind: str = "") -> list[Any]:
     if pd.api.types.is_float_dtype(dtype):
         return [json_value(cell, kind) for cell in _floats(column)]
     if holds_texts(dtype):
-        cells = _nullable(column)
-        _whole_characters(cells)
-        return cells
+        return _texts(_nullable(column))
     cells = column.tolist()
     if set(map(type, cells)) <= _MOSTLY_TEXTS:
-        _whole_characters([cell for cell in cells if isinstance(cell, str)])
-        return [cell if isinstance(cell, str) else json_value(cell, kind) for cell in cells]
+        return [
+            text if text is None or isinstance(text, str) else json_value(text, kind) for text in _texts(cells)
+        ]
     return [json_value(cell, kind) for cell in cells]
 
 
@@ -392,10 +391,14 @@ def _nullable(column: pd.Series[Any]) -> list[Any]:
     return cells
 
 
-def _whole_characters(cells: list[Any]) -> None:
+def _texts(cells: list[Any]) -> list[Any]:
+    """Return texts as they are sent, what is none as it is; all are looked at at once, unless one is odd."""
+    together = "".join([cell for cell in cells if isinstance(cell, str)])
     try:
-        "".join([cell for cell in cells if cell is not None]).encode()
+        together.encode()
     except UnicodeEncodeError:
-        for cell in cells:
-            if cell is not None:
-                json_value(cell)
+        pass
+    else:
+        if BYTE_ORDER_MARK not in together:
+            return cells
+    return [json_value(cell) if isinstance(cell, str) else cell for cell in cells]

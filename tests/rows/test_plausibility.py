@@ -100,6 +100,11 @@ def test_a_long_column_of_nothing_is_told_whatever_its_type() -> None:
     ]
 
 
+def test_a_postal_code_that_a_country_has_not_is_no_gap() -> None:
+    frame = pd.DataFrame({"BillingPostalCode": ["0171", None, "70174"], "City": ["Oslo", "Dublin", "Stuttgart"]})
+    assert problems_of(frame, parameters_of(BillingPostalCode="text", City="text")) == []
+
+
 def test_lines_are_looked_at_too() -> None:
     from reportflow_pandas.options import Table  # noqa: PLC0415
 
