@@ -15,6 +15,8 @@ from reportflow_pandas.delivery.hand_over import hand_over as hand_over_document
 from reportflow_pandas.delivery.mail import mail as mail_documents
 from reportflow_pandas.results import display
 from reportflow_pandas.runs import retry as retry_rows, settle as settle_rows
+from reportflow_pandas.verification import verify as verify_results
+from reportflow_pandas.verify.verified_results import findings as findings_of
 
 __all__ = ["ReportFlowAccessor"]
 
@@ -57,6 +59,7 @@ class ReportFlowAccessor:
     plan = _bound(planning.plan)
     check = _bound(planning.check)
     preview = _bound(previewing.preview)
+    verify = _bound(verify_results)
 
     # on a results frame
     _repr_html_ = _bound(display.overview_html)
@@ -66,6 +69,7 @@ class ReportFlowAccessor:
     retry = _bound(retry_rows)
     settle = _bound(settle_rows)
     download = _bound(verbs.download)
+    findings = _bound(findings_of)
     combine = _bound(combine_pdfs)
     hand_over = _bound(hand_over_documents)
     mail = _bound(mail_documents)

@@ -30,6 +30,7 @@ FLOORS = [
     ["delivery"],
     ["designs"],
     ["execution"],
+    ["verification"],
     ["result_verbs", "generation", "plan", "preview"],
     ["runs"],
     ["jobs"],

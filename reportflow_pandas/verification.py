@@ -1,0 +1,198 @@
+"""The verb ``verify``: every PDF on disk read back and held against the row that it was made from."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
+from dataclasses import replace
+from typing import Any, Literal
+
+import pandas as pd
+
+from reportflow_pandas import event_loop
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.engine.attempts import line_to
+from reportflow_pandas.engine.progress import Progress
+from reportflow_pandas.errors import ConfigurationError, RunInterrupted
+from reportflow_pandas.execution.preparation import Prepared, document_rows, prepare
+from reportflow_pandas.notebook.bar import Bar
+from reportflow_pandas.options import Options
+from reportflow_pandas.results.results_frame import is_results, provenance
+from reportflow_pandas.rows.documents import CHUNK, Documents
+from reportflow_pandas.settings import Settings
+
+__all__ = ["require_readers", "verify", "verify_documents"]
+
+
+def verify(
+    frame: pd.DataFrame,
+    results: pd.DataFrame,
+    design_id: str | None = None,
+    *,
+    version: int | Literal["latest"] | None = None,
+    params: Sequence[Any] | Mapping[str, Any] | pd.Series[Any] | None = None,
+    tables: Mapping[str, Any] | None = None,
+    group_by: str | Sequence[str] | None = None,
+    file_name: str | None = None,
+    passthrough: str | Sequence[str] | None = None,
+    settings: Settings | None = None,
+    progress: bool | Literal["auto"] = "auto",
+) -> pd.DataFrame:
+    """Read every PDF of the results back and hold it against the row that it was made from.
+
+    Nothing is generated, and nothing is billed. Every text, number, date and line of a table is looked for, in
+    any form that designs print. What a design doesn't print, or prints in a form that is not known, is learned
+    from the run itself and is no alarm: it is *not judged*, and said once. An ``ok`` means that everything that
+    could be read is there, never more. A PDF that has not changed is not read again (``.reportflow-read.sqlite``
+    beside the PDFs).
+
+    Parameters
+    ----------
+    results : pandas.DataFrame
+        Results of this frame, or a part of them, with the PDFs on disk (``download=``, ``.download(folder)``).
+    design_id, version : optional
+        Those of the results.
+    params, tables, group_by, file_name, passthrough : optional
+        As they were for ``generate``: they say what each document should show.
+    settings : Settings, optional
+        In place of the process's; the design's parameters are looked up.
+    progress : bool or "auto"
+        A bar.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The results, same index and order, with ``verdict`` (``ok``, ``look``, ``unread``; missing where there is
+        no PDF), ``suspicion`` (0 nothing, higher is worse), ``findings`` (one line of text, missing where there
+        are none) and ``pages`` (Int64).
+
+    Raises
+    ------
+    ConfigurationError
+        No results, results of another frame, no PDF on disk, a package that is missing.
+    RunInterrupted
+        Ctrl-C. What was read is kept: the same line goes on.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> orders, tables = orders.head(8), {"Lines": rf.Table(lines, on="InvoiceId")}
+    >>> with rf.use_local(), tempfile.TemporaryDirectory() as folder:
+    ...     results = orders.reportflow.generate("invoice", tables=tables, download=folder)
+    ...     results = orders.reportflow.verify(results, tables=tables)
+    >>> results["verdict"].tolist()
+    ['ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok', 'ok']
+    """
+    require_readers()
+    if is_results(frame) and not is_results(results):
+        raise ConfigurationError(
+            "verify holds results against the rows that they were made from: df.reportflow.verify(results), and "
+            "here the two stand the wrong way round"
+        )
+    attrs = provenance(results, "verify")
+    given: dict[str, Any] = {
+        "version": version or _version_of(attrs),
+        "params": params,
+        "tables": tables,
+        "group_by": group_by,
+        "file_name": file_name,
+        "passthrough": passthrough,
+        "settings": settings,
+        "progress": progress,
+        "check": "warn",
+    }
+    options = Options.of(design_id or attrs.get("design_id"), given)  # type: ignore[arg-type]
+    rows = document_rows(frame, options, names=False)
+    last = int(results["row"].max()) if len(results) else -1
+    if last >= len(rows.frame) or attrs.get("rows", str(len(rows.frame))) != str(len(rows.frame)):
+        raise ConfigurationError(
+            f"these results are of {attrs.get('rows', last + 1)} documents, and this frame makes "
+            f"{len(rows.frame):,}: verify needs the frame that was generated, with the same group_by="
+        )
+
+    async def looked_up() -> Prepared:
+        chosen = rows.options
+        async with Client(chosen.effective_settings, timeout=chosen.timeout) as client:
+            line = line_to(chosen.effective_settings, limits=chosen.effective_limits, timeout=chosen.timeout)
+            return await prepare(
+                rows, replace(chosen, file_name=chosen.file_name or "{index}"), client, line, "verify"
+            )
+
+    return verify_documents(results, event_loop.run(looked_up()).documents, progress=progress)
+
+
+def _version_of(attrs: Mapping[str, str]) -> int | Literal["latest"]:
+    text = attrs.get("version", "")
+    return int(text) if text.isdecimal() and int(text) else "latest"
+
+
+def verify_documents(
+    results: pd.DataFrame, documents: Documents, *, progress: bool | Literal["auto"] = "auto"
+) -> pd.DataFrame:
+    """Return results with what was found in their PDFs, which these documents should be.
+
+    Raises
+    ------
+    ConfigurationError
+        None of the results has a PDF on disk.
+    RunInterrupted
+        Ctrl-C.
+    """
+    from reportflow_pandas.verify import readings, run_check, verified_results  # noqa: PLC0415 - an extra
+
+    paths = {
+        int(row): str(path) for row, path in zip(results["row"], results["path"], strict=True) if not pd.isna(path)
+    }
+    if not paths and len(results):
+        raise ConfigurationError(
+            "none of these results has a PDF on disk, so there is nothing to read back. First "
+            "results = results.reportflow.download('pdfs')"
+        )
+
+    def params() -> Iterator[tuple[int, Mapping[str, Any]]]:
+        for start in range(0, len(documents), CHUNK):
+            stop = min(start + CHUNK, len(documents))
+            yield from zip(range(start, stop), documents.params(start, stop), strict=True)
+
+    shown = Progress()
+    bar = Bar(shown, progress)
+
+    def began(what: str, note: str, total: int) -> Callable[[int], None]:
+        phase = shown.begin(what, total, note)
+
+        def done(count: int) -> None:
+            phase.done += count
+
+        return done
+
+    attrs = results.attrs.get("reportflow", {})
+    folder = run_check.cache_folder(paths, attrs.get("download", ""))
+    labels = {int(row): str(label) for row, label in zip(results["row"], results.index, strict=True)}
+    try:
+        with closing(readings.Readings(folder)) as known:
+            checked = run_check.check_run(paths, params, known, labels=labels, began=began, tick=bar.paint)
+        shown.lines += verified_results.summary_line(checked)
+    except KeyboardInterrupt:
+        done = shown.phases[0].done if shown.phases else 0
+        raise RunInterrupted(
+            f"interrupted: {done:,} of {len(paths):,} PDFs were read, and what was read is kept. The same line "
+            "goes on; the results are in this exception's .results, as they were",
+            results,
+        ) from None
+    finally:
+        shown.ended = True
+        bar.close()
+    return verified_results.with_verdicts(results, checked)
+
+
+def require_readers() -> None:
+    """Raise if PDFs can't be read back: before a document is generated for it."""
+    needed = {"pypdfium2": "pypdfium2", "babel": "Babel", "PIL": "pillow"}
+    missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
+    if missing:
+        raise ConfigurationError(
+            f"reading PDFs back needs {' and '.join(missing)}: pip install 'reportflow-pandas[verify]'"
+        )

@@ -1,0 +1,318 @@
+"""The text of one document as it is searched: its units, one after the other, and where each stands."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from reportflow_pandas.verify.finding import Box
+from reportflow_pandas.verify.text_forms import is_cjk, masked, normal
+
+__all__ = ["SOFT", "DocumentText", "Place", "Unit"]
+
+SOFT = "\u00ad"
+"""A hyphen at a line's end, in the stream."""
+
+_SIGNS = "-▲△"
+_MOST_STEPS = 40
+"""Units that a broken value may be spread over."""
+
+
+class Place(NamedTuple):
+    """Where a value stands: from one character of the stream up to another."""
+
+    begin: int
+    end: int
+
+
+@dataclass(slots=True)
+class Unit:
+    """Characters of one line without a wide gap."""
+
+    text: str
+    begin: int
+    page: int
+    box: Box
+    raw: str
+
+    @property
+    def end(self) -> int:
+        """Where the next one begins."""
+        return self.begin + len(self.text)
+
+
+class DocumentText:
+    """Text of a document, without its spaces, and the units that it stands in.
+
+    Parameters
+    ----------
+    pages : sequence of mapping
+        As the reading program answers: ``size``, ``units``, ``bare``.
+    """
+
+    def __init__(self, pages: Sequence[dict[str, Any]]) -> None:
+        self.sizes = [tuple(page["size"]) for page in pages]
+        self.bare = [bool(page["bare"]) for page in pages]
+        self.units: list[Unit] = []
+        self.hidden: list[Unit] = []
+        edges: list[int] = []
+        parts: list[str] = []
+        length = 0
+        for number, page in enumerate(pages):
+            for raw, left, bottom, right, top, hidden in page["units"]:
+                if hidden:
+                    self.hidden.append(Unit(normal(raw), length, number, (left, bottom, right, top), raw))
+                    continue
+                begin = length
+                for word in raw.split():
+                    text = normal(word) + (SOFT if word.endswith(SOFT) else "")
+                    edges.append(length)
+                    parts.append(text)
+                    length += len(text)
+                if length > begin:
+                    shown = raw.replace(SOFT, "-")
+                    self.units.append(
+                        Unit("x" * (length - begin), begin, number, (left, bottom, right, top), shown)
+                    )
+        self.stream = "".join(parts)
+        self._text_units()
+        self._soften_hyphens()
+        self.edges = bytearray(length + 1)
+        for edge in edges:
+            self.edges[edge] = 1
+        self.edges[length] = 1
+        self._plain: tuple[str, list[int]] | None = None
+        self._unit_at: list[int] | None = None
+        self._by_head: dict[str, list[int]] | None = None
+
+    def _soften_hyphens(self) -> None:
+        """Tell a hyphen at a line's end from others: it may belong to the word, or to the break."""
+        stream = list(self.stream)
+        soft = SOFT in self.stream
+        for unit in self.units:
+            last = unit.end - 1
+            if len(unit.text) > 1 and stream[last] == "-" and stream[last - 1].isalpha():
+                stream[last] = SOFT
+                soft = True
+        if soft:
+            self.stream = "".join(stream)
+            self._text_units()
+        self._has_soft = soft
+
+    def _text_units(self) -> None:
+        for unit in self.units:
+            unit.text = self.stream[unit.begin : unit.begin + len(unit.text)]
+
+    def unit_at(self, place: int) -> int:
+        """Return the number of the unit that a character belongs to."""
+        if self._unit_at is None:
+            self._unit_at = [number for number, unit in enumerate(self.units) for _ in range(len(unit.text))]
+            self._unit_at.append(max(0, len(self.units) - 1))
+        return self._unit_at[place]
+
+    # -- finding values ------------------------------------------------------------------------------------------
+
+    def places(self, text: str, begin: int = 0, end: int | None = None) -> Iterator[Place]:
+        """Yield where a text stands for itself: not within a longer word or number."""
+        if not text:
+            return
+        stream, size = self.stream, len(text)
+        at = stream.find(text, begin, end)
+        while at >= 0:
+            if self._stands_alone(at, at + size):
+                yield Place(at, at + size)
+            at = stream.find(text, at + 1, end)
+        if self._has_soft and size > 3:
+            yield from self._hyphenated(text, begin, len(stream) if end is None else end)
+
+    def _hyphenated(self, text: str, begin: int, end: int) -> Iterator[Place]:
+        """Yield where a text stands with a hyphen at a line's end in it."""
+        if self._plain is None:
+            kept = [at for at, char in enumerate(self.stream) if char not in ("-", SOFT)]
+            self._plain = ("".join(self.stream[at] for at in kept), [*kept, len(self.stream)])
+        plain, where = self._plain
+        wanted = text.replace("-", "")
+        at = plain.find(wanted, bisect_left(where, begin)) if wanted else -1
+        while at >= 0:
+            first, after = where[at], where[at + len(wanted) - 1] + 1
+            if after > end:
+                return
+            printed = self.stream[first:after]
+            if SOFT in printed and _is_broken(printed, text) and self._stands_alone(first, after):
+                yield Place(first, after)
+            at = plain.find(wanted, at + 1)
+
+    def has(self, text: str) -> bool:
+        """Tell whether a text stands somewhere for itself."""
+        return next(self.places(text), None) is not None
+
+    def _stands_alone(self, begin: int, end: int) -> bool:
+        return self._is_edge_before(begin) and self._is_edge_after(end)
+
+    def _is_edge_before(self, begin: int) -> bool:
+        stream, edges = self.stream, self.edges
+        if not begin or edges[begin]:
+            return True
+        before, first = stream[begin - 1], stream[begin]
+        if first.isdigit():
+            is_decimal = before in ".,'" and begin > 1 and stream[begin - 2].isdigit() and not edges[begin - 1]
+            return not (before.isdigit() or is_decimal)
+        return not (before.isalpha() and first.isalpha()) or is_cjk(before) or is_cjk(first)
+
+    def _is_edge_after(self, end: int) -> bool:
+        stream, edges = self.stream, self.edges
+        if end >= len(stream) or edges[end]:
+            return True
+        last, after = stream[end - 1], stream[end]
+        if last.isdigit():
+            is_decimal = after in ".,'" and stream[end + 1 : end + 2].isdigit() and not edges[end + 1]
+            return not (after.isdigit() or is_decimal)
+        return not (after.isalpha() and last.isalpha()) or is_cjk(after) or is_cjk(last)
+
+    def sign(self, place: Place) -> str:
+        """Return the sign that makes a number negative, with a currency between them or without; else nothing."""
+        stream = self.stream
+        at = place.begin - 1
+        for _ in range(3):
+            if at < 0:
+                return ""
+            char = stream[at]
+            if char in _SIGNS:
+                # within "2026-5" or "INV-5" it is a hyphen
+                own = char != "-" or at == 0 or self.edges[at] == 1 or not stream[at - 1].isalnum()
+                return char if own else ""
+            if char == "(":
+                after = stream[place.end : place.end + 3].partition(")")
+                return "(" if after[1] and not any(map(str.isalnum, after[0])) else ""
+            if char.isalnum() or self.edges[at + 1]:
+                return ""
+            at -= 1
+        return ""
+
+    def broken(self, text: str) -> tuple[Place, ...] | None:
+        """Return the parts of a value that is broken over lines of its column, or over pages; hyphens aside."""
+        if len(text) < 4:
+            return None
+        if self._by_head is None:
+            self._by_head = {}
+            for number, unit in enumerate(self.units):
+                self._by_head.setdefault(unit.text[:2], []).append(number)
+        for number in self._starts(text):
+            unit = self.units[number]
+            begin = unit.text.find(text[:2])
+            head = unit.text[begin:]
+            rest = _after(text, head)
+            if rest is not None and (not begin or self._stands_alone(unit.begin + begin, unit.begin + begin + 2)):
+                parts = self._continued(rest, number, [Place(unit.begin + begin, unit.end)])
+                if parts is not None:
+                    return tuple(parts)
+        return None
+
+    def _starts(self, text: str) -> list[int]:
+        assert self._by_head is not None  # noqa: S101 - made by the only caller
+        whole = self._by_head.get(text[:2], [])
+        within = {self.unit_at(place.begin) for place in self.places_of_head(text[:3])}
+        return [*whole, *sorted(within - set(whole))]
+
+    def places_of_head(self, head: str) -> Iterator[Place]:
+        """Yield where a beginning stands, whatever follows."""
+        at = self.stream.find(head)
+        while at >= 0:
+            yield Place(at, at + len(head))
+            at = self.stream.find(head, at + 1)
+
+    def _continued(self, rest: str, number: int, parts: list[Place]) -> list[Place] | None:
+        if not rest:
+            return parts
+        if len(parts) >= _MOST_STEPS:
+            return None
+        for following in self._below(number):
+            unit = self.units[following]
+            if unit.text.startswith(rest):
+                return [*parts, Place(unit.begin, unit.begin + len(rest))]
+            remainder = _after(rest, unit.text)
+            if remainder is not None:
+                found = self._continued(remainder, following, [*parts, Place(unit.begin, unit.end)])
+                if found is not None:
+                    return found
+        return None
+
+    def _below(self, number: int) -> Iterator[int]:
+        """Yield the units in which a column may go on: the next line, the next page."""
+        here = self.units[number]
+        height = max(4.0, here.box[3] - here.box[1])
+        for other in range(max(0, number - 60), min(len(self.units), number + 60)):
+            unit = self.units[other]
+            aligned = unit.box[0] < here.box[2] + height and unit.box[2] > here.box[0] - height
+            if unit.page == here.page:
+                drop = here.box[1] - unit.box[1]
+                if aligned and 0.5 * height < drop < 2.6 * height:
+                    yield other
+            elif unit.page == here.page + 1 and aligned:
+                yield other
+        if number + 1 < len(self.units):
+            yield number + 1  # the file's own order: a further column, letters set one by one
+
+    # -- telling -------------------------------------------------------------------------------------------------
+
+    def raw(self, begin: int, end: int) -> str:
+        """Return a piece of the stream as it is printed, with its spaces."""
+        parts = []
+        for number in range(self.unit_at(begin), self.unit_at(max(begin, end - 1)) + 1):
+            unit = self.units[number]
+            if unit.begin >= begin and unit.end <= end:
+                parts.append(unit.raw)
+            else:
+                parts.append(_piece(unit.raw, max(0, begin - unit.begin), min(len(unit.text), end - unit.begin)))
+        return " ".join(parts)
+
+    def marks(self, place: Place) -> list[tuple[int, Box]]:
+        """Return page and box of each unit's share of a place."""
+        found = []
+        for number in range(self.unit_at(place.begin), self.unit_at(max(place.begin, place.end - 1)) + 1):
+            unit = self.units[number]
+            left, bottom, right, top = unit.box
+            width = (right - left) / max(1, len(unit.text))
+            first, after = max(0, place.begin - unit.begin), min(len(unit.text), place.end - unit.begin)
+            found.append((unit.page, (left + first * width, bottom, left + after * width, top)))
+        return found
+
+    def mask(self, number: int) -> str:
+        """Return a unit's text with its digits hidden; an empty text before the first."""
+        return masked(self.units[number].text) if 0 <= number < len(self.units) else ""
+
+
+def _is_broken(printed: str, text: str) -> bool:
+    """Tell whether a piece of the stream is a text, but for hyphens at the ends of lines."""
+    at = 0
+    for char in printed:
+        if at < len(text) and (char == text[at] or (char == SOFT and text[at] == "-")):
+            at += 1
+        elif char != SOFT:
+            return False
+    return at == len(text)
+
+
+def _after(text: str, head: str) -> str | None:
+    """Return what follows of a text after a part of it at a line's end; None where the part is another text."""
+    if head and text.startswith(head.replace(SOFT, "-")):
+        return text[len(head) :]
+    bare = head[:-1] if head.endswith(("-", SOFT)) else head
+    if bare and bare != head and text.startswith(bare):
+        return text[len(bare) :]
+    return None
+
+
+def _piece(raw: str, first: int, after: int) -> str:
+    """Return the part of a printed text that holds these characters, spaces not counted."""
+    count = 0
+    kept: list[str] = []
+    for char in raw:
+        size = len(normal(char))
+        if first <= count < after or (kept and not size and count < after):
+            kept.append(char)
+        count += size
+    return "".join(kept).strip() or re.sub(r"\s+", " ", raw).strip()

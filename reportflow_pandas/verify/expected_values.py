@@ -1,0 +1,268 @@
+"""What a document should show: the values of its row, with the forms in which each may be printed."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+from reportflow_pandas.verify.document_text import DocumentText, Place
+from reportflow_pandas.verify.text_forms import (
+    as_date,
+    as_number,
+    date_text,
+    dates,
+    normal,
+    number_text,
+    numbers,
+)
+
+__all__ = ["ExpectedValues", "Form", "Forms", "Value", "learned_forms"]
+
+Form = tuple[str, Any]
+"""``("text", "")``, ``("number", NumberForm)`` or ``("date", DateForm)``."""
+
+TEXT: Form = ("text", "")
+_LOSSY_SHARE = 0.2
+"""Of the documents: forms that leave something out (decimals, the day) count from here."""
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value: as text, and as the number or the date that it is."""
+
+    raw: Any
+    text: str
+    number: Decimal | None = None
+    date: date | None = None
+    is_picture: bool = False
+
+    @classmethod
+    def of(cls, raw: Any) -> Value | None:
+        """Return a value; None for a blank one."""
+        if raw is None or (isinstance(raw, float) and math.isnan(raw)):
+            return None
+        if isinstance(raw, bool):
+            return cls(raw, "true" if raw else "false")
+        if isinstance(raw, str):
+            if len(raw) > 400 and not any(char.isspace() for char in raw[:400]) and raw[:400].isascii():
+                return cls(raw, "", is_picture=True)
+            text = normal(raw)
+            return cls(raw, text, as_number(raw), as_date(raw)) if text else None
+        number = as_number(raw)
+        return cls(raw, normal(str(raw)), number)
+
+    @property
+    def is_flag(self) -> bool:
+        """Whether it is true or false, which no design prints by these words."""
+        return isinstance(self.raw, bool)
+
+    @property
+    def is_pure_number(self) -> bool:
+        """Whether it came as a number."""
+        return self.number is not None and not isinstance(self.raw, str)
+
+    def in_form(self, form: Form) -> str:
+        """Return its text in a form; an empty one where it has none."""
+        kind, detail = form
+        if kind == "text":
+            return "" if self.is_pure_number else self.text
+        if kind == "number":
+            return number_text(self.number, detail) if self.number is not None else ""
+        return date_text(self.date, detail) if self.date is not None else ""
+
+    def all_forms(self) -> dict[str, tuple[Form, ...]]:
+        """Return every form by its text."""
+        found: dict[str, tuple[Form, ...]] = {}
+        if not self.is_pure_number and self.text:
+            found[self.text] = (TEXT,)
+        if self.number is not None:
+            for text, forms in numbers(self.number).items():
+                found[text] = found.get(text, ()) + tuple(("number", form) for form in forms)
+        if self.date is not None:
+            for text, forms_of_date in dates(self.date).items():
+                found[text] = found.get(text, ()) + tuple(("date", form) for form in forms_of_date)
+        return found
+
+    def loses(self, form: Form) -> bool:
+        """Tell whether a form leaves something out of it."""
+        kind, detail = form
+        if kind == "date":
+            return bool(detail[1] == "MMMM y")
+        if kind == "number" and self.number is not None:
+            places = detail[3]
+            exponent = self.number.normalize().as_tuple().exponent
+            return bool(0 <= places < -(exponent if isinstance(exponent, int) else 0) - (2 if detail[4] else 0))
+        return False
+
+    def find(
+        self, document: DocumentText, forms: Iterable[Form], begin: int = 0, end: int | None = None
+    ) -> list[Place]:
+        """Return where it stands in a document, in any of these forms; several parts make several places."""
+        found: list[Place] = []
+        tried: set[str] = set()
+        for form in forms:
+            text = self.in_form(form)
+            if text and text not in tried:
+                tried.add(text)
+                places = document.places(text, begin, end)
+                found += [place for place in places if self.has_sign(document, place, form)]
+        return found
+
+    def has_sign(self, document: DocumentText, place: Place, form: Form) -> bool:
+        """Tell whether the number at a place is negative as this one is, or neither."""
+        if form[0] != "number" or self.number is None:
+            return True
+        sign = document.sign(place)
+        return bool(sign) if self.number < 0 else sign in ("", "(")
+
+
+Forms = dict[str, list[Form]]
+"""By parameter, ``Lines.Quantity`` for a table's."""
+
+
+@dataclass(slots=True)
+class ExpectedValues:
+    """The values of one document: single ones, and those of tables line by line."""
+
+    singles: dict[str, Value] = field(default_factory=dict)
+    blanks: set[str] = field(default_factory=set)
+    tables: dict[str, list[dict[str, Value]]] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, params: Mapping[str, Any]) -> ExpectedValues:
+        """Return the values in a document's ``params``."""
+        expected = cls()
+        expected._add("", params)
+        return expected
+
+    def _add(self, prefix: str, record: Mapping[str, Any]) -> None:
+        for name, raw in record.items():
+            path = prefix + name
+            if isinstance(raw, Mapping):
+                self._add(f"{path}.", raw)
+            elif isinstance(raw, Sequence) and not isinstance(raw, str | bytes):
+                self.tables[path] = [_line(item) for item in raw]
+            elif (value := Value.of(raw)) is not None:
+                self.singles[path] = value
+            else:
+                self.blanks.add(path)
+
+    def cells(self) -> Iterator[tuple[str, Value]]:
+        """Yield every value of every line, under its table's name and its own."""
+        for table, lines in self.tables.items():
+            for line in lines:
+                for name, value in line.items():
+                    yield f"{table}.{name}", value
+
+    @property
+    def size(self) -> int:
+        """How many characters all values have: what decides how many pages there are."""
+        return sum(len(value.text) for value in self.singles.values()) + sum(
+            20 + sum(len(value.text) for value in line.values())
+            for lines in self.tables.values()
+            for line in lines
+        )
+
+
+def _line(item: Any) -> dict[str, Value]:
+    fields = item if isinstance(item, Mapping) else {"": item}
+    flat: dict[str, Any] = {}
+    for name, raw in fields.items():
+        if isinstance(raw, Mapping):
+            flat |= {f"{name}.{inner}": one for inner, one in raw.items()}
+        else:
+            flat[str(name)] = raw
+    return {name: value for name, raw in flat.items() if (value := Value.of(raw)) is not None}
+
+
+# -- learning the forms ----------------------------------------------------------------------------------------
+
+
+class _Counted:
+    """How often each form of one parameter was found, by the documents that it was found in."""
+
+    def __init__(self) -> None:
+        self.whole: dict[Form, set[int]] = {}
+        self.partly: dict[Form, set[int]] = {}
+        self.longest: dict[Form, int] = {}
+        self.documents = 0
+        self.full = 0
+
+    def add(self, number: int, document: DocumentText, value: Value) -> None:
+        """Look for a value in all its forms, those first that were found before."""
+        self.documents += 1
+        known: dict[str, list[Form]] = {}
+        for form in self.whole:
+            if text := value.in_form(form):
+                known.setdefault(text, []).append(form)
+        if self._credit(number, document, value, known) or self.full >= _MOST_FULL_LOOKS:
+            return
+        self.full += 1
+        every = {text: list(forms) for text, forms in value.all_forms().items() if text not in known}
+        self._credit(number, document, value, every)
+
+    def _credit(self, number: int, document: DocumentText, value: Value, texts: Mapping[str, list[Form]]) -> bool:
+        whole = False
+        for text, forms in texts.items():
+            if not any(value.has_sign(document, place, forms[0]) for place in document.places(text)) and (
+                forms[0] != TEXT or document.broken(text) is None
+            ):
+                continue
+            for form in forms:
+                loses = value.loses(form)
+                (self.partly if loses else self.whole).setdefault(form, set()).add(number)
+                self.longest[form] = max(self.longest.get(form, 0), len(text))
+                whole = whole or not loses
+        return whole
+
+    def chosen(self) -> list[Form]:
+        """Return the fewest forms that explain what was found: a set cover, the largest share first."""
+        chosen: list[Form] = []
+        covered: set[int] = set()
+        for found, least_share in ((self.whole, 0.02), (self.partly, _LOSSY_SHARE)):
+            order = {form: place for place, form in enumerate(found)}
+            while rest := [form for form in found if form not in chosen]:
+                best = max(rest, key=lambda form: (len(found[form] - covered), -order[form]))
+                gain = len(found[best] - covered)
+                least = max(2 if chosen else 1, least_share * self.documents)
+                if chosen and self.longest[best] < 4:
+                    least = max(least, _LOSSY_SHARE * self.documents)
+                if gain < least:
+                    break
+                chosen.append(best)
+                covered |= found[best]
+        return chosen + [form for form in self.whole if form not in chosen and _is_padded(form, chosen)]
+
+
+def _is_padded(form: Form, chosen: Sequence[Form]) -> bool:
+    """Tell whether a form of numbers differs from a chosen one only by the zeros at its end."""
+    return form[0] == "number" and any(
+        one[0] == "number" and (one[1][:3], one[1][4]) == (form[1][:3], form[1][4]) for one in chosen
+    )
+
+
+_MOST_FULL_LOOKS = 60
+"""A parameter: each of them tries some 250 forms of a date."""
+
+_MOST_LINES = 6
+"""Of a table in each document of the sample, when forms are learned."""
+
+
+def learned_forms(sample: Sequence[tuple[DocumentText, ExpectedValues]]) -> Forms:
+    """Return in which forms a design prints each parameter, the likeliest first; none where it was not found."""
+    counted: dict[str, _Counted] = {}
+    for number, (document, expected) in enumerate(sample):
+        for path, value in expected.singles.items():
+            if not value.is_picture and not value.is_flag:
+                counted.setdefault(path, _Counted()).add(number, document, value)
+        seen: Counter[str] = Counter()
+        for path, value in expected.cells():
+            if seen[path] < _MOST_LINES and not value.is_picture and not value.is_flag:
+                seen[path] += 1
+                counted.setdefault(path, _Counted()).add(number * 1000 + seen[path], document, value)
+    return {path: one.chosen() for path, one in counted.items()}

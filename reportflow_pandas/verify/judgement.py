@@ -1,0 +1,382 @@
+"""One document, held against its row with what was learned of the run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
+from reportflow_pandas.verify.expected_values import ExpectedValues, Form, Value
+from reportflow_pandas.verify.finding import BOX_SIGNS, KINDS, Finding
+from reportflow_pandas.verify.layout import Layout, reads, slot_of
+from reportflow_pandas.verify.line_checks import TableCheck, shown
+from reportflow_pandas.verify.table_layout import NUMBER, has_letters, parsed
+from reportflow_pandas.verify.text_forms import is_cjk, masked
+from reportflow_pandas.verify.value_places import Matches
+
+__all__ = ["RunValues", "judge"]
+
+_CERTAIN_SHARE = 0.95
+_ENOUGH_DOCUMENTS = 12
+_USUAL_SHARE = 0.5
+_SAMPLE_PAGES = 10
+SEVERAL = -1
+
+
+@dataclass
+class RunValues:
+    """The values of all rows: whose they are, as far as they tell rows apart.
+
+    Attributes
+    ----------
+    owners : dict
+        Text to parameter and row; row `SEVERAL` where several rows have it.
+    own_count : dict
+        How many values of its own each row has.
+    line_texts : set of str
+        Texts in the lines of tables.
+    labels : dict of str
+        What rows are called.
+    """
+
+    owners: dict[str, tuple[str, int]] = field(default_factory=dict)
+    own_count: Counter[int] = field(default_factory=Counter)
+    line_texts: set[str] = field(default_factory=set)
+    labels: dict[int, str] = field(default_factory=dict)
+
+    def add(self, row: int, expected: ExpectedValues, forms: dict[str, list[Form]]) -> None:
+        """Remember the values of a row."""
+        for path, value in expected.singles.items():
+            if value.is_picture or value.is_flag:
+                continue
+            for text in {value.in_form(form) for form in forms.get(path, ())}:
+                if len(text) < 3 or (value.number is not None and len(text) < 4):
+                    continue
+                before = self.owners.get(text)
+                if before is None:
+                    self.owners[text] = (path, row)
+                    self.own_count[row] += 1
+                elif before[1] not in (row, SEVERAL):
+                    self.owners[text] = (before[0], SEVERAL)
+                    self.own_count[before[1]] -= 1
+        if len(self.line_texts) < MOST_LINE_TEXTS:
+            self.line_texts.update(
+                value.text for _, value in expected.cells() if value.number is None and len(value.text) > 2
+            )
+
+
+MOST_LINE_TEXTS = 200_000
+
+
+def judge(
+    layout: Layout,
+    run: RunValues,
+    row: int,
+    document: DocumentText,
+    expected: ExpectedValues,
+) -> list[Finding]:
+    """Return what is wrong with a document.
+
+    Parameters
+    ----------
+    layout, run : Layout, RunValues
+        What was learned.
+    row : int
+        Its row.
+    document, expected : DocumentText, ExpectedValues
+        What is there, and what should be.
+    """
+    matches = Matches(document, expected, layout.forms)
+    anchors = layout.anchors(document, expected)
+    matches.keep(layout.usual_tags, layout.spans(anchors))
+    findings = _blank_pages(layout, document)
+    singles, missing_share = _singles(layout, run, document, expected, matches)
+    if missing_share >= 0.5 and (other := _other_row(run, row, document, expected)) is not None:
+        return [
+            *findings,
+            Finding("same", found=f"this is the PDF of another row: {run.labels.get(other, other)}", page=1),
+        ]
+    findings += singles
+    outside = layout.outside(document) if layout.tables else ()
+    for name, table in layout.tables.items():
+        lines = expected.tables.get(name, [])
+        check = TableCheck(table, document, lines, anchors[name], outside=outside, foreign=run.line_texts)
+        findings += check.findings()
+    findings += _boxes(document, expected, findings)
+    if not findings:
+        findings += _foreign(layout, run, document, expected, matches)
+    if not findings:
+        findings += _pages(layout, document, expected)
+    return sorted(findings, key=lambda finding: -KINDS[finding.kind])
+
+
+# -- pages -----------------------------------------------------------------------------------------------------
+
+
+def _blank_pages(layout: Layout, document: DocumentText) -> list[Finding]:
+    """Return pages without anything, and such as have nothing but what stands on every page."""
+    with_text = {unit.page for unit in document.units}
+    if not with_text and not all(document.bare):
+        return [Finding("unreadable", found="it has no text that can be read: letters as pictures or outlines")]
+    if layout.has_empty_pages and with_text:
+        return []
+    return [
+        Finding(
+            "blank_page",
+            found="only what stands on every page is on this one"
+            if page in with_text
+            else "nothing is on this page",
+            page=page + 1,
+        )
+        for page in layout.empty_pages(document)
+    ]
+
+
+def _pages(layout: Layout, document: DocumentText, expected: ExpectedValues) -> list[Finding]:
+    """Return a count of pages that no document of its size has."""
+    count, size = len(document.sizes), expected.size
+    larger = [pages for other, pages in layout.page_counts if other >= size]
+    smaller = [pages for other, pages in layout.page_counts if other <= size]
+    if len(larger) >= _SAMPLE_PAGES and count > max(larger):
+        most = max(larger)
+    elif len(smaller) >= _SAMPLE_PAGES and count < min(smaller):
+        most = min(smaller)
+    else:
+        return []
+    return [Finding("pages", expected=f"{most} or so", found=f"{count}", page=count)]
+
+
+# -- single values -------------------------------------------------------------------------------------------
+
+
+def _singles(
+    layout: Layout, run: RunValues, document: DocumentText, expected: ExpectedValues, matches: Matches
+) -> tuple[list[Finding], float]:
+    """Return what is wrong with the single values, and the share of them that is nowhere."""
+    wrong, is_usual = _misread(layout, document, expected, matches)
+    findings: list[Finding] = []
+    nowhere = asked = 0
+    for path, value in expected.singles.items():
+        if path not in layout.judged:
+            continue
+        condition = layout.conditions.get(path)
+        if condition is not None and condition.holds(expected):
+            continue
+        asked += 1
+        places = matches.evidence[path]
+        if not places and _in_another_form(document, value):
+            continue
+        nowhere += not places
+        if path in wrong and _same_number(document, wrong[path], value):
+            continue
+        if path in wrong:
+            findings.append(_classified(run, document, path, value, wrong[path]))
+        elif not places:
+            findings.append(_classified(run, document, path, value, _guess(layout, run, matches, path, value)))
+        elif is_usual and _is_certain(layout, path) and _only_elsewhere(layout, expected, matches, path):
+            findings.append(_classified(run, document, path, value, None))
+    return findings, nowhere / asked if asked >= 2 else float(nowhere > 0 and asked > 0)
+
+
+def _misread(
+    layout: Layout, document: DocumentText, expected: ExpectedValues, matches: Matches
+) -> tuple[dict[str, Place], bool]:
+    """Return what stands in the place of other values, and whether most of the known places are there."""
+    wrong: dict[str, Place] = {}
+    read: set[str] = set()
+    for path, _, number, place in layout.readings(document):
+        if path not in expected.singles or path not in layout.judged:
+            continue
+        read.add(path)
+        if reads(document, matches.places[path], number, place) or path in wrong:
+            continue
+        # another value of this row may stand there: its places are not always these
+        if not matches.found(path) or (
+            _is_certain(layout, path) and not all(matches.covered(expected)[place.begin : place.end])
+        ):
+            wrong[path] = place
+    certain = [path for path in expected.singles if _is_certain(layout, path)]
+    return wrong, sum(path in read for path in certain) > _USUAL_SHARE * len(certain)
+
+
+def _is_certain(layout: Layout, path: str) -> bool:
+    """Tell whether each of a parameter's places has to hold it: it is known by place in nearly all documents."""
+    return len(layout.page_counts) >= _ENOUGH_DOCUMENTS and layout.bound_share.get(path, 0.0) >= _CERTAIN_SHARE
+
+
+def _same_number(document: DocumentText, place: Place, value: Value) -> bool:
+    """Tell whether what stands in a place is the same number, with more zeros."""
+    found = NUMBER.findall(document.stream[place.begin : place.end])
+    return value.number is not None and len(found) == 1 and abs(value.number) in parsed(found[0])
+
+
+def _in_another_form(document: DocumentText, value: Value) -> bool:
+    """Tell whether a value stands there in a form that the run did not teach, one long enough to be no chance."""
+    if value.date is None and (value.number is None or abs(value.number) < 1000):
+        return False
+    return any(
+        len(text) >= 6 and not any(value.loses(form) for form in forms) and document.has(text)
+        for text, forms in value.all_forms().items()
+    )
+
+
+def _only_elsewhere(layout: Layout, expected: ExpectedValues, matches: Matches, path: str) -> bool:
+    """Tell whether a value stands only where it may stand by chance, though its place is known."""
+    text = expected.singles[path].text
+    is_long = len(text) > 4 or (len(text) > 2 and all(map(is_cjk, text)))
+    if is_long and layout.chance.get(path, 0.0) < 0.02:
+        return False
+    covered = matches.covered(expected)
+    bound = layout.slots.get(path, set())
+    return not any(
+        slot_of(matches.document, place, covered, layout.fixed) in bound for place in matches.places[path]
+    )
+
+
+def _guess(layout: Layout, run: RunValues, matches: Matches, path: str, value: Value) -> Place | None:
+    """Return what probably stands in place of a value that is nowhere: its beginning, or what nothing explains."""
+    document = matches.document
+    if not value.is_pure_number:
+        for size in range(len(value.text) - 1, max(2, len(value.text) // 3), -1):
+            place = next(document.places(value.text[:size]), None)
+            if place is not None:
+                return place
+    taken = [place for places in matches.places.values() for place in places]
+    best, found = 0.6, None
+    for unit in document.units:
+        if masked(unit.text) in layout.fixed:
+            continue
+        owner = run.owners.get(unit.text)
+        likeness = 1.0 if owner is not None and owner[0] == path else _likeness(unit.text, value.text)
+        is_free = not any(place.begin < unit.end and unit.begin < place.end for place in taken)
+        if likeness > best and is_free:
+            best, found = likeness, Place(unit.begin, unit.end)
+    return found
+
+
+def _likeness(one: str, other: str) -> float:
+    """Return the share of characters that two texts have in common."""
+    if abs(len(one) - len(other)) > max(len(one), len(other)) // 2:
+        return 0.0
+    common = sum((Counter(one) & Counter(other)).values())
+    return common / max(len(one), len(other), 1)
+
+
+def _classified(run: RunValues, document: DocumentText, path: str, value: Value, place: Place | None) -> Finding:
+    """Return the finding for a value that is not where it should be, by what stands there."""
+    if place is None:
+        hidden = next((unit for unit in document.hidden if unit.text and unit.text in value.text), None)
+        if hidden is not None:
+            return _hidden(document, path, value, hidden)
+        return Finding.at("missing", document, [], parameter=path, expected=shown(value))
+    text = document.stream[place.begin : place.end]
+    found = document.raw(place.begin, place.end)
+    kind = "missing"
+    if any(sign in text for sign in BOX_SIGNS):
+        kind = "glyph"
+    elif (
+        len(text) >= 2
+        and value.text.startswith(text.rstrip(".…"))
+        and text != value.text
+        and not value.is_pure_number
+    ):
+        kind = "cut"
+    else:
+        owner = run.owners.get(text)
+        if owner is not None and owner[0] == path:
+            kind = "foreign"
+    return Finding.at(kind, document, [place], parameter=path, expected=shown(value), found=found)
+
+
+def _hidden(document: DocumentText, path: str, value: Value, hidden: Unit) -> Finding:
+    seen = next((unit for unit in document.units if unit.text and value.text.startswith(unit.text)), None)
+    places = [Place(seen.begin, seen.end)] if seen is not None else []
+    found = seen.raw if seen is not None else "it is there, and nothing of it can be seen"
+    finding = Finding.at("cut", document, places, parameter=path, expected=shown(value), found=found)
+    return (
+        finding
+        if places
+        else Finding("cut", path, shown(value), found, hidden.page + 1, ((hidden.page, hidden.box),))
+    )
+
+
+# -- texts of others -----------------------------------------------------------------------------------------
+
+
+def _other_row(run: RunValues, row: int, document: DocumentText, expected: ExpectedValues) -> int | None:
+    """Return the row whose own values stand in a document that lacks those of its row."""
+    own = {value.text for value in expected.singles.values()}
+    votes: Counter[int] = Counter()
+    for text in _pieces(document):
+        owner = run.owners.get(text)
+        if owner is not None and owner[1] not in (row, SEVERAL) and text not in own:
+            votes[owner[1]] += 1
+    if not votes:
+        return None
+    best, count = votes.most_common(1)[0]
+    return best if count >= max(1, 0.5 * run.own_count[best]) else None
+
+
+def _pieces(document: DocumentText) -> set[str]:
+    """Return the texts that may be a value by themselves: units, and what stands between marks in them."""
+    pieces = set()
+    for unit in document.units:
+        pieces.add(unit.text)
+        marks = (
+            [at for at in range(len(unit.text) + 1) if document.edges[unit.begin + at]]
+            if len(unit.text) < 120
+            else []
+        )
+        if len(marks) <= 12:
+            pieces.update(
+                unit.text[first:after].strip(",.;:()") for first in marks for after in marks if after > first
+            )
+        for prefix in ("$", "¥", "€", "£", "-"):
+            pieces.add(unit.text.strip(prefix))
+    pieces.discard("")
+    return pieces
+
+
+def _foreign(
+    layout: Layout, run: RunValues, document: DocumentText, expected: ExpectedValues, matches: Matches
+) -> list[Finding]:
+    """Return values of other rows that stand where nothing of this one does."""
+    covered = matches.covered(expected)
+    found = []
+    for unit in document.units:
+        if any(covered[unit.begin : unit.end]) or masked(unit.text) in layout.fixed:
+            continue
+        owner = run.owners.get(unit.text)
+        if (
+            owner is not None
+            and owner[0] in layout.judged
+            and owner[0] in expected.blanks
+            and has_letters(unit.text)
+        ):
+            found.append(
+                Finding.at(
+                    "foreign",
+                    document,
+                    [Place(unit.begin, unit.end)],
+                    parameter=owner[0],
+                    found=f"{unit.raw} stands there, and the row has nothing",
+                )
+            )
+    return found
+
+
+def _boxes(document: DocumentText, expected: ExpectedValues, findings: Sequence[Finding]) -> list[Finding]:
+    """Return boxes in place of letters, where no value of the row has such a sign."""
+    if any(finding.kind == "glyph" for finding in findings):
+        return []
+    every = "".join(value.text for value in expected.singles.values()) + "".join(
+        value.text for _, value in expected.cells()
+    )
+    found = []
+    for unit in document.units:
+        sign = next((box for box in BOX_SIGNS if box in unit.text), None)
+        if sign is not None and sign not in every:
+            place = Place(unit.begin, unit.end)
+            found.append(Finding.at("glyph", document, [place], found=unit.raw))
+    return found[:5]

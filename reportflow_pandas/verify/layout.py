@@ -1,0 +1,180 @@
+"""What a run's documents have in common: fixed text, forms, and the places that belong to each parameter."""
+
+from __future__ import annotations
+
+import functools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from reportflow_pandas.verify.document_text import DocumentText, Place
+from reportflow_pandas.verify.expected_values import ExpectedValues, Forms
+from reportflow_pandas.verify.table_layout import Anchor, TableLayout, has_letters
+from reportflow_pandas.verify.text_forms import masked
+from reportflow_pandas.verify.value_places import Tag
+
+__all__ = ["Condition", "Layout", "Slot", "content", "reads", "slot_of"]
+
+
+_TELLING_LETTERS = 4
+
+
+class Slot(NamedTuple):
+    """A place by the fixed text around it: the unit before, and what stands before and after in the same unit."""
+
+    previous: str
+    prefix: str
+    suffix: str
+
+    @property
+    def is_telling(self) -> bool:
+        """Whether the text in its own unit tells it from all others: ``Invoice 417`` at the head of a page."""
+        return sum(map(str.isalpha, self.prefix + self.suffix)) >= _TELLING_LETTERS and self.says_where
+
+    @property
+    def says_where(self) -> bool:
+        """Whether it can be found again without knowing the value in it."""
+        if "*" in (self.prefix, self.suffix):
+            return False
+        return self.previous not in ("*", "") or has_letters(self.prefix + self.suffix)
+
+
+class Condition(NamedTuple):
+    """When a parameter is not printed: another one is blank (``value`` None), or has this text."""
+
+    parameter: str
+    value: str | None
+
+    def holds(self, expected: ExpectedValues) -> bool:
+        """Tell whether it applies to a document."""
+        given = expected.singles.get(self.parameter)
+        return given is None if self.value is None else given is not None and given.text == self.value
+
+
+@dataclass
+class Layout:
+    """What was learned.
+
+    Attributes
+    ----------
+    forms : dict
+        How each parameter is printed.
+    fixed : set of str
+        Units that belong to the design, digits hidden.
+    running : set of tuple
+        Numbers that stand at the same height of every page: a postal code in the letter's foot.
+    slots : dict of set of Slot
+        The places that belong to a parameter.
+    bound_share : dict of float
+        In how many documents a parameter stood in one of its slots.
+    judged, not_judged : set of str, dict of str
+        Parameters that are an alarm where they are missing; those that can't be, and why.
+    conditions : dict of Condition
+        When a parameter is left out.
+    tables : dict of TableLayout
+    """
+
+    forms: Forms = field(default_factory=dict)
+    fixed: set[str] = field(default_factory=set)
+    running: set[tuple[str, int]] = field(default_factory=set)
+    slots: dict[str, set[Slot]] = field(default_factory=dict)
+    bound_share: dict[str, float] = field(default_factory=dict)
+    chance: dict[str, float] = field(default_factory=dict)
+    judged: set[str] = field(default_factory=set)
+    not_judged: dict[str, str] = field(default_factory=dict)
+    conditions: dict[str, Condition] = field(default_factory=dict)
+    tables: dict[str, TableLayout] = field(default_factory=dict)
+    usual_tags: dict[str, set[Tag]] = field(default_factory=dict)
+    has_empty_pages: bool = False
+    page_counts: list[tuple[int, int]] = field(default_factory=list)
+    _by_previous: dict[str, list[tuple[Slot, str]]] | None = None
+
+    def rebind(self, slots: dict[str, set[Slot]]) -> None:
+        """Take these places in exchange for the earlier ones."""
+        self.slots = slots
+        self._by_previous = None
+
+    def readings(self, document: DocumentText) -> Iterator[tuple[str, Slot, int, Place]]:
+        """Yield parameter, slot, unit and what stands there, for every slot that a document has."""
+        if self._by_previous is None:
+            self._by_previous = defaultdict(list)
+            for path, slots in self.slots.items():
+                for slot in slots:
+                    self._by_previous[slot.previous].append((slot, path))
+        previous = ""
+        for number, unit in enumerate(document.units):
+            mask = masked(unit.text)
+            for slot, path in self._by_previous.get(previous, ()):
+                place = content(unit.text, unit.begin, slot)
+                if place is not None and (
+                    mask not in self.fixed or not has_letters(mask) or slot.prefix or slot.suffix
+                ):
+                    yield path, slot, number, place
+            previous = mask if mask in self.fixed else "*"
+
+    @staticmethod
+    def empty_pages(document: DocumentText) -> list[int]:
+        """Return the pages on which nothing stands, or only what stands at the same height of another page."""
+        heights: dict[tuple[str, int], set[int]] = defaultdict(set)
+        for unit in document.units:
+            heights[masked(unit.text), round(unit.box[1])].add(unit.page)
+        filled = {next(iter(pages)) for pages in heights.values() if len(pages) == 1}
+        return [number for number in range(len(document.sizes)) if number not in filled]
+
+    def anchors(self, document: DocumentText, expected: ExpectedValues) -> dict[str, list[Anchor]]:
+        """Return where the lines of each table begin."""
+        return {
+            name: table.own_anchors(document, expected.tables.get(name, [])) if table.anchor else []
+            for name, table in self.tables.items()
+        }
+
+    @staticmethod
+    def spans(anchors: Mapping[str, Sequence[Anchor]]) -> list[tuple[int, int]]:
+        """Return from where to where each table goes, as far as its lines were found."""
+        return [(one[0].begin, one[-1].end) for one in anchors.values() if one]
+
+    def outside(self, document: DocumentText) -> set[int]:
+        """Return the units in which a single value stands within fixed text: no line of a table."""
+        return {
+            number
+            for _, slot, number, _ in self.readings(document)
+            if has_letters(slot.prefix) or has_letters(slot.suffix)
+        }
+
+
+def content(text: str, begin: int, slot: Slot) -> Place | None:
+    """Return what stands in a unit between a slot's fixed parts; None where they are not there."""
+    if not slot.prefix and not slot.suffix:
+        return Place(begin, begin + len(text))
+    found = _pattern(slot.prefix, slot.suffix).fullmatch(text)
+    return Place(begin + found.start(1), begin + found.end(1)) if found else None
+
+
+@functools.lru_cache(maxsize=4096)
+def _pattern(prefix: str, suffix: str) -> re.Pattern[str]:
+    before, after = (re.escape(part).replace(r"\#", r"\d+") for part in (prefix, suffix))
+    return re.compile(f"{before}(.+){after}", re.DOTALL)
+
+
+def slot_of(document: DocumentText, place: Place, covered: bytearray, fixed: set[str]) -> Slot:
+    """Return where a value stands, by the fixed text around it."""
+    number = document.unit_at(place.begin)
+    last = document.unit_at(max(place.begin, place.end - 1))
+    unit, end = document.units[number], document.units[last].end
+    previous = document.mask(number - 1)
+    return Slot(
+        previous if previous in fixed else ("*" if previous else ""),
+        _glue(document, unit.begin, place.begin, covered),
+        _glue(document, place.end, end, covered),
+    )
+
+
+def _glue(document: DocumentText, begin: int, end: int, covered: bytearray) -> str:
+    return "*" if any(covered[begin:end]) else masked(document.stream[begin:end])
+
+
+def reads(document: DocumentText, places: Iterable[Place], number: int, place: Place) -> bool:
+    """Tell whether the value whose places these are is what stands in a slot."""
+    return any(one.begin == place.begin or document.unit_at(one.begin) == number for one in places)

@@ -1,0 +1,343 @@
+"""The lines of a table, one by one: missing, doubled, out of order, and cells that hold something else."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from difflib import SequenceMatcher
+
+from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
+from reportflow_pandas.verify.expected_values import TEXT, Value
+from reportflow_pandas.verify.finding import BOX_SIGNS, Finding
+from reportflow_pandas.verify.table_layout import (
+    Anchor,
+    Lines,
+    Number,
+    TableLayout,
+    Window,
+    aligned,
+    has_letters,
+    leftovers,
+    texts_found,
+)
+from reportflow_pandas.verify.text_forms import masked
+
+__all__ = ["TableCheck", "shown"]
+
+_MOST_FINDINGS = 20
+"""Of one table: after so many, a document is wrong as a whole."""
+_UNITS_AFTER_LAST = 12
+_CHARACTERS_BEFORE_FIRST = 200
+
+
+def shown(value: Value) -> str:
+    """Return a value as its row has it."""
+    return str(value.raw)
+
+
+class TableCheck:
+    """One table of one document.
+
+    Parameters
+    ----------
+    layout : TableLayout
+        How the design prints it.
+    document : DocumentText
+        The text.
+    lines : list of dict
+        What it should show.
+    anchors : sequence of Anchor
+        Where lines begin in the text.
+    outside : collection of int
+        Units that belong to pages, not to lines.
+    foreign : set of str
+        Texts of other rows' lines.
+    """
+
+    def __init__(
+        self,
+        layout: TableLayout,
+        document: DocumentText,
+        lines: Lines,
+        anchors: Sequence[Anchor],
+        *,
+        outside: Collection[int],
+        foreign: set[str],
+    ) -> None:
+        self.layout = layout
+        self.document = document
+        self.lines = lines
+        self.anchors = anchors
+        self.outside = outside
+        self.foreign = foreign
+        self.windows = list(layout.windows(document, anchors, lines, outside))
+        self.numbers = layout.line_numbers(lines)
+        self.pairs: dict[int, int] = {}
+
+    def findings(self) -> list[Finding]:
+        """Return what is wrong with the lines."""
+        layout = self.layout
+        if not layout.anchor or not self.lines:
+            return []
+        wanted = [self.lines[at][layout.anchor].text for at in self.numbers]
+        self.pairs, extra = aligned(wanted, [anchor.text for anchor in self.anchors])
+        if wanted and not self.pairs:
+            return [Finding("lines", layout.name, f"{len(self.lines)} lines", "none of them is there")]
+        by_anchor = {place: self.numbers[at] for at, place in self.pairs.items()}
+        lost = [at for at in range(len(wanted)) if at not in self.pairs]
+        found = [self._lost_line(at) for at in lost[:_MOST_FINDINGS]]
+        found += [self._extra_line(at, by_anchor) for at in extra[:_MOST_FINDINGS]]
+        first = layout.before_first(self.document, self.anchors, self.outside)
+        if first is not None and by_anchor.get(0) == 0:
+            found += self._window(first, -1)
+        gaps = {self.pairs[at - 1] for at in lost if at - 1 in self.pairs}
+        for at, window in enumerate(self.windows):
+            if at in by_anchor and at not in gaps and not (at + 1 in extra or at in extra):
+                found += self._window(window, by_anchor[at])
+            if len(found) > _MOST_FINDINGS:
+                break
+        return _without_repeats(found)
+
+    def _named(self, at: int, field_name: str = "") -> str:
+        return f"{self.layout.name}[{at + 1}]" + (f".{field_name}" if field_name else "")
+
+    def _told(self, at: int) -> str:
+        return " · ".join(shown(value) for value in self.lines[at].values())
+
+    # -- whole lines -------------------------------------------------------------------------------------------
+
+    def _gap(self, at: int) -> tuple[int, int]:
+        """Return from where to where a line would stand whose anchor was not found."""
+        document, pairs, anchors = self.document, self.pairs, self.anchors
+        begin = 0
+        if at - 1 in pairs:
+            begin = anchors[pairs[at - 1]].end
+        elif at == 0:
+            begin = max(0, anchors[0].begin - _CHARACTERS_BEFORE_FIRST)
+        later = next((pairs[other] for other in range(at + 1, len(self.numbers)) if other in pairs), None)
+        if later is not None:
+            return begin, anchors[later].begin
+        if at - 1 in pairs:
+            last = document.unit_at(max(0, self.windows[pairs[at - 1]].end - 1))
+            return begin, document.units[min(len(document.units) - 1, last + _UNITS_AFTER_LAST)].end
+        return begin, len(document.stream)
+
+    def _lost_line(self, at: int) -> Finding:
+        """Return whether a line is missing, or only the cell that it is known by is another one."""
+        layout, document, number = self.layout, self.document, self.numbers[at]
+        line = self.lines[number]
+        own = line[layout.anchor]
+        begin, end = self._gap(at)
+        parameter = self._named(number, layout.anchor)
+        beginning = _beginning(document, own, begin, end, least=3)
+        if beginning is not None and beginning.begin == document.units[document.unit_at(beginning.begin)].begin:
+            found = document.raw(beginning.begin, beginning.end)
+            return Finding.at("cut", document, [beginning], parameter=parameter, expected=shown(own), found=found)
+        others = [value for name, value in line.items() if name != layout.anchor and name in layout.texts]
+        before = {value.text for value in self.lines[self.numbers[at - 1]].values()} if at else set()
+        held = [value for value in others if value.text not in before and value.find(document, [TEXT], begin, end)]
+        strange = self._strange_unit(begin, end)
+        if strange is not None and (held or not others):
+            kind = "glyph" if _has_box(strange) else "missing"
+            place = Place(strange.begin, strange.end)
+            return Finding.at(kind, document, [place], parameter=parameter, expected=shown(own), found=strange.raw)
+        if held:
+            return Finding.at("missing", document, [], parameter=parameter, expected=shown(own))
+        return Finding.at(
+            "lines",
+            document,
+            [Place(begin, begin + 1)],
+            parameter=self._named(number),
+            expected=self._told(number),
+            found="this line is missing",
+        )
+
+    def _strange_unit(self, begin: int, end: int) -> Unit | None:
+        """Return the first unit that is neither the design's nor a value of these lines."""
+        layout, document = self.layout, self.document
+        known = {value.text for line in self.lines for value in line.values() if len(value.text) > 2}
+        for number in range(document.unit_at(begin), document.unit_at(max(begin, end - 1)) + 1):
+            unit = document.units[number]
+            mask = masked(unit.text)
+            common = unit.begin < begin or not has_letters(mask) or mask in layout.fixed or mask in layout.glue
+            if common and not _has_box(unit):
+                continue
+            if not any(text in unit.text for text in known):
+                return unit
+        return None
+
+    def _extra_line(self, at: int, by_anchor: dict[int, int]) -> Finding:
+        anchor, name = self.anchors[at], self.layout.anchor
+        number = next((own for own in by_anchor.values() if self.lines[own][name].text == anchor.text), None)
+        once = sum(name in line and line[name].text == anchor.text for line in self.lines)
+        often = sum(one.text == anchor.text for one in self.anchors)
+        return Finding.at(
+            "lines",
+            self.document,
+            [Place(anchor.begin, anchor.end)],
+            parameter=self._named(number) if number is not None else self.layout.name,
+            expected=self._told(number) if number is not None else "",
+            found="this line stands there once more" if often > once else "this line stands out of order",
+        )
+
+    # -- one line ------------------------------------------------------------------------------------------------
+
+    def _window(self, window: Window, at: int) -> list[Finding]:
+        """Return what is wrong in one line: texts that are not there, numbers that are others."""
+        taken, lost = texts_found(self.layout, self.document, window, self.lines, at)
+        if lost:
+            return [self._lost_text(window, at, name, taken) for name in lost]
+        return self._numbers(window, at, taken) or (self._foreign_text(window, at, taken) if at >= 0 else [])
+
+    def _lost_text(self, window: Window, at: int, name: str, taken: Sequence[Place]) -> Finding:
+        document = self.document
+        number = at + self.layout.texts[name]
+        value = self.lines[number][name]
+        parameter, expected = self._named(number, name), shown(value)
+        units = [document.units[unit] for unit in window.units]
+        box = next((unit for unit in units if _has_box(unit)), None)
+        if box is not None:
+            place = Place(box.begin, box.end)
+            return Finding.at("glyph", document, [place], parameter=parameter, expected=expected, found=box.raw)
+        beginning = _beginning(document, value, window.begin, window.end, least=2)
+        if beginning is not None and not any(one.begin <= beginning.begin < one.end for one in taken):
+            found = document.raw(beginning.begin, beginning.end)
+            return Finding.at("cut", document, [beginning], parameter=parameter, expected=expected, found=found)
+        strange = next(
+            (
+                unit
+                for unit in units
+                if has_letters(unit.text)
+                and masked(unit.text) not in self.layout.fixed
+                and not any(place.begin < unit.end and unit.begin < place.end for place in taken)
+            ),
+            None,
+        )
+        place = Place(strange.begin, strange.end) if strange else Place(window.begin, window.begin + 1)
+        found = strange.raw if strange else ""
+        return Finding.at("missing", document, [place], parameter=parameter, expected=expected, found=found)
+
+    def _wanted(self, window: Window, at: int) -> list[Number | None]:
+        """Return the numbers that a line should have, in their order; None for one that nothing explains."""
+        wanted: list[Number | None] = []
+        for source in self.layout.numbers:
+            if source is None:
+                if at >= 0:
+                    wanted.append(None)
+            elif not (window.is_last and source.next_line):
+                number = self.layout.expected_number(source, self.lines, at)
+                if number is not None:
+                    wanted.append(number)
+        return wanted
+
+    def _numbers(self, window: Window, at: int, taken: Sequence[Place]) -> list[Finding]:
+        """Hold the numbers of a line against what they should be, in their order."""
+        sources = [source for source in self.layout.numbers if source is not None]
+        if not sources or (at < 0 and not any(source.next_line for source in sources)):
+            return []
+        found = self.layout.numbers_in(self.document, window, taken)
+        wanted = self._wanted(window, at)
+        if None in wanted and len(wanted) != len(found) and not window.is_last:
+            return []  # it is not known which of them is left out here
+        pairs, extra = self._paired(wanted, found, is_last=window.is_last)
+        findings = []
+        for number, at_place in pairs:
+            one = wanted[number]
+            if one is None or one.value is None:
+                continue  # computed by the design: told by the values that it was computed from
+            where = found[at_place] if at_place is not None else None
+            findings.append(
+                Finding.at(
+                    "missing",
+                    self.document,
+                    [where[1] if where else Place(window.begin, window.begin + 1)],
+                    parameter=self._named(at + one.source.next_line, one.source.fields[0]),
+                    expected=shown(one.value),
+                    found=where[0] if where else "",
+                )
+            )
+        blank = [source for source in sources if len(source.fields) == 1 and at >= 0]
+        blank = [one for one in blank if self.layout.expected_number(one, self.lines, at) is None]
+        if extra and blank and not findings and not window.is_last:
+            text, place = found[extra[0]]
+            findings.append(
+                Finding.at(
+                    "foreign",
+                    self.document,
+                    [place],
+                    parameter=self._named(at, blank[0].fields[0]),
+                    found=f"{text} stands there, and the row has nothing",
+                )
+            )
+        return findings
+
+    def _paired(
+        self, wanted: Sequence[Number | None], found: Sequence[tuple[str, Place]], *, is_last: bool
+    ) -> tuple[list[tuple[int, int | None]], list[int]]:
+        """Return wanted numbers that are not there, with what stands in their place, and found ones in excess."""
+
+        def fits(number: int, place: int) -> bool:
+            one = wanted[number]
+            return one is None or self.layout.fits(found[place][0], one)
+
+        if len(found) == len(wanted) or (is_last and len(found) > len(wanted)):
+            wrong = [number for number in range(len(wanted)) if not fits(number, number)]
+            if not wrong or len(found) == len(wanted):
+                return [(number, number) for number in wrong], []
+        codes = [
+            next((number for number in range(len(wanted)) if fits(number, place)), -1 - place)
+            for place in range(len(found))
+        ]
+        pairs: list[tuple[int, int | None]] = []
+        extra: list[int] = []
+        matcher = SequenceMatcher(None, range(len(wanted)), codes, autojunk=False)
+        for what, first, after, begin, end in matcher.get_opcodes():
+            if what in ("delete", "replace"):
+                pairs += [
+                    (number, begin + step if begin + step < end else None)
+                    for step, number in enumerate(range(first, after))
+                ]
+            if what in ("insert", "replace"):
+                extra += range(begin + (after - first), end)
+        return pairs, extra
+
+    def _foreign_text(self, window: Window, at: int, taken: Sequence[Place]) -> list[Finding]:
+        """Return texts of other rows in a line of which everything own was found."""
+        last = len(self.lines) - 1
+        blanks = [
+            name for name, before in self.layout.texts.items() if name not in self.lines[min(at + before, last)]
+        ]
+        if not blanks or window.is_last:
+            return []
+        for text in leftovers(self.document, window, taken):
+            if text in self.foreign and text not in self.layout.glue:
+                return [
+                    Finding.at(
+                        "foreign",
+                        self.document,
+                        [Place(window.begin, window.begin + 1)],
+                        parameter=self._named(at, blanks[0]),
+                        found=f"{text} stands there, and the row has nothing",
+                    )
+                ]
+        return []
+
+
+def _beginning(document: DocumentText, value: Value, begin: int, end: int, *, least: int) -> Place | None:
+    """Return where the longest beginning of a text stands, at least a third of it."""
+    for size in range(len(value.text) - 1, max(least, len(value.text) // 3), -1):
+        place = next(document.places(value.text[:size], begin, end), None)
+        if place is not None:
+            return place
+    return None
+
+
+def _has_box(unit: Unit) -> bool:
+    return any(sign in unit.text for sign in BOX_SIGNS)
+
+
+def _without_repeats(findings: list[Finding]) -> list[Finding]:
+    kept: list[Finding] = []
+    for finding in findings:
+        if all((finding.parameter, finding.expected) != (one.parameter, one.expected) for one in kept):
+            kept.append(finding)
+    return kept[:_MOST_FINDINGS]

@@ -1,0 +1,365 @@
+"""The text of one page by PDFium, with its places, and what of it no eye can see.
+
+Imports neither pandas nor the package: the reading program loads it by its path. Coordinates are PDF points, from
+the page's lower left corner.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+import unicodedata
+from collections.abc import Iterator
+from typing import Any
+
+import pypdfium2.raw as pdfium
+
+__all__ = ["Page", "PageUnreadable"]
+
+MOST_CHARACTERS = 200_000
+"""On one page."""
+
+MOST_OBJECTS = 50_000
+WIDE_GAP = 0.9
+"""Of the letters' height: what stands further apart is another unit (a cell, a column)."""
+
+FAINT_ALPHA, FAINT_GREY = 60, 225
+LEAST_CONTRAST = 24
+"""Of 255: less is not seen."""
+
+_HYPHENS = dict.fromkeys((0x02, 0xFFFE), "\u00ad")
+"""What PDFium calls a hyphen at a line's end."""
+
+Box = tuple[float, float, float, float]
+
+
+class PageUnreadable(Exception):  # noqa: N818 - it is the answer for that file
+    """Why a page can't be read."""
+
+
+class Page:
+    """The text of one page, in units: characters of one line without a wide gap."""
+
+    def __init__(self, document: Any, number: int) -> None:
+        self.page = pdfium.FPDF_LoadPage(document, number)
+        if not self.page:
+            raise PageUnreadable(f"page {number + 1} can't be opened")
+        self.text = pdfium.FPDFText_LoadPage(self.page)
+        if not self.text:
+            pdfium.FPDF_ClosePage(self.page)
+            raise PageUnreadable(f"the text of page {number + 1} can't be read")
+        self.size = (pdfium.FPDF_GetPageWidthF(self.page), pdfium.FPDF_GetPageHeightF(self.page))
+        self._rect = pdfium.FS_RECTF()
+        self._reference = ctypes.byref(self._rect)
+        self._outlines: dict[tuple[int, str], tuple[Any, ...] | None] = {}
+
+    def close(self) -> None:
+        """Give the page back."""
+        pdfium.FPDFText_ClosePage(self.text)
+        pdfium.FPDF_ClosePage(self.page)
+
+    def characters(self) -> str:
+        """Return the page's characters, one to an index of PDFium's."""
+        count = pdfium.FPDFText_CountChars(self.text)
+        if count > MOST_CHARACTERS:
+            raise PageUnreadable(f"a page of it has more than {MOST_CHARACTERS:,} characters")
+        if count <= 0:
+            return ""
+        buffer = (ctypes.c_ushort * (count + 1))()
+        written = pdfium.FPDFText_GetText(self.text, 0, count, buffer)
+        text = bytes(buffer)[: 2 * max(0, written - 1)].decode("utf-16-le", "replace")
+        if len(text) != count:
+            codes = (pdfium.FPDFText_GetUnicode(self.text, at) for at in range(count))
+            text = "".join(chr(code) if 0 < code < 0x110000 else "\ufffd" for code in codes)
+        return text
+
+    def box(self, at: int) -> Box:
+        """Return the room of a character, as high as its font."""
+        if not pdfium.FPDFText_GetLooseCharBox(self.text, at, self._reference):
+            return (0.0, 0.0, 0.0, 0.0)
+        rect = self._rect
+        return (rect.left, rect.bottom, rect.right, rect.top)
+
+    def units(self) -> list[list[Any]]:
+        """Return ``[text, left, bottom, right, top, hidden]`` in the order in which the file holds them."""
+        text = self.characters()
+        hidden = self._hidden(text)
+        boxes = self._boxes_for_glyphs(text)
+        shown = "".join("\ufffd" if at in boxes else char for at, char in enumerate(text)) if boxes else text
+        shown = shown.translate(_HYPHENS)
+        found: list[list[Any]] = []
+        for begin, end in self._spans(text):
+            found += self._divided(shown, begin, end, hidden)
+        return found
+
+    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield where units begin and end; PDFium puts a space into every gap and a line break between lines."""
+        for line in re.finditer("[^\r\n\0\x02\xad\ufffe]*[\x02\xad\ufffe]|[^\r\n\0\x02\xad\ufffe]+", text):
+            words = [(word.start(), word.end()) for word in re.finditer(r"\S+", line.group())]
+            if not words:
+                continue
+            offset = line.start()
+            begin, end = words[0]
+            last = self.box(offset + end - 1)
+            for first, after in words[1:]:
+                box = self.box(offset + first)
+                height = max(box[3] - box[1], last[3] - last[1], 1.0)
+                gap = max(box[0] - last[2], last[0] - box[2])
+                level = min(box[3], last[3]) - max(box[1], last[1])
+                if gap > WIDE_GAP * height or level < 0.3 * min(box[3] - box[1], last[3] - last[1]):
+                    yield offset + begin, offset + end
+                    begin = first
+                end = after
+                last = self.box(offset + end - 1) if after - first > 1 else box
+            yield offset + begin, offset + end
+
+    def _divided(self, text: str, begin: int, end: int, hidden: set[int]) -> list[list[Any]]:
+        """Return a unit; where a part of it is hidden, that part by itself."""
+        parts = [(begin, end, 0)]
+        if hidden and not hidden.isdisjoint(range(begin, end)):
+            parts = []
+            for at in range(begin, end):
+                state = int(at in hidden)
+                if text[at].isspace() and parts:
+                    state = parts[-1][2]
+                if parts and parts[-1][2] == state:
+                    parts[-1] = (parts[-1][0], at + 1, state)
+                else:
+                    parts.append((at, at + 1, state))
+        units = []
+        for first, after, state in parts:
+            one, two = self.box(first), self.box(after - 1)
+            sides = (min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3]))
+            units.append([text[first:after].strip(), *(round(side) for side in sides), state])
+        return units
+
+    # -- what the eye does not see -----------------------------------------------------------------------------
+
+    def _hidden(self, text: str) -> set[int]:
+        """Return the characters that the text has and the picture has not."""
+        clipped, doubtful = self._suspects()
+        width, height = self.size
+        hidden: set[int] = set()
+        if not clipped and not doubtful:
+            return hidden
+        doubts: dict[int, list[int]] = {}
+        for at, char in enumerate(text):
+            if char.isspace():
+                continue
+            pointer = _address(pdfium.FPDFText_GetTextObject(self.text, at))
+            clip = clipped.get(pointer)
+            if clip is not None:
+                left, bottom, right, top = self.box(at)
+                x, y = (left + right) / 2, (bottom + top) / 2
+                if not (clip[0] <= x <= clip[2] and clip[1] <= y <= clip[3]):
+                    hidden.add(at)
+                    continue
+            if pointer in doubtful:
+                doubts.setdefault(pointer, []).append(at)
+        if doubts and width * height < 4_000_000:
+            hidden |= self._without_contrast(doubts)
+        return hidden
+
+    def _suspects(self) -> tuple[dict[int, Box], set[int]]:
+        """Return text objects that are clipped, with the box that is left, and those that may not be seen."""
+        clipped: dict[int, Box] = {}
+        doubtful: set[int] = set()
+        texts: list[tuple[int, Box]] = []
+        page = (-1.0, -1.0, self.size[0] + 1, self.size[1] + 1)
+        for count, (thing, kind, around) in enumerate(self._objects()):
+            if count > MOST_OBJECTS:
+                raise PageUnreadable(f"a page of it has more than {MOST_OBJECTS:,} objects")
+            if kind not in (pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE):
+                continue
+            box = _bounds(thing)
+            if kind == pdfium.FPDF_PAGEOBJ_TEXT:
+                pointer = _address(thing)
+                clip = _within(_clip(thing), around)
+                limit = _within(clip, page) if clip is not None else page
+                assert limit is not None  # noqa: S101 - for the type checker
+                if (
+                    box[0] < limit[0] - 0.5
+                    or box[1] < limit[1] - 0.5
+                    or box[2] > limit[2] + 0.5
+                    or box[3] > limit[3] + 0.5
+                ):
+                    clipped[pointer] = limit
+                if _is_faint(thing):
+                    doubtful.add(pointer)
+                texts.append((pointer, box))
+            elif (box[2] - box[0]) * (box[3] - box[1]) > 20 and _covers(thing, kind):
+                for pointer, under in texts:
+                    x, y = (under[0] + under[2]) / 2, (under[1] + under[3]) / 2
+                    if box[0] < x < box[2] and box[1] < y < box[3]:
+                        doubtful.add(pointer)
+        return clipped, doubtful
+
+    def _objects(self) -> Iterator[tuple[Any, int, Box | None]]:
+        """Yield what is painted, in its order, with the clipping of the forms around it."""
+        for at in range(pdfium.FPDFPage_CountObjects(self.page)):
+            yield from _opened(pdfium.FPDFPage_GetObject(self.page, at), None, 0)
+
+    def _without_contrast(self, doubts: dict[int, list[int]]) -> set[int]:
+        """Return characters of which no letter can be seen in a picture of the page."""
+        scale = 2.0
+        width, height = (max(1, round(side * scale)) for side in self.size)
+        bitmap = pdfium.FPDFBitmap_Create(width, height, 0)
+        try:
+            pdfium.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xFFFFFFFF)
+            flags = pdfium.FPDF_GRAYSCALE
+            pdfium.FPDF_RenderPageBitmap(bitmap, self.page, 0, 0, width, height, 0, flags)
+            stride = pdfium.FPDFBitmap_GetStride(bitmap)
+            picture = ctypes.string_at(pdfium.FPDFBitmap_GetBuffer(bitmap), stride * height)
+        finally:
+            pdfium.FPDFBitmap_Destroy(bitmap)
+        hidden: set[int] = set()
+        for places in doubts.values():
+            seen = 0
+            for at in places:
+                left, bottom, right, top = self.box(at)
+                low, high = bottom + (top - bottom) * 0.25, bottom + (top - bottom) * 0.6
+                rows = range(max(0, int(height - high * scale)), min(height, int(height - low * scale) + 1))
+                first, after = max(0, int(left * scale)), min(width, int(right * scale) + 1)
+                strips = [picture[row * stride + 4 * first : row * stride + 4 * after : 4] for row in rows]
+                band = b"".join(strips)
+                seen += bool(band) and max(band) - min(band) >= LEAST_CONTRAST
+            if seen * 3 < len(places):
+                hidden.update(places)
+        return hidden
+
+    # -- boxes where letters should be ----------------------------------------------------------------------------
+
+    def _boxes_for_glyphs(self, text: str) -> set[int]:
+        """Return the characters that are printed as the font's box for "none": other letters look the same."""
+        fonts: dict[int, dict[str, Any]] = {}
+        owner: dict[int, int] = {}
+        known: set[str] = set()
+        for at, char in enumerate(text):
+            # of plain letters a part will do: a font that lacks one of them shows it in the first word
+            if not char.isalnum() or (char.isascii() and char in known and at % 8):
+                continue
+            font = self._font(at)
+            if font:
+                known.add(char)
+                owner[at] = _address(font)
+                letters = fonts.setdefault(owner[at], {})
+                if char not in letters:
+                    letters[char] = pdfium.FPDFFont_GetGlyphPath(font, ord(char), 10.0)
+        boxes = {(address, char) for address, letters in fonts.items() for char in _alike(letters)}
+        chars = {char for _, char in boxes}
+        return {
+            at
+            for at, char in enumerate(text)
+            if char in chars and (owner.get(at) or _address(self._font(at)), char) in boxes
+        }
+
+    def _font(self, at: int) -> Any:
+        thing = pdfium.FPDFText_GetTextObject(self.text, at)
+        return pdfium.FPDFTextObj_GetFont(thing) if thing else None
+
+    def is_bare(self) -> bool:
+        """Tell whether nothing at all is painted: no text, no line, no picture."""
+        for thing, kind, _ in self._objects():
+            if kind != pdfium.FPDF_PAGEOBJ_TEXT and not (kind == pdfium.FPDF_PAGEOBJ_PATH and _is_faint(thing)):
+                return False
+        return True
+
+
+def _alike(letters: dict[str, Any]) -> set[str]:
+    """Return letters of one font and one script that have one outline, a complicated one: its box for "none"."""
+    sized: dict[int, list[str]] = {}
+    for char, outline in letters.items():
+        if outline:
+            sized.setdefault(pdfium.FPDFGlyphPath_CountGlyphSegments(outline), []).append(char)
+    boxes: set[str] = set()
+    for segments, chars in sized.items():
+        if segments < 8 or len(chars) < 2:
+            continue
+        shapes: dict[tuple[Any, ...], list[str]] = {}
+        for char in chars:
+            shapes.setdefault(_points(letters[char]), []).append(char)
+        for same in shapes.values():
+            scripts = [unicodedata.name(char, "?").split()[0] for char in same]
+            folded = {unicodedata.normalize("NFKD", char).casefold()[:1] for char in same}
+            if len(folded) > 1 and len(set(scripts)) < len(scripts):
+                boxes.update(same)
+    return boxes
+
+
+def _points(outline: Any) -> tuple[Any, ...]:
+    x, y = ctypes.c_float(), ctypes.c_float()
+    found = []
+    for at in range(pdfium.FPDFGlyphPath_CountGlyphSegments(outline)):
+        segment = pdfium.FPDFGlyphPath_GetGlyphPathSegment(outline, at)
+        pdfium.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y))
+        found.append((round(x.value, 2), round(y.value, 2)))
+    return tuple(found)
+
+
+def _address(handle: Any) -> int:
+    return ctypes.cast(handle, ctypes.c_void_p).value or 0
+
+
+def _opened(thing: Any, around: Box | None, depth: int) -> Iterator[tuple[Any, int, Box | None]]:
+    """Yield an object, a form's own objects in its place."""
+    kind = pdfium.FPDFPageObj_GetType(thing)
+    if kind != pdfium.FPDF_PAGEOBJ_FORM or depth > 8:
+        yield thing, kind, around
+        return
+    inner = _within(_clip(thing), around)
+    for at in range(pdfium.FPDFFormObj_CountObjects(thing)):
+        yield from _opened(pdfium.FPDFFormObj_GetObject(thing, at), inner, depth + 1)
+
+
+def _bounds(thing: Any) -> Box:
+    sides = [ctypes.c_float() for _ in range(4)]
+    pdfium.FPDFPageObj_GetBounds(thing, *(ctypes.byref(side) for side in sides))
+    return (sides[0].value, sides[1].value, sides[2].value, sides[3].value)
+
+
+def _clip(thing: Any) -> Box | None:
+    """Return the box that a clipping path leaves of an object."""
+    path = pdfium.FPDFPageObj_GetClipPath(thing)
+    count = pdfium.FPDFClipPath_CountPaths(path) if path else 0
+    left: Box | None = None
+    x, y = ctypes.c_float(), ctypes.c_float()
+    for number in range(min(count, 50) if count > 0 else 0):
+        points = []
+        for at in range(min(pdfium.FPDFClipPath_CountPathSegments(path, number), 200)):
+            segment = pdfium.FPDFClipPath_GetPathSegment(path, number, at)
+            if pdfium.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y)):
+                points.append((x.value, y.value))
+        if points:
+            across, along = zip(*points, strict=True)
+            left = _within(left, (min(across), min(along), max(across), max(along)))
+    return left
+
+
+def _within(one: Box | None, other: Box | None) -> Box | None:
+    if one is None or other is None:
+        return one or other
+    return (max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3]))
+
+
+def _colour(thing: Any) -> tuple[int, int, int, int]:
+    parts = [ctypes.c_uint() for _ in range(4)]
+    if not pdfium.FPDFPageObj_GetFillColor(thing, *(ctypes.byref(part) for part in parts)):
+        return (0, 0, 0, 255)
+    return (parts[0].value, parts[1].value, parts[2].value, parts[3].value)
+
+
+def _is_faint(thing: Any) -> bool:
+    red, green, blue, alpha = _colour(thing)
+    if alpha < FAINT_ALPHA or min(red, green, blue) > FAINT_GREY:
+        return True
+    is_text = pdfium.FPDFPageObj_GetType(thing) == pdfium.FPDF_PAGEOBJ_TEXT
+    return bool(is_text and pdfium.FPDFTextObj_GetTextRenderMode(thing) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE)
+
+
+def _covers(thing: Any, kind: int) -> bool:
+    """Tell whether an object may hide what was painted before it."""
+    if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
+        return True
+    mode, stroke = ctypes.c_int(), ctypes.c_int()
+    pdfium.FPDFPath_GetDrawMode(thing, ctypes.byref(mode), ctypes.byref(stroke))
+    return bool(mode.value) and _colour(thing)[3] > 100

@@ -1,0 +1,125 @@
+"""A program: reads PDFs whose paths come in, one JSON line each, and answers with their text and where it stands.
+
+It is started by its path, in a process of its own: PDFium is neither safe with threads nor with hostile files. It
+imports neither pandas nor the package around it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib.util
+import json
+import os
+import sys
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pypdfium2.raw as pdfium
+
+if TYPE_CHECKING:
+    from reportflow_pandas.verify import page_units, pdf_damage
+
+CPU_SECONDS_PER_FILE = 15
+MEMORY_BYTES = 1_200_000_000
+"""Of address space: the interpreter and PDFium take some 300 MB of it before the first file."""
+
+MOST_PAGES = 2_000
+
+
+def _neighbour(name: str) -> ModuleType:
+    """Load a file beside this one, without the package that it belongs to."""
+    spec = importlib.util.spec_from_file_location(f"reportflow_{name}", Path(__file__).with_name(f"{name}.py"))
+    assert spec is not None  # noqa: S101 - for the type checker: it is a file
+    assert spec.loader is not None  # noqa: S101 - the same
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+if not TYPE_CHECKING:
+    page_units, pdf_damage = _neighbour("page_units"), _neighbour("pdf_damage")
+
+
+def read(path: str) -> dict[str, Any]:
+    """Return what a file holds: ``pages``, or ``error``; with its SHA-256."""
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 - nothing more than needed is imported here
+            data = file.read(pdf_damage.MOST_BYTES + 1)
+    except FileNotFoundError:
+        return {"error": "there is no such file any more", "sha": ""}
+    except OSError as problem:
+        return {"error": f"it can't be opened ({problem.strerror})", "sha": ""}
+    sha = hashlib.sha256(data).hexdigest()
+    try:
+        pdf_damage.refuse_damaged(data)
+        return {"sha": sha, "pages": _pages(data)}
+    except (pdf_damage.Unreadable, page_units.PageUnreadable) as why:
+        return {"sha": sha, "error": str(why)}
+    except MemoryError:
+        return {"sha": sha, "error": "it needs more memory than a document may"}
+
+
+def _pages(data: bytes) -> list[dict[str, Any]]:
+    document = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
+    if not document:
+        protected = pdfium.FPDF_GetLastError() == pdfium.FPDF_ERR_PASSWORD
+        raise pdf_damage.Unreadable("it is protected by a password" if protected else "the file is damaged")
+    try:
+        count = pdfium.FPDF_GetPageCount(document)
+        if pdfium.FPDFDoc_GetJavaScriptActionCount(document) > 0:
+            raise pdf_damage.Unreadable("it holds a script (JavaScript), which no document needs")
+        if not count:
+            raise pdf_damage.Unreadable("it has no pages")
+        if count > MOST_PAGES:
+            raise pdf_damage.Unreadable(f"it has more than {MOST_PAGES:,} pages")
+        return [_page(document, number) for number in range(count)]
+    finally:
+        pdfium.FPDF_CloseDocument(document)
+
+
+def _page(document: Any, number: int) -> dict[str, Any]:
+    page = page_units.Page(document, number)
+    try:
+        units = page.units()
+        return {"size": [round(side) for side in page.size], "units": units, "bare": not units and page.is_bare()}
+    finally:
+        page.close()
+
+
+def _bound_memory() -> None:
+    try:
+        import resource  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return
+    _, hard = resource.getrlimit(resource.RLIMIT_AS)
+    most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
+    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+
+
+def _bound_time() -> None:
+    """Let the system end this process if the next file takes too long; the parent sees its end."""
+    try:
+        import resource  # noqa: PLC0415 - not on every system
+    except ImportError:
+        return
+    used = resource.getrusage(resource.RUSAGE_SELF)
+    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
+    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + CPU_SECONDS_PER_FILE, hard))
+
+
+def main() -> None:
+    """Answer line by line until the input ends."""
+    answers = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)  # whatever a library prints does not come between the answers
+    pdfium.FPDF_InitLibrary()
+    _bound_memory()
+    for line in sys.stdin.buffer:
+        _bound_time()
+        answers.write(json.dumps(read(json.loads(line)["path"]), separators=(",", ":")).encode() + b"\n")
+        answers.flush()
+
+
+if __name__ == "__main__":
+    main()

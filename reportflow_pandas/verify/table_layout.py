@@ -1,0 +1,348 @@
+"""How a design prints the lines of a table: the cell that a line is known by, and what follows it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, field
+from decimal import Decimal, InvalidOperation
+from difflib import SequenceMatcher
+from typing import NamedTuple
+
+from reportflow_pandas.verify.document_text import SOFT, DocumentText, Place
+from reportflow_pandas.verify.expected_values import TEXT, Forms, Value
+from reportflow_pandas.verify.text_forms import masked
+
+__all__ = [
+    "NUMBER",
+    "Anchor",
+    "Lines",
+    "Number",
+    "NumberSource",
+    "TableLayout",
+    "Window",
+    "aligned",
+    "has_letters",
+    "in_window",
+    "leftovers",
+    "parsed",
+    "texts_found",
+]
+
+Lines = list[dict[str, Value]]
+
+NUMBER = re.compile(r"\d[\d.,']*\d|\d")
+_MOST_BEFORE = 8
+"""Units of a line before the cell that it is known by."""
+
+
+class Anchor(NamedTuple):
+    """Where the cell stands by which a line is known."""
+
+    begin: int
+    end: int
+    text: str
+    sort: tuple[str, str]
+
+
+class NumberSource(NamedTuple):
+    """Where a number in a line comes from: fields multiplied; the line's number where there are none."""
+
+    fields: tuple[str, ...]
+    next_line: bool
+
+
+class Number(NamedTuple):
+    """A number that a line should have; ``value`` is the field's own, None for a computed one."""
+
+    source: NumberSource
+    number: Decimal
+    value: Value | None
+
+
+class Window(NamedTuple):
+    """The units from one line's anchor up to the next one's."""
+
+    units: tuple[int, ...]
+    begin: int
+    end: int
+    is_last: bool
+
+
+@dataclass
+class TableLayout:
+    """What was learned of a table.
+
+    Attributes
+    ----------
+    anchor : str
+        Field by which a line is known; empty where the table is not printed or nothing tells its lines apart.
+    sorts : set
+        What stands before an anchor.
+    texts : dict of bool
+        Fields that are printed as text; whether before the anchor, hence in the window of the line before.
+    numbers : list of NumberSource or None
+        The numbers of a line in their order; None for one that nothing explains.
+    glue : set of str
+        What else stands in a line.
+    row_units : set of str
+        Fixed text that belongs to lines, not to pages.
+    reason : str
+        Why its lines are not judged.
+    """
+
+    name: str
+    anchor: str = ""
+    sorts: set[tuple[str, str]] = field(default_factory=set)
+    texts: dict[str, bool] = field(default_factory=dict)
+    numbers: list[NumberSource | None] = field(default_factory=list)
+    glue: set[str] = field(default_factory=set)
+    row_units: set[str] = field(default_factory=set)
+    forms: Forms = field(default_factory=dict)
+    fixed: set[str] = field(default_factory=set)
+    running: set[tuple[str, int]] = field(default_factory=set)
+    reason: str = ""
+
+    def path(self, name: str) -> str:
+        """Return a field's name as a parameter."""
+        return f"{self.name}.{name}" if name else self.name
+
+    # -- finding lines -------------------------------------------------------------------------------------------
+
+    def anchors(self, document: DocumentText, lines: Lines) -> list[Anchor]:
+        """Return where texts stand that a line may begin with, in order."""
+        forms = self.forms.get(self.path(self.anchor), [])
+        texts: dict[str, Value] = {}
+        for line in lines:
+            value = line.get(self.anchor)
+            if value is not None:
+                for form in forms:
+                    if text := value.in_form(form):
+                        texts.setdefault(text, value)
+        found: list[tuple[int, int, str]] = []
+        for text, value in texts.items():
+            places = list(document.places(text))
+            if not places and len(text) > 3 and (parts := document.broken(text)):
+                found.append((parts[0].begin, parts[0].end, value.text))
+            found += [(place.begin, place.end, value.text) for place in places]
+        found.sort(key=lambda one: (one[0], -one[1]))
+        anchors: list[Anchor] = []
+        reached = -1
+        for begin, end, text in found:
+            unit = document.units[document.unit_at(begin)]
+            if unit.text != text and masked(unit.text) in self.fixed and has_letters(unit.text):
+                continue  # a word of the design's own
+            if begin >= reached:
+                anchors.append(Anchor(begin, end, text, self._sort(document, begin)))
+                reached = end
+        return anchors
+
+    def _sort(self, document: DocumentText, begin: int) -> tuple[str, str]:
+        number = document.unit_at(begin)
+        previous = document.mask(number - 1)
+        prefix = masked(document.stream[document.units[number].begin : begin])
+        before = previous if previous in self.fixed or not has_letters(previous) else "*"
+        return (before if before == "*" or previous in self.fixed else "#", "*" if has_letters(prefix) else prefix)
+
+    def own_anchors(self, document: DocumentText, lines: Lines) -> list[Anchor]:
+        """Return the anchors that stand where lines begin."""
+        anchors = self.anchors(document, lines)
+        return [one for one in anchors if one.sort in self.sorts] if self.sorts else anchors
+
+    def windows(
+        self, document: DocumentText, anchors: Sequence[Anchor], lines: Lines, outside: Collection[int] = ()
+    ) -> Iterator[Window]:
+        """Yield the units that belong to each anchor; those ``outside`` belong to the page."""
+        last = [value.text for value in lines[-1].values()] if lines else []
+        firsts = [document.unit_at(anchor.begin) for anchor in anchors]
+        for at, first in enumerate(firsts):
+            is_last = at + 1 == len(firsts)
+            after = len(document.units) if is_last else max(first + 1, firsts[at + 1])
+            units = []
+            for number in range(first, after):
+                if number != first and (number in outside or self.is_page_text(document, number)):
+                    piece = document.units[number].text.strip(SOFT)
+                    if not (is_last and any(piece in text for text in last if len(piece) > 1)):
+                        if is_last:
+                            break
+                        continue
+                units.append(number)
+                if is_last and len(units) > 40:
+                    break
+            end = anchors[at + 1].begin if not is_last else document.units[units[-1]].end
+            yield Window(tuple(units), anchors[at].begin, end, is_last)
+
+    def is_page_text(self, document: DocumentText, number: int) -> bool:
+        """Tell whether a unit is fixed text that belongs to no line."""
+        unit = document.units[number]
+        mask = masked(unit.text)
+        if mask in self.fixed:
+            return mask not in self.row_units
+        return (unit.text, round(unit.box[1])) in self.running
+
+    def before_first(
+        self, document: DocumentText, anchors: Sequence[Anchor], outside: Collection[int] = ()
+    ) -> Window | None:
+        """Return the units of the first line that stand before its anchor."""
+        if not anchors:
+            return None
+        after = document.unit_at(anchors[0].begin)
+        first = after
+        while first and after - first < _MOST_BEFORE:
+            if first - 1 in outside or self.is_page_text(document, first - 1):
+                break
+            first -= 1
+        units = tuple(range(first, after + 1))
+        return (
+            Window(units, document.units[first].begin, anchors[0].begin, is_last=False) if first < after else None
+        )
+
+    def line_numbers(self, lines: Lines) -> list[int]:
+        """Return the lines that have an anchor."""
+        return [at for at, line in enumerate(lines) if self.anchor in line]
+
+    # -- reading a line ------------------------------------------------------------------------------------------
+
+    def numbers_in(
+        self, document: DocumentText, window: Window, taken: Sequence[Place]
+    ) -> list[tuple[str, Place]]:
+        """Return the numbers in a window that belong to none of the texts already found there."""
+        covered: set[int] = set()
+        for place in taken:
+            covered.update(range(place.begin, place.end))
+        found = []
+        for number in window.units:
+            unit = document.units[number]
+            first = max(unit.begin, window.begin)
+            for match in NUMBER.finditer(unit.text, first - unit.begin):
+                begin, end = unit.begin + match.start(), unit.begin + match.end()
+                if begin not in covered:
+                    # two cells without a gap between them are one unit, of several words
+                    cut = next((at for at in range(begin + 1, end) if document.edges[at]), end)
+                    while begin < end:
+                        text = document.stream[begin:cut].strip(".,'")
+                        if text:
+                            found.append((text, Place(begin, begin + len(text))))
+                        begin, cut = cut, next((at for at in range(cut + 1, end) if document.edges[at]), end)
+        return found
+
+    def expected_number(self, source: NumberSource, lines: Lines, at: int) -> Number | None:
+        """Return the number that a source means for a line; None where it is blank."""
+        at += source.next_line
+        if not 0 <= at < len(lines):
+            return None
+        if not source.fields:
+            return Number(source, Decimal(at + 1), None)
+        product = Decimal(1)
+        for name in source.fields:
+            value = lines[at].get(name)
+            if value is None or value.number is None:
+                return None
+            product *= value.number
+        single = lines[at][source.fields[0]] if len(source.fields) == 1 else None
+        return Number(source, product, single)
+
+    def fits(self, text: str, number: Number) -> bool:
+        """Tell whether a printed number is this one: a field in its own form, a computed one in any."""
+        value = number.value
+        if value is not None:
+            forms = self.forms.get(self.path(number.source.fields[0]), [])
+            return any(value.in_form(form).strip("%") == text for form in forms)
+        return any(is_rounded(one, number.number) for one in parsed(text))
+
+
+def parsed(text: str) -> Iterator[Decimal]:
+    """Yield what a printed number may mean: with a point or with a comma before its decimals."""
+    for plain in {
+        re.sub(r"[,']", "", text),
+        re.sub(r"[.']", "", text).replace(",", "."),
+    }:
+        try:
+            yield Decimal(plain)
+        except InvalidOperation:
+            continue
+
+
+def is_rounded(printed: Decimal, number: Decimal) -> bool:
+    """Tell whether a printed number is another one, rounded to its decimals."""
+    exponent = printed.as_tuple().exponent
+    places = -exponent if isinstance(exponent, int) else 0
+    return abs(abs(number) - printed) <= Decimal(5).scaleb(-places - 1)
+
+
+def has_letters(text: str) -> bool:
+    """Tell whether a text is more than numbers and signs."""
+    return any(char.isalpha() for char in text)
+
+
+def aligned(wanted: Sequence[str], found: Sequence[str]) -> tuple[dict[int, int], list[int]]:
+    """Return which of the wanted stands where among the found, and those found in excess."""
+    if list(wanted) == list(found):
+        return {at: at for at in range(len(wanted))}, []
+    matcher = SequenceMatcher(None, wanted, found, autojunk=False)
+    pairs = {
+        block.a + step: block.b + step for block in matcher.get_matching_blocks() for step in range(block.size)
+    }
+    taken = set(pairs.values())
+    return pairs, [at for at in range(len(found)) if at not in taken]
+
+
+def in_window(
+    document: DocumentText, window: Window, value: Value, forms: Sequence[tuple[str, object]]
+) -> Place | None:
+    """Return where a text stands in a line's window."""
+    for place in value.find(document, forms, window.begin, window.end):
+        return place
+    if TEXT in forms and len(value.text) > 3:
+        parts = document.broken(value.text)
+        if parts and window.begin <= parts[0].begin < window.end:
+            return parts[0]
+    return None
+
+
+def texts_found(
+    layout: TableLayout, document: DocumentText, window: Window, lines: Lines, at: int
+) -> tuple[list[Place], list[str]]:
+    """Return where the texts of a line stand in its window, each place used once, and the fields not found."""
+    taken: list[Place] = []
+    lost: list[str] = []
+    wanted: list[tuple[Value, str]] = []
+    for field_name, is_before in layout.texts.items():
+        number = at + is_before
+        if 0 <= number < len(lines) and field_name in lines[number]:
+            wanted.append((lines[number][field_name], field_name))
+    for value, field_name in sorted(wanted, key=lambda one: -len(one[0].text)):
+        forms = layout.forms.get(layout.path(field_name), [])
+        free = (
+            place
+            for place in value.find(document, forms, window.begin, window.end)
+            if not any(one.begin < place.end and place.begin < one.end for one in taken)
+        )
+        place = next(free, None)
+        if place is None and TEXT in forms and len(value.text) > 3:
+            parts = document.broken(value.text)
+            if parts and window.begin <= parts[0].begin < window.end:
+                taken += parts
+                continue
+        if place is None:
+            lost.append(field_name)
+        else:
+            taken.append(place)
+    return taken, lost
+
+
+def leftovers(document: DocumentText, window: Window, taken: Sequence[Place]) -> list[str]:
+    """Return what stands in a line beside its values and numbers, digits hidden."""
+    covered: set[int] = set()
+    for place in taken:
+        covered.update(range(place.begin, place.end))
+    found = []
+    for number in window.units:
+        unit = document.units[number]
+        text = "".join(
+            char if unit.begin + at not in covered else "\0"
+            for at, char in enumerate(unit.text)
+            if unit.begin + at >= window.begin
+        )
+        found += [part for part in (masked(piece) for piece in text.split("\0")) if has_letters(part)]
+    return found

@@ -1,0 +1,231 @@
+"""How a design prints the lines of a table, learned from the documents of a run."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Callable, Collection, Iterator, Sequence
+from itertools import combinations
+
+from reportflow_pandas.verify.document_text import DocumentText
+from reportflow_pandas.verify.expected_values import ExpectedValues
+from reportflow_pandas.verify.table_layout import (
+    Lines,
+    NumberSource,
+    TableLayout,
+    Window,
+    in_window,
+    leftovers,
+    texts_found,
+)
+from reportflow_pandas.verify.text_forms import masked
+
+__all__ = ["learn_table"]
+
+_IN_WINDOW = 0.72
+_EXPLAINED = 0.9
+"""Share of lines from which a text belongs to them, and from which a number is explained."""
+_MOST_LINES = 60
+"""Of each document of the sample."""
+_LEAST_WINDOWS = 3
+
+
+def learn_table(
+    layout: TableLayout,
+    sample: Sequence[tuple[DocumentText, ExpectedValues]],
+    outside: Callable[[DocumentText], Collection[int]],
+) -> None:
+    """Fill in how a table is printed in the documents of a sample.
+
+    Parameters
+    ----------
+    layout : TableLayout
+        With its name, the forms and the fixed text of the run.
+    sample : sequence of tuple
+        Texts of documents, and what they should show.
+    outside : callable
+        Tells the units of a document that belong to pages.
+    """
+    name = layout.name
+    having = [
+        (document, expected.tables[name][:_MOST_LINES], len(expected.tables[name]) > _MOST_LINES)
+        for document, expected in sample
+        if expected.tables.get(name)
+    ]
+    if not having:
+        layout.reason = "it has no lines"
+        return
+    layout.anchor = _anchor_of(layout, having)
+    if not layout.anchor:
+        layout.reason = "no text in its lines was found in the documents"
+        return
+    layout.row_units = _row_units(having, layout.fixed)
+    layout.sorts = _sorts(layout, having)
+    usable = list(_whole(layout, having, outside))
+    if not usable:
+        layout.reason = "in no document all its lines were found in their order"
+        return
+    _learn_texts(layout, usable)
+    _learn_numbers(layout, usable)
+
+
+Having = Sequence[tuple[DocumentText, Lines, bool]]
+
+
+def _anchor_of(layout: TableLayout, having: Having) -> str:
+    """Return the text field that is nearly always found and tells lines apart best."""
+    found: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    letters: Counter[str] = Counter()
+    distinct: Counter[str] = Counter()
+    first: Counter[str] = Counter()
+    for document, lines, _ in having[:120]:
+        texts: dict[str, set[str]] = defaultdict(set)
+        for line in lines[:12]:
+            for field_name, value in line.items():
+                if value.is_pure_number or value.is_flag or value.is_picture:
+                    continue
+                total[field_name] += 1
+                letters[field_name] += len(value.text)
+                texts[field_name].add(value.text)
+                places = value.find(document, layout.forms.get(layout.path(field_name), []))
+                if places or (len(value.text) > 3 and document.broken(value.text)):
+                    found[field_name] += 1
+                    first[field_name] += places[0].begin if places else 0
+        for field_name, own in texts.items():
+            distinct[field_name] += len(own)
+    lines_of = max(total.values(), default=0)
+
+    def worth(field_name: str) -> float:
+        rate = found[field_name] / total[field_name]
+        apart = distinct[field_name] / total[field_name]
+        length = min(letters[field_name] / total[field_name], 12) / 12
+        return rate * (0.3 + apart) * length * (total[field_name] / lines_of) ** 2
+
+    good = [name for name in total if found[name] >= 0.6 * total[name] and letters[name] >= 2 * total[name]]
+    return max(good, key=worth, default="")
+
+
+def _row_units(having: Having, fixed: set[str]) -> set[str]:
+    """Return fixed text that stands in lines: as often as there are lines, not once a page."""
+    often: Counter[str] = Counter()
+    asked = 0
+    for document, lines, is_cut in having:
+        if len(lines) < 3 or is_cut:
+            continue
+        asked += 1
+        counts = Counter(masked(unit.text) for unit in document.units)
+        for mask, number in counts.items():
+            if mask in fixed and number >= 0.5 * len(lines) and number > 1.5 * len(document.sizes):
+                often[mask] += 1
+    return {mask for mask, number in often.items() if number >= 0.3 * asked}
+
+
+def _sorts(layout: TableLayout, having: Having) -> set[tuple[str, str]]:
+    """Return what stands before the anchors of lines, from documents in which they are in doubt about nothing."""
+    sure: Counter[tuple[str, str]] = Counter()
+    any_: Counter[tuple[str, str]] = Counter()
+    for document, lines, is_cut in having:
+        anchors = layout.anchors(document, lines)
+        wanted = [line[layout.anchor].text for line in lines if layout.anchor in line]
+        exact = [anchor.text for anchor in anchors] == wanted and not is_cut
+        (sure if exact else any_).update(anchor.sort for anchor in anchors)
+    counted = sure or any_
+    total = sum(counted.values())
+    return {sort for sort, number in counted.items() if number >= max(1, 0.005 * total)}
+
+
+Whole = tuple[DocumentText, Lines, list[int], list[Window]]
+"""A document with its lines, those that have an anchor, and the window of each."""
+
+
+def _whole(
+    layout: TableLayout, having: Having, outside: Callable[[DocumentText], Collection[int]]
+) -> Iterator[Whole]:
+    """Yield the documents whose lines are all there, in their order."""
+    for document, lines, is_cut in having:
+        anchors = layout.own_anchors(document, lines)
+        numbers = layout.line_numbers(lines)
+        if is_cut:
+            anchors = anchors[: len(numbers)]
+        if [one.text for one in anchors] != [lines[at][layout.anchor].text for at in numbers]:
+            continue
+        windows = list(layout.windows(document, anchors, lines, outside(document)))
+        if is_cut:
+            numbers, windows = numbers[:-1], windows[:-1]
+        yield document, lines, numbers, windows
+
+
+def _learn_texts(layout: TableLayout, usable: Sequence[Whole]) -> None:
+    """Learn which texts stand in a line's window: after its anchor, or before the next one's."""
+    here: Counter[str] = Counter()
+    before: Counter[str] = Counter()
+    total: Counter[str] = Counter()
+    for document, lines, numbers, windows in usable:
+        for at, window in zip(numbers, windows, strict=True):
+            for offset, counter in ((0, here), (1, before)):
+                line = lines[at + offset] if at + offset < len(lines) else {}
+                for field_name, value in line.items():
+                    if not value.is_pure_number and not value.is_flag:
+                        total[field_name] += not offset
+                        forms = layout.forms.get(layout.path(field_name), [])
+                        counter[field_name] += in_window(document, window, value, forms) is not None
+    for field_name, count in total.items():
+        best = max(here[field_name], before[field_name])
+        if count and best >= _IN_WINDOW * count:
+            layout.texts[field_name] = before[field_name] > here[field_name]
+
+
+def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
+    """Learn where the numbers of a line come from, by votes of the lines that have all of them."""
+    names = {
+        name
+        for _, lines, _, _ in usable
+        for line in lines
+        for name, value in line.items()
+        if value.number is not None and name not in layout.texts
+    }
+    plain = sorted(names)
+    sources = [NumberSource((name,), next_line) for next_line in (False, True) for name in plain]
+    sources += [NumberSource(pair, next_line) for next_line in (False, True) for pair in combinations(plain, 2)]
+    sources += [NumberSource((), next_line) for next_line in (False, True)]
+    glue: Counter[str] = Counter()
+    readings: dict[bool, list[list[set[NumberSource]]]] = {False: [], True: []}
+    for document, lines, numbers, windows in usable:
+        for at, window in zip(numbers, windows, strict=True):
+            if any(name not in lines[at] for name in plain):
+                continue
+            taken, lost = texts_found(layout, document, window, lines, at)
+            if not lost:
+                texts = [text for text, _ in layout.numbers_in(document, window, taken)]
+                readings[window.is_last].append([_explaining(layout, text, sources, lines, at) for text in texts])
+                if not window.is_last:
+                    glue.update(leftovers(document, window, taken))
+    layout.glue = {text for text, number in glue.items() if number >= 2}
+    layout.numbers = _voted(readings[False] or readings[True], sources)
+
+
+def _explaining(
+    layout: TableLayout, text: str, sources: Sequence[NumberSource], lines: Lines, at: int
+) -> set[NumberSource]:
+    numbers = (layout.expected_number(source, lines, at) for source in sources)
+    return {number.source for number in numbers if number is not None and layout.fits(text, number)}
+
+
+def _voted(
+    readings: Sequence[list[set[NumberSource]]], sources: Sequence[NumberSource]
+) -> list[NumberSource | None]:
+    """Return what explains each number of the usual line; None where nothing does in nearly all lines."""
+    if not readings:
+        return []
+    size = Counter(map(len, readings)).most_common(1)[0][0]
+    usual = [reading for reading in readings if len(reading) == size]
+    if len(usual) < _LEAST_WINDOWS and len(usual) < len(readings):
+        return []
+    voted: list[NumberSource | None] = []
+    for column in zip(*usual, strict=True):
+        votes = Counter(source for fitting in column for source in fitting)
+        best = max(
+            votes, key=lambda source: (votes[source], -len(source.fields), -sources.index(source)), default=None
+        )
+        voted.append(best if best is not None and votes[best] >= _EXPLAINED * len(usual) else None)
+    return voted

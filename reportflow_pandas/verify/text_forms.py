@@ -1,0 +1,256 @@
+"""The forms in which a design may print a value: numbers and dates of the usual locales, texts without spaces."""
+
+from __future__ import annotations
+
+import functools
+import re
+import unicodedata
+from datetime import date
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from babel import Locale
+from babel.dates import format_date
+
+__all__ = ["as_date", "as_number", "date_text", "dates", "is_cjk", "masked", "normal", "number_text", "numbers"]
+
+LOCALES = [
+    "en_US",
+    "en_GB",
+    "de",
+    "fr",
+    "es",
+    "it",
+    "pt",
+    "nl",
+    "sv",
+    "nb",
+    "da",
+    "fi",
+    "pl",
+    "cs",
+    "sk",
+    "hu",
+    "ro",
+    "el",
+    "ru",
+    "uk",
+    "tr",
+    "id",
+    "vi",
+    "ja",
+    "zh_Hans",
+    "zh_Hant",
+    "ko",
+    "th",
+    "ar",
+    "he",
+    "hi",
+    "de_CH",
+]
+"""Languages in which dates and numbers are looked for, the likelier ones first."""
+
+DATE_PATTERNS = (
+    ("long medium full short|MMMM d, y|d MMMM y|MMM d, y|d MMM y|EEEE d MMMM y|EEEE, d. MMMM y|EEE d MMM y|MMMM y")
+    .replace(" medium", "|medium")
+    .replace(" full", "|full")
+    .replace(" short", "|short")
+    .split("|")
+)
+"""In each language; by Unicode's letters (https://unicode.org/reports/tr35/tr35-dates.html)."""
+
+PLAIN_DATES = [
+    "%Y-%m-%d",
+    "%Y/%m/%d",
+    "%Y.%m.%d",
+    "%d.%m.%Y",
+    "%d/%m/%Y",
+    "%m/%d/%Y",
+    "%d-%m-%Y",
+    "%m-%d-%Y",
+    "%Y%m%d",
+    "%y/%m/%d",
+    "%d.%m.%y",
+    "%d/%m/%y",
+    "%m/%d/%y",
+    "%y-%m-%d",
+    "%Y年%m月%d日",
+]
+ERAS = ((date(2019, 5, 1), "令和", "R"), (date(1989, 1, 8), "平成", "H"), (date(1926, 12, 25), "昭和", "S"))
+
+_SPELLED = str.maketrans(
+    {
+        **dict.fromkeys("\u2010\u2011\u2012\u2013\u2212\u2043\ufe63", "-"),
+        **dict.fromkeys("\u2018\u2019\u201a\u02bc", "'"),
+        **dict.fromkeys("\u201c\u201d\u201e", '"'),
+    }
+)
+_CJK = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\u3040-\u30ff\U00020000-\U0003ffff]")
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
+_DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ](\d{1,2}:\d{2}).*)?", re.ASCII | re.DOTALL)
+
+
+@functools.lru_cache(maxsize=65536)
+def normal(text: str) -> str:
+    """Return a text as it is compared: without spaces, width, case and the many kinds of hyphen."""
+    if text.isascii():
+        return "".join(text.split()).lower()
+    folded = unicodedata.normalize("NFKC", text).translate(_SPELLED).casefold()
+    kept = []
+    for char in folded:
+        if char.isspace() or (unicodedata.category(char) in ("Cf", "Mn") and not unicodedata.combining(char)):
+            continue
+        kept.append(str(unicodedata.decimal(char)) if char.isdecimal() else char)
+    return unicodedata.normalize("NFC", "".join(kept))
+
+
+def masked(text: str) -> str:
+    """Return a normal text with its digits hidden."""
+    return re.sub(r"\d+", "#", text)
+
+
+def is_cjk(char: str) -> bool:
+    """Tell whether words in this script stand without spaces."""
+    return _CJK.match(char) is not None
+
+
+def as_number(value: Any) -> Decimal | None:
+    """Return a value as a number, also a text that is nothing else."""
+    if isinstance(value, bool) or value is None:
+        return None
+    if isinstance(value, float):
+        return Decimal(format(value, ".15g"))  # 0.1 + 0.2 is 0.3 to whoever reads it
+    if isinstance(value, int):
+        return Decimal(value)
+    if isinstance(value, str) and len(value) < 40 and _NUMBER.fullmatch(value.strip()):
+        try:
+            return Decimal(value.strip())
+        except InvalidOperation:
+            return None
+    return None
+
+
+@functools.lru_cache(maxsize=16384)
+def as_date(value: str) -> date | None:
+    """Return a text as a date, if it is one in the form in which dates are sent."""
+    found = _DATE.fullmatch(value.strip()) if 8 <= len(value) <= 40 else None
+    if found is None:
+        return None
+    try:
+        return date(int(found[1]), int(found[2]), int(found[3]))
+    except ValueError:
+        return None
+
+
+# -- numbers -------------------------------------------------------------------------------------------------
+
+NumberForm = tuple[str, str, int, int, bool]
+"""Sign between groups, sign before decimals, size of the further groups, decimals (-1: as many as there are),
+whether in percent."""
+
+
+@functools.cache
+def _number_forms() -> tuple[NumberForm, ...]:
+    signs: dict[tuple[str, str, int], None] = {(",", ".", 3): None, ("", ".", 3): None}
+    for name in LOCALES:
+        locale = Locale.parse(name)
+        symbols = locale.number_symbols
+        symbols = (
+            symbols.get(locale.default_numbering_system, symbols.get("latn", symbols))
+            if "group" not in symbols
+            else symbols
+        )
+        further = locale.decimal_formats[None].grouping[1]
+        signs.setdefault((normal(symbols["group"]), normal(symbols["decimal"]), further))
+        signs.setdefault(("", normal(symbols["decimal"]), 3))
+    return tuple(
+        (group, decimal, further, places, percent)
+        for percent in (False, True)
+        for places in (-1, 2, 0, 1, 3, 4)
+        for group, decimal, further in signs
+    )
+
+
+def number_text(value: Decimal, form: NumberForm) -> str:
+    """Return a number without its sign in a form."""
+    group, decimal, further, places, percent = form
+    size = abs(value) * 100 if percent else abs(value)
+    try:
+        whole, _, rest = format(size if places < 0 else round(size, places), "f").partition(".")
+    except InvalidOperation:
+        whole, _, rest = format(size, "f").partition(".")
+    if places < 0:
+        rest = rest.rstrip("0")
+    if group and len(whole) > 3:
+        head, parts = whole[:-3], [whole[-3:]]
+        while head:
+            head, part = head[:-further], head[-further:]
+            parts.insert(0, part)
+        whole = group.join(parts)
+    return whole + (decimal + rest if rest else "") + ("%" if percent else "")
+
+
+@functools.lru_cache(maxsize=8192)
+def numbers(value: Decimal) -> dict[str, tuple[NumberForm, ...]]:
+    """Return the forms of a number by their text."""
+    found: dict[str, list[NumberForm]] = {}
+    for form in _number_forms():
+        found.setdefault(number_text(value, form), []).append(form)
+    return {text: tuple(forms) for text, forms in found.items()}
+
+
+# -- dates ---------------------------------------------------------------------------------------------------
+
+DateForm = tuple[str, str]
+"""Kind (a locale, or one of ours) and pattern."""
+
+
+@functools.cache
+def _date_forms() -> tuple[DateForm, ...]:
+    own = [("plain", pattern) for pattern in PLAIN_DATES] + [("bare", pattern) for pattern in PLAIN_DATES]
+    own += [
+        ("era", "long"),
+        ("era", "short"),
+        ("era", "dots"),
+        ("ordinal", "MMMM {}, y"),
+        ("ordinal", "{} MMMM y"),
+    ]
+    return tuple(own + [(locale, pattern) for locale in LOCALES for pattern in DATE_PATTERNS])
+
+
+@functools.lru_cache(maxsize=65536)
+def date_text(value: date, form: DateForm) -> str:
+    """Return a date in a form, as it is compared; an empty text where it has none."""
+    kind, pattern = form
+    if kind == "plain":
+        return normal(value.strftime(pattern))
+    if kind == "bare":  # without leading zeros
+        return normal(re.sub(r"(?<!\d)0(\d)", r"\1", value.strftime(pattern)))
+    if kind == "era":
+        return _era(value, pattern)
+    if kind == "ordinal":
+        ending = "th" if 10 <= value.day % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(value.day % 10, "th")
+        return normal(format_date(value, pattern.replace("{}", f"'{value.day}{ending}'"), locale="en"))
+    return normal(format_date(value, pattern, locale=kind))
+
+
+def _era(value: date, pattern: str) -> str:
+    for begin, name, letter in ERAS:
+        if value >= begin:
+            year = value.year - begin.year + 1
+            if pattern == "long":
+                return f"{name}{'元' if year == 1 else year}年{value.month}月{value.day}日"
+            if pattern == "short":
+                return f"{letter}{year}.{value.month}.{value.day}".lower()
+            return f"{letter}{year:02}.{value.month:02}.{value.day:02}".lower()
+    return ""
+
+
+@functools.lru_cache(maxsize=256)
+def dates(value: date) -> dict[str, tuple[DateForm, ...]]:
+    """Return the forms of a date by their text."""
+    found: dict[str, list[DateForm]] = {}
+    for form in _date_forms():
+        if text := date_text(value, form):
+            found.setdefault(text, []).append(form)
+    return {text: tuple(forms) for text, forms in found.items()}

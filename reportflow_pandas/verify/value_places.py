@@ -1,0 +1,95 @@
+"""Where the values of a document's row stand in it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from reportflow_pandas.verify.document_text import DocumentText, Place
+from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Forms
+from reportflow_pandas.verify.text_forms import is_cjk
+
+__all__ = ["Matches", "Tag"]
+
+Tag = tuple[bool, str]
+"""Whether a place is a part of a longer value's; before, in or after the tables."""
+
+_MOST_CELLS = 400
+
+
+class Matches:
+    """Where the single values of one document stand in it."""
+
+    def __init__(self, document: DocumentText, expected: ExpectedValues, forms: Forms) -> None:
+        self.document = document
+        self.places: dict[str, list[Place]] = {}
+        self.broken: dict[str, tuple[Place, ...]] = {}
+        for path, value in expected.singles.items():
+            own = forms.get(path, [])
+            places = value.find(document, own)
+            if not places and TEXT in own and (parts := document.broken(value.text)):
+                self.broken[path] = parts
+                places = [parts[0]]
+            self.places[path] = places
+        self.evidence = self.places
+        self._covered: bytearray | None = None
+
+    def covered(self, expected: ExpectedValues) -> bytearray:
+        """Return which characters belong to a value of this document, those of tables too."""
+        if self._covered is None:
+            covered = bytearray(len(self.document.stream) + 1)
+            for path, places in self.places.items():
+                for place in (*places, *self.broken.get(path, ())):
+                    _cover(covered, place)
+            texts = {
+                value.text for _, value in expected.cells() if _tells(value.text) and not value.is_pure_number
+            }
+            for unit in self.document.units:
+                if unit.text in texts:
+                    covered[unit.begin : unit.end] = b"\x01" * len(unit.text)
+            if len(texts) <= _MOST_CELLS:
+                for text in texts:
+                    for place in self.document.places(text):
+                        _cover(covered, place)
+            self._covered = covered
+        return self._covered
+
+    def tags(self, path: str, spans: Sequence[tuple[int, int]]) -> list[tuple[Place, Tag]]:
+        """Return the places of a value, each with whether it is a part of a longer value, and where tables are."""
+        return [(place, (self._is_part(path, place), _zone(place, spans))) for place in self.places[path]]
+
+    def _is_part(self, path: str, place: Place) -> bool:
+        size = place.end - place.begin
+        return any(
+            one.begin <= place.begin and place.end <= one.end and one.end - one.begin > size
+            for other, places in self.places.items()
+            if other != path
+            for one in places
+        )
+
+    def keep(self, usual: Mapping[str, set[Tag]], spans: Sequence[tuple[int, int]]) -> None:
+        """Count as evidence only places as in nearly all documents, none where a value may stand by chance."""
+        self.evidence = dict(self.places)
+        for path, allowed in usual.items():
+            if self.places.get(path) and path not in self.broken:
+                self.evidence[path] = [place for place, tag in self.tags(path, spans) if tag in allowed]
+
+    def found(self, path: str) -> bool:
+        """Tell whether a value stands anywhere."""
+        return bool(self.evidence.get(path))
+
+
+def _cover(covered: bytearray, place: Place) -> None:
+    covered[place.begin : place.end] = b"\x01" * (place.end - place.begin)
+
+
+def _zone(place: Place, spans: Sequence[tuple[int, int]]) -> str:
+    if not spans:
+        return ""
+    if place.end <= min(begin for begin, _ in spans):
+        return "before"
+    return "after" if place.begin >= max(end for _, end in spans) else "in"
+
+
+def _tells(text: str) -> bool:
+    """Tell whether a text is more than a single letter or digit, which stand everywhere."""
+    return len(text) > 1 or is_cjk(text)

@@ -1,0 +1,587 @@
+"""Documents with faults put into them on purpose: rows for every design, and what is printed in their place."""
+
+from __future__ import annotations
+
+import copy
+import io
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+
+import reportflow_pandas as rf
+from reportflow_pandas.local.compiler import render
+from reportflow_pandas.local.designs import DesignVersion, load_designs, packaged_designs
+
+Params = dict[str, Any]
+
+OWN_DESIGNS = Path(__file__).parent / "verify_designs"
+CREATED = datetime(2026, 11, 1, tzinfo=UTC)
+
+FIRST = [
+    "Ingrid",
+    "Marek",
+    "Leonie",
+    "Ana",
+    "Tomás",
+    "Yusuf",
+    "Chloé",
+    "Ödön",
+    "Šárka",
+    "Bjørn",
+    "Nils",
+    "Maja",
+    "Ivo",
+    "Greta",
+    "Hugo",
+    "Zoë",
+    "Aylin",
+    "Pär",
+]
+LAST = [
+    "Sørensen",
+    "Zieliński",
+    "Köhler",
+    "García",
+    "Novák",
+    "Demir",
+    "Dubois",
+    "Kovács",
+    "Dvořák",
+    "Lund",
+    "Berg",
+    "Weiß",
+    "Rossi",
+    "Silva",
+    "Müller",
+]
+STREETS = [
+    "Havnegata",
+    "Lindenweg",
+    "Rua",
+    "Nova",
+    "Hauptstraße",
+    "Dlouhá",
+    "Via",
+    "Roma",
+    "Elm",
+    "Street",
+    "Rue",
+    "Verte",
+    "Kirkeveien",
+    "Calle",
+    "Mayor",
+]
+CITIES = [
+    "Tromsø",
+    "Łódź",
+    "Stuttgart",
+    "Praha",
+    "Porto",
+    "Lyon",
+    "Bergen",
+    "Graz",
+    "Sevilla",
+    "Leeds",
+    "Boston",
+    "Chicago",
+    "Oslo",
+    "Wien",
+]
+COUNTRIES = ["USA"] * 5 + ["Norway", "Poland", "Germany", "Czechia", "Portugal", "France", "Austria", "Spain"]
+STATES = ["", "", "IL", "MA", "SP", "WA"]
+FIRMS = ["", "", "Fjordlys Film AS", "Łódź City Library", "Köhler & Söhne GmbH", "Harbour Radio", "Blue Door Ltd."]
+NATIVE = [
+    "髙橋美咲",
+    "海野なつき",
+    "渡邊健一",
+    "齋藤陽菜",
+    "山田太郎",
+    "鈴木一郎",
+    "佐藤花子",
+    "小林直樹",
+    "中村美穂",
+    "加藤翔",
+]
+NATIVE_FIRMS = ["", "", "株式会社あおぞら映像", "みなと市立図書館", "みなと放送株式会社", "有限会社月影"]
+NATIVE_CITIES = ["渋谷区", "港区", "横浜市西区", "金沢市", "札幌市中央区", "那覇市"]
+WORDS = [
+    "Northern",
+    "Hours",
+    "Harbour",
+    "at",
+    "Four",
+    "Ledger",
+    "of",
+    "Rain",
+    "Paper",
+    "Moon",
+    "over",
+    "Kanazawa",
+    "Small",
+    "Boats",
+    "Slow",
+    "Weather",
+    "Room",
+    "Tone",
+    "Eleven",
+    "Bridges",
+    "Quiet",
+    "Machines",
+    "Salt",
+    "and",
+    "Copper",
+    "The",
+    "Long",
+    "Way",
+    "Around",
+    "Winter",
+    "Ferry",
+    "Glass",
+    "Garden",
+]
+NATIVE_WORDS = [
+    "朝の駅",
+    "雨の帳簿",
+    "金沢の紙の月",
+    "十一の橋",
+    "静かな機械",
+    "塩と銅",
+    "冬の渡し船",
+    "硝子の庭",
+    "遠い灯台",
+    "夜の地図",
+]
+GOODS = [
+    "WHITE HANGING HEART T-LIGHT HOLDER",
+    "CREAM CUPID HEARTS COAT HANGER",
+    "RED WOOLLY HOTTIE WHITE HEART.",
+    "SET 7 BABUSHKA NESTING BOXES",
+    "HAND WARMER UNION JACK",
+    "ASSORTED COLOUR BIRD ORNAMENT",
+    "POPPY'S PLAYHOUSE BEDROOM",
+    "JAM MAKING SET WITH JARS",
+    "DOORMAT NEW ENGLAND",
+    "VICTORIAN GLASS HANGING T-LIGHT",
+    "PACK OF 72 RETROSPOT CAKE CASES",
+    "REGENCY CAKESTAND 3 TIER",
+    "LUNCH BAG RED RETROSPOT",
+    "PARTY BUNTING",
+    "JUMBO STORAGE BAG SUKI",
+    "60 TEATIME FAIRY CAKE CASES",
+]
+
+
+@dataclass(frozen=True)
+class Planted:
+    """One document: what was asked for, and what its PDF is."""
+
+    params: Params
+    pdf: bytes
+    fault: str = ""
+    detail: str = ""
+
+
+def design(name: str) -> DesignVersion:
+    """Return the latest version of a design, packaged or of the tests."""
+    known = {**packaged_designs(), **load_designs(OWN_DESIGNS)}
+    return known[name].versions[known[name].latest]
+
+
+def printed(name: str, params: Params) -> bytes:
+    """Return a document's PDF."""
+    return render(design(name), _without_blanks(params), created=CREATED)
+
+
+def _without_blanks(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {name: _without_blanks(item) for name, item in value.items() if item is not None}
+    return [_without_blanks(item) for item in value] if isinstance(value, list) else value
+
+
+def _day(rng: random.Random) -> str:
+    return (date(2026, 1, 1) + timedelta(days=rng.randrange(700))).isoformat()
+
+
+def _title(rng: random.Random, native: bool) -> str:
+    if native:
+        return "・".join(rng.sample(NATIVE_WORDS, rng.choice([1, 1, 2, 3])))
+    return " ".join(rng.sample(WORDS, rng.randrange(2, 7)))
+
+
+def _person(rng: random.Random, native: bool) -> tuple[str, str]:
+    if native:
+        return rng.choice(NATIVE), rng.choice(NATIVE_FIRMS)
+    return f"{rng.choice(FIRST)} {rng.choice(LAST)}", rng.choice(FIRMS)
+
+
+def invoice(rng: random.Random, number: int, native: bool) -> Params:
+    name, firm = _person(rng, native)
+    if native and not (firm or name):
+        name = NATIVE[0]
+    lines = [
+        {
+            "Track": _title(rng, native and rng.random() < 0.7),
+            "Artist": "" if rng.random() < 0.1 else _person(rng, native and rng.random() < 0.7)[0],
+            "Album": _title(rng, native and rng.random() < 0.7),
+            "UnitPrice": rng.choice([110, 220, 1980, 27500]) if native else rng.choice([0.99, 0.99, 1.99, 49.5]),
+            "Quantity": rng.choice([1, 1, 1, 1, 2, 3, 12]),
+        }
+        for _ in range(rng.choice([1, 2, 2, 4, 6, 9, 14, 14, 38]))
+    ]
+    return {
+        "InvoiceId": str(number),
+        "InvoiceDate": _day(rng),
+        "CustomerId": str(rng.randrange(1, 60)),
+        "CustomerName": name,
+        "Company": firm,
+        "Email": ""
+        if rng.random() < 0.1
+        else f"{rng.choice(FIRST).lower()}{rng.randrange(99)}@{rng.choice(LAST).lower()}.example",
+        "BillingAddress": f"みなとみらい{rng.randrange(1, 9)}-{rng.randrange(1, 30)}"
+        if native
+        else f"{rng.choice(STREETS)} {rng.randrange(1, 200)}",
+        "BillingCity": rng.choice(NATIVE_CITIES if native else CITIES),
+        "BillingState": "" if native else rng.choice(STATES),
+        "BillingCountry": "日本" if native else rng.choice(COUNTRIES),
+        "BillingPostalCode": f"{rng.randrange(100, 999)}-{rng.randrange(1000, 9999)}"
+        if native
+        else f"{rng.randrange(99999):05}",
+        "Total": round(sum(line["UnitPrice"] * line["Quantity"] for line in lines), 2),
+        "Lines": lines,
+    }
+
+
+def quotation(rng: random.Random, number: int, native: bool) -> Params:
+    name, firm = _person(rng, native)
+    units = ["時間", "式", "日", None] if native else ["hours", "days", "rooms", None]
+    lines = [
+        {
+            "Item": _title(rng, native),
+            "Description": ""
+            if rng.random() < 0.3
+            else ", ".join(_title(rng, native) for _ in range(rng.randrange(1, 4))),
+            "Unit": rng.choice(units),
+            "UnitPrice": rng.choice([132000, 72000, 1200])
+            if native
+            else rng.choice([1450, 680, 95, 188.75, 0.35]),
+            "Quantity": rng.choice([1, 1, 2, 4, 32.5, 6, 1200]),
+        }
+        for _ in range(rng.choice([1, 2, 3, 4, 6, 9, 20]))
+    ]
+    return {
+        "QuotationId": f"Q-2026-{number:04}",
+        "QuotationDate": _day(rng),
+        "ValidUntil": "" if rng.random() < 0.2 else _day(rng),
+        "CustomerName": name,
+        "Company": firm,
+        "Subject": "" if rng.random() < 0.1 else _title(rng, native),
+        "DeliveryDate": rng.choice(["", _day(rng), "ご発注後4週間" if native else "four weeks after the order"]),
+        "PaymentTerms": rng.choice(
+            [
+                "",
+                "銀行振込" if native else "30 days net",
+                "前払い" if native else "40% with the order, 60% on delivery",
+            ]
+        ),
+        "Notes": "" if rng.random() < 0.5 else ". ".join(_title(rng, native) for _ in range(rng.randrange(1, 12))),
+        "Total": sum(line["UnitPrice"] * line["Quantity"] for line in lines),
+        "Lines": lines,
+    }
+
+
+def receipt(rng: random.Random, number: int, native: bool) -> Params:
+    name, firm = _person(rng, native)
+    return {
+        "ReceiptId": f"R-2026-{number}",
+        "ReceiptDate": _day(rng),
+        "CustomerName": name if rng.random() < 0.9 or not firm else "",
+        "Company": firm,
+        "Amount": rng.randrange(1000, 900000) if native else round(rng.uniform(1, 5000), 2),
+        "Description": _title(rng, native) + ("代" if native else ""),
+        "PaymentMethod": rng.choice(["銀行振込", "現金", ""] if native else ["Bank transfer", "Card", "Cash", ""]),
+    }
+
+
+def certificate(rng: random.Random, number: int, native: bool) -> Params:
+    name, firm = _person(rng, native)
+    return {
+        "CertificateId": "" if rng.random() < 0.05 else f"C-2026-{number:04}",
+        "RecipientName": name,
+        "Company": firm,
+        "Course": _title(rng, native),
+        "Hours": None if rng.random() < 0.1 else rng.choice([8, 12, 24, 24, 40, 1.5]),
+        "CompletionDate": _day(rng),
+        "Instructor": _person(rng, native)[0],
+    }
+
+
+def orders(rng: random.Random, number: int, native: bool) -> Params:
+    count = rng.choice([1, 3, 8, 20, 20, 45, 120, 300, 600] if number % 7 == 0 else [1, 3, 8, 20, 20, 45])
+    items = [
+        {
+            "Code": f"{rng.randrange(10000, 99999)}{rng.choice(['', '', '', 'A', 'B'])}",
+            "Name": rng.choice(GOODS) + (f" {rng.choice(GOODS)}" if rng.random() < 0.15 else ""),
+            "Price": rng.choice([0.42, 0.85, 1.25, 1.65, 2.55, 4.95, 12.75, 1045]),
+            "Pieces": rng.choice([1, 2, 3, 6, 6, 12, 24, 48, 1200]),
+        }
+        for _ in range(count)
+    ]
+    return {
+        "OrderNo": str(536365 + number),
+        "Customer": _person(rng, False)[0],
+        "Ordered": _day(rng),
+        "Express": rng.random() < 0.3,
+        "GiftMessage": ""
+        if rng.random() < 0.93
+        else f"Alles Gute zum Geburtstag, {rng.choice(FIRST)}, und bis bald",
+        "Total": round(sum(item["Price"] * item["Pieces"] for item in items), 2),
+        "Items": items,
+    }
+
+
+def badge(rng: random.Random, number: int, native: bool) -> Params:
+    name, firm = _person(rng, native)
+    return {
+        "Number": number,
+        "Name": name,
+        "Firm": firm,
+        "Role": rng.choice(["Producer", "Composer", "Press", "Guest of the fair", "Speaker"]),
+        "Day": (date(2026, 11, 2) + timedelta(days=rng.randrange(3))).isoformat(),
+        "Hall": "" if rng.random() < 0.4 else rng.choice("ABCD"),
+    }
+
+
+ROWS: dict[str, Callable[[random.Random, int, bool], Params]] = {
+    "invoice": invoice,
+    "quotation": quotation,
+    "receipt": receipt,
+    "certificate": certificate,
+    "orders": orders,
+    "badge": badge,
+}
+"""By design: a row for a number, in Japanese or not."""
+
+
+def rows(name: str, count: int, seed: int) -> list[Params]:
+    """Return rows for a design, a fifth of them in Japanese where it speaks Japanese."""
+    rng = random.Random(f"{name} {seed}")  # noqa: S311 - made-up rows
+    return [ROWS[name](rng, number, rng.random() < 0.2) for number in range(1, count + 1)]
+
+
+def from_chinook(count: int) -> list[Params]:
+    """Return the packaged example's invoices as params."""
+    orders_, lines = rf.example_orders()
+    wanted = []
+    for row in orders_.head(count).to_dict("records"):
+        own = lines[lines["InvoiceId"] == row["InvoiceId"]]
+        record = {name: ("" if value != value else value) for name, value in row.items()}  # noqa: PLR0124 - NaN
+        record["InvoiceDate"] = row["InvoiceDate"].date().isoformat()
+        record["Lines"] = own[["Track", "Artist", "Album", "UnitPrice", "Quantity"]].to_dict("records")
+        wanted.append(record)
+    return wanted
+
+
+# -- faults --------------------------------------------------------------------------------------------------
+
+
+def _tables(params: Params) -> list[str]:
+    return [name for name, value in params.items() if isinstance(value, list)]
+
+
+def _places(params: Params, wanted: Callable[[Any], bool]) -> list[tuple[Any, ...]]:
+    """Return the paths of values that are not blank."""
+    found: list[tuple[Any, ...]] = []
+    for name, value in params.items():
+        if isinstance(value, list):
+            found += [
+                (name, at, field) for at, line in enumerate(value) for field, cell in line.items() if wanted(cell)
+            ]
+        elif wanted(value):
+            found.append((name,))
+    return found
+
+
+def _get(params: Params, path: tuple[Any, ...]) -> Any:
+    value: Any = params
+    for step in path:
+        value = value[step]
+    return value
+
+
+def _put(params: Params, path: tuple[Any, ...], value: Any) -> Params:
+    changed = copy.deepcopy(params)
+    target: Any = changed
+    for step in path[:-1]:
+        target = target[step]
+    target[path[-1]] = value
+    return changed
+
+
+def _is_said(value: Any) -> bool:
+    return value not in ("", None) and not isinstance(value, bool)
+
+
+def _is_date(value: Any) -> bool:
+    return isinstance(value, str) and len(value) == 10 and value[4] == value[7] == "-" and value[:4].isdigit()
+
+
+def _scalar_or_line(rng: random.Random, params: Params, wanted: Callable[[Any], bool]) -> tuple[Any, ...] | None:
+    """Return a place at random: a parameter as likely as a line's cell, however many lines there are."""
+    places = _places(params, wanted)
+    names = sorted({(path[0], path[-1]) for path in places}, key=str)
+    if not names:
+        return None
+    name = rng.choice(names)
+    return rng.choice([path for path in places if (path[0], path[-1]) == name])
+
+
+def swapped(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
+    path = _scalar_or_line(rng, params, _is_said)
+    if path is None:
+        return None
+    own = _get(params, path)
+    for _ in range(40):
+        other = rng.choice(others)
+        if len(path) == 1:
+            value = other[path[0]]
+        else:
+            lines = other[path[0]]
+            value = rng.choice(lines)[path[2]] if lines else own
+        if _is_said(value) and value != own:
+            return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
+    return None
+
+
+def blanked(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
+    path = _scalar_or_line(rng, params, _is_said)
+    if path is None:
+        return None
+    own = _get(params, path)
+    return _put(params, path, "" if isinstance(own, str) else None), f"{path}: {own!r} -> blank"
+
+
+def digit(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
+    path = _scalar_or_line(
+        rng, params, lambda v: _is_said(v) and any(c.isdigit() for c in str(v)) and not _is_date(v)
+    )
+    if path is None:
+        return None
+    own = _get(params, path)
+    text = str(own)
+    places = [at for at, char in enumerate(text) if char.isdigit()]
+    for _ in range(20):
+        at = rng.choice(places)
+        new = text[:at] + rng.choice([d for d in "123456789" if d != text[at]]) + text[at + 1 :]
+        value = new if isinstance(own, str) else type(own)(new)
+        if value != own:
+            return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
+    return None
+
+
+def cut(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
+    path = _scalar_or_line(rng, params, lambda v: isinstance(v, str) and len(v.strip()) >= 6 and not _is_date(v))
+    if path is None:
+        return None
+    own = _get(params, path)
+    value = own[: rng.randrange(len(own) // 2, len(own) - 1)].rstrip()
+    return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
+
+
+def line_missing(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
+    for name in _tables(params):
+        lines = params[name]
+        if len(lines) > 1:
+            at = rng.randrange(len(lines))
+            return {**params, name: lines[:at] + lines[at + 1 :]}, f"{name}: line {at} of {len(lines)} missing"
+    return None
+
+
+def line_doubled(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
+    for name in _tables(params):
+        lines = params[name]
+        if lines:
+            at = rng.randrange(len(lines))
+            return {**params, name: lines[: at + 1] + lines[at:]}, f"{name}: line {at} of {len(lines)} doubled"
+    return None
+
+
+def date_changed(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
+    path = _scalar_or_line(rng, params, _is_date)
+    if path is None:
+        return None
+    own = _get(params, path)
+    value = (date.fromisoformat(own) + timedelta(days=rng.choice([-31, -1, 1, 7, 30, 365]))).isoformat()
+    return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
+
+
+CHANGES: dict[str, Callable[[random.Random, Params, list[Params]], tuple[Params, str] | None]] = {
+    "swapped": swapped,
+    "blanked": blanked,
+    "digit": digit,
+    "cut": cut,
+    "line_missing": line_missing,
+    "line_doubled": line_doubled,
+    "date": date_changed,
+}
+"""Faults by which another document is printed than was asked for."""
+
+
+def with_blank_page(pdf: bytes, rng: random.Random) -> bytes:
+    """Return the document with one of its pages empty, or an empty one more."""
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        page = rng.choice(list(document.pages))
+        if rng.random() < 0.5:
+            page.Contents = document.make_stream(b"")
+        else:
+            document.add_blank_page(page_size=(page.mediabox[2], page.mediabox[3]))
+        target = io.BytesIO()
+        document.save(target)
+    return target.getvalue()
+
+
+def with_boxes(name: str, rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
+    path = _scalar_or_line(rng, params, lambda v: isinstance(v, str) and len(v) >= 3 and not _is_date(v))
+    if path is None:
+        return None
+    own = _get(params, path)
+    at = rng.randrange(len(own) - 1)
+    value = own[:at] + "□" * min(3, len(own) - at) + own[at + 3 :]
+    return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
+
+
+OTHER_FAULTS = ("another_row", "blank_page", "truncated", "boxes")
+
+
+def plant(name: str, wanted: list[Params], fault: str, count: int, seed: int) -> dict[int, Planted]:
+    """Return documents with one kind of fault at random places, by row."""
+    rng = random.Random(f"{name} {fault} {seed}")  # noqa: S311 - made-up rows
+    planted: dict[int, Planted] = {}
+    for at in rng.sample(range(len(wanted)), len(wanted)):
+        if len(planted) == count:
+            break
+        params, others = wanted[at], wanted[:at] + wanted[at + 1 :]
+        if fault in CHANGES or fault == "boxes":
+            change = (
+                with_boxes(name, rng, params, others) if fault == "boxes" else CHANGES[fault](rng, params, others)
+            )
+            if change is None:
+                continue
+            other, detail = change
+            pdf, clean = printed(name, other), printed(name, params)
+            if pdf == clean:
+                continue  # what is not printed cannot be wrong
+            planted[at] = Planted(params, pdf, fault, detail)
+        elif fault == "another_row":
+            taken = rng.randrange(len(others))
+            planted[at] = Planted(params, printed(name, others[taken]), fault, f"row {taken + (taken >= at)}")
+        elif fault == "blank_page":
+            planted[at] = Planted(params, with_blank_page(printed(name, params), rng), fault)
+        else:
+            pdf = printed(name, params)
+            planted[at] = Planted(params, pdf[: rng.randrange(100, len(pdf) - 50)], fault)
+    return planted
