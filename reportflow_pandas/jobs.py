@@ -254,6 +254,18 @@ def job(run: str, *, queue: str | None = None) -> Job:
     ------
     ConfigurationError
         There is no such run.
+
+    Examples
+    --------
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> with rf.use_local():
+    ...     name = orders.head(3).reportflow.submit(
+    ...         "invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")}
+    ...     ).id
+    ...     results = rf.job(name).result()
+    >>> rf.job(name).status, rf.job(name).progress["accepted"]
+    ('done', 3)
     """
     if queue is not None:
         Remote(queue)  # its password is known to this process from now on

@@ -58,6 +58,15 @@ class Plan:
         The first document as it would be sent.
     problems : pandas.DataFrame
         What ``check`` says.
+
+    Examples
+    --------
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> with rf.use_local():
+    ...     plan = orders.head(250).reportflow.plan("invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")})
+    >>> plan.calls, plan.first["fileName"]
+    (3, 'Invoice-0')
     """
 
     design: str

@@ -139,6 +139,19 @@ def resume(
     ConfigurationError
         There is no such run; another process carries it out; it belongs to another address or workspace; it ended
         before all rows were written down (the text has the line that goes on).
+
+    Examples
+    --------
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> with rf.use_local():
+    ...     results = orders.head(2).reportflow.generate(
+    ...         "invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")}, run="example"
+    ...     )
+    ...     again = rf.resume("example")                              # nothing is left: nothing is sent
+    ...     rf.forget("example")
+    >>> again["status"].tolist()
+    ['accepted', 'accepted']
     """
     chosen = (settings or current()).checked()
     more: dict[str, Any] = {"progress": progress, "max_documents": max_documents}
@@ -155,6 +168,18 @@ def forget(run: str) -> None:
     ------
     ConfigurationError
         There is no such run, or a process carries it out.
+
+    Examples
+    --------
+    >>> import reportflow_pandas as rf
+    >>> orders, lines = rf.example_orders()
+    >>> with rf.use_local():
+    ...     results = orders.head(2).reportflow.generate(
+    ...         "invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")}, run="example"
+    ...     )
+    ...     rf.forget("example")
+    >>> "example" in set(rf.runs()["run"])
+    False
     """
     settings = current()
     shelf.forget(settings.runs, run, settings.clock)

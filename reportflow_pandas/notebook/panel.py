@@ -17,13 +17,13 @@ from reportflow_pandas.results.display import STATUS_COLOURS
 
 __all__ = ["Panel", "Snapshot", "Watched", "seconds_left", "show"]
 
-TICK = 0.2
-"""Seconds between two looks: smooth to the eye, and nothing to the run."""
+TICK_SECONDS = 0.2
+"""Between two looks: smooth to the eye, and nothing to the run."""
 
-RATE_OVER = 15.0
-"""Seconds over which the rate is taken."""
+RATE_WINDOW_SECONDS = 15.0
+"""Over which the rate is taken."""
 
-SHOWN = 5
+FAILURES_LISTED = 5
 """Failures that are listed."""
 
 LISTED = ("accepted", "ready", "failed", "unknown", "not_sent")
@@ -138,18 +138,18 @@ class Panel:
 
     async def _watch(self) -> None:
         with contextlib.suppress(RuntimeError):  # the program ends, and its pools of threads take nothing more
-            while self._show(await asyncio.to_thread(self._job.snapshot, SHOWN)):  # noqa: ASYNC110 - a ticker
-                await asyncio.sleep(TICK)
+            while self._show(await asyncio.to_thread(self._job.snapshot, FAILURES_LISTED)):  # noqa: ASYNC110 - a ticker
+                await asyncio.sleep(TICK_SECONDS)
 
     def refresh(self) -> bool:
         """Bring the widgets up to date; return whether the job is still running."""
-        return self._show(self._job.snapshot(SHOWN))
+        return self._show(self._job.snapshot(FAILURES_LISTED))
 
     def _show(self, now: Snapshot) -> bool:
         status, counts = now.status, now.counts
         total, done = counts["total"], counts["done"]
         self._history.append((now.at, done))
-        while now.at - self._history[0][0] > RATE_OVER:
+        while now.at - self._history[0][0] > RATE_WINDOW_SECONDS:
             self._history.popleft()
         self._bar.max = max(total, 1)
         self._bar.value = done
