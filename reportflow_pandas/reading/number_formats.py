@@ -61,6 +61,28 @@ class _Token:
 
 
 @dataclass(frozen=True)
+class _Plain:
+    """A section of zeros, thousands, decimals and texts around them: nearly all are so, and shown quickly."""
+
+    before: str
+    zeros: int
+    group: bool
+    decimals: Decimal
+    percent: bool
+    after: str
+
+    def shown(self, number: Decimal, decimal: str, thousands: str) -> str:
+        rounded = (number.scaleb(2) if self.percent else number).quantize(self.decimals, rounding=ROUND_HALF_UP)
+        text = f"{rounded:,f}" if self.group else f"{rounded:f}"
+        if decimal != "." or (self.group and thousands != ","):
+            text = text.translate({ord(","): thousands, ord("."): decimal})
+        if self.zeros > 1:
+            whole, sign, part = text.partition(decimal)
+            text = whole.rjust(self.zeros, "0") + sign + part
+        return f"{self.before}{text}{self.after}"
+
+
+@dataclass(frozen=True)
 class FormatCode:
     """A number format.
 
@@ -73,30 +95,31 @@ class FormatCode:
     code: str
     sections: Sequence[Sequence[_Token]]
     known: bool = True
+    plain: Sequence[_Plain | None] = ()
 
-    @property
+    @functools.cached_property
     def general(self) -> bool:
         """Whether the value is shown as it is."""
         kinds = {token.kind for section in self.sections for token in section}
         return bool(kinds) and kinds <= {"general", "text"}
 
-    @property
+    @functools.cached_property
     def is_date(self) -> bool:
         """Whether numbers are shown as dates or times."""
         return any(token.kind in ("date", "elapsed", "era") for token in self.sections[0])
 
-    @property
+    @functools.cached_property
     def whole_date(self) -> bool:
         """Whether year, month and day are shown."""
         first = {token.text[0].lower() for token in self._first() if token.kind in ("date", "month")}
         return {"y", "m", "d"} <= first
 
-    @property
+    @functools.cached_property
     def scales(self) -> bool:
         """Whether another number than the cell's is shown: percents, thousands, millions."""
         return any(token.kind in ("percent", "scale") for token in self._first())
 
-    @property
+    @functools.cached_property
     def pads(self) -> bool:
         """Whether whole numbers get leading zeros: ``00000``."""
         kinds = {token.kind for token in self._first()}
@@ -143,12 +166,13 @@ class FormatCode:
     def _number_shown(self, number: Decimal, decimal: str, thousands: str) -> str | None:
         sections = self.sections[:3]
         negative = number < 0
-        if negative and len(sections) > 1:
-            return _number(sections[1], -number, decimal, thousands)
-        if number == 0 and len(sections) > 2:
-            return _number(sections[2], number, decimal, thousands)
-        text = _number(sections[0], abs(number), decimal, thousands)
-        if text is None or not negative:
+        at = 1 if negative and len(sections) > 1 else 2 if number == 0 and len(sections) > 2 else 0
+        plain = self.plain[at]
+        if plain is not None and abs(number) < _PLAIN_BELOW:
+            text: str | None = plain.shown(abs(number), decimal, thousands)
+        else:
+            text = _number(sections[at], abs(number), decimal, thousands)
+        if text is None or not negative or at:
             return text
         return f"-{text}" if any(character in "123456789" for character in text) else text
 
@@ -169,7 +193,33 @@ def parsed_format(code: str) -> FormatCode:
         if token is not None:
             sections[-1].append(token)
     ready = [_scaled(_minutes(section)) for section in sections]
-    return FormatCode(code, ready, known)
+    return FormatCode(code, ready, known, [_plain(section) for section in ready])
+
+
+def _plain(section: Sequence[_Token]) -> _Plain | None:
+    kinds = "".join(_LETTERS.get(token.kind, "x") for token in section)
+    found = _PLAIN.fullmatch(kinds)
+    if found is None:
+        return None
+    digits = "".join(token.text for token in section[found.start("digits") : found.end("digits")])
+    if not _PLAIN_DIGITS.fullmatch(digits):
+        return None
+    whole, _, part = digits.partition(".")
+    return _Plain(
+        "".join(token.text for token in section[: found.end("before")]),
+        whole.replace(",", "").count("0"),
+        "," in whole,
+        Decimal(1).scaleb(-len(part)),
+        bool(found["percent"]),
+        found["percent"] + "".join(token.text for token in section[found.start("after") :]),
+    )
+
+
+_LETTERS = {"literal": "l", "digit": "d", "group": "d", "point": "d", "percent": "%"}
+_PLAIN = re.compile("(?P<before>l*)(?P<digits>d+)(?P<percent>%?)(?P<after>l*)")
+_PLAIN_DIGITS = re.compile(r"(?:0+|#,##0)(?:\.0+)?")
+_PLAIN_BELOW = 10**20
+"""Numbers that Decimal rounds exactly with its usual precision."""
 
 
 def _token(kind: str, text: str) -> tuple[_Token | None, bool]:
@@ -322,26 +372,7 @@ def _moment_shown(section: Sequence[_Token], value: Any, decimal: str) -> str | 
 def _date_piece(text: str, value: Any, *, half: bool, decimal: str) -> str | None:
     letter, length = text[0].lower(), len(text)
     if letter in "ymd":
-        if not isinstance(value, dt.date):
-            return None
-        names: dict[str, Sequence[str]] = {
-            "y": (f"{value.year % 100:02}", f"{value.year % 100:02}", f"{value.year:04}", f"{value.year:04}"),
-            "m": (
-                str(value.month),
-                f"{value.month:02}",
-                _MONTHS[value.month - 1][:3],
-                _MONTHS[value.month - 1],
-                _MONTHS[value.month - 1][0],
-            ),
-            "d": (
-                str(value.day),
-                f"{value.day:02}",
-                _DAYS[value.weekday()][:3],
-                _DAYS[value.weekday()],
-            ),
-        }
-        forms = names[letter]
-        return forms[min(length, len(forms)) - 1]
+        return _day_piece(letter, length, value) if isinstance(value, dt.date) else None
     clock = _clock(value)
     if clock is None:
         return None
@@ -354,6 +385,18 @@ def _date_piece(text: str, value: Any, *, half: bool, decimal: str) -> str | Non
     whole, _, places = text.partition(".")
     shown = f"{seconds:02}" if len(whole) > 1 else str(seconds)
     return shown + (decimal + f"{fraction:06}"[: len(places)] if places else "")
+
+
+def _day_piece(letter: str, length: int, value: dt.date) -> str:
+    if letter == "y":
+        return f"{value.year % 100:02}" if length <= 2 else f"{value.year:04}"
+    number = value.month if letter == "m" else value.day
+    if length <= 2:
+        return f"{number:02}" if length > 1 else str(number)
+    name = _MONTHS[number - 1] if letter == "m" else _DAYS[value.weekday()]
+    if length == 3:
+        return name[:3]
+    return name[0] if letter == "m" and length == 5 else name
 
 
 def _clock(value: Any) -> tuple[int, int, int, int] | None:

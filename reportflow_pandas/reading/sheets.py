@@ -418,6 +418,7 @@ class FormatLook:
     def __init__(self, sheet: Sheet, reading: Reading) -> None:
         self._seen = sheet.seen
         self._as_shown = reading.as_shown
+        self._text = bool(reading.text)
         self._decimal = reading.decimal or "."
         self._thousands = reading.thousands or ("." if self._decimal == "," else ",")
 
@@ -432,7 +433,7 @@ class FormatLook:
             return value
         elif self._otherwise(value, code):
             self._seen[key] = [1, line, value, code.shown(value), code.scales]
-        if code.pads and isinstance(value, int | float):
+        if self._text and code.pads and isinstance(value, int | float):
             shown = code.shown(value)
             return value if shown is None else ShownText(shown, value)
         return value

@@ -62,9 +62,12 @@ def as_written(value: Any) -> str:
     >>> as_written(171.0), as_written(True), as_written(dt.datetime(2026, 11, 5))
     ('171', 'true', '2026-11-05')
     """
+    write = _BY_TYPE.get(type(value))
+    if write is not None:
+        return write(value)
     if isinstance(value, np.generic):  # by its shortest digits: a float32 of 19.99 is 19.99
         value = float(str(value)) if isinstance(value, np.floating) else value.item()
-    return next((write(value) for kinds, write in _FORMS if isinstance(value, kinds)), str(value))
+    return next((write(value) for kind, write in _BY_TYPE.items() if isinstance(value, kind)), str(value))
 
 
 def _float(value: float) -> str:
@@ -86,11 +89,14 @@ def _duration(value: dt.timedelta) -> str:
     return f"{text}.{fraction.microseconds:06}".rstrip("0") if fraction else text
 
 
-_FORMS: tuple[tuple[Any, Callable[[Any], str]], ...] = (
-    (bool, lambda value: "true" if value else "false"),
-    (float, _float),
-    (Decimal, lambda value: format(value, "f")),
-    (dt.datetime, _moment),
-    (dt.timedelta, _duration),
-    ((dt.date, dt.time), lambda value: value.isoformat()),
-)
+_BY_TYPE: dict[type, Callable[[Any], str]] = {
+    str: str,
+    bool: lambda value: "true" if value else "false",
+    int: str,
+    float: _float,
+    Decimal: lambda value: format(value, "f"),
+    dt.datetime: _moment,
+    dt.timedelta: _duration,
+    dt.date: dt.date.isoformat,
+    dt.time: dt.time.isoformat,
+}
