@@ -6,7 +6,6 @@ import html
 import json
 import logging
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Unpack
 
 import orjson
@@ -19,7 +18,7 @@ from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare, takes_options
 from reportflow_pandas.journal.runs import begun, unsent
-from reportflow_pandas.options import Arguments, Options
+from reportflow_pandas.options import Arguments, Options, download_root
 from reportflow_pandas.results.download import missing
 from reportflow_pandas.rows.checks import problems_frame
 from reportflow_pandas.rows.document_keys import Keys, positions_of
@@ -251,7 +250,7 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
     sync = prepared.endpoint.startswith("sync")
     downloads = 0
     if options.download is not None:
-        asked = {one.request_id for one in missing(outcomes, Path(options.download))}
+        asked = {one.request_id for one in missing(outcomes, download_root(options.download))}
         downloads = len(asked - {""}) + (0 if sync else calls)
     most = limits.sync_calls if sync else limits.async_calls
     counted = calls if sync else calls + look_ups + downloads

@@ -99,15 +99,21 @@ def _ignore(_: object) -> None:
 class Files:
     """The PDFs of a run: those that came with sync answers at once, the others when all is sent."""
 
-    def __init__(self, folder: PdfFolder) -> None:
+    def __init__(self, folder: PdfFolder, folders: Sequence[str] | None) -> None:
         self.folder = folder
+        self._folders = folders
+        """Of each row below the folder; None: all are in it."""
 
     async def delivered(self, answer: Delivered, pairs: Pairs) -> Mapping[int, str]:
         """Save the files of a sync answer, and return their paths by position."""
         paths: dict[int, str] = {}
         try:
             await save_delivered(
-                answer, pairs, self.folder, lambda position, path: paths.update({position: str(path)})
+                answer,
+                pairs,
+                self.folder,
+                lambda position, path: paths.update({position: str(path)}),
+                folders=self._folders,
             )
         except ConfigurationError as problem:
             # what is in flight is paid for, a full disk or not: the download at the end tries again, and raises

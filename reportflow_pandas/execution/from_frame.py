@@ -8,7 +8,6 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, count
-from pathlib import Path
 
 import pandas as pd
 
@@ -31,12 +30,13 @@ from reportflow_pandas.execution.preparation import (
 from reportflow_pandas.journal import runs, schema
 from reportflow_pandas.journal.journal import Journal, Terms
 from reportflow_pandas.lru import LruDict
-from reportflow_pandas.options import Options
+from reportflow_pandas.options import Options, download_root
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.rows.checks import refuse
 from reportflow_pandas.rows.document_keys import Keys, positions_of
 from reportflow_pandas.rows.documents import CHUNK
+from reportflow_pandas.rows.download_folders import download_folders
 
 __all__ = ["FromFrame", "Only", "remembered"]
 
@@ -96,6 +96,7 @@ class FromFrame:
         self.outcomes = Outcomes([""] * len(frame))
         self.ledger: Journal | None = None
         self.first_alone = True
+        self.folders = download_folders(frame, options.download)
         self._frame = frame
         self._only = only
         self._chosen: frozenset[int] | None = None
@@ -166,6 +167,7 @@ class FromFrame:
                 keys,
                 labels=index_labels.encoded(self._frame.index[start:stop]),
                 digests=digests,
+                folders=None if self.folders is None else self.folders[start:stop],
                 again=self._again,
             )
             if self._chosen is not None:
@@ -293,7 +295,7 @@ def _begun(options: Options, run: str, rows: int) -> RunInfo:
         endpoint=options.endpoint,
         rows=rows,
         started_at=settings.clock.now().isoformat(timespec="seconds"),
-        download=str(Path(options.download).resolve()) if options.download is not None else "",
+        download=str(download_root(options.download).resolve()) if options.download is not None else "",
         group_by=options.grouped_by,
     )
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Collection
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -19,7 +18,7 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.preparation import refuse_too_many
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
-from reportflow_pandas.options import Options
+from reportflow_pandas.options import Options, download_root
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.run_info import RunInfo
@@ -75,9 +74,10 @@ class FromLedger:
         self.options = options = Options.of_kept(
             meta["design_id"], meta["version"], meta["endpoint"], meta["options"], settings=settings, **more
         )
-        folder = str(Path(options.download).resolve()) if options.download is not None else ""
+        folder = str(download_root(options.download).resolve()) if options.download is not None else ""
         self.info = replace(RunInfo.of_meta(meta), download=folder)
         self.index: pd.Index[Any] = index_of(recorded)
+        self.folders = recorded.frame.folders
         self.outcomes = Outcomes([""] * len(self.index))
         self.ledger: Journal | None = None
         self.queue = Remote.recorded(meta["queue"]) if meta.get("queue") else None

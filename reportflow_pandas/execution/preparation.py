@@ -22,6 +22,7 @@ from reportflow_pandas.options import Options
 from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.rows.checks import Problem, compare, inconstant, refuse, refuse_unsayable
 from reportflow_pandas.rows.documents import Documents
+from reportflow_pandas.rows.download_folders import download_folders
 from reportflow_pandas.rows.file_names import file_names
 from reportflow_pandas.rows.grouping import DocumentRows
 from reportflow_pandas.rows.input_frame import check_frame
@@ -124,6 +125,7 @@ def refuse_offline(rows: DocumentRows, *, names: bool = True) -> None:
         sources = bind(frame, options, None, results=rows.called, groups=rows.groups)
         if options.params is not None:
             refuse_unsayable(frame, sources)
+    download_folders(frame, options.download)
     if options.file_name is not None and names:
         problems = compare(frame, options, [], None, file_names(frame, options.file_name, ""))
         if options.check is True:

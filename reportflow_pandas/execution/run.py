@@ -26,7 +26,7 @@ from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import goes_on, interrupted
 from reportflow_pandas.notebook.bar import Bar
-from reportflow_pandas.options import Options
+from reportflow_pandas.options import Options, download_root
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.results.download import documents_of, fetch_outcomes
@@ -65,6 +65,8 @@ class Source(Protocol):
         Whether nothing was looked up, so that a bad key shows at the first call only.
     plans : bool
         Whether the rows are written down while they are sent; else they are already.
+    folders : list of str or None
+        Of each row below the download folder; None: all PDFs are in it.
     """
 
     options: Options
@@ -74,6 +76,7 @@ class Source(Protocol):
     ledger: Journal | None
     first_alone: bool
     plans: bool
+    folders: list[str] | None
 
     async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal:
         """Look up what must be known, refuse what cannot be sent, and return the ledger, open for sending.
@@ -151,7 +154,9 @@ class Run:
         self.queue = queue
         self.on_row = on_row
         folder = source.options.download
-        self._files = Files(PdfFolder(folder, self.name, clock=self.clock)) if folder is not None else None
+        self._files: Files | None = None
+        if folder is not None:
+            self._files = Files(PdfFolder(download_root(folder), self.name, clock=self.clock), source.folders)
         self._backend: Runner | Dispatch | None = None
         self._feed: Feed | None = None
         self._stage: asyncio.Task[Any] | None = None
@@ -303,7 +308,9 @@ class Run:
         ledger = self.source.ledger
         noted = ledger.saved if ledger is not None else None
         wait = self.options.wait_seconds
-        await fetch_outcomes(self.source.outcomes, client, line, folder, wait=wait, noted=noted)
+        await fetch_outcomes(
+            self.source.outcomes, client, line, folder, wait=wait, noted=noted, folders=self.source.folders
+        )
         if ledger is not None:
             await ledger.flush()
 

@@ -68,6 +68,7 @@ class Wanted:
     file_id: str | None
     file_name: str
     accepted_at: float
+    folder: str = ""
 
     @property
     def document(self) -> str:
@@ -252,10 +253,7 @@ class Download:
     def _unpack(self, content: BinaryIO, group: Sequence[Wanted]) -> dict[int, Path]:
         content.seek(0)
         pdfs = pdfs_of(content, [one.file_name for one in group])
-        return {
-            group[place].position: self._folder.save(group[place].document, group[place].file_name, pdf)
-            for place, pdf in pdfs
-        }
+        return {group[place].position: self._save_now(group[place], pdf) for place, pdf in pdfs}
 
     async def _files(self, wanted: Sequence[Wanted], patience: _Patience) -> None:
         """Fetch files one by one, in turn: one that is not ready keeps no other waiting.
@@ -302,7 +300,10 @@ class Download:
         )
 
     async def _save(self, one: Wanted, pdf: bytes) -> None:
-        self._found(one, await asyncio.to_thread(self._folder.save, one.document, one.file_name, pdf))
+        self._found(one, await asyncio.to_thread(self._save_now, one, pdf))
+
+    def _save_now(self, one: Wanted, pdf: bytes) -> Path:
+        return self._folder.save(one.document, one.file_name, pdf, folder=one.folder)
 
     def _refused(self, one: Wanted, refused: Refused, patience: _Patience) -> None:
         decision = refused.decision
@@ -416,10 +417,10 @@ def _raise_systemic(refused: Refused) -> None:
         raise refused.decision.error from None
 
 
-def missing(outcomes: Outcomes, folder: Path | PdfFolder) -> list[Wanted]:
+def missing(outcomes: Outcomes, folder: Path | PdfFolder, folders: Sequence[str] | None = None) -> list[Wanted]:
     """Return the accepted documents whose PDFs were not saved in a folder, or are not there any more.
 
-    One whose PDF can never be made is not asked for again.
+    One whose PDF can never be made is not asked for again. ``folders``: each row's below the folder.
     """
 
     def is_there(one: Outcome) -> bool:
@@ -430,7 +431,14 @@ def missing(outcomes: Outcomes, folder: Path | PdfFolder) -> list[Wanted]:
         return _holds(folder, Path(one.path))
 
     return [
-        Wanted(one.row, one.request_id or "", one.file_id, one.file_name or "", one.accepted_at or 0.0)
+        Wanted(
+            one.row,
+            one.request_id or "",
+            one.file_id,
+            one.file_name or "",
+            one.accepted_at or 0.0,
+            "" if folders is None else folders[one.row],
+        )
         for one in outcomes
         if one.status in ("accepted", "ready") and one.error_kind != "no_pdf" and not is_there(one)
     ]
@@ -455,9 +463,10 @@ async def fetch_outcomes(
     *,
     wait: float,
     noted: Callable[[int], None] | None = None,
+    folders: Sequence[str] | None = None,
 ) -> None:
     """Fetch the PDFs of all accepted documents that are not in the folder, and note it in the outcomes."""
-    wanted = missing(outcomes, folder)
+    wanted = missing(outcomes, folder, folders)
     if not wanted:
         return
     phase = line.progress.begin("PDFs", len(wanted))
@@ -484,16 +493,21 @@ async def save_delivered(
     pairs: Sequence[tuple[Document, FileEntry | None]],
     folder: PdfFolder,
     saved: Callable[[int, Path], None],
+    *,
+    folders: Sequence[str] | None = None,
 ) -> list[int]:
     """Save the files that came with a sync answer; return the positions that it did not hold."""
-    paths = await asyncio.to_thread(_saved_from, delivered, pairs, folder)
+    paths = await asyncio.to_thread(_saved_from, delivered, pairs, folder, folders)
     for position, path in paths.items():
         saved(position, path)
     return [document.position for document, _ in pairs if document.position not in paths]
 
 
 def _saved_from(
-    delivered: Delivered, pairs: Sequence[tuple[Document, FileEntry | None]], folder: PdfFolder
+    delivered: Delivered,
+    pairs: Sequence[tuple[Document, FileEntry | None]],
+    folder: PdfFolder,
+    folders: Sequence[str] | None,
 ) -> dict[int, Path]:
     names = [(entry.file_name if entry is not None else "") or document.name for document, entry in pairs]
     content = delivered.content
@@ -502,5 +516,6 @@ def _saved_from(
     for place, pdf in pdfs:
         document, entry = pairs[place]
         key = _known_by(delivered.request_id, entry.file_id if entry is not None else None, names[place])
-        paths[document.position] = folder.save(key, names[place], pdf)
+        inner = "" if folders is None else folders[document.position]
+        paths[document.position] = folder.save(key, names[place], pdf, folder=inner)
     return paths

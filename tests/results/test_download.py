@@ -416,6 +416,53 @@ def test_a_redone_document_takes_the_name_of_the_rejected_one(here: World, tmp_p
     assert Path(before["path"].iloc[2]).parent == tmp_path / "superseded"
 
 
+COUNTRIES = pd.DataFrame({"name": ["A", "B", "C", "D"], "Country": ["Norway", "../x", "Norway", "superseded"]})
+IN_FOLDERS = {"Norway/A.pdf", ".._x/B.pdf", "Norway/C.pdf", "_superseded/D.pdf"}
+
+
+def in_folders(tmp_path: Path) -> set[str]:
+    return {name.replace("_.._x", ".._x") for name in files(tmp_path)}
+
+
+@pytest.mark.parametrize("endpoint", ["async/multiple", "async/single", "sync/multiple"])
+def test_a_template_saves_each_document_in_the_folder_of_its_values(
+    here: World, tmp_path: Path, endpoint: str
+) -> None:
+    saved = here.generate(COUNTRIES, download=tmp_path / "{Country}", endpoint=endpoint, run="november")
+    assert in_folders(tmp_path) == IN_FOLDERS
+    assert [Path(path).stem for path in saved["path"]] == ["A", "B", "C", "D"]
+    assert saved.attrs["reportflow"]["download"] == str(tmp_path)
+    calls = here.calls()
+    again = here.generate(COUNTRIES, download=tmp_path / "{Country}", endpoint=endpoint, run="november")
+    assert again["path"].tolist() == saved["path"].tolist()
+    assert here.calls("async") | here.calls("sync") == {
+        k: v for k, v in calls.items() if k[:4] in ("asyn", "sync")
+    }
+
+
+def test_a_resumed_run_knows_the_folders_of_its_rows(here: World, tmp_path: Path) -> None:
+    made = here.generate(COUNTRIES, download=tmp_path / "{Country}", run="november")
+    for path in made["path"]:
+        Path(path).unlink()
+    resumed = rf.resume("november", settings=here.settings, progress=False)
+    assert in_folders(tmp_path) == IN_FOLDERS
+    assert (resumed["status"] == "ready").all()
+
+
+def test_a_redone_document_takes_its_place_in_its_folder(here: World, tmp_path: Path) -> None:
+    here.generate(COUNTRIES, download=tmp_path / "{Country}", run="november")
+    here.generate(COUNTRIES, download=tmp_path / "{Country}", run="november", again=[0])
+    assert {name for name in in_folders(tmp_path) if not name.startswith("superseded/")} == IN_FOLDERS
+    (old,) = (tmp_path / "superseded" / "Norway").iterdir()
+    assert old.name.startswith("A ")
+
+
+def test_a_missing_value_of_a_template_is_refused_before_anything_is_sent(here: World, tmp_path: Path) -> None:
+    with pytest.raises(rf.InvalidRows, match="'Country' is missing"):
+        here.generate(COUNTRIES.assign(Country=["x", None, "y", "z"]), download=tmp_path / "{Country}")
+    assert here.calls() == {}
+
+
 def test_a_part_of_the_results_takes_no_name_of_a_row_that_is_not_in_it(here: World, tmp_path: Path) -> None:
     frame = pd.DataFrame({"name": ["A", "a", "B"]})
     results = here.generate(frame, check="warn", run="november")
