@@ -367,7 +367,7 @@ class ColumnCells:
         self._on_top = Alignment(vertical="top") if on_top else None
         self._plain = self._made()
         self._literal = self._made()
-        # As if the text had been typed behind an apostrophe: it stays a text when somebody edits the cell.
+        # As if the text had been typed behind an apostrophe: it stays a text when the cell is edited.
         self._literal.quotePrefix = True
         self._stamps: dict[str, Any] = {}
 

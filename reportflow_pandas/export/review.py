@@ -45,7 +45,7 @@ def read_review(path: str | Path, results: pd.DataFrame | None = None) -> pd.Dat
         words come back as these) and ``comment`` (text or missing). Without ``results``: one line for each
         document still in the workbook, in the order of the run, with the index of the results frame and its
         types. With ``results``: one line for each of its documents; those deleted from the workbook, and
-        those whose document was made anew since, have no decision.
+        those whose document was made again since, have no decision.
 
     Raises
     ------
@@ -193,7 +193,7 @@ class Typed:
     decisions, comments : dict of int to str
         By position in the results.
     outdated : int
-        Decisions about documents that were made anew since.
+        Decisions about documents that were made again since.
     keep_old : str
         Why the old file must not be lost; empty: everything of it is in the new one.
     leave_old : str
@@ -215,7 +215,7 @@ def typed_before(target: Path, results: pd.DataFrame) -> Typed:
     try:
         reviewed = read_lines(target)
     except PermissionError as error:
-        # on Windows Excel holds it; elsewhere it is somebody else's
+        # on Windows Excel holds it; elsewhere its permissions forbid it
         typed.leave_old = f"cannot be read ({error.strerror or error}), so what a reviewer typed would be lost"
         return typed
     except ConfigurationError as error:

@@ -57,7 +57,7 @@ class Fault:
     ``html``                a page with status 200, nothing accepted unless ``accepted=True``
     ``missing_entries``     accepted, one entry left out: that of ``file_name``, else the last
     ``reordered_entries``   accepted, entries in reverse order
-    ``extra_entries``       accepted, one entry more that nobody asked for
+    ``extra_entries``       accepted, one entry more that was not ordered
     ``extra_fields``        carried out, unknown fields and headers in the answer
     ``no_files``            accepted, an async answer without any ``files``
     ``old_answer``          accepted, an async answer of the first edition: ``url`` and ``fileId``, no request

@@ -109,7 +109,7 @@ class Document:
 
     @property
     def params(self) -> dict[str, Any]:
-        """The values that were sent, decoded anew at each look."""
+        """The values that were sent, decoded at each look."""
         values: dict[str, Any] = orjson.loads(self.params_json)
         return values
 

@@ -29,7 +29,7 @@ class Rendering:
     """Renders what was accepted, sync orders first, on all cores.
 
     PDFs are kept in memory up to ``keep_bytes``; of those that were dropped, the oldest first, the values are
-    still there and rendering is deterministic, so they are made again when somebody asks.
+    still there and rendering is deterministic, so they are rendered again on request.
     """
 
     def __init__(self, workspace: Workspace, on_rendered: Callable[[Request], None]) -> None:
@@ -84,7 +84,7 @@ class Rendering:
                 self._finished.pop(request.request_id, None)
 
     async def pdf(self, request: Request, entry: Entry) -> bytes:
-        """Return a rendered document's bytes, made anew if they were not kept."""
+        """Return a rendered document's bytes, rendered again if they were not kept."""
         if not self._workspace.switches.render:
             return placeholder(entry.file_id, request.accepted_at)
         kept = self._kept.get(entry.file_id)

@@ -126,7 +126,7 @@ class Api:
             try:
                 answer = await self._answered(request, visit, work)
             finally:
-                # recorded before the first byte goes out: whoever has the answer finds it in the records
+                # recorded before the first byte goes out: a caller that has the answer finds it in the records
                 self._admitted -= visit.admitted
                 self._leave(number, visit, answer)
             return await deliver(request, answer)

@@ -41,7 +41,7 @@ class Switches:
     retry_after : bool
         Whether ``Retry-After`` is sent.
     latency : float or function
-        Seconds between a call's arrival and its answer, or a function that returns them anew each time.
+        Seconds between a call's arrival and its answer, or a function that returns them for each call.
         What a call orders is accepted on arrival (with ``limit_counted="answer"``: after its latency).
     render : bool
         False: PDFs are tiny placeholders, made on demand. For counting thousands of documents.

@@ -111,9 +111,9 @@ class Download:
         self._width = 1
         """Requests asked for at once: the oldest alone, until it tells how long they take."""
         self._stuck = 0
-        """Requests that have not been ready for so long that they keep nobody waiting."""
+        """Requests that have not been ready for so long that others are not kept waiting by them."""
         self._ready_after = 0.0
-        """How long the last request took to become ready: nobody asks for the next ones much sooner."""
+        """How long the last request took to become ready: the next ones are not asked for much sooner."""
         self._changed = asyncio.Event()
         self._saving: set[asyncio.Task[Any]] = set()
         """Files on their way to the disk: what has arrived is told, also when everything else ends."""
@@ -336,7 +336,7 @@ class _Patience:
         self._expected = expected
         self._stuck = stuck
         self._paused = 0.0
-        # from here on the steady clock counts: somebody may set the time of day
+        # from here on the steady clock counts: the time of day may be set meanwhile
         self._age_then = max(0.0, clock.timestamp() - accepted_at)
         self._then = clock.monotonic()
         self._old = self._age_then >= max(wait, OLD)
