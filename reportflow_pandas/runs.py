@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -18,12 +19,15 @@ from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.results_frame import moments, outcome_of, provenance, results_frame
 from reportflow_pandas.results.run_info import RunInfo
+from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.document_keys import positions_of
 from reportflow_pandas.rows.grouping import by_document
 from reportflow_pandas.rows.input_frame import label_shown
 from reportflow_pandas.settings import Settings, current
 
 __all__ = ["forget", "load", "resume", "retry", "runs", "settle"]
+
+log = logging.getLogger("reportflow_pandas")
 
 
 def runs() -> pd.DataFrame:
@@ -196,6 +200,9 @@ def retry(
 ) -> pd.DataFrame:
     """Send the rows of this frame that failed or were not sent; nothing else is paid for.
 
+    A document whose PDF can never be made (``no_pdf``) was accepted and is not sent: its column ``error`` says what
+    helps.
+
     Parameters
     ----------
     source : pandas.DataFrame, optional
@@ -236,6 +243,12 @@ def retry(
     attrs = provenance(results, "retry")
     words = ["failed", "not_sent", *(["unknown"] if unknown else [])]
     chosen = results["status"].isin(words).to_numpy()
+    if never := int(without_pdf_for_good(results).sum()):
+        log.warning(
+            "%d accepted documents have no PDF for good and are not sent by retry: correct what their column "
+            "error names, then generate(…, again=…); it is billed again",
+            never,
+        )
     if not chosen.any():
         return results.copy()
     wanted = [int(row) for row in results["row"].to_numpy()[chosen]]

@@ -29,7 +29,7 @@ from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import generate as generate_documents
 from reportflow_pandas.next_steps import at_a_prompt
-from reportflow_pandas.options import Options
+from reportflow_pandas.options import Options, download_root
 from reportflow_pandas.rows.grouping import by_document
 
 __all__ = ["generate"]
@@ -71,7 +71,7 @@ def generate(arguments: argparse.Namespace) -> int:
     say()
     say(f"{counted(int(run['calls']), 'generation call')}, {seconds:.1f} s")
     if download:
-        say(f"PDFs      {shown(chosen['download'])} ({int(results['path'].notna().sum()):,})")
+        say(f"PDFs      {shown(download_root(chosen['download']))} ({int(results['path'].notna().sum()):,})")
     say(f"{what:<9} {shown(written)}")
     if arguments.local and len(results) and not download:
         say("These documents were the embedded service's and are gone with it; --download DIR keeps their PDFs.")

@@ -125,6 +125,8 @@ class Background:
             self.run.progress.wait,
             self.run.failures(failures),
             str(self.error or ""),
+            self.run.pdf_folder,
+            self.run.no_pdf(),
         )
 
     def summary(self) -> str:

@@ -354,6 +354,15 @@ class Run:
             at = outcomes.next_failed(at + 1)
         return found
 
+    @property
+    def pdf_folder(self) -> Path | None:
+        """Where the PDFs are saved; None: nowhere."""
+        return None if self._files is None else self._files.folder.path
+
+    def no_pdf(self) -> int:
+        """Return how many documents were accepted although their PDFs can never be made."""
+        return 0 if self._files is None else self.source.outcomes.kinds()["no_pdf"]
+
     def summary(self) -> str:
         """Return the run in one line."""
         outcomes = self.source.outcomes
@@ -362,6 +371,8 @@ class Run:
         saved = sum(path is not None for path in outcomes.path)
         folder = self._files.folder
         line = in_one_line(outcomes.counts(), saved=saved, folder=folder.path)
+        if never := self.no_pdf():
+            line += f", {never:,} without a PDF for good"
         if folder.superseded:
             line += f", {folder.superseded:,} older ones moved to {folder.path / SUPERSEDED}"
         return line

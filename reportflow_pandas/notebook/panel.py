@@ -8,12 +8,13 @@ import html
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.notebook.bar import in_notebook
-from reportflow_pandas.results.display import STATUS_COLOURS
+from reportflow_pandas.results.display import STATUS_COLOURS, folder_link
 
 __all__ = ["Panel", "Snapshot", "Watched", "seconds_left", "show"]
 
@@ -48,6 +49,10 @@ class Snapshot:
         The first rows that failed.
     error : str
         What ended it as a whole; empty: nothing did.
+    folder : pathlib.Path or None
+        Where its PDFs are saved.
+    no_pdf : int
+        Documents that were accepted and whose PDFs can never be made.
     """
 
     at: float
@@ -56,6 +61,8 @@ class Snapshot:
     wait: float = 0.0
     failures: Sequence[tuple[Any, Outcome]] = ()
     error: str = ""
+    folder: Path | None = None
+    no_pdf: int = 0
 
 
 class Watched(Protocol):
@@ -153,7 +160,7 @@ class Panel:
             self._history.popleft()
         self._bar.max = max(total, 1)
         self._bar.value = done
-        self._bar.bar_style = _style(status, counts)
+        self._bar.bar_style = _style(status, counts, now.no_pdf)
         self._line.value = self._words(now)
         if counts["failed"] != self._failed or status == "failed":
             self._failed = counts["failed"]
@@ -173,6 +180,10 @@ class Panel:
             for word in LISTED
             if counts[word] and (word != "not_sent" or status != "running")
         ]
+        if now.no_pdf:
+            parts.append(
+                f'<span style="color:{STATUS_COLOURS["failed"]}">{now.no_pdf:,} without a PDF for good</span>'
+            )
         if status == "running":
             rate = self._rate()
             if rate:
@@ -185,6 +196,8 @@ class Panel:
         else:
             colour = STATUS_COLOURS[_ENDS.get(status, "unknown")]
             parts.append(f'<b style="color:{colour}">{status}</b>')
+            if now.folder is not None and now.folder.is_dir():
+                parts.append(f"PDFs in {folder_link(now.folder)}")
         return " · ".join(parts)
 
     def _rate(self) -> float:
@@ -215,11 +228,11 @@ _ENDS = {"done": "ready", "failed": "failed"}
 """Which status colour the end of a job has; the others are that of ``unknown``."""
 
 
-def _style(status: str, counts: Mapping[str, int]) -> str:
+def _style(status: str, counts: Mapping[str, int], no_pdf: int = 0) -> str:
     """Return the colour of the bar, in ipywidgets' words."""
     if status == "failed":
         return "danger"
-    if counts["failed"] or counts["unknown"] or status not in ("running", "done"):
+    if counts["failed"] or counts["unknown"] or no_pdf or status not in ("running", "done"):
         return "warning"
     return "info" if status == "running" else "success"
 

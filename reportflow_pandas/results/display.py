@@ -14,7 +14,7 @@ from reportflow_pandas.contract import opens_in_browser
 from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.results.summary import without_pdf_for_good
 
-__all__ = ["STATUS_COLOURS", "file_link", "overview_html"]
+__all__ = ["STATUS_COLOURS", "file_link", "folder_link", "overview_html"]
 
 SHOWN = 8
 """Rows that are listed."""
@@ -92,9 +92,18 @@ def _row(label: Any, row: Any) -> str:
 def file_link(path: str) -> str | None:
     """Return a link to a file on the disk that a notebook can open, relative to its folder; None if it is gone."""
     file = Path(path)
-    if not file.is_file():
-        return None
+    return _address(file) if file.is_file() else None
+
+
+def folder_link(folder: Path) -> str:
+    """Return a link to a folder, called as it is short to read."""
+    return (
+        f'<a href="{html.escape(_address(folder))}" target="_blank" rel="noopener">{html.escape(str(folder))}</a>'
+    )
+
+
+def _address(path: Path) -> str:
     try:
-        return quote(os.path.relpath(file).replace(os.sep, "/"))
+        return quote(os.path.relpath(path).replace(os.sep, "/"))
     except ValueError:  # another drive of Windows
-        return file.resolve().as_uri()
+        return path.resolve().as_uri()

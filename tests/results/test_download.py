@@ -243,6 +243,13 @@ def test_a_conversion_that_failed_for_good_is_never_asked_for_again(tmp_path: Pa
     assert again["status"].tolist() == ["ready"] * 3 + ["accepted"]
     assert again["error_kind"].tolist()[3] == "no_pdf"
     assert "retry() does not send it" in again["error"].iloc[3]
+    with world(faults=Fault("failed_document", file_name="Person 3", times=None)) as made:
+        results = made.generate(4, download=tmp_path / "other", run="november")
+        before = made.calls()
+        assert results.reportflow.retry(settings=made.settings)["error_kind"].tolist()[3] == "no_pdf"
+        assert rf.resume("november", settings=made.settings, progress=False)["error_kind"].tolist()[3] == "no_pdf"
+        assert made.calls() == before
+        assert results.reportflow.summary()["no_pdf"] == 1
     assert "again=" in again["error"].iloc[3]
 
 
