@@ -200,8 +200,8 @@ def retry(
 ) -> pd.DataFrame:
     """Send the rows of this frame that failed or were not sent; nothing else is paid for.
 
-    A document whose PDF can never be made (``no_pdf``) was accepted and is not sent: its column ``error`` says what
-    helps.
+    A document whose PDF can never be made (``no_pdf``) was accepted and is not sent: its column ``error`` says
+    what helps.
 
     Parameters
     ----------

@@ -198,13 +198,14 @@ class Journal:
         *,
         labels: Sequence[Sequence[Any]] | None = None,
         digests: Sequence[bytes] | None = None,
+        folders: Sequence[str] | None = None,
         again: Collection[int] = (),
     ) -> list[Document]:
         """Write the next rows of the frame down, ahead of their sending.
 
         Parameters
         ----------
-        documents, keys, digests, labels
+        documents, keys, digests, labels, folders
             As in `journal.ledger.Rows`. Equal keys are told apart by their order.
         again : collection of int
             Positions that are sent anew although the run has them.
@@ -219,7 +220,7 @@ class Journal:
             return []
         first = documents[0].position
         assert first == len(self._numbers)  # noqa: S101 - a gap would give rows each other's outcomes
-        rows = Rows(documents, keys, digests, labels)
+        rows = Rows(documents, keys, digests, labels, folders)
         if isinstance(self._numbers, range):
             await self._step(partial(ledger.plan_first, rows=rows))
             self._numbers = range(first + len(documents))

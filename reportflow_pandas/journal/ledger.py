@@ -137,8 +137,9 @@ _DROP = "DELETE FROM contents WHERE number BETWEEN ? AND ?"
 _CONTENT = "INSERT OR REPLACE INTO contents VALUES (?, ?)"
 _META = "INSERT OR REPLACE INTO meta VALUES (?, ?)"
 _ROW = (
-    "INSERT INTO rows (position, number, name, label, changed) VALUES (?, ?, ?, ?, ?) ON CONFLICT (position) DO "
-    "UPDATE SET number = excluded.number, name = excluded.name, label = excluded.label, changed = excluded.changed"
+    "INSERT INTO rows (position, number, name, folder, label, changed) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT "
+    "(position) DO UPDATE SET number = excluded.number, name = excluded.name, folder = excluded.folder, "
+    "label = excluded.label, changed = excluded.changed"
 )
 
 
@@ -309,18 +310,22 @@ class Rows(NamedTuple):
         Of the contents, where the user's key is the key.
     labels : sequence of sequence or None
         Index labels as JSON holds them.
+    folders : sequence of str or None
+        Below the download folder.
     """
 
     documents: Sequence[Document]
     keys: Sequence[bytes]
     digests: Sequence[bytes] | None
     labels: Sequence[Sequence[Any]] | None
+    folders: Sequence[str] | None = None
 
     def part(self, start: int, stop: int) -> Rows:
         """Return some of them."""
         digests = None if self.digests is None else self.digests[start:stop]
         labels = None if self.labels is None else self.labels[start:stop]
-        return Rows(self.documents[start:stop], self.keys[start:stop], digests, labels)
+        folders = None if self.folders is None else self.folders[start:stop]
+        return Rows(self.documents[start:stop], self.keys[start:stop], digests, labels, folders)
 
 
 class Planned(NamedTuple):
@@ -359,7 +364,7 @@ def begin_frame(connection: sqlite3.Connection, meta: dict[str, Any], held: dict
         )
         connection.execute(DOCUMENTS_BY_KEY)
     connection.execute("DELETE FROM rows")
-    connection.executemany(_ROW, [(position, number, "", None, None) for position, number in held.items()])
+    connection.executemany(_ROW, [(position, number, "", None, None, None) for position, number in held.items()])
     write_meta(connection, meta)
 
 
@@ -378,8 +383,8 @@ def plan_first(connection: sqlite3.Connection, rows: Rows) -> None:
     )
     labels = repeat(None) if rows.labels is None else map(encoded, rows.labels)
     connection.executemany(
-        "INSERT INTO rows (position, number, name, label) VALUES (?, ?, ?, ?)",
-        zip(numbers, numbers, names, labels, strict=False),
+        "INSERT INTO rows (position, number, name, folder, label) VALUES (?, ?, ?, ?, ?)",
+        zip(numbers, numbers, names, rows.folders or repeat(None), labels, strict=False),
     )
 
 
@@ -415,8 +420,10 @@ def plan_later(
     connection.executemany(
         _ROW,
         [
-            (document.position, number, document.name, label, 1 if offset in changed else None)
-            for offset, (document, number, label) in enumerate(zip(rows.documents, numbers, labels, strict=False))
+            (document.position, number, document.name, folder, label, 1 if offset in changed else None)
+            for offset, (document, number, folder, label) in enumerate(
+                zip(rows.documents, numbers, rows.folders or repeat(None), labels, strict=False)
+            )
         ],
     )
     others = sorted(set(range(len(numbers))) - set(fresh))

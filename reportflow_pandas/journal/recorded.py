@@ -74,11 +74,14 @@ class Frame:
         Index labels as they were planned, a list of one for each level.
     numbers : sequence of int
         Which document of the ledger each row is.
+    folders : list of str or None
+        Of each row's PDF below the download folder; None: all are in it.
     """
 
     names: list[str]
     labels: list[list[Any]] | None
     numbers: Sequence[int]
+    folders: list[str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,14 +142,21 @@ def frame_of(connection: sqlite3.Connection) -> Frame:
     names: list[str] = []
     labels: list[list[Any]] | None = []
     numbers: array[int] = array("q")
-    for number, name, label in connection.execute("SELECT number, name, label FROM rows ORDER BY position"):
+    folders: dict[int, str] = {}
+    for number, name, label, folder in connection.execute(
+        "SELECT number, name, label, folder FROM rows ORDER BY position"
+    ):
+        if folder:
+            folders[len(names)] = folder
         numbers.append(number)
         names.append(name)
         if label is None:
             labels = None
         elif labels is not None:
             labels.append(decoded(label))
-    return Frame(names, labels, numbers)
+    return Frame(
+        names, labels, numbers, [folders.get(place, "") for place in range(len(names))] if folders else None
+    )
 
 
 def index_of(connection: sqlite3.Connection) -> list[list[Any]] | None:
