@@ -19,6 +19,7 @@ import pandas as pd
 
 from reportflow_pandas.accessor import ReportFlowAccessor
 from reportflow_pandas.api.client import Client
+from reportflow_pandas.delivery.account import account
 from reportflow_pandas.designs import designs, parameters
 from reportflow_pandas.errors import (
     ApiError,
@@ -73,6 +74,7 @@ __all__ = [
     "RunInterrupted",
     "Settings",
     "Table",
+    "account",
     "configure",
     "designs",
     "example_orders",

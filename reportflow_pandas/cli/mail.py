@@ -10,7 +10,8 @@ import pandas as pd
 
 import reportflow_pandas as rf
 from reportflow_pandas.cli.output import ACCEPTED, INTERRUPTED, SOME_FAILED, complain, counted, say
-from reportflow_pandas.delivery.mail import MailPreview, mail as mail_documents
+from reportflow_pandas.delivery.mail import mail as mail_documents
+from reportflow_pandas.delivery.mail_preview import MailPreview
 from reportflow_pandas.delivery.release import DeliveryWarning
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.settings import configure

@@ -23,11 +23,12 @@ import pandas as pd
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.contract import without_pdf
-from reportflow_pandas.delivery.release import DeliveryWarning, Release, release
+from reportflow_pandas.delivery.release import DeliveryWarning, Release, note_decisions, release
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import place
 from reportflow_pandas.export.csv_file import harmless
 from reportflow_pandas.export.source_columns import beside
+from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.results.pdf_folder import safe_name
 from reportflow_pandas.results.results_frame import provenance, text_column
 from reportflow_pandas.rows.file_names import file_names
@@ -140,6 +141,8 @@ def hand_over(
             (str(results.index[at]), attrs.get("run", ""), _text(results["file_id"].iloc[at])),
         )
     archive.write_index()
+    note_decisions(results, decisions, current())
+    note_event(current().runs, attrs.get("run", ""), "handed over", archive.added, clock)
     _warn(released, results)
     return _told(results, released, lines)
 
@@ -238,6 +241,11 @@ class _Archive:
             self._files.add(candidate.casefold())
             return candidate
         raise AssertionError  # counting has no end
+
+    @property
+    def added(self) -> int:
+        """How many documents this call added."""
+        return len(self._added)
 
     def write_index(self) -> None:
         """Write the index with the new lines."""

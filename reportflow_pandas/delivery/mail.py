@@ -4,24 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import html as markup
 import logging
 import warnings
 from collections import deque
 from collections.abc import Hashable
 from dataclasses import dataclass, field, replace
 from email.headerregistry import Address
-from email.message import EmailMessage
 from email.policy import SMTP
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import pandas as pd
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.delivery.mail_preview import MailPreview
 from reportflow_pandas.delivery.message import Letter, Letters, addresses_in, letters
-from reportflow_pandas.delivery.release import DeliveryWarning, Release, release
+from reportflow_pandas.delivery.release import DeliveryWarning, Release, note_decisions, release
 from reportflow_pandas.delivery.smtp import Delivery, MailConnection, SmtpAddress, smtp_address
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
@@ -33,7 +32,7 @@ from reportflow_pandas.results.results_frame import moments, provenance, text_co
 from reportflow_pandas.rows.input_frame import rows_phrase
 from reportflow_pandas.settings import Settings, current
 
-__all__ = ["MailPreview", "mail"]
+__all__ = ["mail"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -45,53 +44,6 @@ ATTEMPTS = 3
 
 FIRST_PAUSE_SECONDS = 2.0
 """Before the second try, doubled for the third."""
-
-
-@dataclass(frozen=True)
-class MailPreview:
-    """The first message as it would arrive; shown in a notebook with its text, its HTML and its attachment.
-
-    Attributes
-    ----------
-    message : email.message.EmailMessage
-        The message.
-    count : int
-        How many messages would be sent.
-    """
-
-    message: EmailMessage
-    count: int
-
-    def __str__(self) -> str:
-        heads = [f"{name}: {self.message[name]}" for name in ("From", "To", "Cc", "Subject") if self.message[name]]
-        body = self.message.get_body(("plain",))
-        text = "" if body is None else body.get_content().strip()
-        files = [f"[{part.get_filename()}, {_size(part)}]" for part in self.message.iter_attachments()]
-        return "\n".join([*heads, "", text, "", *files, f"(the first of {self.count:,}; nothing was sent)"])
-
-    def _repr_html_(self) -> str:
-        page = self.message.get_body(("html",))
-        text = self.message.get_body(("plain",))
-        if page is not None:
-            shown = (
-                f'<iframe sandbox srcdoc="{markup.escape(page.get_content(), quote=True)}" '
-                'style="width:100%;height:320px;border:1px solid var(--jp-border-color2,#ccc);background:#fff">'
-                "</iframe>"
-            )
-        else:
-            plain = markup.escape("" if text is None else text.get_content())
-            shown = f'<pre style="white-space:pre-wrap">{plain}</pre>'
-        heads = "".join(
-            f"<div><b>{name}:</b> {markup.escape(str(self.message[name]))}</div>"
-            for name in ("From", "To", "Cc", "Subject")
-            if self.message[name]
-        )
-        files = "".join(
-            f"<div>📎 {markup.escape(str(part.get_filename()))} ({_size(part)})</div>"
-            for part in self.message.iter_attachments()
-        )
-        note = f"<div><i>The first of {self.count:,}; nothing was sent.</i></div>"
-        return f'<div style="max-width:640px">{heads}<hr>{shown}{files}{note}</div>'
 
 
 def mail(
@@ -220,7 +172,9 @@ def mail(
     _require_aiosmtplib()
     with MailLedger(chosen.runs, attrs["run"], chosen.clock) as ledger:
         sending = _Sending(results, planned, released, style, ledger, chosen, address, per_minute, unknown=unknown)
-        return sending.carried_out(progress)
+        made = sending.carried_out(progress)
+    note_decisions(results, decisions, chosen)
+    return made
 
 
 @dataclass
@@ -494,7 +448,3 @@ def _require_aiosmtplib() -> None:
         raise ConfigurationError(
             f"mailing needs the package {missing.name!r}: pip install 'reportflow-pandas[mail]'. Nothing was sent"
         ) from missing
-
-
-def _size(part: Any) -> str:
-    return f"{len(part.get_payload(decode=True)) / 1024:,.0f} kB"

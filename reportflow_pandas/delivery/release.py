@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -11,10 +12,12 @@ import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.review import REVIEW_ATTRS
+from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.results.results_frame import known
 from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
+from reportflow_pandas.settings import Settings
 
-__all__ = ["DeliveryWarning", "Release", "release"]
+__all__ = ["DeliveryWarning", "Release", "note_decisions", "release"]
 
 NO_PDF = "no PDF on this disk"
 NOT_APPROVED = "not approved"
@@ -119,6 +122,16 @@ def _decided(results: pd.DataFrame, decisions: pd.DataFrame) -> list[Any]:
                 "document was approved. Read the workbook with these results: results.reportflow.read_review(path)"
             )
     return list(decisions["decision"].reindex(results.index))
+
+
+def note_decisions(results: pd.DataFrame, decisions: pd.DataFrame | None, settings: Settings) -> None:
+    """Write down in the run's ledger how many documents were approved, sent back and rejected."""
+    run = known(results).get("run")
+    if decisions is None or not run:
+        return
+    words = Counter(word for word in decisions["decision"] if isinstance(word, str))
+    for word in ("approve", "redo", "reject"):
+        note_event(settings.runs, str(run), word, words[word], settings.clock)
 
 
 def _about(decisions: pd.DataFrame | None) -> dict[str, Any]:
