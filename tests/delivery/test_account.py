@@ -23,7 +23,7 @@ def test_an_account_tells_what_was_made_reviewed_mailed_superseded_and_by_whom(
     orders = orders.head(5)
     arguments = {"tables": {"Lines": rf.Table(lines, on="InvoiceId")}, "run": "november", "progress": False}
     with rf.use_local() as service, mail_server() as server:
-        rf.configure(runs=tmp_path / "runs", workspace="acme", smtp=server.address, sender="billing@example.com")
+        rf.configure(runs=tmp_path / "runs", smtp=server.address, sender="billing@example.com")
         pdfs = tmp_path / "pdfs"
         orders.reportflow.generate("invoice", download=pdfs, **arguments)
         results = orders.reportflow.generate("invoice", download=pdfs, again=[orders.index[0]], **arguments)
@@ -34,7 +34,7 @@ def test_an_account_tells_what_was_made_reviewed_mailed_superseded_and_by_whom(
         )
         told = rf.account("november", tmp_path / "account.xlsx").set_index("item")["value"]
         rf.account("november", tmp_path / "account.pdf")
-    assert told["workspace"] == "acme"
+    assert told["workspace"] == "embedded"
     assert told["design id"] == "invoice"
     assert told["documents asked for"] == told["documents made"] == "5"
     assert told["superseded by a newer one"] == str(len(service.documents) - 5) == "1"
