@@ -23,7 +23,7 @@ from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook import panel
 from reportflow_pandas.notify import Notifier
 from reportflow_pandas.options import Arguments, Options
-from reportflow_pandas.queue.messages import OnCrash
+from reportflow_pandas.queue.messages import QUEUE_BACKOFF_SECONDS, OnCrash
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.settings import current
 
@@ -179,8 +179,9 @@ def submit(
     queue : str, optional
         ``"redis://host:6379/0"``: the calls go there, and workers on any machines carry them out
         (``reportflow-pandas worker --queue redis://host:6379/0``). The contents of the documents are in that Redis
-        until the calls are collected; no key ever is. The journal stays here and is the truth. None: this process
-        sends.
+        until the calls are collected; no key ever is. The journal stays here and is the truth. ``rediss://`` is
+        TLS, ``redis+sentinel://host1:26379,host2:26379/mymaster/0`` asks sentinels; ``?prefix=app:reportflow`` is
+        what the names of all keys begin with. User and password are percent-encoded. None: this process sends.
     on_crash : {"unknown", "retry"}
         With a queue: what becomes of a call whose worker died while sending it. ``"unknown"``: its rows are
         ``unknown``, at most once. ``"retry"``: it is sent again, and its documents may exist twice.
@@ -217,6 +218,8 @@ def submit(
         if function is not None and not callable(function):
             raise ConfigurationError(f"{name}={function!r}: a function, called with the row or the job")
     notifier = Notifier(notify)
+    if queue is not None and arguments.get("backoff") is None:
+        arguments["backoff"] = QUEUE_BACKOFF_SECONDS
     source = FromFrame(frame, Options.of(design_id, arguments))
     machines = None
     if queue is not None:

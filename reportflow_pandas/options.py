@@ -126,7 +126,7 @@ class Arguments(TypedDict, total=False):
     concurrency: int | Literal["auto"]
     limits: Limits | Literal[False] | None
     attempts: int
-    backoff: float
+    backoff: float | None
     timeout: float
     download: str | Path | None
     max_documents: int | None
@@ -186,8 +186,9 @@ class Options:
         ``None`` (default): the documented limits, 100 calls (sync: 30) in any 60 s; ``False``: none.
     attempts : int
         Tries per call, default 3; waiting for the rate limit is not a try.
-    backoff : float
-        First pause in seconds, default 1.0, doubled with jitter; ``Retry-After`` wins.
+    backoff : float, optional
+        First pause in seconds, doubled with jitter; ``Retry-After`` wins. Default 1.0, with a queue 2.0 as in the
+        vendor's recipe.
     timeout : float
         Seconds for one async call, default 60; sync calls 130.
     download : str or path, optional
@@ -267,7 +268,10 @@ class Options:
                 raise TypeError(
                     f"there is no argument {name!r}" + (f"; did you mean {near[0]!r}?" if near else f": {known}")
                 )
-        return cls(design_id=design_id.strip(), **arguments)
+        given: dict[str, Any] = {
+            name: value for name, value in arguments.items() if (name, value) != ("backoff", None)
+        }
+        return cls(design_id=design_id.strip(), **given)
 
     def __post_init__(self) -> None:
         self._check_numbers()

@@ -11,10 +11,13 @@ import logging
 import signal
 from types import FrameType
 
+from reportflow_pandas.queue.address import RedisAddress
 from reportflow_pandas.queue.worker import CONCURRENCY, LEASE, WORKER_GRACE_SECONDS, Worker
 from reportflow_pandas.settings import current
 
 __all__ = ["JsonLines", "add_arguments", "work"]
+
+log = logging.getLogger("reportflow_pandas")
 
 EPILOG = """\
 The key and the address are this machine's own (REPORT_FLOW_APP_KEY, REPORTFLOW_API_BASE_URL): the worker serves
@@ -23,7 +26,9 @@ the runs of that workspace, and no others. Any number of workers share one rate 
 exit codes:
   0  ended by SIGTERM or Ctrl-C, and all that was begun is finished
   1  ended, but calls had to be cut off after the grace time: their rows are unknown
-  2  refused: no key, no Redis, wrong password
+  2  refused: no key, no address, or a Redis that refuses for good: the password, a right, a cluster
+
+A Redis that is not there yet, or cannot be written to just now, is waited for.
 """
 
 
@@ -32,7 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.epilog = EPILOG
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.set_defaults(log_level="info")
-    parser.add_argument("--queue", required=True, metavar="URL", help="the Redis, e.g. redis://localhost:6379/0")
+    parser.add_argument(
+        "--queue",
+        metavar="URL",
+        help="the Redis, e.g. redis://localhost:6379/0; default: REPORTFLOW_QUEUE of the environment, where a "
+        "password is in no list of processes",
+    )
+    parser.add_argument(
+        "--queue-file",
+        metavar="FILE",
+        help="a file with that address; default: the one that REPORTFLOW_QUEUE_FILE names",
+    )
     parser.add_argument(
         "--concurrency",
         type=_count,
@@ -64,9 +79,15 @@ def work(arguments: argparse.Namespace) -> int:
 
 
 async def _work(arguments: argparse.Namespace) -> int:
+    address = RedisAddress.given(arguments.queue, arguments.queue_file)
+    if arguments.queue is not None and address.password:
+        log.warning(
+            "the password in --queue is seen by everybody who lists the processes of this machine (ps): "
+            "REPORTFLOW_QUEUE or --queue-file keep it to this one"
+        )
     worker = Worker(
         current(),
-        arguments.queue,
+        address,
         concurrency=arguments.concurrency,
         grace=arguments.grace,
         lease=arguments.lease,

@@ -303,7 +303,7 @@ class _AtExit:
                 run.counts(),
                 awaited=dispatch.awaited if dispatch is not None else 0,
                 fed=dispatch is not None and dispatch.fed,
-                password=run.queue.told()["address"] != run.queue.url,
+                password=run.queue.needs_password,
             )
         elif not run.progress.ended:
             became = f"it did not end in time; rf.load({run.name!r}) shows what was sent"

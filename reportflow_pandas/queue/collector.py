@@ -17,7 +17,7 @@ from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.errors import ReportFlowError, api_error
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import LOOK_IT_UP
-from reportflow_pandas.queue.connection import key
+from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.lease import CANCELLED, SENT
 from reportflow_pandas.queue.messages import SET_ASIDE, SetAside, outcomes_of, stop_in
 
@@ -106,6 +106,8 @@ class Collection:
         The run's queue.
     client : redis.asyncio.Redis
         The connection.
+    keys : Keys
+        The names of what is kept there.
     run : str
         The run, for the log.
     journal, outcomes, phase
@@ -138,6 +140,7 @@ class Collection:
         queue: str,
         client: Any,
         *,
+        keys: Keys,
         run: str,
         journal: Journal,
         outcomes: Outcomes,
@@ -150,6 +153,7 @@ class Collection:
     ) -> None:
         self._name = queue
         self._client = client
+        self._keys = keys
         self._run = run
         self._journal = journal
         self._outcomes = outcomes
@@ -167,7 +171,7 @@ class Collection:
         self.alike = Alike(len(outcomes))
 
     def _key(self, *parts: str) -> str:
-        return key(self._name, *parts)
+        return self._keys.of(self._name, *parts)
 
     # -- finished calls ------------------------------------------------------------------------------------------
 

@@ -1,206 +1,313 @@
-"""The connection to Redis: its address, its checks, and the names of what is kept there."""
+"""The connection to Redis: whether it is as a queue needs it, and who is there."""
 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
+import secrets
 from collections.abc import Callable
 from typing import Any
-from urllib.parse import urlsplit, urlunsplit
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.queue.address import Keys, RedisAddress
 
 __all__ = [
-    "PREFIX",
-    "address",
-    "checked_url",
+    "REFUSAL_PATIENCE_SECONDS",
+    "RedisUnavailable",
+    "closed",
     "connect",
+    "connect_when_there",
     "connected",
-    "key",
-    "put_down",
-    "queues_of",
-    "shown",
+    "ended",
+    "report_alive",
     "watch",
-    "workers_of",
+    "workers_alive",
 ]
 
 log = logging.getLogger("reportflow_pandas")
 
-PREFIX = "reportflow"
-"""Of all our keys; BullMQ's own default would mix with other people's queues."""
-
-CONNECT = 5.0
-"""Seconds for a connection."""
-
 RETRIES = 200
 """Tries of each command, at most a second apart: no answer of the service is thrown away when Redis restarts."""
 
-LOOK = 5.0
-"""Seconds between two looks whether Redis is there."""
+WATCH_SECONDS = 5.0
+"""Between two looks whether Redis is there and takes what is written."""
 
-ASKED_AGAIN = 0.5
-"""Seconds after which a task that was told to end is told again."""
+REFUSAL_PATIENCE_SECONDS = 6.0
+"""For which a submitter asks again what Redis refuses, before it is told to the analyst."""
 
+AWAY_LOOK_SECONDS = 1.0
+"""Between two looks for a Redis that was not there when a worker started."""
 
-def checked_url(url: object) -> str:
-    """Return the address of a Redis.
-
-    Raises
-    ------
-    ConfigurationError
-        It is none, or the packages for it are missing.
-    """
-    if not isinstance(url, str) or urlsplit(url).scheme not in ("redis", "rediss", "unix"):
-        told = shown(url) if isinstance(url, str) else url
-        raise ConfigurationError(f"queue={told!r}: the address of a Redis, e.g. queue='redis://localhost:6379/0'")
-    try:
-        import bullmq  # noqa: F401, PLC0415 - only who uses a queue needs it
-        import redis  # noqa: F401, PLC0415 - the same
-    except ImportError as missing:
-        raise ConfigurationError(
-            f"a queue needs the package {missing.name!r}: pip install 'reportflow-pandas[queue]'"
-        ) from missing
-    return url
+CANCEL_AGAIN_SECONDS = 0.5
+"""After which a task that was told to end is told again."""
 
 
-def shown(url: str) -> str:
-    """Return an address without what lets people in."""
-    parts = urlsplit(url)
-    if "@" in parts.netloc:
-        parts = parts._replace(netloc="***@" + parts.netloc.rpartition("@")[2])
-    return urlunsplit(parts._replace(query=""))
+class RedisUnavailable(ConfigurationError):  # noqa: N818 - says what is the matter
+    """Redis is away, or cannot be written to just now: it may pass. Nothing was sent."""
 
 
-def address(url: str) -> str:
-    """Return an address as it may be written down: without user and password."""
-    parts = urlsplit(url)
-    return urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2], query=""))
+# -- is it as it should be ---------------------------------------------------------------------------------------
 
 
-def key(*parts: str) -> str:
-    """Return the name of a key of ours."""
-    return ":".join((PREFIX, *parts))
+async def connect(address: RedisAddress, warn: Callable[[str], None] | None = None) -> Any:
+    """Return a client that rides out a restart and a fail-over of Redis.
 
-
-def queues_of(workspace: str) -> str:
-    """Return the key of the queues of a workspace: names, by the moment when they were last used."""
-    return key(workspace, "queues")
-
-
-def workers_of(workspace: str) -> str:
-    """Return the key of the workers of a workspace: names, by the moment when they were last seen."""
-    return key(workspace, "workers")
-
-
-async def connect(url: str) -> Any:
-    """Return a client that rides out a restart of Redis.
+    ``warn`` is told what should be otherwise, though it works.
 
     Raises
     ------
+    RedisUnavailable
+        Redis cannot be reached or written to just now.
     ConfigurationError
-        Redis cannot be reached, refuses the password, or is too old; nothing was sent.
+        It refuses for good: the password, a right, a cluster, its age.
     """
-    from redis.asyncio import Redis  # noqa: PLC0415 - see checked_url
-    from redis.asyncio.retry import Retry  # noqa: PLC0415 - the same
-    from redis.backoff import ExponentialWithJitterBackoff  # noqa: PLC0415 - the same
-    from redis.exceptions import BusyLoadingError, ConnectionError, TimeoutError  # noqa: A004, PLC0415 - the same
-
-    await _look(url)
-    # not BullMQ's own connection: one socket per worker, pauses up to 20 s and a time-out equal to its idle wait;
-    # measured: jobs picked up 3 s late, and calls repeated after a restart
-    return Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_timeout=None,
-        socket_connect_timeout=CONNECT,
-        max_connections=1000,
-        retry=Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), RETRIES),
-        retry_on_error=[ConnectionError, TimeoutError, BusyLoadingError],
-    )
+    await connected(address, warn or (lambda text: log.warning("%s", text)))
+    return address.client(retries=RETRIES)
 
 
-async def _look(url: str) -> None:
-    """Raise if Redis cannot be used, warn if it should not be used as it is."""
-    from redis.exceptions import (  # noqa: PLC0415 - see checked_url
-        AuthenticationError,
-        NoPermissionError,
-        RedisError,
-        ResponseError,
-    )
+async def connect_when_there(address: RedisAddress, ending: asyncio.Event) -> Any:
+    """Return a client as soon as Redis is there, which may come up later; None when told to end before."""
+    said = ""
+    while not ending.is_set():
+        try:
+            return await connect(address)
+        except RedisUnavailable as error:
+            if (text := str(error)) != said:
+                said = text
+                log.warning("%s. Waiting for it", text.replace(". Nothing was sent", ""))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(ending.wait(), AWAY_LOOK_SECONDS)
+    return None
 
-    client = _impatient(url)
+
+async def closed(client: Any) -> None:
+    """Close a client, and those of the sentinels that it asked."""
+    sentinels = getattr(getattr(client.connection_pool, "sentinel_manager", None), "sentinels", ())
+    for one in (client, *sentinels):
+        await one.aclose()
+
+
+async def connected(
+    address: RedisAddress, warn: Callable[[str], None] | None = None, *, patience: float = 0.0
+) -> None:
+    """Raise if Redis cannot be used, with what to do; see `connect`.
+
+    What it refuses is tried again for ``patience`` seconds: in a fail-over or a restart, roles, rights and slots
+    may come a moment after the first answer.
+    """
+    from redis.exceptions import ResponseError  # noqa: PLC0415 - see `RedisAddress.of`
+
+    client = address.client(retries=0)
+    give_up = asyncio.get_running_loop().time() + patience
     try:
-        await client.ping()
-        facts = await client.info()
-    except AuthenticationError as error:
-        raise ConfigurationError(
-            f"{shown(url)} refuses the user or password ({error}). Write them into the address: "
-            "queue='redis://user:password@host:6379/0'"
-        ) from error
-    except NoPermissionError as error:
-        raise ConfigurationError(f"{shown(url)} does not let this user in far enough: {error}") from error
-    except ResponseError as error:
-        told = str(error)
-        way = (
-            " Write it into the address: queue='redis://:password@host:6379/0'" if "NOAUTH" in told.upper() else ""
-        )
-        raise ConfigurationError(f"{shown(url)} cannot be used: {told}.{way}") from error
-    except (RedisError, OSError, ValueError) as error:
-        raise ConfigurationError(
-            f"there is no Redis at {shown(url)} ({error}). Nothing was sent. Is it running, and may this machine "
-            "reach it? `redis-cli -u ADDRESS ping` tells"
-        ) from error
+        while True:
+            try:
+                await client.ping()
+                facts = await _facts(client)
+                _check_version(address, facts)
+                await _rehearse(client, address.keys)
+                break
+            except ConfigurationError:
+                raise
+            except Exception as error:
+                if (refusal := _refusal(address, error)) is None:
+                    raise
+                if not isinstance(error, ResponseError) or asyncio.get_running_loop().time() >= give_up:
+                    raise refusal from None
+                log.warning("%s; tried again for %g s", refusal, patience)
+                await asyncio.sleep(max(0.5, patience / 5))
+                await client.connection_pool.disconnect()
     finally:
-        await client.aclose()
-    _judge(url, facts)
+        await closed(client)
+    if warn is not None:
+        _warn_of(address, facts, warn)
 
 
-def _judge(url: str, facts: dict[str, Any]) -> None:
-    version = str(facts.get("redis_version", "0"))
+async def _facts(client: Any) -> dict[str, Any]:
+    """Return what INFO tells; nothing where it is not allowed."""
+    from redis.exceptions import ResponseError  # noqa: PLC0415 - see `RedisAddress.of`
+
+    try:
+        facts: dict[str, Any] = await client.info()
+    except ResponseError:
+        return {}
+    return facts
+
+
+async def _rehearse(client: Any, keys: Keys) -> None:
+    """Put a call into a queue, take it, finish it: whatever is refused for good is refused now."""
+    import bullmq  # noqa: PLC0415 - see `RedisAddress.of`
+    from bullmq.job import Job  # noqa: PLC0415 - the same
+
+    name = f"rehearsal-{secrets.token_hex(6)}"
+    options = {"connection": client, "prefix": keys.prefix, "skipVersionCheck": True}
+    queue = bullmq.Queue(name, options)
+    worker = bullmq.Worker(name, None, {**options, "autorun": False})
+    lasting = {"attempts": 1, "removeOnComplete": False, "removeOnFail": False, "stackTraceLimit": 0}
+    await client.eval(_WRITTEN, 2, keys.of(name, "one"), keys.of(name, "other"))
+    await queue.addBulk([{"name": "call", "data": {}, "opts": {"jobId": "one", **lasting}}])
+    raw, identity, *_ = await worker.backend.moveToActive("token", worker.opts) or [None, None]
+    if raw and identity:
+        job = Job.fromJSON(worker, raw, identity)
+        await worker.backend.moveToCompleted(job, {}, False, "token", fetch_next=False)
+    await queue.getJobCounts()
+    await queue.obliterate(force=True)
+
+
+_WRITTEN = """
+redis.call('SET', KEYS[1], redis.call('TIME')[1], 'PX', 1000)
+redis.call('ZADD', KEYS[2], 1, 'one')
+redis.call('PEXPIRE', KEYS[2], 1000)
+return redis.call('DEL', KEYS[1], KEYS[2])
+"""
+"""As much as shows whether Redis takes what is written, by a script, to two keys."""
+
+
+def _check_version(address: RedisAddress, facts: dict[str, Any]) -> None:
+    version = str(facts.get("redis_version", "6.2"))
     if tuple(int(part) for part in version.split(".")[:2] if part.isdecimal()) < (6, 2):
-        raise ConfigurationError(f"{shown(url)} is Redis {version}; a queue needs 6.2 or newer")
+        raise ConfigurationError(f"{address} is Redis {version}; a queue needs 6.2 or newer")
+
+
+def _warn_of(address: RedisAddress, facts: dict[str, Any], warn: Callable[[str], None]) -> None:
     policy = facts.get("maxmemory_policy", "noeviction")
     if policy != "noeviction":
-        log.warning(
-            "%s has the eviction policy %s: when its memory is full it throws calls away, whose rows "
-            "will be unknown. Set maxmemory-policy noeviction",
-            shown(url),
-            policy,
+        warn(
+            f"{address} has the eviction policy {policy}: when its memory is full it throws calls away, whose "
+            "rows will be unknown. Set maxmemory-policy noeviction"
         )
     if not int(facts.get("aof_enabled", 1)):
-        log.warning(
-            "%s keeps no append-only file: after a restart it may have forgotten which calls were sent, and "
-            "a call could go out twice. Set appendonly yes",
-            shown(url),
+        warn(
+            f"{address} keeps no append-only file: after a restart it may have forgotten which calls were sent, "
+            "and a call could go out twice. Set appendonly yes"
         )
 
 
-def _impatient(url: str) -> Any:
-    from redis.asyncio import Redis  # noqa: PLC0415 - see checked_url
-    from redis.asyncio.retry import Retry  # noqa: PLC0415 - the same
-    from redis.backoff import NoBackoff  # noqa: PLC0415 - the same
+_CLUSTER = (
+    "is a Redis Cluster, and a queue needs a single Redis: its scripts change several keys in one step, which a "
+    "cluster keeps on different machines. Sentinels may watch it: redis+sentinel://host1:26379/mymaster/0"
+)
 
-    return Redis.from_url(
-        url,
-        decode_responses=True,
-        socket_timeout=CONNECT,
-        socket_connect_timeout=CONNECT,
-        retry=Retry(NoBackoff(), 0),
-    )
+_REFUSALS: tuple[tuple[tuple[str, ...], bool, str], ...] = (
+    # what stands in redis-py's class or in Redis' words; whether it may pass; what to say
+    (
+        ("CrossSlot", "MovedError", "AskError", "ClusterDown", "CLUSTERDOWN", "hash to the same slot"),
+        False,
+        f"{_CLUSTER} ({{told}})",
+    ),
+    (
+        ("OutOfMemory", "OOM ", "used memory >"),
+        True,
+        "is full and takes nothing more ({told}). Give it more memory (maxmemory), or take out what is not needed",
+    ),
+    (("MISCONF",), True, "cannot write to its disk and takes nothing more ({told}). Its own log says why"),
+    (
+        ("ReadOnly", "READONLY", "read only replica"),
+        True,
+        (
+            "is a replica that takes nothing ({told}). Give the address of the master, or let sentinels tell it: "
+            "redis+sentinel://host1:26379/mymaster/0"
+        ),
+    ),
+    (("NOREPLICAS",), True, "has too few replicas and takes nothing ({told})"),
+    (("MasterDown", "BusyLoading"), True, "is not ready yet ({told})"),
+    (
+        ("Authentication", "NOAUTH", "WRONGPASS"),
+        False,
+        (
+            "refuses the user or password ({told}). Write them into the address: "
+            "queue='redis://user:password@host:6379/0', percent-encoded where they hold / # ? [ ] @"
+        ),
+    ),
+    (
+        ("NoPermission", "NOPERM", "permissions to", "can't run this command", "can't access", "unknown command"),
+        False,
+        (
+            "does not let this user do what a queue needs ({told}). It needs all keys that begin with {prefix}: "
+            "and the commands of +@read +@write +@scripting +@transaction +@connection +time (ACL SETUSER), none "
+            "of them renamed. Where only keys with another beginning are allowed, say so: queue='redis://…/0?prefix=app:reportflow'"
+        ),
+    ),
+)
 
 
-async def connected(url: str) -> None:
-    """Raise if Redis cannot be used.
+def _refusal(address: RedisAddress, error: Exception) -> ConfigurationError | None:
+    """Return what to say when Redis cannot be used; None for an error that is no answer of Redis."""
+    from redis.exceptions import RedisError, ResponseError  # noqa: PLC0415 - see `RedisAddress.of`
 
-    Raises
-    ------
-    ConfigurationError
-        With what to do.
+    told = " ".join(str(error).split())
+    words = f"{type(error).__name__} {told}"
+    for marks, passes, text in _REFUSALS:
+        if any(mark in words for mark in marks):
+            kind = RedisUnavailable if passes else ConfigurationError
+            return kind(f"{address} {text.format(told=told, prefix=address.keys.prefix)}. Nothing was sent")
+    if (
+        isinstance(error, ResponseError) or type(error) is TypeError
+    ):  # BullMQ's own for an answer that it cannot read
+        return ConfigurationError(f"{address} cannot be used: {told}. Nothing was sent")
+    if isinstance(error, RedisError | OSError | TimeoutError | ValueError):
+        return RedisUnavailable(
+            f"there is no Redis at {address} ({told}). Nothing was sent. Is it running, and may this machine "
+            "reach it? `redis-cli -u ADDRESS ping` tells"
+        )
+    return None
+
+
+async def watch(address: RedisAddress, told: Callable[[str], None] | None = None) -> None:
+    """Say when Redis is away or refuses what is written, and when it is back, for ever.
+
+    Commands wait for it by themselves; what it refuses is told once, in its own words.
     """
-    await _look(url)
+    client = address.client(retries=0)
+    keys = address.keys
+    name = f"watch-{secrets.token_hex(6)}"
+    said = ""
+    try:
+        while True:
+            try:
+                await client.eval(_WRITTEN, 2, keys.of(name, "one"), keys.of(name, "other"))
+            except Exception as error:  # noqa: BLE001 - whatever it is: the watch goes on
+                if (refusal := _refusal(address, error)) is not None and (text := str(refusal)) != said:
+                    said = text
+                    text = text.replace(". Nothing was sent", "") + "; the run waits for it"
+                    log.warning("%s", text)
+                    if told is not None:
+                        told(text)
+                await client.connection_pool.disconnect()
+            else:
+                if said:
+                    said = ""
+                    log.warning("Redis at %s answers again", address)
+            await asyncio.sleep(WATCH_SECONDS)
+    finally:
+        await closed(client)
 
 
-async def put_down(*tasks: asyncio.Task[Any]) -> None:
+# -- who is there ------------------------------------------------------------------------------------------------
+
+_ALIVE = """
+local now = tonumber(redis.call('TIME')[1])
+redis.call('ZADD', KEYS[1], now, ARGV[1])
+redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 3600)
+"""
+
+_WORKERS = """
+return redis.call('ZCOUNT', KEYS[1], redis.call('TIME')[1] - ARGV[1], '+inf')
+"""
+
+
+async def report_alive(client: Any, keys: Keys, workspace: str, name: str) -> None:
+    """Note that a worker is there, by the clock of Redis: those of machines may differ."""
+    await client.eval(_ALIVE, 1, keys.workers(workspace), name)
+
+
+async def workers_alive(client: Any, keys: Keys, workspace: str, seconds: float) -> int:
+    """Return how many workers were there within so many seconds."""
+    return int(await client.eval(_WORKERS, 1, keys.workers(workspace), seconds))
+
+
+async def ended(*tasks: asyncio.Task[Any]) -> None:
     """Cancel tasks until they have ended.
 
     Once is not enough: on Python 3.11 a cancel that meets a command whose answer arrives just then is lost in
@@ -209,31 +316,5 @@ async def put_down(*tasks: asyncio.Task[Any]) -> None:
     while pending := [task for task in tasks if not task.done()]:
         for task in pending:
             task.cancel()
-        await asyncio.wait(pending, timeout=ASKED_AGAIN)
+        await asyncio.wait(pending, timeout=CANCEL_AGAIN_SECONDS)
     await asyncio.gather(*tasks, return_exceptions=True)
-
-
-async def watch(url: str, told: Callable[[str], None] | None = None) -> None:
-    """Say when Redis goes away and when it is back, for ever; commands wait for it by themselves."""
-    from redis.exceptions import RedisError  # noqa: PLC0415 - see checked_url
-
-    client = _impatient(url)
-    away = False
-    try:
-        while True:
-            try:
-                await client.ping()
-            except (RedisError, OSError) as error:
-                if not away:
-                    away = True
-                    text = f"Redis at {shown(url)} does not answer ({error}); waiting for it"
-                    log.warning("%s", text)
-                    if told is not None:
-                        told(text)
-            else:
-                if away:
-                    away = False
-                    log.warning("Redis at %s answers again", shown(url))
-            await asyncio.sleep(LOOK)
-    finally:
-        await client.aclose()

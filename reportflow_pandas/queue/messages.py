@@ -22,6 +22,7 @@ from reportflow_pandas.errors import (
 from reportflow_pandas.settings import Limits
 
 __all__ = [
+    "QUEUE_BACKOFF_SECONDS",
     "SET_ASIDE",
     "OnCrash",
     "SetAside",
@@ -36,6 +37,9 @@ __all__ = [
 
 FORM = 2
 """Of these messages; another one is set aside."""
+
+QUEUE_BACKOFF_SECONDS = 2.0
+"""First pause of a call that workers try again, as in the vendor's recipe (exponential from 2 s)."""
 
 SET_ASIDE = "set aside"
 """How the reason begins that BullMQ shows for what is no call of ours, or damaged."""

@@ -15,7 +15,7 @@ from typing import Any
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.rate_limit import GONE_SECONDS, GRAIN_SECONDS, RECHECK_SECONDS, Kind, Slot
-from reportflow_pandas.queue.connection import key
+from reportflow_pandas.queue.address import Keys
 
 __all__ = ["RedisStore"]
 
@@ -150,7 +150,9 @@ class RedisStore:
     client : redis.asyncio.Redis
         The connection; who made it closes it, after `settled`.
     workspace : str
-        ``Settings.workspace``.
+        ``Settings.workspace_id``.
+    keys : Keys
+        The names of what is kept there.
     clock : Clock, optional
         A time of a test's own, in place of Redis'.
     longest_sleep : float
@@ -158,10 +160,17 @@ class RedisStore:
     """
 
     def __init__(
-        self, client: Any, workspace: str, *, clock: Clock | None = None, longest_sleep: float = LOOK_SECONDS
+        self,
+        client: Any,
+        workspace: str,
+        *,
+        keys: Keys | None = None,
+        clock: Clock | None = None,
+        longest_sleep: float = LOOK_SECONDS,
     ) -> None:
         self.longest_sleep = longest_sleep
         self._workspace = workspace
+        self._names = keys or Keys()
         self._clock = clock
         self._name = secrets.token_hex(4)
         self._ask = client.register_script(_ASK)
@@ -175,11 +184,11 @@ class RedisStore:
         bucket = (self._workspace, "window", kind)
         limits = f"{limit}-{window:g}"
         return [
-            key(*bucket, "answers"),
-            key(*bucket, "flying"),
-            key(*bucket, "line", limits),
-            key(*bucket, "due", limits),
-            key(*bucket, "state"),
+            self._names.of(*bucket, "answers"),
+            self._names.of(*bucket, "flying"),
+            self._names.of(*bucket, "line", limits),
+            self._names.of(*bucket, "due", limits),
+            self._names.of(*bucket, "state"),
         ]
 
     def _of(self, slot: Slot) -> list[str]:

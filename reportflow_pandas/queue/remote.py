@@ -14,7 +14,8 @@ from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.rate_limit import Window
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.journal.journal import Journal
-from reportflow_pandas.queue.connection import address, checked_url, connect, connected, put_down, watch
+from reportflow_pandas.queue.address import RedisAddress
+from reportflow_pandas.queue.connection import REFUSAL_PATIENCE_SECONDS, closed, connect, connected, ended, watch
 from reportflow_pandas.queue.messages import OnCrash, Terms
 from reportflow_pandas.queue.rate_limit import RedisStore
 from reportflow_pandas.queue.submitter import Dispatch
@@ -22,8 +23,8 @@ from reportflow_pandas.settings import Limits, Settings
 
 __all__ = ["Remote"]
 
-GOODBYE = 2.0
-"""Seconds that the last word to Redis may take."""
+GOODBYE_SECONDS = 2.0
+"""For the last word to Redis."""
 
 _known: dict[str, str] = {}
 """Addresses with their passwords that this process was given, by the address without."""
@@ -46,8 +47,8 @@ class Remote:
     """
 
     def __init__(self, url: str, on_crash: OnCrash = "unknown") -> None:
-        self.url = checked_url(url)
-        _known[address(url)] = url
+        self.address = RedisAddress.of(url)
+        _known[self.address.recorded] = url
         if on_crash not in get_args(OnCrash):
             raise ConfigurationError(
                 f"on_crash={on_crash!r}: 'unknown' (a call whose worker died is shown, not sent again by itself) "
@@ -63,15 +64,20 @@ class Remote:
     def recorded(cls, told: Mapping[str, Any]) -> Remote:
         """Return what a journal told of: the password, which no journal holds, is known if this process had it."""
         where = str(told["address"])
-        return cls(_known.get(where, where), told["on_crash"])
+        return cls(_known.get(where) or _in_the_environment(where) or where, told["on_crash"])
 
     def told(self) -> dict[str, Any]:
         """Return what a journal may hold of this."""
-        return {"address": address(self.url), "on_crash": self.on_crash}
+        return {"address": self.address.recorded, "on_crash": self.on_crash}
+
+    @property
+    def needs_password(self) -> bool:
+        """Whether the address that a journal holds is not enough to come back."""
+        return bool(self.address.username or self.address.password)
 
     async def check(self) -> None:
         """Raise a `ConfigurationError` if the Redis cannot be used."""
-        await connected(self.url)
+        await connected(self.address, patience=REFUSAL_PATIENCE_SECONDS)
 
     async def open(self, settings: Settings) -> Window:
         """Connect, and return the window that all machines of the workspace share.
@@ -81,22 +87,22 @@ class Remote:
         ConfigurationError
             The Redis cannot be used; nothing was sent.
         """
-        self._client = await connect(self.url)
-        self._store = RedisStore(self._client, settings.workspace_id)
-        self._watch = asyncio.create_task(watch(self.url, self.warn))
+        self._client = await connect(self.address, self.warn)
+        self._store = RedisStore(self._client, settings.workspace_id, keys=self.address.keys)
+        self._watch = asyncio.create_task(watch(self.address, self.warn))
         return Window(self._store)
 
     async def close(self) -> None:
         """Close the connection. Doing so twice is harmless."""
         if self._watch is not None:
-            await put_down(self._watch)
+            await ended(self._watch)
             self._watch = None
         if self._client is not None:
             client, self._client = self._client, None
             with contextlib.suppress(TimeoutError):  # where Redis is away, slots free themselves
-                async with asyncio.timeout(GOODBYE):
+                async with asyncio.timeout(GOODBYE_SECONDS):
                     await self._store.settled()
-            await client.aclose()
+            await closed(client)
 
     def dispatch(
         self,
@@ -119,6 +125,7 @@ class Remote:
             journal,
             outcomes,
             client=self._client,
+            keys=self.address.keys,
             queue=queue_of(journal, settings.workspace_id),
             workspace=settings.workspace_id,
             terms=Terms(journal.run, self.on_crash, limits, attempts, backoff, timeout),
@@ -128,6 +135,15 @@ class Remote:
             settled=settled,
             warn=self.warn,
         )
+
+
+def _in_the_environment(recorded: str) -> str | None:
+    """Return the address of the environment, with its password, if it is the one that was recorded."""
+    with contextlib.suppress(ConfigurationError):
+        text = RedisAddress.told(None)
+        if RedisAddress.of(text).recorded == recorded:
+            return text
+    return None
 
 
 def queue_of(journal: Journal, workspace: str) -> str:

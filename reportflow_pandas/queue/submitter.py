@@ -15,8 +15,9 @@ from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.journal.journal import Journal
+from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import LATE, Collection, Enqueued, some
-from reportflow_pandas.queue.connection import PREFIX, key, put_down, queues_of, workers_of
+from reportflow_pandas.queue.connection import ended, workers_alive
 from reportflow_pandas.queue.lease import CANCELLED
 from reportflow_pandas.queue.messages import SetAside, Terms, part_of, written
 
@@ -53,6 +54,8 @@ class Dispatch:
         Where the outcomes go.
     client : redis.asyncio.Redis
         The connection.
+    keys : Keys
+        The names of what is kept there.
     queue : str
         Name of the run's queue.
     workspace : str
@@ -76,6 +79,7 @@ class Dispatch:
         outcomes: Outcomes,
         *,
         client: Any,
+        keys: Keys,
         queue: str,
         workspace: str,
         terms: Terms,
@@ -91,16 +95,18 @@ class Dispatch:
         self._journal = journal
         self._outcomes = outcomes
         self._client = client
+        self._keys = keys
         self._name = queue
         self._workspace = workspace
         self._terms = terms
         self._phase = phase
         self._told = told
         self._warn = warn or (lambda text: log.warning("%s", text))
-        self._queue = bullmq.Queue(queue, {"connection": client, "prefix": PREFIX})
+        self._queue = bullmq.Queue(queue, {"connection": client, "prefix": keys.prefix, "skipVersionCheck": True})
         self._calls = Collection(
             queue,
             client,
+            keys=keys,
             run=terms.run,
             journal=journal,
             outcomes=outcomes,
@@ -146,7 +152,7 @@ class Dispatch:
         try:
             await self._collect_all(self._feeding)
         finally:
-            await put_down(self._feeding)
+            await ended(self._feeding)
             await self._calls.give_up()
         await self._tidy()
 
@@ -174,9 +180,9 @@ class Dispatch:
         if self._journal.meta.get("queue") != self._told:
             await self._journal.tell(queue=self._told)
         async with self._client.pipeline(transaction=True) as together:
-            together.delete(key(self._name, CANCELLED))
-            together.set(key(self._name, TERMS), self._terms.text())
-            together.zadd(queues_of(self._workspace), {self._name: time.time()})
+            together.delete(self._keys.of(self._name, CANCELLED))
+            together.set(self._keys.of(self._name, TERMS), self._terms.text())
+            together.zadd(self._keys.queues(self._workspace), {self._name: 0})
             await together.execute()
 
     async def _tidy(self) -> None:
@@ -187,9 +193,9 @@ class Dispatch:
             return  # their answers may come yet, to whoever looks for them
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(AWAY_FOR_GOOD if self._stopping_since is not None else None):
-                await self._client.zrem(queues_of(self._workspace), self._name)
+                await self._client.zrem(self._keys.queues(self._workspace), self._name)
                 await self._queue.obliterate(force=True)
-                await self._client.delete(key(self._name, TERMS), key(self._name, LATE))
+                await self._client.delete(self._keys.of(self._name, TERMS), self._keys.of(self._name, LATE))
 
     def _take_up(self) -> None:
         """Await what an earlier process put into the queue."""
@@ -237,7 +243,7 @@ class Dispatch:
                     await self._queue.addBulk(jobs)
                     break
                 except (RedisError, OSError) as error:
-                    log.warning("calls could not be put into the queue (%s); tried again", error)
+                    log.debug("calls could not be put into the queue (%s); tried again", error)
                     if self._stopping_since is not None:
                         return
                     await asyncio.sleep(LONGEST)
@@ -297,8 +303,8 @@ class Dispatch:
                     found = await self._collect()
             except TimeoutError:
                 return
-            except (RedisError, OSError) as error:
-                log.warning("answers could not be collected (%s); the run goes on when Redis is there", error)
+            except (RedisError, OSError) as error:  # the watch tells people, once
+                log.debug("answers could not be collected (%s); the run goes on when Redis is there", error)
             pause = SHORTEST if found else min(LONGEST, pause * 1.5)
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
@@ -324,7 +330,7 @@ class Dispatch:
 
     async def _announce_again(self) -> None:
         """Put up the sign again if Redis was emptied."""
-        if self._stopping_since is None and not await self._client.exists(key(self._name, TERMS)):
+        if self._stopping_since is None and not await self._client.exists(self._keys.of(self._name, TERMS)):
             await self._announce()
 
     async def _look_for_workers(self, counts: dict[str, int]) -> None:
@@ -337,7 +343,7 @@ class Dispatch:
         if now < self._alone_since + NOBODY:
             return
         self._alone_since = now + 60.0
-        if not await self._client.zcount(workers_of(self._workspace), time.time() - SEEN, "+inf"):
+        if not await workers_alive(self._client, self._keys, self._workspace, SEEN):
             self._warn(
                 f"{counts['waiting']} calls wait and no worker serves this workspace. Start one with the same key "
                 "and address in its environment: reportflow-pandas worker --queue redis://…"

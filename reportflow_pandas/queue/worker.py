@@ -24,18 +24,9 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.rate_limit import Window
 from reportflow_pandas.engine.sender import CallTries, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
+from reportflow_pandas.queue.address import RedisAddress
 from reportflow_pandas.queue.collector import LATE
-from reportflow_pandas.queue.connection import (
-    PREFIX,
-    checked_url,
-    connect,
-    key,
-    put_down,
-    queues_of,
-    shown,
-    watch,
-    workers_of,
-)
+from reportflow_pandas.queue.connection import closed, connect_when_there, ended, report_alive, watch
 from reportflow_pandas.queue.lease import CANCELLED, Lease, LeaseLost
 from reportflow_pandas.queue.messages import SET_ASIDE, SetAside, Terms, answer_of, call_in
 from reportflow_pandas.queue.rate_limit import RedisStore
@@ -88,7 +79,7 @@ class Worker:
     ----------
     settings : Settings
         This machine's own: the queues of its workspace are served, and no others. No key travels through Redis.
-    url : str
+    address : str or RedisAddress
         The Redis.
     concurrency : int
         Calls in flight, over all runs together.
@@ -107,14 +98,15 @@ class Worker:
     def __init__(
         self,
         settings: Settings,
-        url: str,
+        address: str | RedisAddress,
         *,
         concurrency: int = CONCURRENCY,
         grace: float = WORKER_GRACE_SECONDS,
         lease: float = LEASE,
     ) -> None:
         self._settings = settings.checked()
-        self._url = checked_url(url)
+        self._address = address if isinstance(address, RedisAddress) else RedisAddress.of(address)
+        self._keys = self._address.keys
         self._concurrency = concurrency
         self._grace = grace
         self._lease = lease
@@ -161,24 +153,26 @@ class Worker:
         Raises
         ------
         ConfigurationError
-            Redis cannot be used.
+            Redis refuses for good; one that is away is waited for.
         """
-        self._redis = await connect(self._url)
-        self._store = RedisStore(self._redis, self._settings.workspace_id)
+        self._redis = await connect_when_there(self._address, self._ending)
+        if self._redis is None:
+            return 0
+        self._store = RedisStore(self._redis, self._settings.workspace_id, keys=self._keys)
         log.info(
             "worker %s serves workspace %s of %s from %s, %d calls at a time",
             self.name,
             self._settings.workspace_id,
             self._settings.host,
-            shown(self._url),
+            self._address,
             self._concurrency,
         )
-        beside = [asyncio.create_task(work) for work in (watch(self._url), self._live(), self._discover())]
+        beside = [asyncio.create_task(work) for work in (watch(self._address), self._live(), self._discover())]
         try:
             await self._work()
             await self._finish()
         finally:
-            await put_down(*beside)
+            await ended(*beside)
             await self._close()
         log.info("worker %s ended: %d calls, %d rows, %d cut off", self.name, self.calls, self.rows, self.cut_off)
         return 1 if self.cut_off else 0
@@ -197,7 +191,7 @@ class Worker:
             await asyncio.sleep(LOOK)
 
     async def _follow(self) -> None:
-        names = await self._redis.zrange(queues_of(self._settings.workspace_id), 0, -1)
+        names = await self._redis.zrange(self._keys.queues(self._settings.workspace_id), 0, -1)
         for name in names:
             if name not in self._lanes and name not in self._refused:
                 await self._open(name)
@@ -213,7 +207,7 @@ class Worker:
     async def _open(self, name: str) -> None:
         import bullmq  # noqa: PLC0415 - only who uses a queue has it
 
-        text = await self._redis.get(key(name, TERMS))
+        text = await self._redis.get(self._keys.of(name, TERMS))
         try:
             terms = Terms.read(text or "")
         except SetAside as problem:
@@ -226,7 +220,8 @@ class Worker:
             None,
             {
                 "connection": self._redis,
-                "prefix": PREFIX,
+                "prefix": self._keys.prefix,
+                "skipVersionCheck": True,
                 "name": self.name,
                 "autorun": False,
                 "lockDuration": lease,
@@ -322,7 +317,10 @@ class Worker:
 
     async def _carry_call(self, lane: Lane, job: Any, call: Call, token: str) -> None:
         lease = Lease(
-            self._redis, job_key=key(lane.name, job.id), cancelled_key=key(lane.name, CANCELLED), token=token
+            self._redis,
+            job_key=self._keys.of(lane.name, job.id),
+            cancelled_key=self._keys.of(lane.name, CANCELLED),
+            token=token,
         )
         outcomes = Outcomes([document.name for document in call.documents])
         ids = [document.id for document in call.documents]
@@ -341,7 +339,7 @@ class Worker:
         if error is not None:
             # every other call would be refused as this one was; the submitter does the rest
             log.warning("run %s ends: %s", lane.terms.run, error)
-            await self._redis.set(key(lane.name, CANCELLED), "1", ex=86400)
+            await self._redis.set(self._keys.of(lane.name, CANCELLED), "1", ex=86400)
         if self._ending.is_set() and any(
             status == "unknown" for status in map(outcomes.status_of, range(len(call)))
         ):
@@ -403,7 +401,7 @@ class Worker:
             except TypeError as problem:
                 # BullMQ's words for: this worker no longer has the call. Or the answer is stored already, and only
                 # Redis' word of it was lost
-                if await self._redis.hexists(key(lane.name, job.id), "returnvalue"):
+                if await self._redis.hexists(self._keys.of(lane.name, job.id), "returnvalue"):
                     return
                 log.warning(
                     "call %s was given up before its answer came (%s); it is noted as late", job.id, problem
@@ -414,7 +412,7 @@ class Worker:
                 return
 
     async def _note_late(self, lane: Lane, identity: str, answer: dict[str, Any]) -> None:
-        late = key(lane.name, LATE)
+        late = self._keys.of(lane.name, LATE)
         await self._redis.hset(late, identity, orjson.dumps(answer).decode())
         await self._redis.expire(late, 30 * 86400)
 
@@ -441,7 +439,7 @@ class Worker:
         # the engine records as unknown what has no answer by then; a moment more to store that
         _, late = await asyncio.wait(tasks, timeout=self._grace + 5.0)
         self.cut_off += len(late)
-        await put_down(*late)
+        await ended(*late)
 
     async def _close(self) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
@@ -453,8 +451,8 @@ class Worker:
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(5.0):
                 await self._store.settled()
-                await self._redis.zrem(workers_of(self._settings.workspace_id), self.name)
-        await self._redis.aclose()
+                await self._redis.zrem(self._keys.workers(self._settings.workspace_id), self.name)
+        await closed(self._redis)
 
     # -- its health ----------------------------------------------------------------------------------------------
 
@@ -462,12 +460,10 @@ class Worker:
         """Be seen, and say so."""
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
 
-        workers = workers_of(self._settings.workspace_id)
         said_at = time.monotonic()
         while True:
             with contextlib.suppress(RedisError, OSError):
-                await self._redis.zadd(workers, {self.name: time.time()})
-                await self._redis.zremrangebyscore(workers, "-inf", time.time() - 3600)
+                await report_alive(self._redis, self._keys, self._settings.workspace_id, self.name)
             if time.monotonic() >= said_at + ALIVE:
                 said_at = time.monotonic()
                 log.info(

@@ -32,10 +32,12 @@ def workers(redis: RedisServer, tmp_path: Path) -> Iterator[Workers]:
     """Start workers for a service; they are ended after the test."""
     started: list[WorkerProcess] = []
 
-    def start(service: LocalService, count: int = 1, *words: str, wait: bool = True) -> list[WorkerProcess]:
+    def start(
+        service: LocalService, count: int = 1, *words: str, wait: bool = True, url: str = ""
+    ) -> list[WorkerProcess]:
         lease = () if "--lease" in words else ("--lease", "2")
         new = [
-            WorkerProcess(redis.url, service, tmp_path / f"worker-{len(started) + n}.log", *lease, *words)
+            WorkerProcess(url or redis.url, service, tmp_path / f"worker-{len(started) + n}.log", *lease, *words)
             for n in range(count)
         ]
         started.extend(new)

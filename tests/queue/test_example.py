@@ -41,4 +41,5 @@ def test_whoever_ends_a_worker_waits_longer_than_its_grace_time(file: str, patie
     text = (EXAMPLES / file).read_text(encoding="utf-8")
     assert patience in text
     assert f"--grace {WORKER_GRACE_SECONDS:g}" in text
-    assert "reportflow-pandas worker --queue redis://" in text
+    assert "REPORTFLOW_QUEUE" in text, "an address on the command line is seen by everybody (ps)"
+    assert "worker --queue" not in text

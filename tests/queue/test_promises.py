@@ -196,32 +196,14 @@ def test_another_word_for_on_crash_is_refused(service: LocalService, redis: Redi
         people(1).reportflow.submit(**plain(), queue=redis.url, on_crash="twice")
 
 
-def test_eviction_and_forgetfulness_are_warned_of(
-    service: LocalService, tmp_path: Path, caplog: pytest.LogCaptureFixture
+def test_a_worker_without_a_key_ends_with_2(
+    service: LocalService, redis: RedisServer, workers: Workers, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    options = ("--appendonly", "no", "--maxmemory-policy", "allkeys-lru")
-    server = RedisServer(tmp_path / "forgetful", *options).start()
-    try:
-        with caplog.at_level(logging.WARNING, "reportflow_pandas"):
-            job = people(1).reportflow.submit(**plain(), queue=server.url)
-            job.cancel()
-            job.wait(20)
-        assert "noeviction" in caplog.text
-        assert "appendonly yes" in caplog.text
-    finally:
-        server.kill()
-
-
-def test_a_worker_without_a_redis_or_a_key_ends_with_2(
-    service: LocalService, redis: RedisServer, workers: Workers
-) -> None:
+    monkeypatch.setattr(service, "_app_key", "", raising=False)
+    monkeypatch.setattr(type(service), "app_key", "")
     [keyless] = workers(service, 1, wait=False)
-    assert keyless.process.poll() is None
-    keyless.end()
-    redis.kill()
-    [alone] = workers(service, 1, wait=False)
-    assert alone.process.wait(20) == 2
-    assert "there is no Redis" in alone.text()
+    assert keyless.process.wait(20) == 2
+    assert "no key for Report Flow" in keyless.text()
 
 
 def test_a_worker_logs_json_where_machines_read_it(
@@ -259,3 +241,14 @@ def add(redis: RedisServer, queue: str, identity: str, data: Any) -> None:
         await client.aclose()
 
     asyncio.run(adding())
+
+
+@pytest.mark.parametrize(("given", "seconds"), [({}, 2.0), ({"backoff": None}, 2.0), ({"backoff": 0.5}, 0.5)])
+def test_the_first_pause_with_a_queue_is_the_vendors_two_seconds(
+    service: LocalService, redis: RedisServer, given: dict[str, Any], seconds: float
+) -> None:
+    job = people(1).reportflow.submit(**plain(**given), queue=redis.url)
+    queue = queue_of(redis)
+    assert json.loads(redis.sync.get(f"{PREFIX}:{queue}:terms"))["backoff"] == seconds
+    job.cancel()
+    assert job.wait(20)

@@ -10,6 +10,7 @@ from support.queue_workers import RedisServer
 
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.engine.rate_limit import Slot
+from reportflow_pandas.queue.address import RedisAddress
 from reportflow_pandas.queue.connection import connect
 from reportflow_pandas.queue.rate_limit import RedisStore
 from reportflow_pandas.settings import Limits
@@ -21,7 +22,7 @@ def with_stores(redis: RedisServer, play: Callable[[RedisStore, RedisStore], Awa
     """Play with two stores of one workspace, as two processes have them."""
 
     async def playing() -> None:
-        clients = [await connect(redis.url) for _ in range(2)]
+        clients = [await connect(RedisAddress.of(redis.url)) for _ in range(2)]
         one, other = (RedisStore(client, "workspace") for client in clients)
         await play(one, other)
         for store, client in zip((one, other), clients, strict=True):
@@ -124,7 +125,7 @@ def test_sync_calls_and_another_workspace_have_windows_of_their_own(redis: Redis
         assert await granted(slot(one))
         sync = Slot(other, "sync", TWO, clock=SYSTEM_CLOCK, timeout=60.0, urgent=True)
         assert await granted(sync)
-        client = await connect(redis.url)
+        client = await connect(RedisAddress.of(redis.url))
         assert await granted(slot(RedisStore(client, "another")))
         await client.aclose()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import signal
 import socket
@@ -12,7 +13,7 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
@@ -117,6 +118,53 @@ class WorkerProcess:
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
+
+
+class Forwarder:
+    """Stands between clients and a server, and can change the target or swallow what is under way."""
+
+    def __init__(self, target: int) -> None:
+        self.target = target
+        self._swallowed: set[threading.Thread] = set()
+        self._pumps: list[threading.Thread] = []
+        self._server = socket.create_server(("127.0.0.1", 0), backlog=200)
+        self.port = int(self._server.getsockname()[1])
+        self._sockets: list[socket.socket] = [self._server]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self._sockets:
+            with contextlib.suppress(OSError):
+                one.shutdown(socket.SHUT_RDWR)
+            one.close()
+
+    def swallow(self) -> None:
+        """Let established connections carry nothing more, without closing them; new ones work."""
+        self._swallowed |= set(self._pumps)
+
+    def _accept(self) -> None:
+        while True:
+            try:
+                client, _ = self._server.accept()
+                server = socket.create_connection(("127.0.0.1", self.target))
+            except OSError:
+                return
+            self._sockets += [client, server]
+            for source, sink in ((client, server), (server, client)):
+                pump = threading.Thread(target=self._pump, args=(source, sink), daemon=True)
+                self._pumps.append(pump)
+                pump.start()
+
+    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if threading.current_thread() in self._swallowed:
+                    continue
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
 
 
 PREFIX = "reportflow"

@@ -1,0 +1,266 @@
+"""A Redis that refuses, comes late, or lets connections die: told within seconds, or ridden out."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from support.queue_workers import (
+    PREFIX,
+    Forwarder,
+    Helper,
+    RedisServer,
+    Workers,
+    free_port,
+    people,
+    plain,
+    sent,
+    statuses,
+    until,
+)
+
+import reportflow_pandas as rf
+from reportflow_pandas.local.service import LocalService
+
+Local = Callable[..., LocalService]
+pause = threading.Event().wait
+
+
+@pytest.fixture(autouse=True)
+def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Refuse at the first refusal: the tests need not wait for what may pass."""
+    monkeypatch.setattr("reportflow_pandas.queue.remote.REFUSAL_PATIENCE_SECONDS", 0.0)
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+    started: list[RedisServer] = []
+
+    def start(*options: str) -> RedisServer:
+        started.append(RedisServer(tmp_path / f"redis-{len(started)}", *options).start())
+        return started[-1]
+
+    yield start
+    for one in started:
+        one.kill()
+
+
+ACL = {
+    "keys of another prefix": ("~app:*", "&*", "+@all"),
+    "no scripts": ("~*", "&*", "+@all", "-eval", "-evalsha"),
+    "no cached scripts": ("~*", "&*", "+@all", "-evalsha"),
+    "no streams": ("~*", "&*", "+@all", "-xadd"),
+    "reading only": ("~*", "&*", "+@read", "+@connection", "+info"),
+    "no transactions": ("~*", "&*", "+@all", "-@transaction"),
+}
+
+
+@pytest.mark.parametrize("rights", ACL.values(), ids=ACL.keys())
+def test_a_user_without_the_rights_is_told_so_before_anything_is_sent(
+    service: LocalService, redis: RedisServer, rights: tuple[str, ...]
+) -> None:
+    redis.sync.execute_command("ACL", "SETUSER", "me", "on", ">pw", *rights)
+    url = f"redis://me:pw@127.0.0.1:{redis.port}/0"
+    with pytest.raises(rf.ConfigurationError, match="does not let this user do what a queue needs"):
+        people(2).reportflow.submit(**plain(), queue=url)
+    assert not service.calls
+
+
+def test_a_prefix_of_its_own_is_all_that_a_user_needs(
+    service: LocalService, redis: RedisServer, workers: Workers
+) -> None:
+    """INFO is not among its rights either: it is asked for, and not needed."""
+    rights = (
+        "~app:reportflow:*",
+        "&*",
+        "+@read",
+        "+@write",
+        "+@scripting",
+        "+@transaction",
+        "+@connection",
+        "+time",
+    )
+    redis.sync.execute_command("ACL", "SETUSER", "me", "on", ">pw", *rights, "-info")
+    url = f"redis://me:pw@127.0.0.1:{redis.port}/0?prefix=app:reportflow"
+    workers(service, 1, url=url)
+    results = people(12).reportflow.submit(**plain(batch_size=3), queue=url).result(30)
+    assert statuses(results) == {"accepted": 12}
+    assert all(name.startswith("app:reportflow:") for name in redis.sync.scan_iter())
+
+
+def test_a_cluster_is_refused_with_what_it_is(service: LocalService, server: Callable[..., RedisServer]) -> None:
+    cluster = server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
+    cluster.sync.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
+    until(lambda: "cluster_state:ok" in str(cluster.sync.execute_command("CLUSTER", "INFO")), "the cluster")
+    with pytest.raises(rf.ConfigurationError, match="is a Redis Cluster"):
+        people(2).reportflow.submit(**plain(), queue=cluster.url)
+
+
+def test_a_full_redis_is_refused_at_the_start_and_told_of_under_way(
+    service: LocalService, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reportflow_pandas.queue.connection.WATCH_SECONDS", 0.05)
+    job = people(2).reportflow.submit(**plain(), queue=redis.url)
+    until(lambda: list(redis.sync.scan_iter(f"{PREFIX}:*:wait")), "the calls")
+    redis.sync.config_set("maxmemory", "1")
+    until(lambda: any("is full" in text for text in job.warnings), "the warning")
+    assert job.status == "running"
+    with pytest.raises(rf.ConfigurationError, match="is full"):
+        people(2).reportflow.submit(**plain(), queue=redis.url)
+    redis.sync.config_set("maxmemory", "0")
+    job.cancel()
+    assert job.wait(30)
+
+
+def test_a_replica_is_refused_with_the_way_to_its_master(
+    service: LocalService, redis: RedisServer, server: Callable[..., RedisServer]
+) -> None:
+    replica = server("--replicaof", f"127.0.0.1 {redis.port}")
+    until(lambda: replica.sync.info("replication")["master_link_status"] == "up", "the replica")
+    with pytest.raises(rf.ConfigurationError, match=r"is a replica.*redis\+sentinel://"):
+        people(2).reportflow.submit(**plain(), queue=replica.url)
+
+
+@pytest.mark.parametrize("rights", [ACL["no scripts"], ACL["keys of another prefix"]], ids=["scripts", "prefix"])
+def test_a_worker_that_is_refused_for_good_says_it_and_ends_with_2(
+    service: LocalService, redis: RedisServer, workers: Workers, rights: tuple[str, ...]
+) -> None:
+    redis.sync.execute_command("ACL", "SETUSER", "me", "on", ">pw-hunter2", *rights)
+    [worker] = workers(service, 1, url=f"redis://me:pw-hunter2@127.0.0.1:{redis.port}/0", wait=False)
+    assert worker.process.wait(30) == 2
+    assert "does not let this user do what a queue needs" in worker.text()
+    assert "hunter2" not in worker.text()
+
+
+def test_warnings_about_redis_reach_the_job(service: LocalService, server: Callable[..., RedisServer]) -> None:
+    forgetful = server("--appendonly", "no", "--maxmemory-policy", "allkeys-lru")
+    job = people(1).reportflow.submit(**plain(), queue=forgetful.url)
+    until(lambda: len(job.warnings) >= 2, "the warnings")
+    job.cancel()
+    assert job.wait(20)
+    assert any("noeviction" in text for text in job.warnings)
+    assert any("appendonly yes" in text for text in job.warnings)
+
+
+def test_a_worker_that_starts_before_redis_waits_for_it(
+    service: LocalService, redis: RedisServer, workers: Workers
+) -> None:
+    redis.kill()
+    [early, never] = workers(service, 2, wait=False)
+    for worker in (early, never):
+        until(lambda worker=worker: "Waiting for it" in worker.text(), "the worker's word")  # type: ignore[misc]
+    assert never.end() == 0
+    redis.start()
+    job = people(5).reportflow.submit(**plain(), queue=redis.url)
+    assert statuses(job.result(30)) == {"accepted": 5}
+    assert early.end() == 0
+
+
+def test_a_worker_takes_the_address_from_a_file_and_nobody_sees_it_in_ps(
+    service: LocalService, server: Callable[..., RedisServer], tmp_path: Path
+) -> None:
+    locked = server("--requirepass", "hunter2 / hunter2")
+    file = tmp_path / "queue.txt"
+    file.write_text(f"redis://:hunter2%20%2F%20hunter2@127.0.0.1:{locked.port}/0\n", encoding="utf-8")
+    environment = {
+        **os.environ,
+        "REPORT_FLOW_APP_KEY": service.app_key,
+        "REPORTFLOW_API_BASE_URL": service.base_url,
+        "REPORTFLOW_QUEUE_FILE": str(file),
+    }
+    log = tmp_path / "worker.log"
+    with log.open("wb") as out:
+        worker = subprocess.Popen(
+            [sys.executable, "-m", "reportflow_pandas.cli", "worker"], env=environment, stdout=out, stderr=out
+        )
+    try:
+        until(lambda: " serves workspace " in log.read_text(encoding="utf-8"), "the worker")
+    finally:
+        worker.terminate()
+        assert worker.wait(30) == 0
+    assert "hunter2" not in log.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("scene", ["failover", "blackhole"])
+def test_connections_that_die_in_mid_run_are_replaced_and_each_document_is_sent_once(
+    local: Local,
+    redis: RedisServer,
+    server: Callable[..., RedisServer],
+    workers: Workers,
+    monkeypatch: pytest.MonkeyPatch,
+    scene: str,
+) -> None:
+    """A fail-over leaves them with the demoted node; a firewall drops them without a word. New ones work."""
+    monkeypatch.setattr("reportflow_pandas.queue.address.ANSWER_SECONDS", 2.0)
+    service = local(latency=0.1)
+    replica = server("--replicaof", f"127.0.0.1 {redis.port}")
+    until(lambda: replica.sync.info("replication")["master_link_status"] == "up", "the replica")
+    with Forwarder(redis.port) as between:
+        url = f"redis://127.0.0.1:{between.port}/0"
+        workers(service, 1, "--concurrency", "2", url=url)
+        job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
+        until(lambda: len(service.documents) >= 10, "documents")
+        if scene == "failover":
+            between.target = replica.port
+            replica.sync.execute_command("REPLICAOF", "NO", "ONE")
+            redis.sync.execute_command("REPLICAOF", "127.0.0.1", str(replica.port))
+        else:
+            between.swallow()
+        results = job.result(90)
+        assert set(sent(service).values()) == {1}
+        assert statuses(results).get("accepted", 0) >= 56
+
+
+def test_sentinels_tell_the_master_and_the_new_one(
+    local: Local, redis: RedisServer, server: Callable[..., RedisServer], workers: Workers, tmp_path: Path
+) -> None:
+    service = local(latency=0.1)
+    replica = server("--replicaof", f"127.0.0.1 {redis.port}")
+    until(lambda: replica.sync.info("replication")["master_link_status"] == "up", "the replica")
+    config = tmp_path / "sentinel.conf"
+    config.write_text(
+        f"port {free_port()}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {redis.port} 1\n"
+        "sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 3000\n",
+        encoding="utf-8",
+    )
+    port = int(config.read_text(encoding="utf-8").split()[1])
+    sentinel = subprocess.Popen(  # noqa: S603 - our own line
+        ["redis-server", str(config), "--sentinel"],  # noqa: S607 - found as people have it
+        stdout=subprocess.DEVNULL,
+        cwd=tmp_path,
+    )
+    try:
+        watching = RedisServer(tmp_path / "unused")
+        watching.port = port
+        until(watching.answers, "the sentinel")
+        asked = watching.sync
+        until(lambda: len(asked.execute_command("SENTINEL", "REPLICAS", "mymaster")) == 1, "the replica is known")
+        url = f"redis+sentinel://127.0.0.1:{port}/mymaster/0"
+        workers(service, 1, "--concurrency", "2", url=url)
+        job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
+        until(lambda: len(service.documents) >= 10, "documents")
+        redis.kill()
+        results = job.result(90)
+        assert set(sent(service).values()) == {1}
+        assert statuses(results).get("accepted", 0) >= 50
+    finally:
+        sentinel.kill()
+        sentinel.wait()
+
+
+def test_clocks_of_workers_may_differ(
+    service: LocalService, redis: RedisServer, helper: Helper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The submitter's clock is an hour off: it still sees that a worker is there, by the clock of Redis."""
+    helper()
+    until(lambda: list(redis.sync.scan_iter(f"{PREFIX}:*:workers")), "the worker's sign")
+    monkeypatch.setattr("time.time", lambda: 1e9)
+    monkeypatch.setattr("reportflow_pandas.queue.submitter.NOBODY", 0.0)
+    job = people(40).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
+    assert statuses(job.result(30)) == {"accepted": 40}
+    assert not job.warnings
