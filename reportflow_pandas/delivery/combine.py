@@ -14,7 +14,7 @@ from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.delivery.release import DeliveryWarning
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import checked_path, place
-from reportflow_pandas.export.source_columns import beside
+from reportflow_pandas.export.source_columns import beside, documents_of
 from reportflow_pandas.results.pdf_folder import safe_name
 from reportflow_pandas.results.results_frame import provenance
 from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
@@ -89,7 +89,7 @@ def combine(
     if by is None:
         target = checked_path(path, ".pdf")
         return _combined(results.iloc[rows], target, target.stem)
-    values = _values_of(results, by, source)
+    values = _values_of(results, by, documents_of(results, source))
     wanted: dict[Any, list[int]] = {}
     for row in rows:
         wanted.setdefault(values[row], []).append(row)

@@ -27,7 +27,7 @@ from reportflow_pandas.delivery.release import DeliveryWarning, Release, note_de
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import place
 from reportflow_pandas.export.csv_file import harmless
-from reportflow_pandas.export.source_columns import beside
+from reportflow_pandas.export.source_columns import beside, documents_of
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.results.pdf_folder import safe_name
 from reportflow_pandas.results.results_frame import provenance, text_column
@@ -126,6 +126,7 @@ def hand_over(
     [1, 2]
     """
     attrs = provenance(results, "hand_over")
+    source = documents_of(results, source)
     clock = current().clock
     released = release(results, decisions, verb="hand_over", required=True)
     searched = [_texts(results, source, name, column) for name, column in

@@ -25,6 +25,7 @@ from reportflow_pandas.delivery.smtp import Delivery, MailConnection, SmtpAddres
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
+from reportflow_pandas.export.source_columns import documents_of
 from reportflow_pandas.journal.mails import MailLedger, MailState
 from reportflow_pandas.network import tls_context
 from reportflow_pandas.notebook.bar import Bar
@@ -148,6 +149,7 @@ def mail(
     'Invoice 1'
     """
     attrs = provenance(results, "mail")
+    source = documents_of(results, source)
     chosen = settings or current()
     spoken: Literal["en", "ja"] = language or ("ja" if chosen.language == "ja" else "en")
     released = release(results, decisions, verb="mail", required=False)

@@ -26,6 +26,7 @@ from reportflow_pandas.export.style import font
 from reportflow_pandas.results.index_labels import encoded
 
 __all__ = [
+    "LONGEST_LABEL",
     "MOST_LINKS",
     "Column",
     "Given",
@@ -49,6 +50,8 @@ _NEEDS_QUOTES = re.compile('[ "<>\\\\^`{|}\x80-\U0010ffff]+')
 
 _SAMPLE = 300
 _TOO_LONG_KEY = 32_000
+LONGEST_LABEL = 28_000
+"""Characters of JSON that an index label may take: a cell holds 32,767, and name and ids stand beside it."""
 
 
 def display_width(text: str) -> int:

@@ -13,7 +13,7 @@ from reportflow_pandas.export.texts import plain
 from reportflow_pandas.results.results_frame import known
 from reportflow_pandas.rows.grouping import source_documents
 
-__all__ = ["Beside", "beside", "distinct"]
+__all__ = ["Beside", "beside", "distinct", "documents_of"]
 
 _RESULT_COLUMNS = (
     "row", "status", "file_name", "url", "file_id", "request_id", "path", "error_kind", "error", "http_status",
@@ -80,6 +80,11 @@ def beside(results: pd.DataFrame, source: pd.DataFrame | pd.Series[Any] | Sequen
         "Pass the "
         "frame that the run came from, or the same part of it as the results"
     )
+
+
+def documents_of(results: pd.DataFrame, source: pd.DataFrame | None) -> pd.DataFrame | None:
+    """Return the source of a run as one row a document; a run that was not grouped has one already."""
+    return source_documents(source, known(results)) if isinstance(source, pd.DataFrame) else source
 
 
 def distinct(headings: Sequence[Any], taken: Collection[str], suffix: str = "_source") -> list[str]:

@@ -14,11 +14,13 @@ from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import checked_path, place
 from reportflow_pandas.export.cells import Sanitiser
+from reportflow_pandas.export.columns import LONGEST_LABEL
 from reportflow_pandas.export.cover import Cover
 from reportflow_pandas.export.review import Typed, typed_before
 from reportflow_pandas.export.sheets import Layout, write_rows
 from reportflow_pandas.export.source_columns import beside
 from reportflow_pandas.export.texts import WORDS, Language
+from reportflow_pandas.results.index_labels import lost_labels
 from reportflow_pandas.results.summary import checked_results, without_pdf_for_good
 
 __all__ = ["write_workbook"]
@@ -77,6 +79,7 @@ def write_workbook(
         raise ConfigurationError(f"language={language!r}: either 'en' or 'ja'")
     words = WORDS[language]
     _refuse_several_runs(checked_results(results))
+    _refuse_lost_labels(results)
     target = checked_path(path, ".xlsx")
     extra = beside(results, source)
     typed = typed_before(target, results)
@@ -88,6 +91,20 @@ def write_workbook(
         leave_old=typed.leave_old,
         clock=SYSTEM_CLOCK,
     )
+
+
+def _refuse_lost_labels(results: pd.DataFrame) -> None:
+    """Refuse labels that the workbook can't bring back: decisions would belong to no row."""
+    lost = lost_labels(results.index, LONGEST_LABEL)
+    if lost:
+        label = results.index[lost[0]]
+        shown = f"{label!r:.60}" + ("…" if len(repr(label)) > 60 else "")
+        count = f"{len(lost):,} labels" if len(lost) > 1 else "one label"
+        raise ConfigurationError(
+            f"the index has {count} that no cell can bring back, first {shown} in row {lost[0]}, so read_review "
+            "could not tell which document a decision is about; nothing was written. Write these results with an "
+            "index of short texts, numbers or dates: results.set_axis(range(len(results)))"
+        )
 
 
 def _write(layout: Layout, typed: Typed, target: Path, temporary: Path) -> None:

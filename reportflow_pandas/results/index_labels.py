@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import datetime as dt
 import json
 import math
 from collections.abc import Callable, Sequence
 from decimal import Decimal
-from typing import Any
+from typing import Any, cast
 from uuid import UUID
 
 import numpy as np
 import pandas as pd
 
-__all__ = ["decoded", "described", "encoded", "levels_of", "rebuilt"]
+__all__ = ["decoded", "described", "encoded", "levels_of", "lost_labels", "rebuilt"]
 
 _PLAIN = {str, int, bool, type(None)}
 
@@ -57,7 +58,70 @@ def described(index: pd.Index[Any]) -> dict[str, Any]:
     }
     if categories and len(json.dumps(categories)) < 20_000:
         description["categories"] = categories
+    arrow = {
+        str(number): _written(level.dtype)
+        for number, level in enumerate(levels)
+        if isinstance(level.dtype, pd.ArrowDtype)
+    }
+    if arrow:
+        description["arrow"] = arrow
     return description
+
+
+def lost_labels(index: pd.Index[Any], longest: int) -> list[int]:
+    """Return the positions of labels that would not come back as they are from cells of so many characters.
+
+    Parameters
+    ----------
+    index : pandas.Index
+        Any index.
+    longest : int
+        Characters of JSON that a label may take.
+    """
+    levels = [index.get_level_values(number) for number in range(index.nlevels)]
+    if all(isinstance(level, pd.RangeIndex) or level.dtype.kind in "iu" for level in levels):
+        return []
+    if all(_short_texts(level, longest) for level in levels):
+        return []
+    written = [json.dumps(labels) for labels in encoded(index)]
+    back = rebuilt([json.loads(text) for text in written], json.loads(json.dumps(described(index)))).tolist()
+    return [
+        at
+        for at, (label, again, text) in enumerate(zip(index.tolist(), back, written, strict=True))
+        if len(text) > longest or not _same(label, again)
+    ]
+
+
+def _short_texts(level: pd.Index[Any], longest: int) -> bool:
+    # a character takes up to 12 in JSON: half of a pair is written as \ud83d
+    plain = isinstance(level.dtype, pd.StringDtype) and not level.hasnans
+    return plain and max(map(len, level.tolist()), default=0) * 12 <= longest
+
+
+def _same(label: Any, again: Any) -> bool:
+    if isinstance(label, tuple):
+        return isinstance(again, tuple) and len(label) == len(again) and all(map(_same, label, again))
+    if pd.api.types.is_scalar(label) and pd.isna(label):
+        return pd.api.types.is_scalar(again) and bool(pd.isna(again))
+    alike = type(label) is type(again) or isinstance(label, np.generic)
+    try:
+        return alike and bool(label == again)
+    except (TypeError, ValueError):
+        return False
+
+
+def _written(dtype: pd.ArrowDtype) -> str:
+    """Return an Arrow type as text that it is made of again, whatever its parts."""
+    import pyarrow as pa  # noqa: PLC0415 - there is a dtype of it, so it is here
+
+    schema = pa.schema([("label", dtype.pyarrow_dtype)])
+    return base64.b64encode(schema.serialize().to_pybytes()).decode()
+
+
+def _arrow_type(written: str) -> pd.ArrowDtype:
+    import pyarrow as pa  # noqa: PLC0415 - an extra
+
+    return pd.ArrowDtype(pa.ipc.read_schema(pa.py_buffer(base64.b64decode(written))).field("label").type)
 
 
 def rebuilt(rows: Sequence[Sequence[Any]], description: dict[str, Any]) -> pd.Index[Any]:
@@ -76,9 +140,9 @@ def rebuilt(rows: Sequence[Sequence[Any]], description: dict[str, Any]) -> pd.In
     names = names or [None] * width
     levels = levels or [[] for _ in range(width)]
     dtypes = description.get("dtypes", [None] * width)
-    categories = description.get("categories", {})
+    categories, arrow = description.get("categories", {}), description.get("arrow", {})
     built = [
-        _typed(labels, dtype, categories.get(str(number)))
+        _typed(labels, dtype, categories.get(str(number)), arrow.get(str(number)))
         for number, (labels, dtype) in enumerate(zip(levels, dtypes, strict=True))
     ]
     if description.get("multi", width > 1):
@@ -92,16 +156,20 @@ def _level(level: pd.Index[Any]) -> list[Any]:
     return labels if set(map(type, labels)) <= _PLAIN else [_tagged(label) for label in labels]
 
 
-def _typed(labels: list[Any], dtype: str | None, categories: dict[str, Any] | None) -> Any:
+def _typed(
+    labels: list[Any], dtype: str | None, categories: dict[str, Any] | None, arrow: str | None = None
+) -> Any:
     if categories is not None:
         values = [decoded(value) for value in categories["values"]]
         return pd.CategoricalIndex(labels, categories=values, ordered=categories["ordered"])
     if dtype == "object":
         return pd.Index(labels, dtype=object, tupleize_cols=False)
     try:
+        if arrow is not None:
+            return pd.Index(pd.array(labels, dtype=cast("Any", _arrow_type(arrow))))
         built = pd.Index(labels, tupleize_cols=False)
         return built if dtype is None else built.astype(dtype)
-    except (TypeError, ValueError, ImportError):
+    except (TypeError, ValueError, ImportError, NotImplementedError):
         # Another pandas wrote it, or pyarrow is not here: the labels themselves have their types.
         return pd.Index(labels, dtype=object, tupleize_cols=False)
 

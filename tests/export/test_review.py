@@ -341,3 +341,12 @@ def test_a_workbook_without_its_column_of_decisions_is_refused(reviewed: Path) -
 def test_missing_row_ids_do_not_stop_a_whole_review(reviewed: Path) -> None:
     rearrange(reviewed, lambda frame: frame.assign(rf_row=[np.nan, 1, "x", 3, 4]))
     assert read_review(reviewed).index.tolist() == [1, 3, 4]
+
+
+def test_labels_that_no_cell_can_bring_back_are_refused_before_anything_is_written(tmp_path: Path) -> None:
+    results = make_results(["ready"] * 2, index=["a", "x" * 40_000])
+    with pytest.raises(ConfigurationError, match="one label that no cell can bring back"):
+        results.reportflow.to_excel(tmp_path / "review.xlsx")
+    assert not list(tmp_path.iterdir())
+    written = results.set_axis(range(2)).reportflow.to_excel(tmp_path / "review.xlsx")
+    assert read_review(written).index.tolist() == [0, 1]
