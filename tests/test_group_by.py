@@ -149,6 +149,16 @@ def test_the_review_workbook_has_a_line_for_each_document(
     assert rf.read_review(written).index.equals(results.index)
 
 
+def test_the_pdfs_are_combined_by_a_column_of_the_flat_frame(
+    local: Any, flat: pd.DataFrame, tmp_path: Any
+) -> None:
+    pytest.importorskip("pikepdf")
+    local(render=True)
+    results = flat.reportflow.generate(**ARGUMENTS, download=tmp_path / "pdfs")
+    made = results.reportflow.combine(tmp_path / "all.pdf", by="BillingCountry", source=flat)
+    assert len(made) == flat["BillingCountry"].nunique()
+
+
 def test_a_corrected_flat_frame_sends_what_failed(local: Any, flat: pd.DataFrame) -> None:
     service = local(render=False, faults=Fault("status", status=400, at=3, times=1))
     results = flat.reportflow.generate(**ARGUMENTS, endpoint="async/single")

@@ -15,9 +15,9 @@ from reportflow_pandas.rows.document_checks import duplicates, missing_glyphs, w
 from reportflow_pandas.rows.file_names import columns_in, equal_names
 from reportflow_pandas.rows.grouping import Groups
 from reportflow_pandas.rows.input_frame import (
+    called,
     cells_of,
     labels_at,
-    named,
     names_of,
     nearest,
     rows_at,
@@ -168,7 +168,7 @@ def _unused(frame: pd.DataFrame, options: Options, sources: Sources, groups: Gro
                 )
     if options.params is not None:
         return
-    used = {source.column for source in sources} | set(options.passthrough_columns)
+    used = {source.column for source in sources} | {called(frame, name) for name in options.passthrough_columns}
     used |= {key for source in sources if source.nested is not None for key in source.nested.left_keys}
     if groups is not None:
         used |= {*groups.columns}
@@ -369,7 +369,7 @@ def _noted(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:
 def _line_values(parameter: str, nested: Nested, *, drop_missing: bool) -> Iterator[Problem]:
     sent = nested.lines.iloc[nested.lines_with_document()]
     for field, column, kind in nested.fields:
-        if named(sent, column):
+        if called(sent, column) is not None:
             place = Place(f"{parameter}.{field}", f"{parameter}.{field}", f"lines[{column!r}]", column)
             cells = with_values(cells_of(sent, column), kind)
             yield from value_problems(cells, kind, place, sent, drop_missing=drop_missing)

@@ -14,7 +14,7 @@ from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options
 from reportflow_pandas.rows.documents import CHUNK, Documents
-from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, rows_phrase
+from reportflow_pandas.rows.input_frame import called, cells_of, labels_at, rows_phrase
 from reportflow_pandas.rows.values import NotJson, json_value
 
 __all__ = ["Keys", "positions_of"]
@@ -74,9 +74,10 @@ class Keys:
 
 
 def _own_keys(frame: pd.DataFrame, key: Any) -> list[str]:
-    names = list(key) if isinstance(key, list | tuple) else [key]
-    for name in names:
-        if not named(frame, name):
+    given = list(key) if isinstance(key, list | tuple) else [key]
+    names = [called(frame, name) for name in given]
+    for name, column in zip(given, names, strict=True):
+        if column is None:
             raise ConfigurationError(
                 f"key: the frame has no column {name!r}. Columns: {', '.join(map(repr, frame.columns[:20]))}"
             )

@@ -16,7 +16,7 @@ from reportflow_pandas.contract import SHARE_CODES
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options
-from reportflow_pandas.rows.input_frame import aligned, cells_of, named, names_of
+from reportflow_pandas.rows.input_frame import aligned, called, cells_of, heading_text, names_of
 from reportflow_pandas.rows.mapping import Source, Sources
 from reportflow_pandas.rows.value_checks import refuse_in
 from reportflow_pandas.rows.values import BLANK, column_values, json_value, without_missing
@@ -208,13 +208,15 @@ def _passcodes(frame: pd.DataFrame, options: Options) -> bool | list[bool]:
 
 def _passthrough(frame: pd.DataFrame, options: Options) -> dict[str, pd.Series[Any]]:
     columns: dict[str, pd.Series[Any]] = {}
-    for name in options.passthrough_columns:
-        if not named(frame, name):
+    for given in options.passthrough_columns:
+        name = called(frame, given)
+        if name is None:
             shown = ", ".join(map(repr, names_of(frame)[:20]))
-            raise ConfigurationError(f"passthrough: the frame has no column {name!r}. Columns: {shown}")
-        if str(name) == RESERVED or str(name) in columns:
-            why = "it ties answers to rows" if str(name) == RESERVED else "there are two of this name"
-            raise ConfigurationError(f"passthrough: {str(name)!r} cannot be echoed, {why}; rename the column")
-        columns[str(name)] = cells_of(frame, name)
+            raise ConfigurationError(f"passthrough: the frame has no column {given!r}. Columns: {shown}")
+        text = heading_text(name) or str(name)
+        if text == RESERVED or text in columns:
+            why = "it ties answers to rows" if text == RESERVED else "there are two of this name"
+            raise ConfigurationError(f"passthrough: {text!r} cannot be echoed, {why}; rename the column")
+        columns[text] = cells_of(frame, name)
     refuse_in(frame.index, {f"passthrough column {name!r}": cells for name, cells in columns.items()})
     return columns

@@ -11,9 +11,9 @@ import pandas as pd
 from reportflow_pandas.contract import FORBIDDEN_IN_FILE_NAMES, LONGEST_FILE_NAME as LONGEST, without_pdf
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.rows.input_frame import (
+    called,
     label_texts,
     labels_at,
-    named,
     rows_phrase,
 )
 from reportflow_pandas.rows.templates import columns_of, filled, texts_of
@@ -56,8 +56,8 @@ def file_names(frame: pd.DataFrame, file_name: str | None, label: str) -> list[s
     """
     if file_name is None:
         return _default(frame, label)
-    if named(frame, file_name):
-        names = texts_of(frame, file_name, argument="file_name")
+    if (column := called(frame, file_name)) is not None:
+        names = texts_of(frame, column, argument="file_name")
     elif isinstance(file_name, str):
         names = filled(frame, file_name, argument="file_name", one_name_each=True)
     else:
@@ -67,8 +67,8 @@ def file_names(frame: pd.DataFrame, file_name: str | None, label: str) -> list[s
 
 def columns_in(frame: pd.DataFrame, file_name: str | None) -> set[Any]:
     """Return the columns that the names are made of."""
-    if file_name is None or named(frame, file_name):
-        return {file_name} - {None}
+    if file_name is None or called(frame, file_name) is not None:
+        return {called(frame, file_name)} - {None}
     return columns_of(frame, file_name)
 
 

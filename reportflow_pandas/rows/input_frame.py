@@ -59,7 +59,7 @@ def check_frame(frame: Any, what: str = "the frame") -> None:
     if not frame.columns.is_unique:
         twice = list(dict.fromkeys(frame.columns[frame.columns.duplicated()]))
         raise ConfigurationError(
-            f"{what} has several columns named {', '.join(map(repr, twice[:5]))}, so nobody can tell which one is "
+            f"{what} has several columns named {', '.join(map(repr, twice[:5]))}, so it is not known which one is "
             "meant. Keep the first of each: df = df.loc[:, ~df.columns.duplicated()]"
         )
 

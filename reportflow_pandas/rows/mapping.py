@@ -14,7 +14,7 @@ from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Constant, Options, Table
 from reportflow_pandas.reading.shown import with_values
 from reportflow_pandas.rows.grouping import Groups, lines_of
-from reportflow_pandas.rows.input_frame import called, cells_of, heading_text, named, names_of, nearest, same_name
+from reportflow_pandas.rows.input_frame import called, cells_of, heading_text, names_of, nearest, same_name
 from reportflow_pandas.rows.tables import Nested
 
 __all__ = ["Source", "Sources", "bind", "missing_parameters", "paste"]
@@ -25,7 +25,7 @@ class Source:
     """Where the values of one parameter come from.
 
     Exactly one of ``cells``, ``constant``, ``nested`` and ``blank`` says so. Cells come from a ``column`` or a
-    ``function`` of the row; ``kind`` is the parameter's type, or ``""`` where nobody looked it up; ``known`` says
+    ``function`` of the row; ``kind`` is the parameter's type, or ``""`` where it was not looked up; ``known`` says
     whether the design has the parameter.
     """
 
@@ -118,7 +118,7 @@ def bind(
 
 
 def _own_lines(groups: Groups | None, options: Options, kinds: Mapping[str, Parameter]) -> dict[str, Table]:
-    """Return the tables that a grouped frame fills by its own columns, where nobody named any."""
+    """Return the tables that a grouped frame fills by its own columns, where none is named."""
     if groups is None or options.params is not None:
         return {}
     found = {}
@@ -239,8 +239,8 @@ def _mapping(params: Any) -> dict[str, Any]:
 
 def _refuse_reversed(frame: pd.DataFrame, given: Mapping[str, Any], kinds: Mapping[str, Parameter]) -> None:
     texts = {key: value for key, value in given.items() if isinstance(value, str)}
-    wrong = [key for key, value in texts.items() if not named(frame, value)]
-    if not wrong or not all(named(frame, key) for key in wrong):
+    wrong = [key for key, value in texts.items() if called(frame, value) is None]
+    if not wrong or not all(called(frame, key) is not None for key in wrong):
         return
     if kinds and not all(texts[key] in kinds for key in wrong):
         return

@@ -155,7 +155,7 @@ def _where(cells: pd.Series[Any], test: Callable[[Any], Any]) -> Mask:
 
 
 def _are(cells: pd.Series[Any], kinds: Any) -> Mask:
-    """Tell of each cell whether it is of these types; where no cell is, nobody looks at each."""
+    """Tell of each cell whether it is of these types; where no cell is, none is looked at."""
     values = cells.tolist()
     meant = {kind for kind in set(map(type, values)) if issubclass(kind, kinds)}
     if not meant:

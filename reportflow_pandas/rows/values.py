@@ -148,7 +148,7 @@ def _without_noise(value: float) -> float | int:
 
 
 def _narrow(value: np.floating[Any]) -> Any:
-    # by its shortest digits: a float32 of 0.1 is 0.1 to whoever typed it, not 0.10000000149011612
+    # by its shortest digits: a float32 of 0.1 is 0.1 to the person who typed it, not 0.10000000149011612
     return _float(float(str(value)))
 
 
@@ -356,7 +356,7 @@ _MOSTLY_TEXTS = {str, type(None), float, type(pd.NA), type(pd.NaT)}
 
 
 def holds_texts(dtype: Any) -> bool:
-    """Tell whether a dtype holds texts only, whoever stores them; ``object`` may hold anything."""
+    """Tell whether a dtype holds texts only, in any storage; ``object`` may hold anything."""
     if isinstance(dtype, pd.ArrowDtype):
         return dtype.type is str
     return isinstance(dtype, pd.StringDtype)
