@@ -46,6 +46,7 @@ from reportflow_pandas.preview import Preview
 from reportflow_pandas.reading.read_rows import read_rows
 from reportflow_pandas.runs import forget, load, resume, runs
 from reportflow_pandas.settings import Limits, Settings, configure
+from reportflow_pandas.verify.spot_check import SpotCheck
 
 if TYPE_CHECKING:
     from reportflow_pandas.local.use_local import local_service, use_local
@@ -73,6 +74,7 @@ __all__ = [
     "RunCancelled",
     "RunInterrupted",
     "Settings",
+    "SpotCheck",
     "Table",
     "account",
     "configure",

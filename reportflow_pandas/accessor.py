@@ -16,6 +16,7 @@ from reportflow_pandas.delivery.mail import mail as mail_documents
 from reportflow_pandas.results import display
 from reportflow_pandas.runs import retry as retry_rows, settle as settle_rows
 from reportflow_pandas.verification import verify as verify_results
+from reportflow_pandas.verify.spot_check import spot_check as spot_check_of
 from reportflow_pandas.verify.verified_results import findings as findings_of
 
 __all__ = ["ReportFlowAccessor"]
@@ -70,6 +71,7 @@ class ReportFlowAccessor:
     settle = _bound(settle_rows)
     download = _bound(verbs.download)
     findings = _bound(findings_of)
+    spot_check = _bound(spot_check_of)
     combine = _bound(combine_pdfs)
     hand_over = _bound(hand_over_documents)
     mail = _bound(mail_documents)

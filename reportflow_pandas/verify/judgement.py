@@ -20,52 +20,54 @@ __all__ = ["RunValues", "judge"]
 _CERTAIN_SHARE = 0.95
 _ENOUGH_DOCUMENTS = 12
 _USUAL_SHARE = 0.5
+_OTHER_SHARE = 0.7
+"""Of another row's values: so many of them make it that row's PDF."""
 _SAMPLE_PAGES = 10
-SEVERAL = -1
 
 
 @dataclass
 class RunValues:
-    """The values of all rows: whose they are, as far as they tell rows apart.
+    """The values of all rows: whose they are.
 
     Attributes
     ----------
     owners : dict
-        Text to parameter and row; row `SEVERAL` where several rows have it.
-    own_count : dict
-        How many values of its own each row has.
+        Text to parameter and the first rows that have it.
+    texts : dict
+        Row to all its texts.
     line_texts : set of str
         Texts in the lines of tables.
     labels : dict of str
         What rows are called.
     """
 
-    owners: dict[str, tuple[str, int]] = field(default_factory=dict)
-    own_count: Counter[int] = field(default_factory=Counter)
+    owners: dict[str, tuple[str, list[int]]] = field(default_factory=dict)
+    texts: dict[int, tuple[str, ...]] = field(default_factory=dict)
     line_texts: set[str] = field(default_factory=set)
     labels: dict[int, str] = field(default_factory=dict)
 
     def add(self, row: int, expected: ExpectedValues, forms: dict[str, list[Form]]) -> None:
         """Remember the values of a row."""
+        own = []
         for path, value in expected.singles.items():
             if value.is_picture or value.is_flag:
                 continue
-            for text in {value.in_form(form) for form in forms.get(path, ())}:
-                if len(text) < 3 or (value.number is not None and len(text) < 4):
-                    continue
-                before = self.owners.get(text)
-                if before is None:
-                    self.owners[text] = (path, row)
-                    self.own_count[row] += 1
-                elif before[1] not in (row, SEVERAL):
-                    self.owners[text] = (before[0], SEVERAL)
-                    self.own_count[before[1]] -= 1
+            texts = {value.in_form(form) for form in forms.get(path, ())} - {""}
+            if texts:
+                own.append(min(texts, key=len))
+            for text in texts:
+                if len(text) > (3 if value.number is not None else 2):
+                    rows = self.owners.setdefault(text, (path, []))[1]
+                    if len(rows) < MOST_OWNERS:
+                        rows.append(row)
+        self.texts[row] = tuple(own)
         if len(self.line_texts) < MOST_LINE_TEXTS:
             self.line_texts.update(
                 value.text for _, value in expected.cells() if value.number is None and len(value.text) > 2
             )
 
 
+MOST_OWNERS = 20
 MOST_LINE_TEXTS = 200_000
 
 
@@ -92,7 +94,7 @@ def judge(
     matches.keep(layout.usual_tags, layout.spans(anchors))
     findings = _blank_pages(layout, document)
     singles, missing_share = _singles(layout, run, document, expected, matches)
-    if missing_share >= 0.5 and (other := _other_row(run, row, document, expected)) is not None:
+    if missing_share >= 0.5 and (other := _other_row(run, row, document)) is not None:
         return [
             *findings,
             Finding("same", found=f"this is the PDF of another row: {run.labels.get(other, other)}", page=1),
@@ -243,7 +245,7 @@ def _guess(layout: Layout, run: RunValues, matches: Matches, path: str, value: V
             if place is not None:
                 return place
     taken = [place for places in matches.places.values() for place in places]
-    best, found = 0.6, None
+    best, found = 0.75, None
     for unit in document.units:
         if masked(unit.text) in layout.fixed:
             continue
@@ -304,18 +306,20 @@ def _hidden(document: DocumentText, path: str, value: Value, hidden: Unit) -> Fi
 # -- texts of others -----------------------------------------------------------------------------------------
 
 
-def _other_row(run: RunValues, row: int, document: DocumentText, expected: ExpectedValues) -> int | None:
-    """Return the row whose own values stand in a document that lacks those of its row."""
-    own = {value.text for value in expected.singles.values()}
+def _other_row(run: RunValues, row: int, document: DocumentText) -> int | None:
+    """Return the row whose values stand in a document that lacks those of its own row."""
     votes: Counter[int] = Counter()
     for text in _pieces(document):
         owner = run.owners.get(text)
-        if owner is not None and owner[1] not in (row, SEVERAL) and text not in own:
-            votes[owner[1]] += 1
-    if not votes:
-        return None
-    best, count = votes.most_common(1)[0]
-    return best if count >= max(1, 0.5 * run.own_count[best]) else None
+        if owner is not None:
+            votes.update(other for other in owner[1] if other != row)
+    best, share = None, 0.0
+    for other, _ in votes.most_common(MOST_OWNERS):
+        texts = run.texts[other]
+        own = sum(map(document.has, texts)) / len(texts)
+        if own > share:
+            best, share = other, own
+    return best if share >= _OTHER_SHARE else None
 
 
 def _pieces(document: DocumentText) -> set[str]:

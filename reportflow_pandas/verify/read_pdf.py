@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-import json
-import os
-import sys
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -18,11 +15,7 @@ from typing import TYPE_CHECKING, Any
 import pypdfium2.raw as pdfium
 
 if TYPE_CHECKING:
-    from reportflow_pandas.verify import page_units, pdf_damage
-
-CPU_SECONDS_PER_FILE = 15
-MEMORY_BYTES = 1_200_000_000
-"""Of address space: the interpreter and PDFium take some 300 MB of it before the first file."""
+    from reportflow_pandas.verify import page_units, pdf_damage, pdf_program
 
 MOST_PAGES = 2_000
 
@@ -39,6 +32,7 @@ def _neighbour(name: str) -> ModuleType:
 
 if not TYPE_CHECKING:
     page_units, pdf_damage = _neighbour("page_units"), _neighbour("pdf_damage")
+    pdf_program = _neighbour("pdf_program")
 
 
 def read(path: str) -> dict[str, Any]:
@@ -87,39 +81,6 @@ def _page(document: Any, number: int) -> dict[str, Any]:
         page.close()
 
 
-def _bound_memory() -> None:
-    try:
-        import resource  # noqa: PLC0415 - not on every system
-    except ImportError:
-        return
-    _, hard = resource.getrlimit(resource.RLIMIT_AS)
-    most = MEMORY_BYTES if hard == resource.RLIM_INFINITY else min(MEMORY_BYTES, hard)
-    resource.setrlimit(resource.RLIMIT_AS, (most, hard))
-    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-
-
-def _bound_time() -> None:
-    """Let the system end this process if the next file takes too long; the parent sees its end."""
-    try:
-        import resource  # noqa: PLC0415 - not on every system
-    except ImportError:
-        return
-    used = resource.getrusage(resource.RUSAGE_SELF)
-    _, hard = resource.getrlimit(resource.RLIMIT_CPU)
-    resource.setrlimit(resource.RLIMIT_CPU, (int(used.ru_utime + used.ru_stime) + CPU_SECONDS_PER_FILE, hard))
-
-
-def main() -> None:
-    """Answer line by line until the input ends."""
-    answers = os.fdopen(os.dup(1), "wb")
-    os.dup2(2, 1)  # whatever a library prints does not come between the answers
-    pdfium.FPDF_InitLibrary()
-    _bound_memory()
-    for line in sys.stdin.buffer:
-        _bound_time()
-        answers.write(json.dumps(read(json.loads(line)["path"]), separators=(",", ":")).encode() + b"\n")
-        answers.flush()
-
-
 if __name__ == "__main__":
-    main()
+    pdfium.FPDF_InitLibrary()
+    pdf_program.serve(lambda job: read(job["path"]))

@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ def _started(program: Path) -> subprocess.Popen[bytes]:
 
 def answers(
     program: Path, jobs: Iterable[Job], *, count: int, tick: Callable[[], None] = lambda: None
-) -> Iterator[tuple[Job, Answer]]:
+) -> Generator[tuple[Job, Answer], None, None]:
     """Yield each job with its answer, as they come, from several processes of a program.
 
     Parameters

@@ -75,7 +75,7 @@ class Readings:
         if not jobs:
             return 0
         fresh = answers(PROGRAM, jobs, count=reader_count(len(jobs)), tick=tick)
-        with contextlib.closing(fresh):  # type: ignore[type-var]  # a generator can be closed
+        with contextlib.closing(fresh):
             for number, (job, answer) in enumerate(fresh, start=1):
                 self._keep(job["sha"], answer)
                 if number % FILES_A_COMMIT == 0:
