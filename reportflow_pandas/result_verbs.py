@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -11,9 +13,10 @@ import pandas as pd
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine.attempts import line_to
+from reportflow_pandas.engine.attempts import Line, line_to
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
+from reportflow_pandas.execution.workspace import proves
 from reportflow_pandas.export import csv_file, review, workbook
 from reportflow_pandas.journal import runs as shelf
 from reportflow_pandas.notebook.bar import Bar
@@ -115,11 +118,9 @@ def download(
     """
     attrs = provenance(results, "download")
     chosen = (settings or current()).checked()
-    if "workspace" in attrs and (attrs.get("service"), attrs["workspace"]) != chosen.owner:
-        raise ConfigurationError(
-            f"these results are of another workspace or service ({attrs.get('base_url')}), and this process is "
-            f"set to {chosen.base_url}. Set the same key and address as when they were generated: rf.configure(…)"
-        )
+    elsewhere = "workspace" in attrs and (attrs.get("service"), attrs["workspace"]) != chosen.owner
+    if elsewhere and attrs.get("service") != chosen.owner.service:
+        raise _of_another(attrs, chosen)
     allowed = seconds(wait, "wait")
     place = PdfFolder(folder, attrs.get("run"), clock=chosen.clock)
     if place.has_older_files:
@@ -147,6 +148,8 @@ def download(
 
     async def fetched() -> None:
         async with Client(chosen) as client:
+            if elsewhere and not await _is_ours(attrs, outcomes, chosen, client, line):
+                raise _of_another(attrs, chosen)
             await fetch_outcomes(outcomes, client, line, place, wait=allowed)
 
     try:
@@ -157,6 +160,24 @@ def download(
     finally:
         bar.close()
     return so_far()
+
+
+def _of_another(attrs: Mapping[str, str], settings: Settings) -> ConfigurationError:
+    return ConfigurationError(
+        f"these results are of another workspace or service ({attrs.get('base_url')}), and this process is set to "
+        f"{settings.base_url}. Set the same key and address as when they were generated: rf.configure(…)"
+    )
+
+
+async def _is_ours(
+    attrs: Mapping[str, str], outcomes: Outcomes, settings: Settings, client: Client, line: Line
+) -> bool:
+    """Tell whether results of another key are this workspace's: their run says so by now, or one of their PDFs."""
+    told = await asyncio.to_thread(shelf.evidence, settings.runs, attrs["run"])
+    if told is not None and told.owner == settings.owner:
+        return True
+    known = [one for one in map(outcomes.__getitem__, range(len(outcomes))) if one.request_id]
+    return bool(known) and await proves(client, line, known[-1].request_id or "", known[-1].file_id)
 
 
 _DOWNLOADED = ("status", "path", "error_kind", "error", "http_status")

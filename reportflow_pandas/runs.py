@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import logging
 from dataclasses import replace
 from typing import Any, Literal
@@ -24,7 +25,7 @@ from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.document_keys import positions_of
 from reportflow_pandas.rows.grouping import by_document
 from reportflow_pandas.rows.input_frame import label_shown
-from reportflow_pandas.settings import Settings, current
+from reportflow_pandas.settings import Settings, current, duration
 
 __all__ = ["forget", "load", "resume", "retry", "runs", "settle"]
 
@@ -112,6 +113,7 @@ def load(run: str) -> pd.DataFrame:
 def resume(
     run: str,
     *,
+    same_workspace: bool = False,
     progress: bool | Literal["auto"] = "auto",
     download: str | None = None,
     max_documents: int | None = None,
@@ -125,6 +127,9 @@ def resume(
     ----------
     run : str
         Name of the run.
+    same_workspace : bool
+        The key of this process is another one of the workspace that the run belongs to, which the service could
+        not tell.
     progress : bool or "auto"
         A bar.
     download : str, optional
@@ -159,20 +164,44 @@ def resume(
     ['accepted', 'accepted']
     """
     chosen = (settings or current()).checked()
-    more: dict[str, Any] = {"progress": progress, "max_documents": max_documents}
+    more: dict[str, Any] = {
+        "same_workspace": same_workspace,
+        "progress": progress,
+        "max_documents": max_documents,
+    }
     if download is not None:
         more["download"] = download
     source = FromLedger(run, chosen, **more)
     return watched(Run(source, source.queue))
 
 
-def forget(run: str) -> None:
-    """Delete a run's journal. Its documents stay at the service, and could then be sent again.
+def forget(
+    run: str | None = None, *, older_than: str | dt.timedelta | None = None, mails: bool = False
+) -> list[str] | None:
+    """Delete the journal of a run, or of all complete runs that have rested for a time.
+
+    Their documents stay at the service, and could then be sent again. Runs of which something is still to be sent,
+    or may have been accepted, are only forgotten by their names. Runs without a name that are complete and have
+    mailed nothing are forgotten by themselves after 30 days.
+
+    Parameters
+    ----------
+    run : str, optional
+        Name of the run.
+    older_than : str or datetime.timedelta, optional
+        In place of a name: how long a complete run has rested, such as ``"90d"``.
+    mails : bool
+        Also runs that sent mails: their journal is what keeps a mail from being sent twice.
+
+    Returns
+    -------
+    list of str or None
+        With ``older_than``, the runs that were forgotten.
 
     Raises
     ------
     ConfigurationError
-        There is no such run, or a process carries it out.
+        There is no such run, a process carries it out, or it sent mails.
 
     Examples
     --------
@@ -187,7 +216,28 @@ def forget(run: str) -> None:
     False
     """
     settings = current()
-    shelf.forget(settings.runs, run, settings.clock)
+    if (run is None) == (older_than is None):
+        raise ConfigurationError(
+            "forget what? Name a run, rf.forget('november'), or an age: rf.forget(older_than='90d')"
+        )
+    if run is not None:
+        if not mails and shelf.has_mails(settings.runs, run):
+            raise ConfigurationError(
+                f"run {run!r} sent mails, and without its journal they could be sent again: "
+                f"rf.forget({run!r}, mails=True) forgets it all the same"
+            )
+        shelf.forget(settings.runs, run, settings.clock)
+        return None
+    return shelf.forget_old(settings.runs, _age(older_than), settings.clock, mails=mails)
+
+
+def _age(value: str | dt.timedelta | None) -> float:
+    """Return an age in seconds."""
+    if isinstance(value, dt.timedelta) and value >= dt.timedelta(0):
+        return value.total_seconds()
+    if isinstance(value, str):
+        return duration(value, "older_than")
+    raise ConfigurationError(f"older_than={value!r}: an age such as '90d', '12h' or datetime.timedelta(days=90)")
 
 
 def retry(

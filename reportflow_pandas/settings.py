@@ -348,13 +348,13 @@ def place(value: str | os.PathLike[str], name: str) -> Path:
         ) from None
 
 
-_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0}
+_UNITS = {"": 1.0, "s": 1.0, "sec": 1.0, "min": 60.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
 
 def duration(value: float | str, name: str) -> float:
     """Return a duration in seconds: a number, or a text such as ``"90s"``, ``"15min"``, ``"2h"``."""
     if isinstance(value, str):
-        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|min|m|h)?\s*", value)
+        found = re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*(s|sec|min|m|h|d)?\s*", value)
         if found:
             return float(found[1]) * _UNITS[found[2] or ""]
     elif not isinstance(value, bool) and isinstance(value, int | float) and 0 <= value < math.inf:

@@ -194,6 +194,11 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
     one.add_argument("--download", type=Path, metavar="DIR", help="folder of the PDFs; default that of the run")
     one.add_argument(
+        "--same-workspace",
+        action="store_true",
+        help="the key was renewed: it is another one of the workspace that the run belongs to",
+    )
+    one.add_argument(
         "--max-documents", type=_count, metavar="N", help="refuse if more documents than this would be sent"
     )
     one.add_argument(

@@ -86,6 +86,7 @@ def in_a_shell(message: str, *, advice: bool = False) -> str:
         "rf.configure(app_key=": "export REPORT_FLOW_APP_KEY=ak_…",
         "rf.configure(proxy=": "export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
         "rf.configure(ca_bundle=": "export REQUESTS_CA_BUNDLE=company.pem",
+        "same_workspace=True": "reportflow-pandas resume RUN --same-workspace",
         "rf.configure(workspace=": "export REPORTFLOW_WORKSPACE=NAME",
     }
     found = [way for words, way in ways.items() if words in message]

@@ -67,6 +67,8 @@ def resume(arguments: argparse.Namespace) -> int:
         more["download"] = arguments.download
     if arguments.max_documents is not None:
         more["max_documents"] = arguments.max_documents
+    if arguments.same_workspace:
+        more["same_workspace"] = True
     if arguments.progress is not None:
         more["progress"] = arguments.progress
     before = rf.load(arguments.run)

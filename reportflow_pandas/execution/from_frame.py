@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from itertools import chain, count
+from pathlib import Path
 
 import pandas as pd
 
@@ -27,6 +28,7 @@ from reportflow_pandas.execution.preparation import (
     refuse_too_many,
     tell,
 )
+from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs, schema
 from reportflow_pandas.journal.journal import Journal, Terms
 from reportflow_pandas.lru import LruDict
@@ -37,6 +39,7 @@ from reportflow_pandas.rows.checks import refuse
 from reportflow_pandas.rows.document_keys import Keys, positions_of
 from reportflow_pandas.rows.documents import CHUNK
 from reportflow_pandas.rows.download_folders import download_folders
+from reportflow_pandas.settings import Settings
 
 __all__ = ["FromFrame", "Only", "remembered"]
 
@@ -110,7 +113,8 @@ class FromFrame:
         """Look up, refuse what would print blank, and begin the frame in the ledger."""
         options = self.options
         if options.run is not None:
-            self.ledger = await asyncio.to_thread(self._opened, queue=queue)
+            proven = await is_of_this_workspace(self.info.run, options.effective_settings, client, line)
+            self.ledger = await asyncio.to_thread(self._opened, queue=queue, proven=proven)
         try:
             if self.ledger is not None:
                 options = as_begun(options, self.ledger.meta)
@@ -242,7 +246,7 @@ class FromFrame:
                     f"source.loc[rf.load({self.info.run!r}).index] where the index has moved along"
                 )
 
-    def _opened(self, *, queue: bool) -> Journal:
+    def _opened(self, *, queue: bool, proven: bool = False) -> Journal:
         settings = self.options.effective_settings
         ledger = Journal.open(
             settings.runs,
@@ -251,7 +255,10 @@ class FromFrame:
             owner=settings.owner,
             clock=settings.clock,
             queue=queue,
+            proven=proven,
         )
+        if self.options.run is None:
+            _forget_what_has_rested(settings)
         if self.options.run is None and not ledger.created:
             ledger.close()
             raise ConfigurationError(
@@ -298,6 +305,25 @@ def _begun(options: Options, run: str, rows: int) -> RunInfo:
         download=str(download_root(options.download).resolve()) if options.download is not None else "",
         group_by=options.grouped_by,
     )
+
+
+def _forget_what_has_rested(settings: Settings) -> None:
+    """Forget old runs that have no name, so that calls nobody comes back to do not pile up; once a process."""
+    if settings.runs in _TIDIED:
+        return
+    _TIDIED.add(settings.runs)
+    forgotten = runs.forget_old(settings.runs, runs.UNNAMED_DAYS * 86_400.0, settings.clock, unnamed=True)
+    if forgotten:
+        log.info(
+            "forgot %d complete runs without a name that have rested for %d days: %s",
+            len(forgotten),
+            runs.UNNAMED_DAYS,
+            ", ".join(forgotten),
+        )
+
+
+_TIDIED: set[Path] = set()
+"""Folders of runs that this process has looked through."""
 
 
 def _fresh_name(options: Options) -> str:

@@ -16,6 +16,7 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.preparation import refuse_too_many
+from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.options import Options, download_root
@@ -46,6 +47,8 @@ class FromLedger:
         Of these rows only.
     unknown : bool
         Rows that may have been accepted, too.
+    same_workspace : bool
+        The person says that the key is another one of the run's own workspace.
     more : Any
         Options in place of the run's: ``progress``, ``download``.
 
@@ -65,6 +68,7 @@ class FromLedger:
         *,
         positions: Collection[int] | None = None,
         unknown: bool = False,
+        same_workspace: bool = False,
         **more: Any,
     ) -> None:
         recorded = runs.load(settings.runs, run)
@@ -83,17 +87,21 @@ class FromLedger:
         self.queue = Remote.recorded(meta["queue"]) if meta.get("queue") else None
         self._positions = positions
         self._unknown = unknown
+        self._same_workspace = same_workspace
 
     async def open(
         self,
-        client: Client,  # noqa: ARG002 - nothing is looked up
-        line: Line,  # noqa: ARG002
+        client: Client,
+        line: Line,
         progress: Progress,  # noqa: ARG002
         *,
         queue: bool,
     ) -> Journal:
         """Open the ledger for sending, and take its last frame up again."""
         settings = self.options.effective_settings
+        proven = await is_of_this_workspace(
+            self.info.run, settings, client, line, same_workspace=self._same_workspace
+        )
         self.ledger = await asyncio.to_thread(
             Journal.open,
             settings.runs,
@@ -103,6 +111,7 @@ class FromLedger:
             clock=settings.clock,
             must_exist=True,
             queue=queue,
+            proven=proven,
         )
         self.outcomes = await asyncio.to_thread(self.ledger.go_on)
         words = {"not_sent", "failed", *(["unknown"] if self._unknown else [])}

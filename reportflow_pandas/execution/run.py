@@ -21,7 +21,7 @@ from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.engine.rate_limit import Kind
 from reportflow_pandas.engine.runner import Runner
-from reportflow_pandas.errors import InvalidRows, ReportFlowError, RunInterrupted
+from reportflow_pandas.errors import AuthError, InvalidRows, ReportFlowError, RunInterrupted
 from reportflow_pandas.execution.backends import Backend, Files, runner_of
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
@@ -202,6 +202,7 @@ class Run:
                 if self._files is not None and not self.interrupted:
                     await self._staged(self._fetch(client, line, self._files.folder))
         except Exception as error:
+            self._say_how_a_renewed_key_goes_on(error)
             log.error("run %s ended early: %s", self.name, _why(error))  # noqa: TRY400 - no traceback: it shows values
             early = error
             raise
@@ -222,6 +223,12 @@ class Run:
             word = "was interrupted" if self.interrupted else "ended"
             log.info("run %s %s after %.1f s: %s", self.name, word, self.clock.monotonic() - started, counts)
         return self.results()
+
+    def _say_how_a_renewed_key_goes_on(self, error: Exception) -> None:
+        """Add to a refused key how its run goes on with a new one: keys are renewed."""
+        if isinstance(error, AuthError) and error.status == 401:
+            way = goes_on(self.info.attrs()) if self.source.ledger is not None else "the same line again"
+            error.args = (f"{error}. If the key was renewed: rf.configure(app_key='ak_…'), then {way}",)
 
     async def _staged(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Await a part that an interrupt cancels as a whole; None if it did."""

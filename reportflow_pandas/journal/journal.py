@@ -110,11 +110,13 @@ class Journal:
         clock: Clock,
         must_exist: bool = False,
         queue: bool = False,
+        proven: bool = False,
     ) -> Self:
         """Open a run's ledger for sending, or make one; take its lock.
 
         Calls that a killed process began and never finished become ``unknown`` here; with ``queue``, those that
-        workers send stay in flight, see `reopen`. ``owner`` is `Settings.owner`, ``base_url`` is for people.
+        workers send stay in flight, see `reopen`. ``owner`` is `Settings.owner`, ``base_url`` is for people;
+        ``proven``: the run is the owner's, whatever key it was begun with.
 
         Raises
         ------
@@ -122,7 +124,9 @@ class Journal:
             Another process sends on this run, it belongs to another service or workspace, its file is foreign,
             damaged or of another version, or the folder cannot be used. Nothing was sent.
         """
-        file = open_run(folder, run, base_url=base_url, owner=owner, clock=clock, must_exist=must_exist)
+        file = open_run(
+            folder, run, base_url=base_url, owner=owner, clock=clock, must_exist=must_exist, proven=proven
+        )
         try:
             with schema.translated(file.path):
                 ledger.lose(file.connection, with_queue=queue)

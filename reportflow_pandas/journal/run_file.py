@@ -10,7 +10,7 @@ from typing import Any
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.journal import schema
+from reportflow_pandas.journal import ledger, schema
 from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.journal.recorded import meta_of
 from reportflow_pandas.settings import Owner
@@ -49,7 +49,14 @@ class RunFile:
 
 
 def open_run(
-    folder: Path, run: str, *, base_url: str, owner: Owner, clock: Clock, must_exist: bool = False
+    folder: Path,
+    run: str,
+    *,
+    base_url: str,
+    owner: Owner,
+    clock: Clock,
+    must_exist: bool = False,
+    proven: bool = False,
 ) -> RunFile:
     """Open a run's file to send, or make one; parameters and errors are those of `Journal.open`."""
     name = schema.checked_name(run)
@@ -79,7 +86,12 @@ def open_run(
             schema.create(path, {key: schema.encoded(value) for key, value in facts.items()})
         connection = schema.open_to_write(path)
         with schema.translated(path):
-            refuse_another(meta_of(connection), name, base_url, owner)
+            meta = meta_of(connection)
+            if proven and meta.get("service") == owner.service:
+                if meta.get("workspace") != owner.workspace:
+                    take_over(connection, owner)
+            else:
+                refuse_another(meta, name, base_url, owner)
             # FULL and not NORMAL: after a power loss, an intent that is not on the disk is a document sent twice
             connection.execute("PRAGMA synchronous = FULL")
     except BaseException:
@@ -88,6 +100,11 @@ def open_run(
         lock.free()
         raise
     return RunFile(name, path, created, lock, connection)
+
+
+def take_over(connection: sqlite3.Connection, owner: Owner) -> None:
+    """Write down to whom a run belongs by now."""
+    ledger.write_meta(connection, {"service": owner.service, "workspace": owner.workspace})
 
 
 def lock_of(path: Path) -> Path:
@@ -105,6 +122,8 @@ def refuse_another(meta: Mapping[str, Any], run: str, base_url: str, owner: Owne
         )
     if (meta.get("service"), meta.get("workspace")) != owner:
         raise ConfigurationError(
-            f"run {run!r} belongs to another workspace: it was begun with another key for {base_url}. Nothing was "
-            "sent, because this workspace has none of its documents. Use that workspace's key, or another run name"
+            f"run {run!r} belongs to another workspace, as far as can be told: it was begun with another key for "
+            f"{base_url}, and the service knows none of its documents under this one. Nothing was sent: what that "
+            "workspace has would be made and billed again. If the key was renewed and it is the same workspace: "
+            f"rf.resume({run!r}, same_workspace=True). Else set that workspace's key: rf.configure(app_key=…)"
         )

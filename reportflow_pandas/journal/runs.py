@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import sqlite3
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
@@ -22,11 +24,13 @@ from reportflow_pandas.journal.run_file import lock_of, refuse_another
 from reportflow_pandas.settings import Owner
 
 __all__ = [
+    "Evidence",
     "Owned",
     "Recorded",
     "Summary",
     "awaited",
     "begun",
+    "evidence",
     "forget",
     "is_sending",
     "load",
@@ -204,6 +208,46 @@ def begun(folder: Path, run: str, *, base_url: str, owner: Owner) -> dict[str, A
     return meta
 
 
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """To whom a run was written down to belong, and a document by which its workspace can be told.
+
+    Attributes
+    ----------
+    owner : Owner
+        As written down.
+    sent : bool
+        Whether any of its documents was or may have been accepted.
+    request_id, file_id : str or None
+        A document that was accepted, the last of them; None where there is none.
+    """
+
+    owner: Owner
+    sent: bool
+    request_id: str | None
+    file_id: str | None
+
+
+def evidence(folder: Path, run: str) -> Evidence | None:
+    """Return what tells a run's workspace; None where there is no run of this name."""
+    path = schema.path_of(folder, run)
+    if not path.exists():
+        return None
+    with _opened(path) as connection:
+        meta = meta_of(connection)
+        sent = connection.execute(_MAYBE_SENT).fetchone()[0]
+        request_id, file_id = connection.execute(_LAST_ACCEPTED).fetchone() or (None, None)
+    return Evidence(Owner(meta["service"], meta["workspace"]), bool(sent), request_id, file_id)
+
+
+_MAYBE_SENT = "SELECT EXISTS (SELECT 1 FROM documents WHERE status NOT IN ('not_sent', 'failed'))"
+_LAST_ACCEPTED = (
+    "SELECT coalesce(d.request_id, c.request_id) AS request, d.file_id FROM documents d "
+    "LEFT JOIN calls c ON c.number = d.call WHERE d.status IN ('accepted', 'ready') AND request IS NOT NULL "
+    "ORDER BY d.number DESC LIMIT 1"
+)
+
+
 def unsent(
     folder: Path,
     run: str,
@@ -280,6 +324,60 @@ def forget(folder: Path, run: str, clock: Clock) -> None:
             lock_of(path).unlink()
     finally:
         lock.free()
+
+
+UNNAMED_DAYS = 30
+"""After which a complete run without a name is forgotten."""
+
+_UNNAMED = re.compile(r"(\d{4}-\d{2}-\d{2})-\d{6}-[0-9a-f]{6}(-\d+)?")
+"""Names that runs get which are given none."""
+
+
+def has_mails(folder: Path, run: str) -> bool:
+    """Tell whether a run sent mails, or began to."""
+    path = schema.path_of(folder, run)
+    if not path.exists():
+        return False
+    with contextlib.suppress(ConfigurationError), _opened(path) as connection:
+        found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'mails'").fetchone()
+        return bool(found and connection.execute("SELECT 1 FROM mails LIMIT 1").fetchone())
+    return False
+
+
+def forget_old(
+    folder: Path, seconds: float, clock: Clock, *, mails: bool = False, unnamed: bool = False
+) -> list[str]:
+    """Delete the ledgers of complete runs at which nothing happened for a time; return the names.
+
+    A run with rows that were not sent or are unknown stays; so does one that a process carries out.
+
+    Parameters
+    ----------
+    folder, clock
+        As elsewhere.
+    seconds : float
+        The time.
+    mails : bool
+        Runs that sent mails as well.
+    unnamed : bool
+        Only runs without a name of their own.
+    """
+    before = clock.timestamp() - seconds
+    day = f"{datetime.fromtimestamp(before, UTC):%Y-%m-%d}"
+    forgotten = []
+    for path in sorted(folder.glob("*.sqlite")) if folder.is_dir() else []:
+        run = path.stem
+        name = _UNNAMED.fullmatch(run)
+        if unnamed and (name is None or name[1] > day):
+            continue
+        known = _summary(folder, run)
+        rests = known.state == "complete" and max(known.created_at or 0.0, known.updated_at or 0.0) < before
+        if not rests or known.counts.get("unknown") or (not mails and has_mails(folder, run)):
+            continue
+        with contextlib.suppress(ConfigurationError):
+            forget(folder, run, clock)
+            forgotten.append(run)
+    return forgotten
 
 
 @dataclass(frozen=True, slots=True)
