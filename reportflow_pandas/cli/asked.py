@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.cli.job_file import JobFile, arguments_for, reading_of
-from reportflow_pandas.cli.output import complain
+from reportflow_pandas.cli.output import complain, in_a_shell
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.reading.read_rows import read_file
 from reportflow_pandas.reading.reading_options import Reading
@@ -80,10 +80,14 @@ class Asked:
             separator=reading.separator,
             as_shown=reading.as_shown,
             hidden=reading.hidden,
-            say=complain,
+            say=_complained,
         )
         frame, chosen = arguments_for(frame, job, reading=of_tables)
         return cls(rows, design, job, frame, chosen | _typed(arguments))
+
+
+def _complained(text: str) -> None:
+    complain(in_a_shell(text))
 
 
 def _need_key() -> None:
@@ -100,7 +104,7 @@ def _need_key() -> None:
 
 
 def _reading(arguments: argparse.Namespace, job: JobFile) -> Reading:
-    said = reading_of(job.entries, Reading(say=complain))
+    said = reading_of(job.entries, Reading(say=_complained))
     separator = arguments.separator or said.separator
     return Reading(
         sheet=arguments.sheet or said.sheet,
@@ -112,7 +116,7 @@ def _reading(arguments: argparse.Namespace, job: JobFile) -> Reading:
         separator="\t" if separator in ("TAB", "\\t") else separator,
         as_shown=arguments.as_shown or said.as_shown,
         hidden=arguments.hidden or said.hidden,
-        say=complain,
+        say=_complained,
     )
 
 

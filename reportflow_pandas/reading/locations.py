@@ -18,13 +18,27 @@ import pandas as pd
 
 from reportflow_pandas.reading.shown import as_written
 
-__all__ = ["ATTRIBUTE", "Note", "Origin", "location_index", "notes", "origin_of", "places", "where"]
+__all__ = [
+    "ATTRIBUTE",
+    "Note",
+    "Origin",
+    "headings_found",
+    "location_index",
+    "notes",
+    "origin_of",
+    "places",
+    "where",
+]
 
 ATTRIBUTE = "reportflow_file"
 """Key in ``frame.attrs``."""
 
 PLACES_SHOWN = 5
 """Cells or lines that a phrase names; a wrong column has thousands."""
+
+
+HEADINGS_SHOWN = 10
+"""Columns, or sheets, that a sentence names."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +97,8 @@ class Origin:
         ``[label, name]``: in a folder, the file that the rows from this label on stand in.
     notes : list of Note
         What is seen otherwise than printed.
+    sheets : list of str
+        In workbooks, the names of the visible sheets.
     """
 
     file: str
@@ -93,6 +109,7 @@ class Origin:
     header: int = 0
     files: Sequence[tuple[int, str]] = ()
     notes: Sequence[Note] = ()
+    sheets: Sequence[str] = ()
 
     def kept_in(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the frame, knowing where it came from."""
@@ -154,6 +171,28 @@ def _still_so(frame: pd.DataFrame, note: Note) -> bool:
         return True
     cell = frame[note.column].iloc[int(np.flatnonzero(frame.index == present[0])[0])]
     return as_written(cell) == note.value
+
+
+def headings_found(frame: pd.DataFrame) -> str:
+    """Return a sentence on the headings that were found, where none of those was that are needed.
+
+    Returns
+    -------
+    str
+        ``"orders.xlsx, Orders, line 1, gives the columns 'a', 'b'. If others are meant: header= …"``.
+    """
+    origin = origin_of(frame)
+    if origin is None:
+        return ""
+    shown = ", ".join(repr(str(name)) for name in frame.columns[:HEADINGS_SHOWN])
+    more = ", …" if len(frame.columns) > HEADINGS_SHOWN else ""
+    line = f", line {origin.header}," if origin.header else ""
+    sheet = f", {origin.sheet}" if origin.sheet else ""
+    others = [name for name in origin.sheets if name != origin.sheet]
+    ways = ["header= names the line of the headings"] if origin.header else []
+    ways += [f"sheet= names another sheet ({', '.join(map(repr, others[:HEADINGS_SHOWN]))})"] if others else []
+    ways = ways or ["name another file"]
+    return f"{origin.file}{sheet}{line} gives the columns {shown}{more}. If others are meant: {'; '.join(ways)}"
 
 
 def where(frame: pd.DataFrame, position: int, column: Any = None) -> str:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,16 +10,16 @@ import pandas as pd
 from openpyxl.utils import get_column_letter, range_boundaries
 
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.reading.inference import numbers_in
-from reportflow_pandas.reading.locations import Note, Origin
-from reportflow_pandas.reading.number_formats import FormatCode
+from reportflow_pandas.reading.inference import inferred, numbers_in
+from reportflow_pandas.reading.locations import Origin
 from reportflow_pandas.reading.reading_options import Reading, listed, nearest_name, refusal
+from reportflow_pandas.reading.sheet_content import Merge, Place, Sheet, cell_name
+from reportflow_pandas.reading.sheet_notes import asked_numbers, format_notes, merge_notes, read_numbers
 from reportflow_pandas.reading.shown import ShownText, as_written
 from reportflow_pandas.reading.table import (
     CELLS_SHOWN,
     ERROR_WORDS,
     Lines,
-    Table,
     framed,
     header_of,
     is_empty,
@@ -32,42 +30,7 @@ from reportflow_pandas.reading.table import (
     written,
 )
 
-__all__ = ["Sheet", "chosen_sheet", "frame_of_sheet"]
-
-Place = tuple[int, int]
-"""Line, from 1, and column, from 0."""
-
-
-@dataclass
-class Sheet:
-    """What a workbook's sheet holds.
-
-    Attributes
-    ----------
-    name : str
-        Its title.
-    lines : Lines
-        Its lines.
-    errors : dict
-        Cells in which a formula failed, with the word that they show.
-    unstored : list
-        Cells whose formula was never worked out, so that the file has no value of them.
-    hidden : set of int
-        Lines that are not seen.
-    merged : list of str
-        Ranges such as ``"C6:C7"``.
-    seen : dict
-        ``(column, format code)`` to count, line, value, shown text and whether the format scales, of the first
-        cell that is seen otherwise than printed.
-    """
-
-    name: str
-    lines: Lines = field(default_factory=Lines)
-    errors: dict[Place, str] = field(default_factory=dict)
-    unstored: list[Place] = field(default_factory=list)
-    hidden: set[int] = field(default_factory=set)
-    merged: list[str] = field(default_factory=list)
-    seen: dict[tuple[int, str], list[Any]] = field(default_factory=dict)
+__all__ = ["chosen_sheet", "frame_of_sheet"]
 
 
 def chosen_sheet(path: Path, sheets: Sequence[tuple[str, bool]], reading: Reading) -> str:
@@ -141,18 +104,28 @@ def frame_of_sheet(sheet: Sheet, path: Path, reading: Reading, others: Sequence[
     problems += told
     kept = set(lines.numbers)
     problems += _unknown_cells(sheet, lines, header, kept, reading)
+    table = table_of(lines, path, reading, at)
+    asked = asked_numbers(table, path, sheet, reading)
     if problems:
+        problems += [f"{note.problem}. {note.suggestion}" for note in asked]
         bullets = "\n".join(f"  - {problem}" for problem in problems)
         raise ConfigurationError(
             f"{str(path)!r}, sheet {sheet.name!r}, is not read: documents might print something else than it "
             f"shows:\n"
             f"{bullets}"
         )
-    table = table_of(lines, path, reading, at)
+    if not table.numbers and reading.sheet is None and len(others) > 1:
+        raise refusal(
+            path,
+            f"has no rows below the headings of its first visible sheet, {sheet.name!r}. The sheets are "
+            f"{listed(others)}: sheet= names the one that is meant",
+        )
     letters = {name: get_column_letter(place + 1) for name, place in zip(table.names, table.places, strict=True)}
-    notes = [*_merge_notes(table, merged, path, sheet), *_format_notes(table, sheet, path, reading)]
+    notes = [*merge_notes(table, merged, path, sheet), *format_notes(table, sheet, path, reading), *asked]
     columns = [_column(name, cells, reading) for name, cells in zip(table.names, table.columns, strict=True)]
-    return framed(table, columns, Origin(path.name, "cell", columns=letters, sheet=sheet.name), notes)
+    notes += read_numbers(table, columns, path, sheet)
+    origin = Origin(path.name, "cell", columns=letters, sheet=sheet.name, sheets=list(others))
+    return framed(table, columns, origin, notes)
 
 
 # rows
@@ -182,18 +155,10 @@ def _rows_seen(sheet: Sheet, lines: Lines, header: int, reading: Reading) -> tup
 # merged cells
 
 
-@dataclass(frozen=True)
-class _Merge:
-    cells: str
-    column: int
-    line: int
-    value: Any
-
-
-def _merges_filled(sheet: Sheet, lines: Lines, header: int) -> tuple[list[_Merge], list[str]]:
+def _merges_filled(sheet: Sheet, lines: Lines, header: int) -> tuple[list[Merge], list[str]]:
     """Give each row of a merged cell its value; refuse those of which it can't be told what they mean."""
     at = {number: position for position, number in enumerate(lines.numbers)}
-    filled: list[_Merge] = []
+    filled: list[Merge] = []
     across: list[str] = []
     headings: list[tuple[str, int]] = []
     for cells in sheet.merged:
@@ -212,7 +177,7 @@ def _merges_filled(sheet: Sheet, lines: Lines, header: int) -> tuple[list[_Merge
         elif below:
             for line in below:
                 _put(line, column, value)
-            filled.append(_Merge(cells, column, top, value))
+            filled.append(Merge(cells, column, top, value))
     return filled, [*_merge_problems(across, headings)]
 
 
@@ -243,29 +208,6 @@ def _in(line: Sequence[Any], column: int) -> Any:
     return line[column] if column < len(line) else None
 
 
-def _merge_notes(table: Table, merged: Sequence[_Merge], path: Path, sheet: Sheet) -> list[Note]:
-    notes = []
-    for name, place in zip(table.names, table.places, strict=True):
-        ours = [merge for merge in merged if merge.column == place]
-        if not ours:
-            continue
-        first = ours[0]
-        more = f", and {len(ours) - 1:,} more" if len(ours) > 1 else ""
-        notes.append(
-            Note(
-                "merged",
-                name,
-                f"{name!r} has merged cells ({path.name}, {sheet.name}!{first.cells}: "
-                f"{short(first.value)}{more}); "
-                "the value is taken for each of their rows",
-                "Unmerge them if the value belongs to the first row only",
-                len(ours),
-                _labels(table, [merge.line for merge in ours]),
-            )
-        )
-    return notes
-
-
 # cells whose value is not known
 
 
@@ -280,7 +222,7 @@ def _unknown_cells(sheet: Sheet, lines: Lines, header: int, kept: set[int], read
     }
     errors = {place: word for place, word in sorted(errors.items()) if place[0] >= header}
     if errors:
-        found = [f"{_name(place)} {word}" for place, word in errors.items()]
+        found = [f"{cell_name(place)} {word}" for place, word in errors.items()]
         yield (
             f"{_counted(len(errors), 'cell')} with an error in place of a value: {_some(found)}. Correct the "
             "formulas, or empty the cells. If the words shall be printed as they stand: "
@@ -289,7 +231,7 @@ def _unknown_cells(sheet: Sheet, lines: Lines, header: int, kept: set[int], read
     unstored = [place for place in sorted(sheet.unstored) if place[0] in kept and place[0] >= header]
     if unstored:
         yield (
-            f"{_counted(len(unstored), 'formula')} without a stored value: {_some(map(_name, unstored))}. The "
+            f"{_counted(len(unstored), 'formula')} without a stored value: {_some(map(cell_name, unstored))}. The "
             "program that wrote the file did not work them out: open it in Excel or LibreOffice and save it"
         )
 
@@ -303,10 +245,6 @@ def _headings(lines: Lines, header: int, places: Iterable[Place]) -> list[str]:
     headings = lines.cells[lines.numbers.index(header)]
     names = [headings[column] for _, column in places if column < len(headings)]
     return list(dict.fromkeys(as_written(name) for name in names if not is_empty(name)))
-
-
-def _name(place: Place) -> str:
-    return f"{get_column_letter(place[1] + 1)}{place[0]}"
 
 
 def _some(things: Iterable[str]) -> str:
@@ -332,7 +270,7 @@ def _column(name: str, cells: Sequence[Any], reading: Reading) -> pd.Series[Any]
     if any(type(cell) is ShownText for cell in plain):
         return pd.Series(plain, dtype=object)
     if reading.decimal is not None or reading.thousands is not None:
-        plain = _texts_as_numbers(plain, reading)
+        return _texts_as_numbers(plain, reading)
     return typed(plain)
 
 
@@ -341,115 +279,17 @@ def is_empty_text(cell: Any) -> bool:
     return type(cell) is str and not cell
 
 
-def _texts_as_numbers(cells: Sequence[Any], reading: Reading) -> list[Any]:
+def _texts_as_numbers(cells: Sequence[Any], reading: Reading) -> pd.Series[Any]:
     """Return numbers for the texts of a column, if all of them are numbers with the signs that were named."""
     texts = [cell for cell in cells if type(cell) is str]
+    if len(texts) == sum(cell is not None for cell in cells):
+        return (
+            inferred([cell or "" for cell in cells], reading.decimal, reading.thousands).cells
+            if texts
+            else typed(cells)
+        )
     sign = reading.decimal or ("," if reading.thousands == "." else ".")
-    plain = numbers_in(texts, sign, reading.thousands) if texts else None
+    plain = numbers_in(texts, sign, reading.thousands)
     if plain is None:
-        return list(cells)
-    return [float(plain[cell]) if type(cell) is str else cell for cell in cells]
-
-
-def _format_notes(table: Table, sheet: Sheet, path: Path, reading: Reading) -> list[Note]:
-    if reading.as_shown:
-        return _unshown_notes(table, sheet, path)
-    notes = []
-    for (place, code), (count, line, value, shown, scales) in sheet.seen.items():
-        if place not in table.places or line <= table.header:
-            continue
-        name = table.names[table.places.index(place)]
-        if name in reading.text and isinstance(value, int | float):
-            continue
-        cell = f"{path.name}, {sheet.name}!{_name((line, place))}"
-        kind = f"number format {code}" if code else "by its number format"
-        seen = f"the sheet shows {shown!r}" if shown is not None else "the sheet shows it otherwise"
-        notes.append(
-            Note(
-                "format",
-                name,
-                f"{name!r}: {seen} in {cell} ({kind}), and a document would print {as_written(value)!r}",
-                "as_shown=True, where the file is read, keeps what the sheet shows",
-                count,
-                _labels(table, [line]),
-                ["text", "number"] if scales else ["text"],
-                as_written(value),
-            )
-        )
-    return notes
-
-
-def _unshown_notes(table: Table, sheet: Sheet, path: Path) -> list[Note]:
-    """Return what can't be shown as the sheet does: the format depends on the reader's computer."""
-    return [
-        Note(
-            "format",
-            table.names[table.places.index(place)],
-            f"{table.names[table.places.index(place)]!r}: how the sheet shows {_name((line, place))} depends on "
-            f"the "
-            f"reader's computer (number format {code}, {path.name}, {sheet.name}); a document prints "
-            f"{as_written(value)!r}",
-            "Write it as a text in the sheet if it must be printed otherwise",
-            count,
-            _labels(table, [line]),
-            ["text"],
-        )
-        for (place, code), (count, line, value, shown, _) in sheet.seen.items()
-        if shown is None and place in table.places and line > table.header
-    ]
-
-
-def _labels(table: Table, lines: Sequence[int]) -> list[int]:
-    wanted = set(lines[:CELLS_SHOWN])
-    return [label for label, number in enumerate(table.numbers) if number in wanted]
-
-
-class FormatLook:
-    """Looks at cells with a number format: what is seen otherwise than printed is noted, or kept as shown.
-
-    Parameters
-    ----------
-    sheet : Sheet
-        Gets what is seen.
-    reading : Reading
-        Says whether cells are kept as shown.
-    """
-
-    def __init__(self, sheet: Sheet, reading: Reading) -> None:
-        self._seen = sheet.seen
-        self._as_shown = reading.as_shown
-        self._text = bool(reading.text)
-        self._decimal = reading.decimal or "."
-        self._thousands = reading.thousands or ("." if self._decimal == "," else ",")
-
-    def __call__(self, line: int, column: int, value: Any, code: FormatCode) -> Any:
-        """Return the value, or the text that the sheet shows of it."""
-        if self._as_shown:
-            return self._shown(line, column, value, code)
-        key = (column, code.code)
-        if key in self._seen:
-            self._seen[key][0] += 1
-        elif type(value) is int and code.code == "0":
-            return value
-        elif self._otherwise(value, code):
-            self._seen[key] = [1, line, value, code.shown(value), code.scales]
-        if self._text and code.pads and isinstance(value, int | float):
-            shown = code.shown(value)
-            return value if shown is None else ShownText(shown, value)
-        return value
-
-    def _otherwise(self, value: Any, code: FormatCode) -> bool:
-        if code.is_date and code.whole_date:
-            return False
-        shown = code.shown(value)
-        if isinstance(value, dt.time | dt.timedelta) and shown is not None:
-            return shown.lstrip("0") != as_written(value).lstrip("0")
-        return shown != as_written(value)
-
-    def _shown(self, line: int, column: int, value: Any, code: FormatCode) -> Any:
-        shown = code.shown(value, self._decimal, self._thousands)
-        if shown is None:
-            known = self._seen.setdefault((column, code.code), [0, line, value, None, code.scales])
-            known[0] += 1
-            return value
-        return value if shown == as_written(value) else ShownText(shown, value)
+        return typed(cells)
+    return typed([float(plain[cell]) if type(cell) is str else cell for cell in cells])

@@ -363,7 +363,9 @@ def _noted(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:
             used, told = [(source.column, source.kind)], notes(frame)
         for note in told:
             if any(column == note.column and (not note.types or kind in note.types) for column, kind in used):
-                yield Problem("warning", note.column, note.problem, note.suggestion, note.labels, note.count)
+                # a number that can't be told is a text, which the service refuses in a number
+                level = "error" if note.kind == "ambiguous" else "warning"
+                yield Problem(level, note.column, note.problem, note.suggestion, note.labels, note.count)
 
 
 def _line_values(parameter: str, nested: Nested, *, drop_missing: bool) -> Iterator[Problem]:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import InvalidRows
+from reportflow_pandas.reading.locations import headings_found
 from reportflow_pandas.rows.mapping import Sources, paste
 
 __all__ = ["COLUMNS", "Problem", "problems_frame", "refuse", "warning_lines"]
@@ -108,5 +109,7 @@ def refuse(
     )
     if any("params" in problem.suggestion for problem in errors):
         text += f"\nTo correct and paste:\n{paste(frame, sources, parameters)}"
+    found = headings_found(frame) if not any(source.column in frame.columns for source in sources) else ""
+    text += f"\n{found}." if found else ""
     text += "\ncheck='warn' goes on all the same."
     raise InvalidRows(text, rows, problems_frame(problems))

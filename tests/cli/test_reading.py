@@ -149,6 +149,35 @@ def test_the_wrong_cell_is_named_with_its_value(service: LocalService, capsys: p
     assert "'abc'" in said
 
 
+def test_the_columns_found_are_shown_where_none_fits(
+    service: LocalService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    workbook = openpyxl.Workbook()
+    cover = workbook.active
+    assert cover is not None
+    for row in (["Name", "Weber"], ["Phone", "030 1234"]):
+        cover.append(row)
+    workbook.create_sheet("Orders").append(HEAD)
+    workbook.save("cover.xlsx")
+    assert generate("cover.xlsx") == 2
+    said = capsys.readouterr().err
+    assert "cover.xlsx, Sheet, line 1, gives the columns 'Name', 'Weber'" in said
+    assert "--header names the line of the headings" in said
+    assert "--sheet names another sheet ('Orders')" in said
+    assert not service.documents
+
+
+def test_amounts_whose_decimal_sign_is_not_known_are_asked_for(
+    service: LocalService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    csv_file(Path("rows.csv"), [receipt(1, Amount="1,234"), receipt(2, Amount="2,500")], separator=";")
+    assert generate("rows.csv") == 2
+    said = capsys.readouterr().err
+    assert "--decimal , or --decimal ." in said
+    assert generate("rows.csv", "--decimal", ".") == 0
+    assert [params["Amount"] for params in sent(service)] == [1234, 2500]
+
+
 # --out
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import pickle
 import zipfile
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -151,6 +152,17 @@ def test_an_empty_sheet_is_answered_with_the_others(tmp_path: Path) -> None:
     assert "'Orders'" in refused(tmp_path / "empty.xlsx")
 
 
+def test_a_first_sheet_without_rows_is_answered_with_the_others(tmp_path: Path) -> None:
+    workbook = openpyxl.Workbook()
+    first = workbook.active
+    assert first is not None
+    first["A1"] = "Orders, exported by Ms. Weber"
+    workbook.create_sheet("Orders").append(["a"])
+    workbook.save(tmp_path / "cover.xlsx")
+    assert "'Sheet', 'Orders'" in refused(tmp_path / "cover.xlsx")
+    assert len(read_rows(tmp_path / "cover.xlsx", sheet="Sheet")) == 0
+
+
 # headings
 
 
@@ -271,8 +283,24 @@ def test_whole_numbers_beside_empty_cells_stay_whole(path: Path) -> None:
 
 def test_texts_become_numbers_where_their_decimal_sign_is_named(path: Path) -> None:
     sheet_file(path, [receipt(1, Amount="1.234,50"), receipt(2, Amount="12,5"), receipt(3, Amount=7)])
-    assert read_rows(path)["Amount"].tolist() == ["1.234,50", "12,5", 7]
-    assert read_rows(path, decimal=",")["Amount"].tolist() == [1234.5, 12.5, 7]
+    frame = read_rows(path)
+    assert frame["Amount"].tolist() == ["1.234,50", "12,5", 7]
+    (note,) = notes(frame)
+    assert (note.kind, note.types, note.count) == ("ambiguous", ["number"], 2)
+    assert "'1.234,50' (rows.xlsx, Sheet!E2)" in note.problem
+    assert "decimal=','" in note.suggestion
+    read = read_rows(path, decimal=",")
+    assert read["Amount"].tolist() == [1234.5, 12.5, 7]
+    (note,) = notes(read)
+    assert (note.kind, note.types) == ("format", ["text"])
+    assert "'1234.5'" in note.problem
+    sheet_file(path, [receipt(1, Amount="1.234,50"), receipt(2, Amount="12,00")])
+    assert read_rows(path, decimal=",")["Amount"].tolist() == [Decimal("1234.50"), Decimal("12.00")]
+
+
+def test_numbers_as_texts_are_named_together_with_all_else(path: Path) -> None:
+    sheet_file(path, [HEAD, receipt(Amount="984,75")], head=["Receipts"])
+    assert "decimal=','" in refused(path)
 
 
 # number formats
