@@ -195,7 +195,8 @@ def _heading(sheet: Any, column: Column) -> Any:
         cell.data_type = "s"
     cell.font = font("FFFFFF", bold=True)
     cell.fill = PatternFill("solid", fgColor=HEADING_COLOURS.get(column.kind, INK))
-    cell.alignment = Alignment(vertical="center")
+    amount = isinstance(column, Values) and column.form in ("money", "whole_money")
+    cell.alignment = Alignment(vertical="center", horizontal="right" if amount else None)
     cell.border = Border(right=Side(style="thin", color="FFFFFF"))
     return cell
 

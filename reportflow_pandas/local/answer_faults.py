@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Sequence
+from html import escape
+from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
@@ -18,7 +20,8 @@ from reportflow_pandas.local.switches import Switches
 
 __all__ = ["deliver", "distorted", "entries_of", "mapping_header"]
 
-_GATEWAY = "<!doctype html><html><head><title>{0}</title></head><body><h1>{0}</h1><p>gateway</p></body></html>"
+_GATEWAY = Path(__file__).with_name("templates") / "gateway.html"
+"""What a gateway answers in the service's place; filled without a template engine, which is an extra."""
 
 
 def entries_of(
@@ -66,7 +69,7 @@ def distorted(answer: Answer, faults: Sequence[Fault]) -> Answer:
         if fault.kind == "status":
             answer = _other(fault)
         elif fault.kind == "html":
-            answer = html_answer(_GATEWAY.format(fault.message or "Report Flow"))
+            answer = html_answer(_gateway(fault.message or "Report Flow"))
         elif fault.kind == "dropped_after":
             answer = dataclasses.replace(answer, delivery="dropped")
         elif fault.kind == "truncated" and answer.status < 300:
@@ -78,11 +81,15 @@ def distorted(answer: Answer, faults: Sequence[Fault]) -> Answer:
     return answer
 
 
+def _gateway(title: str) -> str:
+    return _GATEWAY.read_text("utf-8").format(escape(title))
+
+
 def _other(fault: Fault) -> Answer:
     headers = {} if fault.retry_after is None else {"Retry-After": str(fault.retry_after)}
     message = fault.message or f"障害のテストです({fault.status})。"
     if fault.body == "html":
-        return html_answer(_GATEWAY.format(message), fault.status, headers)
+        return html_answer(_gateway(message), fault.status, headers)
     if fault.body == "empty" or fault.status in (204, 304):
         return Answer(fault.status, b"", None, headers)
     return Answer(fault.status, refusal_body(fault.status, message), JSON_TYPE, headers)
