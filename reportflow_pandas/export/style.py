@@ -6,6 +6,8 @@ from typing import Any
 
 from openpyxl.styles import Font
 
+from reportflow_pandas.results.display import STATUS_PILLS
+
 __all__ = [
     "BAR",
     "DECISION_COLOURS",
@@ -25,13 +27,7 @@ GREY = "6B7280"
 PALE = "D7DCE3"
 INPUT = "FFFBE6"
 
-STATUS_COLOURS = {  # background, text
-    "ready": ("C9EBD3", "14532D"),
-    "accepted": ("DCEBFB", "1E4E8C"),
-    "failed": ("F9D2CF", "8F1D14"),
-    "unknown": ("FCE7B8", "7A4B00"),
-    "not_sent": ("E5E7EB", "374151"),
-}
+STATUS_COLOURS = STATUS_PILLS  # background, text
 NO_PDF_COLOURS = STATUS_COLOURS["failed"]
 HEADING_COLOURS = {"input": "B7791F", "source": "5B6B7F", "detail": "8792A2", "hidden": "8792A2"}
 """By the kind of a column; others are ``INK``."""

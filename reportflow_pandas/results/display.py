@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import html
+import json
 import os
+import secrets
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote
 
 import pandas as pd
@@ -14,10 +18,16 @@ from reportflow_pandas.contract import opens_in_browser
 from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.results.summary import without_pdf_for_good
 
-__all__ = ["STATUS_COLOURS", "file_link", "folder_link", "overview_html"]
+__all__ = ["STATUS_COLOURS", "STATUS_PILLS", "file_link", "folder_link", "overview_html"]
 
 SHOWN = 8
-"""Rows that are listed."""
+"""Rows that are listed, and that a page has."""
+
+MOST_EMBEDDED = 1_000
+"""Rows that can be sorted, filtered and paged: each takes 150 bytes of a saved notebook."""
+
+LONGEST_TOLD = 160
+"""Characters of an error; the frame has it whole."""
 
 STATUS_COLOURS = {
     "failed": "#b3261e",
@@ -29,64 +39,115 @@ STATUS_COLOURS = {
 """On a screen, readable on white and on dark; rows are listed in this order, what needs a person first."""
 
 
+STATUS_PILLS = {
+    "ready": ("C9EBD3", "14532D"),
+    "accepted": ("DCEBFB", "1E4E8C"),
+    "failed": ("F9D2CF", "8F1D14"),
+    "unknown": ("FCE7B8", "7A4B00"),
+    "not_sent": ("E5E7EB", "374151"),
+}
+"""Background and text, readable whatever is around them."""
+
+
 def overview_html(frame: pd.DataFrame) -> str | None:
-    """Return short HTML for a results frame; None for any other frame, which shows itself as it is."""
+    """Return HTML for a results frame; None for any other frame, which shows itself as it is.
+
+    The first rows are plain HTML with their links. A script of ours, which loads nothing from elsewhere, makes the
+    table sort, filter and page, also in a saved notebook without a kernel; where scripts are not run, it stays as
+    it is.
+    """
     if not is_results(frame):
         return None
     attrs = frame.attrs["reportflow"]
     never = without_pdf_for_good(frame)
     counts = frame["status"][~never].value_counts()
-    chips = "".join(
-        f'<span style="display:inline-block;margin-right:14px;color:{colour}">'
-        f"<b>{counts[status]:,}</b> {status.replace('_', ' ')}</span>"
-        for status, colour in STATUS_COLOURS.items()
+    pills = [
+        _pill(status, f"{counts[status]:,} {status.replace('_', ' ')}")
+        for status in STATUS_COLOURS
         if counts.get(status, 0)
-    )
+    ]
     if never.any():
-        chips += (
-            f'<span style="display:inline-block;margin-right:14px;color:{STATUS_COLOURS["failed"]}">'
-            f"<b>{int(never.sum()):,}</b> without a PDF for good</span>"
-        )
+        pills.append(_pill("failed", f"{int(never.sum()):,} without a PDF for good"))
     first = frame["status"].map(list(STATUS_COLOURS).index).mask(never, 0)
     order = first.argsort(kind="stable").to_numpy()
-    ordered = frame.iloc[order[:SHOWN]]
-    rows = "".join(_row(label, row) for label, row in zip(ordered.index, ordered.itertuples(), strict=True))
+    ordered = frame.iloc[order[:MOST_EMBEDDED]]
+    rows = [_values(label, row) for label, row in zip(ordered.index, ordered.itertuples(), strict=True)]
     more = len(frame) - SHOWN
-    note = f'<tr><td colspan="5" style="color:#666">and {more:,} more rows</td></tr>' if more > 0 else ""
+    note = f'<p class="rf-more rf-soft">and {more:,} more rows</p>' if more > 0 else ""
+    beyond = len(frame) - len(rows)
+    left_out = f'<p class="rf-soft">{beyond:,} further rows are in the frame.</p>' if beyond else ""
     design = html.escape(
         f"{attrs.get('design') or attrs.get('design_id', '')}, version {attrs.get('version', '')}"
     )
+    root = f"rf-{secrets.token_hex(6)}"
+    heads = "".join(f"<th>{head}</th>" for head in HEADS)
+    live = _script(root, rows) if more > 0 else ""
     return (
-        f'<div style="margin-bottom:4px"><b>{len(frame):,} documents</b> · {design} · '
-        f"run {html.escape(attrs.get('run', ''))}</div>"
-        f'<div style="margin-bottom:6px">{chips}</div>'
-        f"<table><tr>{_HEADS}</tr>{rows}{note}</table>"
+        f'<div id="{root}"><style>{_style(root)}</style>'
+        f"<div><b>{len(frame):,} documents</b> · {design} · run {html.escape(attrs.get('run', ''))}</div>"
+        f'<div class="rf-counts">{"".join(pills)}</div>'
+        f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(map(_line, rows[:SHOWN]))}</tbody></table>"
+        f"{note}{left_out}{live}</div>"
     )
 
 
-_HEADS = "".join(
-    f'<th style="text-align:left">{head}</th>' for head in ("row", "status", "file", "page", "what happened")
-)
+HEADS = ("row", "status", "file", "page", "what happened")
+
+Values: TypeAlias = tuple[str, str, str, str | None, str | None, str]
+"""Of a row: label, status, file name, link to the file, link to the page, what happened."""
 
 
-def _row(label: Any, row: Any) -> str:
-    colour = STATUS_COLOURS.get(row.status, "inherit")
-    name = html.escape(str(row.file_name))
-    target = None if pd.isna(row.path) else file_link(str(row.path))
-    if target is not None:
-        name = f'<a href="{html.escape(target)}" target="_blank" rel="noopener">{name}</a>'
-    page = ""
-    if opens_in_browser(row.url):
-        # for people to click: nothing of ours ever fetches it
-        page = f'<a href="{html.escape(str(row.url))}" target="_blank" rel="noopener">open page</a>'
+def _values(label: Any, row: Any) -> Values:
     told = "" if pd.isna(row.error) else str(row.error)
-    told = told if len(told) <= 160 else told[:159] + "…"
     return (
-        f'<tr><td style="text-align:left">{html.escape(repr(label) if not isinstance(label, str) else label)}</td>'
-        f'<td style="text-align:left;color:{colour}">{row.status.replace("_", " ")}</td>'
-        f'<td style="text-align:left">{name}</td><td style="text-align:left">{page}</td>'
-        f'<td style="text-align:left">{html.escape(told)}</td></tr>'
+        label if isinstance(label, str) else repr(label),
+        str(row.status),
+        str(row.file_name),
+        None if pd.isna(row.path) else file_link(str(row.path)),
+        # for people to click: nothing of ours ever fetches it
+        str(row.url) if opens_in_browser(row.url) else None,
+        told if len(told) <= LONGEST_TOLD else told[: LONGEST_TOLD - 1] + "…",
     )
+
+
+def _line(values: Values) -> str:
+    label, status, name, file, page, told = values
+    cells = (
+        html.escape(label),
+        _pill(status, status.replace("_", " ")),
+        html.escape(name) if file is None else _link(file, name),
+        "" if page is None else _link(page, "open page"),
+        html.escape(told),
+    )
+    return f"<tr>{''.join(f'<td>{cell}</td>' for cell in cells)}</tr>"
+
+
+def _pill(status: str, text: str) -> str:
+    return f'<span class="rf-pill rf-{status}">{text}</span>'
+
+
+def _link(address: str, text: str) -> str:
+    return f'<a href="{html.escape(address)}" target="_blank" rel="noopener">{html.escape(text)}</a>'
+
+
+def _style(root: str) -> str:
+    rules = "\n".join(
+        f"#ROOT .rf-{status} {{ background: #{background}; color: #{text}; }}"
+        for status, (background, text) in STATUS_PILLS.items()
+    )
+    return _file("overview.css").replace("STATUS_RULES", rules).replace("ROOT", root)
+
+
+def _script(root: str, rows: Sequence[Values]) -> str:
+    """Return the rows and the script that shows them."""
+    written = json.dumps(rows, ensure_ascii=False).replace("<", "\\u003c")
+    code = _file("overview.js").replace('"ROOT"', f'"{root}"').replace("PAGE_ROWS", str(SHOWN))
+    return f'<script type="application/json">{written}</script><script type="text/javascript">{code}</script>'
+
+
+@functools.cache
+def _file(name: str) -> str:
+    return Path(__file__).with_name(name).read_text("utf-8")
 
 
 def file_link(path: str) -> str | None:
