@@ -107,7 +107,9 @@ def load(run: str) -> pd.DataFrame:
     ['accepted', 'accepted']
     """
     recorded = shelf.load(current().runs, run)
-    return results_frame(recorded.outcomes, index_of(recorded), RunInfo.of_meta(recorded.meta).attrs())
+    return results_frame(
+        recorded.outcomes, index_of(recorded.meta, recorded.frame), RunInfo.of_meta(recorded.meta).attrs()
+    )
 
 
 def resume(
@@ -370,9 +372,10 @@ def _refuse_other_labels(run: str, recorded: shelf.Recorded, index: pd.Index[Any
     pairs = zip(index_labels.encoded(index), recorded.frame.labels, strict=True)
     place = next((place for place, (given, known) in enumerate(pairs) if given != known), None)
     if place is not None:
+        known = index_of(recorded.meta, recorded.frame)
         raise ConfigurationError(
             f"source has other rows than run {run!r}, or the same in another order: row {place} is called "
-            f"{index[place]!r} and was {index_of(recorded)[place]!r}. Nothing was sent. If they moved: "
+            f"{index[place]!r} and was {known[place]!r}. Nothing was sent. If they moved: "
             f"source.loc[rf.load({run!r}).index]; if only the labels are others: "
             f"source.set_axis(rf.load({run!r}).index)"
         )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -208,3 +209,41 @@ def test_rows_are_not_settled_by_results_of_other_rows(local: Start) -> None:
     made(people(5).iloc[[2, 0, 1, 3, 4]], endpoint="async/single")
     with pytest.raises(rf.ConfigurationError, match=r"rf\.load\('november'\)"):
         first.reportflow.settle([2])
+
+
+# whose run it is
+
+
+def test_a_run_of_the_embedded_service_goes_on_on_another_port_and_with_another_key(
+    local: Start, tmp_path: Path
+) -> None:
+    first = local(faults=Fault(status=401, at=4, times=1))
+    with pytest.raises(rf.AuthError):
+        made(people(9), endpoint="async/single", concurrency=1)
+    results = rf.load("november")
+    assert results["status"].value_counts().to_dict() == {"not_sent": 6, "accepted": 3}
+    first.regenerate_key("ak_local_another_key_1")
+    rf.configure(app_key=first.app_key)
+    assert rf.resume("november")["status"].value_counts().to_dict() == {"accepted": 9}
+    assert results.reportflow.download(tmp_path / "pdfs")["path"].notna().sum() == 3
+    second = local()
+    again = made(people(12), endpoint="async/single")
+    assert set(again["status"]) == {"accepted"}
+    assert sorted(sent(second)) == ["Person 10", "Person 11", "Person 9"]
+    assert set(again.reportflow.retry()["status"]) == {"accepted"}
+    lost = again.reportflow.download(tmp_path / "more")
+    assert lost["status"].isin(["accepted", "ready"]).all()
+    assert lost["path"].notna().sum() == 3
+
+
+def test_a_named_workspace_goes_on_with_a_renewed_key(local: Start) -> None:
+    service = local(app_key="ak_first_of_the_workspace")
+    rf.configure(workspace="acme")
+    made(people(3))
+    service.regenerate_key("ak_second_of_the_workspace")
+    rf.configure(app_key=service.app_key)
+    assert set(made(people(5))["status"]) == {"accepted"}
+    assert len(service.documents) == 5
+    rf.configure(workspace="another")
+    with pytest.raises(rf.ConfigurationError, match="another workspace"):
+        made(people(6))

@@ -372,7 +372,7 @@ class Recorded:
         found: list[tuple[Any, Outcome]] = []
         if known.counts["failed"]:
             recorded = runs.load(self.folder, self.id)
-            outcomes, index = recorded.outcomes, index_of(recorded)
+            outcomes, index = recorded.outcomes, index_of(recorded.meta, recorded.frame)
             at = outcomes.next_failed(0)
             while at >= 0 and len(found) < failures:
                 found.append((index[at], outcomes[at]))
@@ -386,7 +386,9 @@ class Recorded:
     def results(self) -> pd.DataFrame:
         """Return the results frame as the ledger has it now."""
         recorded = runs.load(self.folder, self.id)
-        return results_frame(recorded.outcomes, index_of(recorded), RunInfo.of_meta(recorded.meta).attrs())
+        return results_frame(
+            recorded.outcomes, index_of(recorded.meta, recorded.frame), RunInfo.of_meta(recorded.meta).attrs()
+        )
 
     def has_ended(self) -> bool:
         """Tell whether no process carries it out."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -71,8 +71,7 @@ class FromLedger:
         same_workspace: bool = False,
         **more: Any,
     ) -> None:
-        recorded = runs.load(settings.runs, run)
-        meta = recorded.meta
+        meta, frame = runs.frame_of(settings.runs, run)
         if not meta.get("frame"):
             raise ConfigurationError(f"run {run!r} was never begun: generate(run={run!r}, …) begins it")
         self.options = options = Options.of_kept(
@@ -80,8 +79,8 @@ class FromLedger:
         )
         folder = str(download_root(options.download).resolve()) if options.download is not None else ""
         self.info = replace(RunInfo.of_meta(meta), download=folder)
-        self.index: pd.Index[Any] = index_of(recorded)
-        self.folders = recorded.frame.folders
+        self.index: pd.Index[Any] = index_of(meta, frame)
+        self.folders = frame.folders
         self.outcomes = Outcomes([""] * len(self.index))
         self.ledger: Journal | None = None
         self.queue = Remote.recorded(meta["queue"]) if meta.get("queue") else None
@@ -134,9 +133,8 @@ class FromLedger:
         feed.end()
 
 
-def index_of(recorded: runs.Recorded) -> pd.Index[Any]:
+def index_of(meta: Mapping[str, Any], frame: runs.Frame) -> pd.Index[Any]:
     """Return the index of the rows that a run was last given."""
-    frame = recorded.frame
     if frame.labels is None:
         return pd.RangeIndex(len(frame.names))
-    return index_labels.rebuilt(frame.labels, recorded.meta.get("index") or {})
+    return index_labels.rebuilt(frame.labels, meta.get("index") or {})

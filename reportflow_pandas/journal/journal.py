@@ -36,13 +36,14 @@ from typing import Any, Self, TypeVar
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.batching import Document
-from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError, JournalError
 from reportflow_pandas.journal import ledger, recorded, schema
 from reportflow_pandas.journal.commits import Commits
-from reportflow_pandas.journal.frames import GOOD, Terms
+from reportflow_pandas.journal.frames import Terms
+from reportflow_pandas.journal.guard import refuse
 from reportflow_pandas.journal.ledger import Changes, Intent, Rows, Via
-from reportflow_pandas.journal.outcome_lines import clean, describe, spans
+from reportflow_pandas.journal.outcome_lines import clean, describe, spans, spans_by_release
 from reportflow_pandas.journal.recorded import NOT_ANEW, Frame
 from reportflow_pandas.journal.run_file import RunFile, open_run
 from reportflow_pandas.settings import Owner
@@ -312,7 +313,12 @@ class Journal:
         self._check()
         numbers = self._numbers_of(positions)
         intent = Intent(
-            self._next_call, endpoint, self._via, self._clock.timestamp(), positions, self._released_spans(numbers)
+            self._next_call,
+            endpoint,
+            self._via,
+            self._clock.timestamp(),
+            positions,
+            spans_by_release(numbers, self._released),
         )
         self._next_call += 1
         self._commits.open.intents.append(intent)
@@ -330,24 +336,8 @@ class Journal:
         if self._commits.closed:  # which takes back what waits
             raise JournalError(f"run {self.run!r} was closed before the call was sent, and it was not sent")
         if intent.standing is not None:
-            self._refuse(intent.standing)
+            refuse(intent.standing, self._outcomes, self._released, self._numbers, self.run)
         return intent.call
-
-    def _refuse(self, standing: Sequence[tuple[Outcome, str]]) -> None:
-        """Raise for a call whose intent was refused."""
-        known = self._outcomes
-        meanwhile = [one for one, word in standing if word in GOOD and known.status_of(one.row) not in GOOD]
-        for outcome, status in standing:
-            released = status == "unknown" and self._numbers[outcome.row] in self._released
-            if outcome not in meanwhile and not released and status not in ("not_sent", "failed"):
-                word = "being sent" if status == "in_flight" else status
-                raise JournalError(
-                    f"row {outcome.row} of run {self.run!r} is {word} already and was about to be sent again; it "
-                    "was not. This is an error of reportflow-pandas, please report it"
-                )
-        for outcome in meanwhile:
-            known.restore(outcome)
-        raise AcceptedMeanwhile([outcome.row for outcome in meanwhile])
 
     def clear(self, call: int, positions: Sequence[int]) -> None:
         """Record that a call was definitely refused: its documents are what they were before it.
@@ -470,15 +460,6 @@ class Journal:
         if isinstance(self._numbers, range):
             return positions
         return [self._numbers[position] for position in positions]
-
-    def _released_spans(self, numbers: Sequence[int]) -> list[tuple[int, int, bool]]:
-        """Return documents as spans, those that were released apart from the others."""
-        if not self._released:
-            return [(*span, False) for span in spans(numbers)]
-        free = [number for number in numbers if number in self._released]
-        rest = [number for number in numbers if number not in self._released]
-        released = [(*span, True) for span in (spans(free) if free else ())]
-        return released + [(*span, False) for span in (spans(rest) if rest else ())]
 
     def _describe(self, changes: Changes) -> None:
         """Describe the outcomes that were noted."""

@@ -16,7 +16,7 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from itertools import repeat
 from typing import Any, Literal, NamedTuple
 
@@ -211,24 +211,7 @@ class Changes:
     then: list[Callable[[JournalError | None], None]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return bool(
-            self.steps
-            or self.noted
-            or self.answers
-            or self.accepted
-            or self.accepted_alike
-            or self.refused
-            or self.given_back
-            or self.refused_unsent
-            or self.cleared
-            or self.withdrawn
-            or self.saved
-            or self.not_fetched
-            or self.awaited
-            or self.intents
-            or self.waiting
-            or self.then
-        )
+        return any(getattr(self, one.name) for one in fields(self) if one.name != "describe")
 
     def complete(self) -> None:
         """Describe what was only noted."""
@@ -247,8 +230,21 @@ class Changes:
         for call, spans in self.withdrawn:
             many(_RESTORE, [(call, *span) for span in spans])
             connection.execute("DELETE FROM calls WHERE number = ?", (call,))
-        for intent in self.intents:
-            intent.apply(connection)
+        if self.intents:
+            self._apply_intents(connection)
+
+    def _apply_intents(self, connection: sqlite3.Connection) -> None:
+        """Write all intents at once; one by one where the guard refuses any, which is hardly ever."""
+        connection.execute("SAVEPOINT intents")
+        calls = [(one.call, one.endpoint, one.via, one.started_at) for one in self.intents]
+        spans = [(one.call, *span) for one in self.intents for span in one.spans]
+        connection.executemany(_CALL, calls)
+        taken = connection.executemany(_INTEND, spans).rowcount
+        if taken != sum(len(one.positions) for one in self.intents):
+            connection.execute("ROLLBACK TO intents")
+            for intent in self.intents:
+                intent.apply(connection)
+        connection.execute("RELEASE intents")
 
     def _apply_outcomes(self, connection: sqlite3.Connection) -> None:
         many = connection.executemany
@@ -276,21 +272,13 @@ class Changes:
         """Return what is still to be written when nothing more can be sent: outcomes, and no intent stays."""
         self.complete()
         unsent = [(intent.call, [span[:2] for span in intent.spans]) for intent in self.intents]
-        return Changes(
-            self.describe,
+        return replace(
+            self,
             steps=[] if failed else self.steps,
-            answers=self.answers,
-            accepted=self.accepted,
-            accepted_alike=self.accepted_alike,
-            dropped=self.dropped,
-            refused=self.refused,
-            given_back=self.given_back,
-            refused_unsent=self.refused_unsent,
-            cleared=self.cleared,
             withdrawn=self.withdrawn + unsent,
-            saved=self.saved,
-            not_fetched=self.not_fetched,
-            awaited=self.awaited,
+            intents=[],
+            waiting=[],
+            then=[],
         )
 
 

@@ -1,4 +1,10 @@
-"""One sending process per run: a file lock, which the operating system frees when its process dies."""
+"""One sending process per run: a file lock, which the operating system frees when its process dies.
+
+The library ``filelock`` (4.3) was looked at in its place. It cannot be asked whether another process holds a lock
+but by taking it, which would refuse who begins to send in that instant; a waiter that opened the file before
+`runs.forget` deleted it gets a lock that no other process sees, so two could send; and where ``flock`` is missing
+it falls back to marker files, which outlive a killed process.
+"""
 
 from __future__ import annotations
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
 from reportflow_pandas.engine.outcomes import MOST_ATTEMPTS, Outcome
 from reportflow_pandas.journal.ledger import Changes, Span
 
-__all__ = ["clean", "describe", "spans"]
+__all__ = ["clean", "describe", "spans", "spans_by_release"]
 
 
 def describe(
@@ -110,3 +110,14 @@ def spans(numbers: Sequence[int]) -> list[Span]:
         else:
             found.append((number, number))
     return found
+
+
+def spans_by_release(numbers: Sequence[int], released: Collection[int]) -> list[tuple[int, int, bool]]:
+    """Return documents as spans, those that were released apart from the others."""
+    if not released:
+        return [(*span, False) for span in spans(numbers)]
+    return [
+        (*span, free)
+        for free in (True, False)
+        for span in spans([number for number in numbers if (number in released) == free])
+    ]

@@ -26,7 +26,6 @@ __all__ = [
     "described",
     "fill",
     "frame_of",
-    "index_of",
     "is_answered",
     "is_keyed",
     "keys_of",
@@ -157,12 +156,6 @@ def frame_of(connection: sqlite3.Connection) -> Frame:
     return Frame(
         names, labels, numbers, [folders.get(place, "") for place in range(len(names))] if folders else None
     )
-
-
-def index_of(connection: sqlite3.Connection) -> list[list[Any]] | None:
-    """Return the index labels of the rows that were last given; None where they have none."""
-    labels = [label for (label,) in connection.execute("SELECT label FROM rows ORDER BY position")]
-    return None if None in labels else [decoded(label) for label in labels]
 
 
 def numbers_of(connection: sqlite3.Connection) -> range | array[int]:

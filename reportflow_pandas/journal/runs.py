@@ -25,6 +25,7 @@ from reportflow_pandas.settings import Owner
 
 __all__ = [
     "Evidence",
+    "Frame",
     "Owned",
     "Recorded",
     "Summary",
@@ -32,6 +33,7 @@ __all__ = [
     "begun",
     "evidence",
     "forget",
+    "frame_of",
     "is_sending",
     "load",
     "mark_ready",
@@ -187,6 +189,18 @@ def load(folder: Path, run: str) -> Recorded:
         if meta["frame"] > 1:
             recorded.show_before(connection, outcomes)
         return Recorded(meta, frame, outcomes, sending, unsent)
+
+
+def frame_of(folder: Path, run: str) -> tuple[dict[str, Any], Frame]:
+    """Return what is known of a run, as `Journal.meta`, and the rows that it was last given; not their outcomes.
+
+    Raises
+    ------
+    ConfigurationError
+        There is no such run, or its file cannot be read.
+    """
+    with _opened(schema.path_of(folder, run)) as connection, one_moment(connection):
+        return meta_of(connection), recorded.frame_of(connection)
 
 
 def begun(folder: Path, run: str, *, base_url: str, owner: Owner) -> dict[str, Any]:

@@ -1,0 +1,52 @@
+"""What an intent that the guard against sending twice refused means."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+
+from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcome, Outcomes
+from reportflow_pandas.errors import JournalError
+from reportflow_pandas.journal.frames import GOOD
+
+__all__ = ["refuse"]
+
+
+def refuse(
+    standing: Sequence[tuple[Outcome, str]],
+    outcomes: Outcomes,
+    released: Collection[int],
+    numbers: Sequence[int],
+    run: str,
+) -> None:
+    """Raise for a call that must not be sent as it is.
+
+    Parameters
+    ----------
+    standing : sequence of (Outcome, str)
+        What the ledger knows of its rows, and their statuses.
+    outcomes : Outcomes
+        What this process knows: brought to what others found accepted.
+    released : collection of int
+        Documents that may be sent although they may have been accepted.
+    numbers : sequence of int
+        The document of each row.
+
+    Raises
+    ------
+    AcceptedMeanwhile
+        Others found rows of it accepted: the rest may be sent.
+    JournalError
+        It would be sent twice.
+    """
+    meanwhile = [one for one, word in standing if word in GOOD and outcomes.status_of(one.row) not in GOOD]
+    for outcome, status in standing:
+        free = status in ("not_sent", "failed") or (status == "unknown" and numbers[outcome.row] in released)
+        if outcome not in meanwhile and not free:
+            word = "being sent" if status == "in_flight" else status
+            raise JournalError(
+                f"row {outcome.row} of run {run!r} is {word} already and was about to be sent again; it was not. "
+                "This is an error of reportflow-pandas, please report it"
+            )
+    for outcome in meanwhile:
+        outcomes.restore(outcome)
+    raise AcceptedMeanwhile([outcome.row for outcome in meanwhile])
