@@ -87,6 +87,7 @@ class Plan:
         most = getattr(self.limits, of)
         pace = f"at most {most:,} calls in {self.limits.window:g} s" if most else "no limit"
         errors = int((self.problems["level"] == "error").sum())
+        odd = len(self.problems) - errors
         lines = [
             ("design", f"{self.design}, version {self.version}"),
             ("documents", f"{self.documents:,} (each is billed)"),
@@ -95,7 +96,8 @@ class Plan:
             ("least time", f"{_duration(self.seconds)} ({pace})"),
             (
                 "check",
-                f"{errors} {'error' if errors == 1 else 'errors'}: see .problems" if errors else "no errors",
+                (f"{errors} {'error' if errors == 1 else 'errors'}: see .problems" if errors else "no errors")
+                + (f", {odd:,} {'warning' if odd == 1 else 'warnings'}" if odd else ""),
             ),
         ]
         if self.downloads:

@@ -159,6 +159,17 @@ def test_the_pdfs_are_combined_by_a_column_of_the_flat_frame(
     assert len(made) == flat["BillingCountry"].nunique()
 
 
+def test_a_run_of_groups_is_resumed_by_its_name(local: Any, flat: pd.DataFrame) -> None:
+    service = local(render=False, faults=Fault("status", status=400, at=4, times=1))
+    results = flat.reportflow.generate(**ARGUMENTS, run="november", endpoint="async/single")
+    assert results["status"].eq("failed").sum() == 1
+    resumed = rf.resume("november")
+    assert resumed.index.equals(results.index)
+    assert resumed["status"].eq("accepted").all()
+    assert len(service.documents) == COUNT
+    assert len(results.reportflow.retry()) == COUNT
+
+
 def test_a_corrected_flat_frame_sends_what_failed(local: Any, flat: pd.DataFrame) -> None:
     service = local(render=False, faults=Fault("status", status=400, at=3, times=1))
     results = flat.reportflow.generate(**ARGUMENTS, endpoint="async/single")

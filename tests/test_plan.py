@@ -32,6 +32,19 @@ def only(problems: pd.DataFrame, column: str) -> Any:
 # check
 
 
+def test_characters_that_the_fonts_lack_are_refused_before_anything_is_accepted(
+    local: Callable[..., LocalService], orders: pd.DataFrame, invoices: dict[str, Any]
+) -> None:
+    service = local(render=True)
+    frame = orders.head(3).assign(CustomerName=["Ada", "Bob 😀", "日本語"])
+    (problem,) = errors(frame.reportflow.check(**invoices))["problem"]
+    assert "'😀' (U+1F600)" in problem
+    assert len(errors(frame.reportflow.plan(**invoices).problems)) == 1
+    with pytest.raises(rf.InvalidRows, match=r"U\+1F600"):
+        frame.reportflow.generate(**invoices)
+    assert not service.documents
+
+
 def test_a_frame_that_fits_has_no_errors_and_nothing_was_sent(
     service: LocalService, orders: pd.DataFrame, invoices: dict[str, Any]
 ) -> None:

@@ -83,6 +83,8 @@ _GROUPED = re.compile(r"\d{1,3}(?:[ '\u2019]\d{3})+(?:[.,]\d+)?", re.ASCII)
 _POINT = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+", re.ASCII)
 _COMMA = re.compile(r"\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+(?:,\d+)?|,\d+", re.ASCII)
 
+_SCIENTIFIC = re.compile(r"\d+(?:\.\d+)?e[+-]?\d{1,2}", re.ASCII | re.IGNORECASE)
+
 _NO_POINT_STYLE = r"[^\d.\-]"
 _NO_COMMA_STYLE = r"[^\d,\-]"
 _IN_PARENTHESES = r"^\((.*)\)$"
@@ -102,6 +104,8 @@ def _amounts(text: str) -> dict[str, float]:
     found = {}
     if _POINT.fullmatch(plain):
         found["."] = sign * float(plain.replace(",", ""))
+    elif _SCIENTIFIC.fullmatch(plain):
+        found["."] = sign * float(plain)
     if _COMMA.fullmatch(plain):
         found[","] = sign * float(plain.replace(".", "").replace(",", "."))
     return found
@@ -126,6 +130,10 @@ _NUMBER_CURES = {
             lambda cells: pd.to_numeric(
                 cells.replace(_IN_PARENTHESES, r"-\1", regex=True).replace(_NO_POINT_STYLE, "", regex=True)
             ),
+        ),
+        Cure(  # digits of full width
+            f"pd.to_numeric({{}}.str.normalize('NFKC').replace(r'{_NO_POINT_STYLE}', '', regex=True))",
+            lambda cells: pd.to_numeric(cells.str.normalize("NFKC").replace(_NO_POINT_STYLE, "", regex=True)),
         ),
     ),
     ",": (

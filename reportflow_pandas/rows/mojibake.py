@@ -37,7 +37,7 @@ def repaired(text: str) -> str | None:
     >>> repaired("MÃ¼ller"), repaired("Müller")
     ('Müller', None)
     """
-    if text.isascii():
+    if not may_be_mojibake(text):
         return None
     for look, encoding, fewest in _TAKEN_FOR:
         if len(text) >= fewest and look.search(text):

@@ -303,8 +303,9 @@ def _wrong_script(texts: ColumnTexts, remark: _Remarks) -> Iterator[Problem]:
     """Tell of texts that were read with another encoding than they were written in, and of control characters."""
     strings, together = texts.strings, texts.together
     if not together.isascii():
-        doubtful = may_be_mojibake(together)
-        fixed = [None if text.isascii() else repaired(text) for text in strings] if doubtful else []
+        foreign = [text for text in strings if not text.isascii()]
+        read = {text: repaired(text) for text in foreign} if may_be_mojibake("\n".join(foreign)) else {}
+        fixed = [read.get(text) for text in strings] if any(read.values()) else []
         if any(fixed):
             at = next(at for at, text in enumerate(fixed) if text)
             yield remark(

@@ -198,13 +198,23 @@ def _dates(cells: pd.Series[Any]) -> list[_Verdict]:
     if pd.api.types.is_datetime64_any_dtype(cells.dtype):
         return []
     wrong = _where(cells, lambda cell: not isinstance(cell, str | dt.date | np.datetime64 | pd.Period))
-    odd = _where(cells, lambda cell: isinstance(cell, str) and cell != "" and not _DATE.fullmatch(cell))
+    odd = _where(cells, lambda cell: isinstance(cell, str) and cell != "" and not _is_day(cell))
     return [
         _Verdict("error", wrong, "something else", lambda code: date_advice(cells, wrong, code)),
         _Verdict(
             "warning", odd, "texts that do not look like 2026-11-23", lambda code: date_advice(cells, odd, code)
         ),
     ]
+
+
+def _is_day(text: str) -> bool:
+    if not _DATE.fullmatch(text):
+        return False
+    try:
+        dt.date.fromisoformat(text[:10])
+    except ValueError:  # 2026-13-45
+        return False
+    return True
 
 
 def _texts(cells: pd.Series[Any]) -> list[_Verdict]:

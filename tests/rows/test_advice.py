@@ -46,6 +46,8 @@ FOLLOWED: dict[str, tuple[str, Any, list[Any]]] = {
     "yen": ("number", ["¥1,980.0", "¥500"], [1980, 500]),
     "negative": ("number", ["-1,234.50", "-3"], [-1234.5, -3]),
     "negative in parentheses": ("number", ["(1,234.50)", "3.00"], [-1234.5, 3]),
+    "a thousand in short": ("number", ["1e3", "5"], [1000, 5]),
+    "digits of full width": ("number", ["１，２３４．５円", "５０円"], [1234.5, 50]),  # noqa: RUF001 - they are meant
     "booleans": ("number", pd.Series([True, False]), [1, 0]),
     "a spreadsheet's days": ("date", [46331, 46332], ["2026-11-05", "2026-11-06"]),
     "a spreadsheet's days as text": ("date", ["46331", "46332"], ["2026-11-05", "2026-11-06"]),
@@ -98,6 +100,7 @@ ASKED: dict[str, tuple[str, Any, str]] = {
     "several forms": ("date", ["2026-11-05", "5.11.2026"], "one way"),
     "seconds since 1970": ("date", [1794182400], "Which days are 1794182400"),
     "small numbers": ("date", [7, 8], "Which days are 7, 8"),
+    "no day of any month": ("date", ["2026-13-45"], "one way"),
     "an era": ("date", ["令和8年11月5日"], "one way"),
     "a time": ("date", [dt.time(9)], "right column"),
     "words that are neither": ("boolean", ["aktiv", "passiv"], "which of them is true: 'aktiv', 'passiv'"),
