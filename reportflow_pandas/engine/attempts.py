@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import TypeVar
 
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.engine.circuit_breaker import Outage, says_nothing
 from reportflow_pandas.engine.concurrency import Felt, Gate
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.engine.rate_limit import Kind, Slot, Window, window_of
@@ -30,7 +31,7 @@ from reportflow_pandas.errors import (
 )
 from reportflow_pandas.settings import Limits, Settings
 
-__all__ = ["Line", "Refused", "Tries", "line_to"]
+__all__ = ["Held", "Line", "Refused", "Tries", "line_to"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -46,16 +47,23 @@ class Refused(Exception):  # noqa: N818 - never leaves the package
         self.error = error
 
 
+class Held(Exception):  # noqa: N818 - never leaves the package
+    """The service is away and took nothing of the call, which waits with the others until it is back."""
+
+
 class Tries:
     """Counts the tries of one call and the seconds they took; waiting for the rate limit is left out."""
 
-    __slots__ = ("count", "elapsed", "in_flight", "waited")
+    __slots__ = ("count", "elapsed", "first_at", "in_flight", "probe", "waited")
 
     def __init__(self) -> None:
         self.count = 0
         self.elapsed = 0.0
         self.waited = 0.0
         self.in_flight = False
+        self.first_at: float | None = None
+        self.probe = False
+        """Whether this call goes ahead to see if an outage is over."""
 
 
 class Line:
@@ -95,6 +103,8 @@ class Line:
         self.progress = progress
         self.asked = 0
         """Look-ups made."""
+        self.outage: Outage | None = None
+        """Told of each answer; holds generation while the service is away."""
         self._timeouts = {"async": timeout, "sync": sync_timeout}
 
     async def tries(
@@ -128,6 +138,8 @@ class Line:
         ------
         Refused
             The policy gave up.
+        Held
+            The service is away, and the call was not taken.
         """
         door = gate or _OPEN
         bucket = _bucket(kind)
@@ -135,22 +147,9 @@ class Line:
             felt: Felt = "ok"
             closed = 0.0
             try:
-                slot = await self.window.slot(
-                    bucket,
-                    self.limits,
-                    clock=self.clock,
-                    timeout=self._timeouts[bucket],
-                    urgent=kind != "download",
-                    waiting=self.progress.waiting,
-                )
-                tries.waited += slot.waited
-                if sending is not None:
-                    try:
-                        await sending()
-                    except BaseException:
-                        slot.unused()
-                        raise
+                slot = await self._granted(kind, bucket, tries, sending)
                 started = self.clock.monotonic()
+                tries.first_at = started if tries.first_at is None else tries.first_at
                 tries.count += 1
                 tries.in_flight = True
                 try:
@@ -161,6 +160,7 @@ class Line:
                     felt = _felt(error)
                     decision = self.policy.decide(error, kind=kind, attempt=tries.count, clock=self.clock)
                     closed = self._close(decision, error, bucket)
+                    decision = self._in_an_outage(decision, error, kind, tries, started)
                     if isinstance(decision, Fail | Unknown | Stop):
                         raise Refused(decision, error) from error
                     problem = error
@@ -168,6 +168,8 @@ class Line:
                     tries.in_flight = False
                     slot.answered()
                     self.policy.answered(kind)
+                    if self.outage is not None:
+                        self.outage.answered()
                     return answer
                 finally:
                     tries.elapsed += self.clock.monotonic() - started
@@ -176,10 +178,73 @@ class Line:
             if refused is not None:
                 refused()
             await self._pause(decision, problem)
+            if self._holds(kind, tries):
+                raise Held
             if isinstance(decision, WaitForLimit):
                 tries.count -= 1
             if not door.try_enter():
                 await door.enter()
+
+    async def _granted(
+        self, kind: CallKind, bucket: Kind, tries: Tries, sending: Callable[[], Awaitable[None]] | None
+    ) -> Slot:
+        """Wait for a slot, and record the try that it is for."""
+        slot = await self.window.slot(
+            bucket,
+            self.limits,
+            clock=self.clock,
+            timeout=self._timeouts[bucket],
+            urgent=kind != "download",
+            waiting=self.progress.waiting,
+        )
+        tries.waited += slot.waited
+        if self._holds(kind, tries):
+            slot.unused()
+            raise Held
+        if sending is not None:
+            try:
+                await sending()
+            except BaseException:
+                slot.unused()
+                raise
+        return slot
+
+    def _holds(self, kind: CallKind, tries: Tries) -> bool:
+        return self.outage is not None and self.outage.away and kind in _GENERATION and not tries.probe
+
+    def _in_an_outage(
+        self, decision: Decision, error: ReportFlowError, kind: CallKind, tries: Tries, started: float
+    ) -> Decision:
+        """Tell the circuit breaker of an error, and hold a call of which the service took nothing."""
+        outage = self.outage
+        if outage is None:
+            return decision
+        if not says_nothing(error):
+            outage.answered()
+            return decision
+        if kind not in _GENERATION:
+            return decision
+        outage.missed(started, error)
+        if isinstance(decision, Retry | Fail) and outage.away:
+            raise Held from error
+        if isinstance(decision, Fail) and tries.first_at is not None and outage.alone(tries.first_at):
+            return self.policy.pause(tries.count, self.clock)
+        return decision
+
+    async def look(self, fetch: Callable[[], Awaitable[object]]) -> None:
+        """Ask once, for the circuit breaker: a call like others, with a slot."""
+        slot = await self.window.slot("async", self.limits, clock=self.clock, timeout=self._timeouts["async"])
+        try:
+            await fetch()
+        except OutcomeUnknown:
+            raise
+        except ConnectionFailed:
+            slot.unused()
+            raise
+        except ReportFlowError:
+            slot.answered()
+            raise
+        slot.answered()
 
     def _close(self, decision: Decision, error: ReportFlowError, kind: Kind) -> float:
         """Close the window where the service says when to come back; return for how many seconds."""

@@ -1,13 +1,26 @@
-"""Single documents refused in the same words, one after the other: that is not the rows, and the run ends."""
+"""Circuit breakers of a run: one for refusals that are not the rows' fault, one for a service that is away.
+
+`Alike` ends a run whose single documents are refused in the same words, one after the other. `Outage` is a circuit
+breaker in the usual sense (https://martinfowler.com/bliki/CircuitBreaker.html): closed while the service answers,
+open while it does not, half-open for one look-up, which bills nothing, and then one call of one document.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections import deque
+from collections.abc import Awaitable, Callable
+from math import inf
+from typing import Literal
 
-from reportflow_pandas.errors import ApiError, ReportFlowError
+from reportflow_pandas.clock import Clock
+from reportflow_pandas.errors import ApiError, ConnectionFailed, OutcomeUnknown, ReportFlowError
 from reportflow_pandas.next_steps import after_equal_refusals
 
-__all__ = ["Alike"]
+__all__ = ["Alike", "Outage", "says_nothing"]
+
+log = logging.getLogger("reportflow_pandas")
 
 IN_A_ROW = 10
 """So many documents refused in the same words, and none accepted: that is not the rows."""
@@ -54,3 +67,168 @@ class Alike:
                 error.status, error.messages, request_id=error.request_id, retry_after=error.retry_after, hint=said
             )
         return type(error)(f"{error}. {said}")
+
+
+MISSES_IN_A_ROW = 5
+"""So many calls without an answer of the service's own, each begun after its last one: it is away."""
+
+FIRST_LOOK_SECONDS = 1.0
+"""Until the first look whether the service is back; twice as long each time."""
+
+LONGEST_LOOK_SECONDS = 15.0
+"""Between two looks, at most."""
+
+
+def says_nothing(error: ReportFlowError) -> bool:
+    """Tell whether an error is no answer of the service's own: nothing arrived, or a gateway spoke in its place.
+
+    500 is the service's word about one call.
+    """
+    if isinstance(error, ConnectionFailed | OutcomeUnknown):
+        return True
+    return isinstance(error, ApiError) and error.status > 500
+
+
+class Outage:
+    """Holds the calls of a run while the service is away, and lets them go on when it is back.
+
+    Parameters
+    ----------
+    look : callable
+        ``await look()`` asks the service for something that bills nothing; it raises a `ReportFlowError`.
+    end : callable
+        Told the error that ends the run when the service stays away.
+    say : callable
+        Told for how many seconds the run waits at most; 0.0 when it goes on.
+    clock : Clock
+        Time.
+    patience : float
+        Seconds that an outage is waited for.
+    """
+
+    def __init__(
+        self,
+        look: Callable[[], Awaitable[object]],
+        *,
+        end: Callable[[ReportFlowError], None],
+        say: Callable[[float], None],
+        clock: Clock,
+        patience: float,
+    ) -> None:
+        self._look = look
+        self._end = end
+        self._say = say
+        self._clock = clock
+        self._patience = patience
+        self._state: Literal["closed", "open", "half-open"] = "closed"
+        self._misses = 0
+        self._answered_at = -inf
+        self._last: ReportFlowError | None = None
+        self._probing = False
+        self._waiting: list[asyncio.Future[None]] = []
+        self._watch: asyncio.Task[None] | None = None
+
+    @property
+    def away(self) -> bool:
+        """Whether calls are held."""
+        return self._state != "closed"
+
+    # -- what calls tell -------------------------------------------------------------------------------------
+
+    def answered(self) -> None:
+        """Say that the service answered, whatever the answer."""
+        self._misses = 0
+        self._answered_at = self._clock.monotonic()
+        if self._state == "half-open" and self._probing:
+            self._turn_to("closed")
+            self._say(0.0)
+            log.warning("the service answers again: the run goes on")
+
+    def missed(self, began: float, error: ReportFlowError) -> None:
+        """Say that a try which began then brought no answer of the service's own."""
+        if began < self._answered_at:
+            return  # the service has answered meanwhile
+        if isinstance(error, ConnectionFailed) and self._answered_at == -inf:
+            return  # an address, a proxy or a certificate that is wrong from the start: no outage
+        self._misses += 1
+        self._last = error
+        if self._state == "half-open":
+            self._turn_to("open")
+        elif self._state == "closed" and self._misses >= MISSES_IN_A_ROW:
+            self._turn_to("open")
+            log.warning(
+                "%d calls in a row got no answer of the service's own (%s): the run sends nothing and looks "
+                "whether it is back, at most %g s",
+                self._misses,
+                error,
+                self._patience,
+            )
+            self._watch = asyncio.get_running_loop().create_task(self._until_it_is_back())
+
+    def alone(self, since: float) -> bool:
+        """Tell whether nothing was answered since a call's first try: then its failing is not its own."""
+        return -inf < self._answered_at <= since
+
+    # -- what calls ask --------------------------------------------------------------------------------------
+
+    async def turn(self) -> bool:
+        """Wait while the service is away; return True to the one call that goes first, with one document."""
+        while self._state != "closed":
+            if self._state == "half-open" and not self._probing:
+                self._probing = True
+                return True
+            change = asyncio.get_running_loop().create_future()
+            self._waiting.append(change)
+            await change
+        return False
+
+    def untaken(self) -> None:
+        """Say that the call that went first ended without an answer or a miss: another one goes first."""
+        if self._state == "half-open":
+            self._turn_to("half-open")
+
+    def close(self) -> None:
+        """End with the run."""
+        if self._watch is not None:
+            self._watch.cancel()
+
+    # -- what it does ----------------------------------------------------------------------------------------
+
+    def _turn_to(self, state: Literal["closed", "open", "half-open"]) -> None:
+        self._state = state
+        self._probing = False
+        waiting, self._waiting = self._waiting, []
+        for change in waiting:
+            if not change.done():
+                change.set_result(None)
+
+    async def _until_it_is_back(self) -> None:
+        give_up = self._clock.monotonic() + self._patience
+        pause = FIRST_LOOK_SECONDS
+        while self._state != "closed":
+            left = give_up - self._clock.monotonic()
+            if left <= 0:
+                self._say(0.0)
+                self._end(self._ended())
+                return
+            self._say(left)
+            await self._clock.sleep(min(pause, left))
+            pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+            try:
+                await self._look()
+            except ReportFlowError as error:
+                if says_nothing(error):
+                    self._last = error
+                    continue
+            self._turn_to("half-open")
+            while self._state == "half-open":
+                change = asyncio.get_running_loop().create_future()
+                self._waiting.append(change)
+                await change
+
+    def _ended(self) -> ReportFlowError:
+        return ConnectionFailed(
+            f"the service gave no answer of its own for {self._patience:g} s, so the run was ended and the rest "
+            f"was not sent. The last that was seen: {self._last}. When it is back, .results.reportflow.retry() or "
+            "rf.resume(run) sends the rest; rf.configure(outage='10min') waits longer"
+        )

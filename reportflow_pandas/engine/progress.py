@@ -41,6 +41,8 @@ class Progress:
         Those that have begun; the last one is under way.
     resumes_at : float
         Moment on the clock until which the run waits for the rate limit; 0 when it does not.
+    gives_up_at : float
+        Moment until which the run waits at most for a service that is away; 0 when it is not.
     ended : bool
         Whether all is done.
     lines : list of str
@@ -50,6 +52,7 @@ class Progress:
     clock: Clock = SYSTEM_CLOCK
     phases: list[Phase] = field(default_factory=list)
     resumes_at: float = 0.0
+    gives_up_at: float = 0.0
     ended: bool = False
     lines: list[str] = field(default_factory=list)
 
@@ -62,6 +65,15 @@ class Progress:
     def waiting(self, seconds: float) -> None:
         """Say that the rate limit holds the run for so long; 0 when it goes on."""
         self.resumes_at = self.clock.monotonic() + seconds if seconds > 0 else 0.0
+
+    def away(self, seconds: float) -> None:
+        """Say that the service is away, and for how long it is waited for at most; 0 when it is back."""
+        self.gives_up_at = self.clock.monotonic() + seconds if seconds > 0 else 0.0
+
+    @property
+    def outage(self) -> float:
+        """Seconds that the run still waits at most for a service that is away; 0.0 when it is there."""
+        return max(0.0, self.gives_up_at - self.clock.monotonic()) if self.gives_up_at else 0.0
 
     @property
     def wait(self) -> float:

@@ -45,7 +45,17 @@ from reportflow_pandas.errors import (
 )
 from reportflow_pandas.settings import Limits
 
-__all__ = ["CallKind", "Decision", "ErrorKind", "Fail", "Retry", "RetryPolicy", "Stop", "Unknown", "WaitForLimit"]
+__all__ = [
+    "CallKind",
+    "Decision",
+    "ErrorKind",
+    "Fail",
+    "Retry",
+    "RetryPolicy",
+    "Stop",
+    "Unknown",
+    "WaitForLimit",
+]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -241,6 +251,10 @@ class RetryPolicy:
         asked: float | None = getattr(error, "retry_after", None)
         if asked is not None:
             return Retry(asked)
+        return self.pause(attempt, clock)
+
+    def pause(self, attempt: int, clock: Clock) -> Retry:
+        """Return the pause after an attempt."""
         pause = self.backoff * 2.0 ** min(attempt - 1, 32)
         return Retry(min(pause, LONGEST_PAUSE_SECONDS) * (1.0 + 0.5 * clock.random()))
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from reportflow_pandas.engine.attempts import Tries
 from reportflow_pandas.engine.batching import Call, Feed
-from reportflow_pandas.engine.circuit_breaker import Alike
+from reportflow_pandas.engine.circuit_breaker import Alike, Outage
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.sender import CallTries, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
@@ -69,6 +69,8 @@ class Runner:
         self._tasks: dict[asyncio.Task[None], Tries] = {}
         self._stopping = False
         self._breaker = Alike(rows)
+        self.outage: Outage | None = None
+        """Holds the calls while the service is away."""
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
 
@@ -79,10 +81,14 @@ class Runner:
 
     async def run(self) -> None:
         """Send all calls. Returns when each was answered, or the run was stopped; see ``error``."""
-        if self._first_alone:
-            await self._start(1, only_one=True)
-        if not self._stopping:
-            await self._start(self._workers)
+        try:
+            if self._first_alone:
+                await self._start(1, only_one=True)
+            if not self._stopping:
+                await self._start(self._workers)
+        finally:
+            if self.outage is not None:
+                self.outage.close()
 
     def explain(self, not_sent: int) -> None:
         """Say in ``error`` why equal refusals ended the run, and what to do with the rows that were not sent."""
@@ -149,11 +155,19 @@ class Runner:
 
     async def _send(self, call: Call, task: asyncio.Task[None]) -> deque[Call]:
         """Send a call; return the parts that it has to be taken apart into."""
+        rest: list[Call] = []
+        probe = self.outage is not None and self.outage.away and await self.outage.turn()
+        if probe and len(call) > 1:
+            rest = [call.part(call.documents[1:])]
+            call = call.part(call.documents[:1])
         tries = self._tasks[task] = CallTries(self._sender, call)
+        tries.probe = probe
         try:
             sent = await self._sender.send(call, tries)
         finally:
             self._tasks[task] = _IDLE  # a call's body is not kept until its worker has another one
+            if probe and self.outage is not None:
+                self.outage.untaken()
         if sent.outcomes or sent.known:
             self._record(sent)
         if sent.cancelled is not None:
@@ -166,7 +180,7 @@ class Runner:
                 self.stop(sent.refusal)
         elif sent.accepted:
             self._breaker.accepted()
-        return deque(sent.parts)
+        return deque([*sent.parts, *rest])
 
 
 _IDLE = Tries()

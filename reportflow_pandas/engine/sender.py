@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
 from reportflow_pandas.contract import without_pdf
-from reportflow_pandas.engine.attempts import Line, Refused, Tries
+from reportflow_pandas.engine.attempts import Held, Line, Refused, Tries
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call, Document, taken_apart
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcome
@@ -159,6 +159,10 @@ class Sender:
             )
         except Refused as problem:
             return self._after_refusal(tries, problem)
+        except Held:
+            tries.clear()
+            self.calls_made -= 1
+            return Sent([], parts=[call])
         except AcceptedMeanwhile as meanwhile:
             self.calls_made -= 1
             taken = set(meanwhile.positions)

@@ -11,6 +11,7 @@ from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Accepted, Delivered
 from reportflow_pandas.engine.attempts import Line
 from reportflow_pandas.engine.batching import Call, Feed
+from reportflow_pandas.engine.circuit_breaker import Outage
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.progress import Phase
@@ -161,6 +162,15 @@ def runner_of(
         first_alone=first_alone,
     )
     recorder.stop = runner.stop
+    line.outage = runner.outage = Outage(
+        partial(line.look, partial(client.parameters, options.design_id)),
+        end=runner.stop,
+        say=line.progress.away,
+        clock=line.clock,
+        patience=options.effective_settings.outage,
+    )
+    if line.asked:
+        runner.outage.answered()  # the look-ups
     return runner
 
 

@@ -114,7 +114,7 @@ class Background:
     @property
     def progress(self) -> dict[str, int]:
         """As `Job.progress`."""
-        return {**self.run.counts(), "wait": math.ceil(self.run.progress.wait)}
+        return {**self.run.counts(), "wait": math.ceil(max(self.run.progress.wait, self.run.progress.outage))}
 
     def snapshot(self, failures: int) -> Snapshot:
         """Return how far it is, for its panel."""
@@ -127,6 +127,7 @@ class Background:
             str(self.error or ""),
             self.run.pdf_folder,
             self.run.no_pdf(),
+            self.run.progress.outage,
         )
 
     def summary(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal, TextIO
 
 from reportflow_pandas.engine.progress import Phase, Progress
 
-__all__ = ["EVERY", "Bar", "in_notebook", "progress_log", "visible"]
+__all__ = ["EVERY", "Bar", "away", "in_notebook", "progress_log", "visible"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -36,6 +36,11 @@ def visible(progress: bool | Literal["auto"]) -> bool:
     if progress != "auto":
         return progress
     return in_notebook() or bool(getattr(sys.stderr, "isatty", lambda: False)())
+
+
+def away(seconds: float) -> str:
+    """Return what is said of a service that is away, for the bar and the panel."""
+    return f"the service does not answer: nothing is sent, waiting for it, at most {seconds:.0f} s more"
 
 
 class Bar:
@@ -128,8 +133,10 @@ class Bar:
     def _words(self, phase: Phase) -> str:
         counts = ((phase.failed, "failed"), (phase.unknown, "unknown"))
         words = [f"{count:,} {word}" for count, word in counts if count]
-        wait = self._progress.wait
-        if wait >= 1:
+        wait, outage = self._progress.wait, self._progress.outage
+        if outage:
+            words.append(away(outage))
+        elif wait >= 1:
             words.append(f"rate limit, goes on in {wait:.0f} s")
         return ", ".join(words)
 

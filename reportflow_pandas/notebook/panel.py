@@ -13,7 +13,7 @@ from typing import Any, Protocol
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcome
-from reportflow_pandas.notebook.bar import in_notebook
+from reportflow_pandas.notebook.bar import away, in_notebook
 from reportflow_pandas.results.display import STATUS_COLOURS, folder_link
 
 __all__ = ["Panel", "Snapshot", "Watched", "seconds_left", "show"]
@@ -53,6 +53,8 @@ class Snapshot:
         Where its PDFs are saved.
     no_pdf : int
         Documents that were accepted and whose PDFs can never be made.
+    outage : float
+        Seconds that it still waits at most for a service that is away.
     """
 
     at: float
@@ -63,6 +65,7 @@ class Snapshot:
     error: str = ""
     folder: Path | None = None
     no_pdf: int = 0
+    outage: float = 0.0
 
 
 class Watched(Protocol):
@@ -188,7 +191,9 @@ class Panel:
             rate = self._rate()
             if rate:
                 parts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:,.1f}/s")
-            if now.wait >= 1:
+            if now.outage:
+                parts.append(away(now.outage))
+            elif now.wait >= 1:
                 parts.append(f"rate limit, goes on in {now.wait:.0f} s")
             left = seconds_left(counts["total"] - counts["done"], rate)
             if left:
