@@ -16,7 +16,7 @@ from reportflow_pandas.options import Arguments, Options
 PACKAGE = Path(rf.__file__).parent
 
 FLOORS = [
-    ["errors", "clock", "contract", "lru", "network", "next_steps"],
+    ["errors", "clock", "contract", "lru", "network", "next_steps", "printable"],
     ["settings", "event_loop", "exit_hook"],
     ["options"],
     ["api", "reading"],

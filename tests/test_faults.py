@@ -445,3 +445,28 @@ def test_the_table_names_every_generation_fault_of_the_service() -> None:
     covered = {kind.partition(":")[0] for kind, *_ in [*GENERATION, *ASYNC_ONLY, *SYNC_ONLY]}
     elsewhere = {"slow", "missing_entries", "bad_document", "failed_document"}
     assert covered | elsewhere == set(KINDS)
+
+
+@pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
+@pytest.mark.parametrize("endpoint", ["async/single", "sync/single"])
+def test_a_redirected_call_is_refused_and_ends_the_run(status: int, endpoint: str) -> None:
+    """A portal or another address answers: what it redirects was taken by nobody, and so would the rest be."""
+    frame = pd.DataFrame({"ReceiptId": [f"R{number}" for number in range(20)], "CustomerName": "A"})
+    fault = Fault("status", status=status, endpoint=endpoint, at=5, times=None)
+    with rf.use_local(render=False, faults=fault) as service:
+        with pytest.raises(rf.ApiError, match=f"answered {status}: the service redirects to") as stopped:
+            frame.reportflow.generate(
+                "receipt",
+                params=list(frame),
+                version=1,
+                check=False,
+                endpoint=endpoint,
+                concurrency=1,
+                limits=False,
+                progress=False,
+            )
+        results = stopped.value.results
+        assert len(service.documents) == 4
+        assert sum(call.endpoint == endpoint for call in service.calls) == 5
+    assert results["status"].value_counts()[["failed", "not_sent"]].tolist() == [1, 15]
+    assert not results["status"].eq("unknown").any()

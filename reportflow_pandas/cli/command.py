@@ -22,6 +22,7 @@ from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, complain, in_a_sh
 from reportflow_pandas.cli.streams import standing_alone
 from reportflow_pandas.errors import CheckWarning, ReportFlowError
 from reportflow_pandas.notebook.bar import progress_log
+from reportflow_pandas.printable import printable
 from reportflow_pandas.reading.reading_options import HIDDEN
 
 __all__ = ["main"]
@@ -375,7 +376,7 @@ class _BesideBars(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            tqdm.write(self.format(record), file=sys.stderr)
+            tqdm.write(printable(self.format(record)), file=sys.stderr)
         except Exception:  # noqa: BLE001 - logging's own way: a log that fails ends nothing
             self.handleError(record)
 

@@ -19,6 +19,7 @@ from reportflow_pandas import result_verbs as verbs
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
 from reportflow_pandas.export.reader import read_lines
+from reportflow_pandas.printable import printable
 from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.input_frame import called
 
@@ -61,7 +62,7 @@ def _write(stream: TextIO | None, text: str) -> None:
     """Write a line, if anybody takes it: what a command did does not depend on that."""
     with contextlib.suppress(OSError, ValueError):
         if stream is not None:
-            stream.write(text + "\n")
+            stream.write(printable(text) + "\n")
             stream.flush()
 
 

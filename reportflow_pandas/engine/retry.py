@@ -12,6 +12,7 @@ error                                                 async            sync     
 other 5xx: a gateway's 502, 504, 520 to 524           unknown          unknown          retry
 `OutcomeUnknown`: time-out, connection lost, cut      unknown          unknown          retry
 400 and other 4xx                                     failed           failed           failed
+3xx: something else answers at this address           stop, failed     stop, failed     retry
 401, 403, 412                                         stop             stop             stop
 404                                                   stop             stop             stop; download: failed
 `NotReady`                                                                              failed
@@ -125,12 +126,16 @@ class Unknown:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The run ends: every other call would be refused as this one was. What was not sent is ``not_sent``."""
+    """The run ends: every other call would be refused as this one was. What was not sent is ``not_sent``.
+
+    ``status`` is that of this call's own rows.
+    """
 
     error: ReportFlowError
     error_kind: ErrorKind
     http_status: int | None
     text: str
+    status: Literal["not_sent", "failed"] = "not_sent"
 
 
 Decision = Retry | WaitForLimit | Fail | Unknown | Stop
@@ -217,6 +222,8 @@ class RetryPolicy:
         status = _status(error)
         if isinstance(error, ApiError) and 400 <= error.status < 500:
             return _failed(error, _REFUSALS_OF_ROWS.get(error.status, "invalid"))
+        if isinstance(error, ApiError) and 300 <= error.status < 400:
+            return Stop(error, "invalid", status, _text(error), status="failed")
         if isinstance(error, ApiError) and status == 500 and kind == "sync":
             return _failed(error, "server")
         if isinstance(error, ApiError) and status in (500, 503) and kind == "async":

@@ -247,6 +247,8 @@ class Sender:
         if isinstance(decision, Unknown):
             return Sent(self._bad(tries, "unknown", *about), tries.intent)
         if isinstance(decision, Stop):
+            if decision.status == "failed":
+                return Sent(self._bad(tries, "failed", *about), tries.intent, stop=decision.error)
             tries.clear()
             return Sent(self._bad(tries, "not_sent", *about), stop=decision.error)
         if len(call) > 1 and isinstance(refused.error, ApiError) and refused.error.status in (400, 413, 422):

@@ -6,22 +6,28 @@ import contextlib
 import errno
 import itertools
 import json
+import logging
 import os
 import re
 import secrets
 import shutil
+import sys
 import tempfile
 import threading
 import time
 import unicodedata
 from collections.abc import Iterable
 from pathlib import Path, PurePosixPath
+from urllib.parse import quote
 
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.printable import INVISIBLE
 
 __all__ = ["MANIFEST", "SUPERSEDED", "PdfFolder", "safe_folder_name", "safe_name"]
+
+log = logging.getLogger("reportflow_pandas")
 
 MANIFEST = ".reportflow-files.jsonl"
 """Which file of the folder is which document of which run: one line a file, so that later downloads find them."""
@@ -29,7 +35,11 @@ MANIFEST = ".reportflow-files.jsonl"
 SUPERSEDED = "superseded"
 """Folder in the folder: PDFs whose place a newer PDF of the same document took, with the date of that moment."""
 
-_FORBIDDEN = re.compile(r'[/\\:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff]')
+_FORBIDDEN = re.compile(rf'[/\\:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff{INVISIBLE}]')
+_CANNOT_BE_SAID = {errno.EILSEQ, errno.EINVAL, errno.ENAMETOOLONG}
+"""What file systems say to a name of characters, or of a length, that they do not have."""
+_SHORT_NAME_BYTES = 120
+"""Of a name that was refused: encrypted folders take 143."""
 _WINDOWS_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
 _LONGEST_NAME_BYTES = 240
 """Of a file or a folder: every common file system takes them."""
@@ -84,6 +94,8 @@ class PdfFolder:
         self._rows_have: frozenset[str] | None = None
         self._asked_for: set[str] = set()
         """Documents that this object saved or looked for: they are of a row."""
+        self._encoded = False
+        """Whether it was said that names are encoded."""
         self._torn = False
         """The manifest's last line has no end: a crash cut it short."""
         self._read()
@@ -150,7 +162,7 @@ class PdfFolder:
             try:
                 with self._lock:
                     self._asked_for.add(document)
-                    name = self._place(unfinished, document, inner, safe_name(file_name), pdf)
+                    name = self._placed(unfinished, document, inner, file_name, pdf)
                     self._note(document, name)
             finally:
                 unfinished.unlink(missing_ok=True)
@@ -172,6 +184,23 @@ class PdfFolder:
                 path.unlink(missing_ok=True)
                 raise
         return path
+
+    def _placed(self, unfinished: Path, document: str, folder: str, file_name: str, pdf: bytes) -> str:
+        """Give a whole file a name, another one if this file system cannot say its own: it is paid for."""
+        name = safe_name(file_name)
+        try:
+            placed = self._place(unfinished, document, folder, name, pdf)
+        except OSError as reason:
+            if reason.errno not in _CANNOT_BE_SAID:
+                raise
+            folder, name = _in_ascii(folder, _SHORT_NAME_BYTES), _in_ascii(name[:-4], _SHORT_NAME_BYTES) + ".pdf"
+            placed = self._place(unfinished, document, folder, name, pdf)
+        if "%" in placed and not self._encoded and "%" not in file_name:
+            self._encoded = True
+            log.warning(
+                "%s cannot hold some of the names: they are percent-encoded there, such as %s", self.path, placed
+            )
+        return placed
 
     def _place(self, unfinished: Path, document: str, folder: str, name: str, pdf: bytes) -> str:
         """Give a whole file the first name that it can have, and return it."""
@@ -347,7 +376,16 @@ def _safe_stem(text: str, most: int) -> str:
     plain = _FORBIDDEN.sub("_", text).strip().rstrip(". ")
     if not plain or plain.startswith(".") or _WINDOWS_DEVICE.match(plain):
         plain = f"_{plain}"
+    try:
+        plain.encode(sys.getfilesystemencoding(), "surrogateescape")
+    except UnicodeEncodeError:
+        return _in_ascii(plain, most)
     return _shortened(plain, most).rstrip(". ")
+
+
+def _in_ascii(text: str, most: int) -> str:
+    """Return a name percent-encoded, for a file system that cannot hold its characters or its length."""
+    return _shortened("".join(sign if sign.isascii() else quote(sign) for sign in text), most).rstrip(". ")
 
 
 def _shortened(text: str, most: int) -> str:

@@ -1,0 +1,93 @@
+"""Names that a file system cannot hold, or that hide something: no paid document is kept from its folder."""
+
+from __future__ import annotations
+
+import errno
+import logging
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from reportflow_pandas.printable import printable
+from reportflow_pandas.results import pdf_folder
+from reportflow_pandas.results.pdf_folder import PdfFolder, safe_folder_name, safe_name
+
+PDF = b"%PDF-1.7\n%%EOF\n"
+NAME = "請求書_7"
+
+ASCII = r"""
+import sys
+from reportflow_pandas.results.pdf_folder import PdfFolder
+assert sys.getfilesystemencoding() == "ascii"
+folder = PdfFolder(sys.argv[1])
+path = folder.save("Q/1", "\u8acb\u6c42\u66f8_7", b"%PDF-1.7\n%%EOF\n")
+folder.save("Q/2", "INV-7", b"%PDF-1.7\n%%EOF\n", folder="\u65e5\u672c")
+assert PdfFolder(sys.argv[1]).find("Q/1") == path
+print(sorted(one.relative_to(sys.argv[1]).as_posix() for one in folder.path.rglob("*.pdf")))
+"""
+
+
+def test_names_are_encoded_where_the_file_system_knows_ascii_only(tmp_path: Path) -> None:
+    script = tmp_path / "ascii.py"
+    script.write_text(ASCII)
+    environment = {**os.environ, "LC_ALL": "C", "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    done = subprocess.run(  # noqa: S603 - our own lines
+        [sys.executable, script, tmp_path / "pdfs"], env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.stdout.strip() == "['%E6%97%A5%E6%9C%AC/INV-7.pdf', '%E8%AB%8B%E6%B1%82%E6%9B%B8_7.pdf']", (
+        done.stderr
+    )
+
+
+@pytest.mark.parametrize("number", ["EILSEQ", "EINVAL", "ENAMETOOLONG"])
+def test_a_name_that_the_file_system_refuses_is_encoded_and_said_once(
+    tmp_path: Path, number: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    moved = pdf_folder._moved
+
+    def refusing(source: Path, target: Path, pdf: bytes) -> Any:
+        if not target.name.isascii() or len(target.name) > 143:
+            raise OSError(getattr(errno, number), "refused", str(target))
+        return moved(source, target, pdf)
+
+    monkeypatch.setattr(pdf_folder, "_moved", refusing)
+    folder = PdfFolder(tmp_path)
+    with caplog.at_level(logging.WARNING):
+        one = folder.save("Q/1", NAME, PDF)
+        two = folder.save("Q/2", NAME * 20, PDF)
+        three = folder.save("Q/3", "plain", PDF)
+    assert one.name == "%E8%AB%8B%E6%B1%82%E6%9B%B8_7.pdf"
+    assert two.read_bytes() == three.read_bytes() == PDF
+    assert len(two.name) < 143
+    assert PdfFolder(tmp_path).find("Q/1") == one
+    assert len([message for message in caplog.messages if "percent-encoded" in message]) == 1
+
+
+@pytest.mark.parametrize(
+    "sign", ["\u202e", "\u2066", "\u200b", "\u200f", "\ufeff", "\u2028", "\xad", "\U000e0041"]
+)
+def test_what_nobody_sees_reaches_neither_disk_nor_terminal(sign: str) -> None:
+    assert safe_name(f"INV{sign}fdp.exe") == "INV_fdp.exe.pdf"
+    assert safe_folder_name(f"a{sign}b") == "a_b"
+    shown = printable(f"INV{sign}fdp")
+    assert sign not in shown
+    assert shown.isascii()
+
+
+def test_a_terminal_gets_no_commands_and_all_its_letters() -> None:
+    assert printable("\x1b[2J\x07請求書\tŁódź\n") == "\\x1b[2J\\x07請求書\tŁódź\n"
+
+
+@pytest.mark.skipif(os.name == "nt", reason="no such permissions here")
+@pytest.mark.parametrize(("mask", "mode"), [(0o022, 0o644), (0o027, 0o640), (0o077, 0o600)])
+def test_pdfs_have_the_permissions_that_the_umask_leaves(tmp_path: Path, mask: int, mode: int) -> None:
+    before = os.umask(mask)
+    try:
+        path = PdfFolder(tmp_path / "pdfs").save("Q/1", "INV-7", PDF)
+    finally:
+        os.umask(before)
+    assert path.stat().st_mode & 0o777 == mode
