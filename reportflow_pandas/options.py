@@ -129,6 +129,7 @@ class Arguments(TypedDict, total=False):
     backoff: float | None
     timeout: float
     download: str | Path | None
+    verify: bool
     max_documents: int | None
     wait: float | str
     run: str | None
@@ -197,6 +198,8 @@ class Options:
     max_documents : int, optional
         Refuse before anything is sent if more documents than this would be paid for; what a run has already does
         not count. Default: ``rf.configure(max_documents=…)``, else no limit.
+    verify : bool
+        With ``download``: read every PDF back, hold it against its row and add the columns of ``verify``.
     wait : float or str
         How long a document may take from acceptance to readiness when it is downloaded. Default ``"15min"``.
     run : str, optional
@@ -242,6 +245,7 @@ class Options:
     backoff: float = 1.0
     timeout: float = 60.0
     download: str | Path | None = None
+    verify: bool = False
     max_documents: int | None = None
     wait: float | str = "15min"
     run: str | None = None
@@ -276,6 +280,8 @@ class Options:
     def __post_init__(self) -> None:
         self._check_numbers()
         self._check_words()
+        if self.verify and self.download is None:
+            raise ConfigurationError("verify=True reads PDFs on disk: download='pdfs' saves them there")
         if self.download is not None:
             _check_folder(Path(self.download).absolute())
             if ".." in template_parts(self.download):
@@ -323,6 +329,7 @@ class Options:
             "check": (True, False, "warn"),
             "progress": (True, False, "auto"),
             "drop_missing": (True, False),
+            "verify": (True, False),
         }
         for name, allowed in choices.items():
             value = getattr(self, name)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import importlib.util
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -19,10 +17,11 @@ from reportflow_pandas.execution.preparation import Prepared, document_rows, pre
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Options
 from reportflow_pandas.results.results_frame import is_results, provenance
-from reportflow_pandas.rows.documents import CHUNK, Documents
 from reportflow_pandas.settings import Settings
+from reportflow_pandas.verify.read_back import paths_of, read_back, require_readers
+from reportflow_pandas.verify.verified_results import with_verdicts
 
-__all__ = ["require_readers", "verify", "verify_documents"]
+__all__ = ["verify"]
 
 
 def verify(
@@ -93,6 +92,12 @@ def verify(
             "here the two stand the wrong way round"
         )
     attrs = provenance(results, "verify")
+    paths = paths_of(results)
+    if not paths and len(results):
+        raise ConfigurationError(
+            "none of these results has a PDF on disk, so there is nothing to read back. First "
+            "results = results.reportflow.download('pdfs')"
+        )
     given: dict[str, Any] = {
         "version": version or _version_of(attrs),
         "params": params,
@@ -121,60 +126,11 @@ def verify(
                 rows, replace(chosen, file_name=chosen.file_name or "{index}"), client, line, "verify"
             )
 
-    return verify_documents(results, event_loop.run(looked_up()).documents, progress=progress)
-
-
-def _version_of(attrs: Mapping[str, str]) -> int | Literal["latest"]:
-    text = attrs.get("version", "")
-    return int(text) if text.isdecimal() and int(text) else "latest"
-
-
-def verify_documents(
-    results: pd.DataFrame, documents: Documents, *, progress: bool | Literal["auto"] = "auto"
-) -> pd.DataFrame:
-    """Return results with what was found in their PDFs, which these documents should be.
-
-    Raises
-    ------
-    ConfigurationError
-        None of the results has a PDF on disk.
-    RunInterrupted
-        Ctrl-C.
-    """
-    from reportflow_pandas.verify import readings, run_check, verified_results  # noqa: PLC0415 - an extra
-
-    paths = {
-        int(row): str(path) for row, path in zip(results["row"], results["path"], strict=True) if not pd.isna(path)
-    }
-    if not paths and len(results):
-        raise ConfigurationError(
-            "none of these results has a PDF on disk, so there is nothing to read back. First "
-            "results = results.reportflow.download('pdfs')"
-        )
-
-    def params() -> Iterator[tuple[int, Mapping[str, Any]]]:
-        for start in range(0, len(documents), CHUNK):
-            stop = min(start + CHUNK, len(documents))
-            yield from zip(range(start, stop), documents.params(start, stop), strict=True)
-
+    documents = event_loop.run(looked_up()).documents
     shown = Progress()
     bar = Bar(shown, progress)
-
-    def began(what: str, note: str, total: int) -> Callable[[int], None]:
-        phase = shown.begin(what, total, note)
-
-        def done(count: int) -> None:
-            phase.done += count
-
-        return done
-
-    attrs = results.attrs.get("reportflow", {})
-    folder = run_check.cache_folder(paths, attrs.get("download", ""))
-    labels = {int(row): str(label) for row, label in zip(results["row"], results.index, strict=True)}
     try:
-        with closing(readings.Readings(folder)) as known:
-            checked = run_check.check_run(paths, params, known, labels=labels, began=began, tick=bar.paint)
-        shown.lines += verified_results.summary_line(checked)
+        checked = read_back(results, documents, shown, bar.paint)
     except KeyboardInterrupt:
         done = shown.phases[0].done if shown.phases else 0
         raise RunInterrupted(
@@ -185,14 +141,9 @@ def verify_documents(
     finally:
         shown.ended = True
         bar.close()
-    return verified_results.with_verdicts(results, checked)
+    return with_verdicts(results, checked)
 
 
-def require_readers() -> None:
-    """Raise if PDFs can't be read back: before a document is generated for it."""
-    needed = {"pypdfium2": "pypdfium2", "babel": "Babel", "PIL": "pillow"}
-    missing = [package for module, package in needed.items() if importlib.util.find_spec(module) is None]
-    if missing:
-        raise ConfigurationError(
-            f"reading PDFs back needs {' and '.join(missing)}: pip install 'reportflow-pandas[verify]'"
-        )
+def _version_of(attrs: Mapping[str, str]) -> int | Literal["latest"]:
+    text = attrs.get("version", "")
+    return int(text) if text.isdecimal() and int(text) else "latest"

@@ -130,6 +130,7 @@ def _typed(arguments: argparse.Namespace) -> dict[str, Any]:
         "version": arguments.version,
         "file_name": arguments.file_name,
         "download": vars(arguments).get("download"),
+        "verify": vars(arguments).get("verify"),
         "run": vars(arguments).get("run"),
         "group_by": arguments.group_by,
         "max_documents": vars(arguments).get("max_documents"),

@@ -51,7 +51,8 @@ environment:
 
 exit codes:
   0    all rows accepted, and their PDFs saved where --download asks for them
-  1    some rows failed, are unknown, were not sent or could not be saved; the workbook tells which
+  1    some rows failed, are unknown, were not sent or could not be saved (with --verify: need a look, or could not
+       be read back); the workbook tells which
   2    refused before anything was sent: input, options, key, address
   130  interrupted by Ctrl-C, SIGTERM or SIGHUP; what was done until then is in the workbook
 """
@@ -310,6 +311,12 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     _add_rows(parser)
     parser.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
     parser.add_argument("--download", type=Path, metavar="DIR", help="wait for the PDFs and save them there")
+    parser.add_argument(
+        "--verify",
+        action="store_true",
+        default=None,
+        help="with --download: read every PDF back and hold it against its row",
+    )
     parser.add_argument("--run", metavar="NAME", help="durable run: what it has is not sent again")
     parser.add_argument(
         "--max-documents",

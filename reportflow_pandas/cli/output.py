@@ -114,10 +114,12 @@ def shown(path: str | Path) -> str:
 
 
 def exit_code(results: pd.DataFrame, *, download: bool) -> int:
-    """Return 0 if every row is accepted, and its PDF saved where that was asked for; else 1."""
+    """Return 0 if every row is accepted, its PDF saved and read back where that was asked for; else 1."""
     good = results["status"].isin(["accepted", "ready"]) & ~without_pdf_for_good(results)
     if download:
         good &= results["path"].notna()
+    if "verdict" in results.columns:
+        good &= results["verdict"].isna() | (results["verdict"] == "ok")
     return ACCEPTED if bool(good.all()) else SOME_FAILED
 
 
@@ -150,6 +152,7 @@ def outcome_lines(results: pd.DataFrame, *, download: bool) -> list[str]:
                 "do not send them again"
             )
         bad |= unsaved
+    lines += _verdict_lines(results)
     needing = results[bad & results["error"].notna()]
     if len(needing):
         lines += ["", "First rows to look at:" if len(needing) > SHOWN else "Rows to look at:"]
@@ -158,6 +161,19 @@ def outcome_lines(results: pd.DataFrame, *, download: bool) -> list[str]:
             for label, row in zip(needing.index, needing.head(SHOWN).itertuples(index=False), strict=False)
         ]
     return lines
+
+
+def _verdict_lines(results: pd.DataFrame) -> list[str]:
+    """Return what was found in PDFs that were read back."""
+    if "verdict" not in results.columns:
+        return []
+    counts = results["verdict"].value_counts()
+    meanings = {
+        "ok": "read back: everything that could be read is there",
+        "look": "need a look, see the workbook's sheet Look first",
+        "unread": "could not be read back",
+    }
+    return [f"{int(counts[word]):>7,} {meaning}" for word, meaning in meanings.items() if counts.get(word, 0)]
 
 
 def ready_for(out: Path) -> Path:

@@ -37,9 +37,10 @@ from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.rows.checks import refuse
 from reportflow_pandas.rows.document_keys import Keys, positions_of
-from reportflow_pandas.rows.documents import CHUNK
+from reportflow_pandas.rows.documents import CHUNK, Documents
 from reportflow_pandas.rows.download_folders import download_folders
 from reportflow_pandas.settings import Settings
+from reportflow_pandas.verify.read_back import require_readers
 
 __all__ = ["FromFrame", "Only", "remembered"]
 
@@ -90,6 +91,8 @@ class FromFrame:
 
     def __init__(self, frame: pd.DataFrame, options: Options, only: Only | None = None) -> None:
         given = options
+        if options.verify:
+            require_readers()
         self._rows = rows = document_rows(frame, options)
         frame, options = rows.frame, rows.options
         name = _fresh_name(options) if options.run is None else schema.checked_name(options.run)
@@ -189,6 +192,10 @@ class FromFrame:
         if self._chosen is not None:
             rest = self._chosen.intersection(rest)
         feed.end(ledger.pending(failed=False, positions=rest) if rest else ())
+
+    def asked_for(self) -> Documents | None:
+        """Return the documents of the frame."""
+        return None if self._prepared is None else self._prepared.documents
 
     def _refuse_too_many(self, prepared: Prepared, ledger: Journal | None) -> None:
         """Refuse more documents than the call may have made; those that the run has already do not count."""

@@ -118,6 +118,10 @@ class FromLedger:
         refuse_too_many(sum(self.outcomes.status_of(row) in words for row in rows), self.options)
         return self.ledger
 
+    @staticmethod
+    def asked_for() -> None:
+        """Return nothing: a ledger keeps the content of what is not accepted yet alone."""
+
     async def documents(self, ledger: Journal, feed: Feed, phase: Phase) -> None:
         """Hand on what is not sent, has failed, or was asked for."""
         clock = self.options.effective_settings.clock

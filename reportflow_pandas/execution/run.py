@@ -9,7 +9,7 @@ from collections.abc import Callable, Coroutine
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pandas as pd
 
@@ -35,7 +35,13 @@ from reportflow_pandas.results.pdf_folder import SUPERSEDED, PdfFolder
 from reportflow_pandas.results.results_frame import results_frame
 from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.results.summary import in_one_line
+from reportflow_pandas.rows.documents import Documents
 from reportflow_pandas.settings import Settings
+from reportflow_pandas.verify.read_back import read_back_or_say
+from reportflow_pandas.verify.verified_results import with_verdicts
+
+if TYPE_CHECKING:  # it needs the packages of an extra
+    from reportflow_pandas.verify.run_check import Checked
 
 __all__ = ["PLANNING_GRACE_SECONDS", "Run", "Source", "execute", "kind_of", "watched"]
 
@@ -87,6 +93,9 @@ class Source(Protocol):
 
     async def documents(self, ledger: Journal, feed: Feed, phase: Phase) -> None:
         """Give the feed the documents that are to be sent, each written down first, and end it."""
+
+    def asked_for(self) -> Documents | None:
+        """Return what the documents should show, after `open`; None where it is not known any more."""
 
 
 async def execute(source: Source, backend: Backend, feed: Feed, ledger: Journal, phase: Phase) -> None:
@@ -162,6 +171,7 @@ class Run:
         self._feed: Feed | None = None
         self._stage: asyncio.Task[Any] | None = None
         self._calls = 0
+        self._checked: Checked | None = None
 
     # -- carrying it out -------------------------------------------------------------------------------------
 
@@ -201,6 +211,7 @@ class Run:
                 self._look_again()
                 if self._files is not None and not self.interrupted:
                     await self._staged(self._fetch(client, line, self._files.folder))
+                    self._checked = await self._staged(self._read_back())
         except Exception as error:
             self._say_how_a_renewed_key_goes_on(error)
             log.error("run %s ended early: %s", self.name, _why(error))  # noqa: TRY400 - no traceback: it shows values
@@ -322,6 +333,14 @@ class Run:
         if ledger is not None:
             await ledger.flush()
 
+    async def _read_back(self) -> Checked | None:
+        documents = self.source.asked_for() if self.options.verify else None
+        if documents is None:
+            return None
+        return await asyncio.to_thread(
+            read_back_or_say, self.results(), documents, self.progress, lambda: self.interrupted
+        )
+
     def _look_again(self) -> None:
         """Learn what a webhook or a colleague wrote down meanwhile."""
         ledger = self.source.ledger
@@ -345,7 +364,8 @@ class Run:
 
     def results(self) -> pd.DataFrame:
         """Return the results frame so far."""
-        return results_frame(self.source.outcomes, self.source.index, self.info.attrs())
+        results = results_frame(self.source.outcomes, self.source.index, self.info.attrs())
+        return with_verdicts(results, self._checked) if self._checked is not None else results
 
     def counts(self) -> dict[str, int]:
         """Return counts of rows: ``total``, ``done``, and by status."""
