@@ -21,11 +21,12 @@ from reportflow_pandas.export import csv_file, review, workbook
 from reportflow_pandas.journal import runs as shelf
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notify import workbook_written
-from reportflow_pandas.options import seconds
+from reportflow_pandas.options import download_root, seconds
 from reportflow_pandas.results import summary as summaries
 from reportflow_pandas.results.download import documents_of, fetch_outcomes
 from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, provenance, results_frame
+from reportflow_pandas.rows.download_folders import download_folders
 from reportflow_pandas.settings import Settings, current
 
 __all__ = ["download", "failed_of", "read_review", "summary", "to_csv", "to_excel", "unknown_of"]
@@ -81,7 +82,8 @@ def download(
     Parameters
     ----------
     folder : str or path
-        Made if it is not there.
+        Made if it is not there. ``"pdfs/{index}"`` makes a folder for each value of a column of these results;
+        in the run's own folder each PDF goes where the run's template put it.
     wait : float or str
         How long a document may take from its acceptance to its PDF. Default ``"15min"``.
     progress : bool or "auto"
@@ -122,10 +124,7 @@ def download(
     if elsewhere and attrs.get("service") != chosen.owner.service:
         raise _of_another(attrs, chosen)
     allowed = seconds(wait, "wait")
-    place = PdfFolder(folder, attrs.get("run"), clock=chosen.clock)
-    if place.has_older_files:
-        with contextlib.suppress(ConfigurationError):  # of a run that was forgotten, no file gives up its name
-            place.rows_have(documents_of(shelf.load(chosen.runs, attrs["run"]).outcomes))
+    place, folders = _places(results, attrs, folder, chosen)
     lost = [column for column in COLUMNS if column not in results.columns]
     if lost:
         raise ConfigurationError(
@@ -150,7 +149,7 @@ def download(
         async with Client(chosen) as client:
             if elsewhere and not await _is_ours(attrs, outcomes, chosen, client, line):
                 raise _of_another(attrs, chosen)
-            await fetch_outcomes(outcomes, client, line, place, wait=allowed)
+            await fetch_outcomes(outcomes, client, line, place, wait=allowed, folders=folders)
 
     try:
         event_loop.run(fetched(), paint=bar.paint)
@@ -178,6 +177,24 @@ async def _is_ours(
         return True
     known = [one for one in map(outcomes.__getitem__, range(len(outcomes))) if one.request_id]
     return bool(known) and await proves(client, line, known[-1].request_id or "", known[-1].file_id)
+
+
+def _places(
+    results: pd.DataFrame, attrs: dict[str, str], folder: str | Path, settings: Settings
+) -> tuple[PdfFolder, list[str] | None]:
+    """Return the folder of a download, and each row's folder in it: of its own template, else of the run's."""
+    folders = download_folders(results, folder)
+    place = PdfFolder(download_root(folder), attrs.get("run"), clock=settings.clock)
+    in_run_folder = attrs.get("download") == str(place.path.resolve())
+    if not attrs.get("run") or not (place.has_older_files or in_run_folder):
+        return place, folders
+    with contextlib.suppress(ConfigurationError):  # of a run that was forgotten, no file gives up its name
+        recorded = shelf.load(settings.runs, attrs["run"])
+        place.rows_have(documents_of(recorded.outcomes))
+        kept, same = recorded.frame.folders, str(recorded.meta["frame"]) == attrs.get("frame")
+        if folders is None and in_run_folder and kept is not None and same:
+            folders = [kept[row] for row in results["row"].tolist()]
+    return place, folders
 
 
 _DOWNLOADED = ("status", "path", "error_kind", "error", "http_status")

@@ -456,6 +456,17 @@ def test_a_resumed_run_knows_the_folders_of_its_rows(here: World, tmp_path: Path
     assert (resumed["status"] == "ready").all()
 
 
+def test_the_verb_fetches_into_the_run_s_folders_or_those_of_its_own_template(here: World, tmp_path: Path) -> None:
+    made = here.generate(COUNTRIES, download=tmp_path / "run" / "{Country}", run="november")
+    for path in made["path"]:
+        Path(path).unlink()
+    again = here.download(made.iloc[::-1], tmp_path / "run")
+    assert in_folders(tmp_path / "run") == IN_FOLDERS
+    assert [Path(path).stem for path in again["path"]] == ["D", "C", "B", "A"]
+    here.download(made, tmp_path / "other" / "row {row}")
+    assert files(tmp_path / "other") == {f"row {row}/{name}.pdf" for row, name in enumerate("ABCD")}
+
+
 def test_a_redone_document_takes_its_place_in_its_folder(here: World, tmp_path: Path) -> None:
     here.generate(COUNTRIES, download=tmp_path / "{Country}", run="november")
     here.generate(COUNTRIES, download=tmp_path / "{Country}", run="november", again=[0])
