@@ -186,3 +186,9 @@ def test_a_line_with_several_columns_of_a_kind_keeps_them_apart() -> None:
     assert rows[1][:2] == ("=b", "=d")
     assert [value and str(value) for value in rows[0][2:]] == ["2026-01-01 00:00:00", "2026-01-02 00:00:00"]
     assert rows[1][3] == dt.time(12)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "Float32"])
+def test_a_narrow_float_is_shown_by_its_own_digits(dtype: str) -> None:
+    values = pd.Series(np.array([19.99, 0.1], dtype="float32")).astype(dtype)
+    assert Sanitiser().column(values) == [19.99, 0.1]

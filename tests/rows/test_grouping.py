@@ -6,10 +6,13 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import given, settings, strategies as st
+from support.row_documents import parameters_of
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options
 from reportflow_pandas.rows.grouping import DocumentRows, Groups, by_document
+from reportflow_pandas.rows.mapping import bind
 
 FLAT = pd.DataFrame(
     {
@@ -161,6 +164,25 @@ def test_the_source_of_a_run_becomes_one_row_a_document_without_what_differs() -
     assert source.columns.tolist() == ["No", "Customer"]
     assert by_document(FLAT, []) is FLAT
     assert by_document(FLAT[["Track"]], ["No"]).index.tolist() == FLAT.index.tolist()
+
+
+keys = st.lists(st.sampled_from(["a", "b", "c", "A", "a "]), min_size=1, max_size=10)
+
+
+@given(keys, st.lists(st.sampled_from([1, 2]), min_size=10, max_size=10))
+@settings(deadline=None)
+def test_every_line_belongs_to_one_document_in_order(names: list[str], pages: list[int]) -> None:
+    """As a person would do it: for each pair of keys as it comes first, the lines that have it."""
+    flat = pd.DataFrame({"No": names, "Page": pages[: len(names)], "Track": range(len(names))})
+    wanted: dict[tuple[str, int], list[str]] = {}
+    for name, page, track in flat.itertuples(index=False):
+        wanted.setdefault((name, page), []).append(str(track))
+    rows = rows_of(flat, group_by=["No", "Page"], tables={"Lines": ["Track"]})
+    assert rows.frame.index.tolist() == list(wanted)
+    sources = bind(rows.frame, rows.options, parameters_of(Lines="array"), groups=rows.groups)
+    nested = sources[0].nested
+    assert nested is not None
+    assert [[line["Track"] for line in lines] for lines in nested.rows(0, len(wanted))] == list(wanted.values())
 
 
 def test_rich_attrs_are_never_copied() -> None:

@@ -297,6 +297,13 @@ def test_a_column_of_any_dtype_goes_into_a_text(case: str) -> None:
     assert all(value is None or isinstance(value, str | list | dict) for value in column_values(column, "text"))
 
 
+@pytest.mark.parametrize(
+    "dtype", [object, "str", "string", "string[python]", "string[pyarrow]", arrow(pa.string())]
+)
+def test_a_mark_that_came_along_is_left_out_whatever_stores_the_text(dtype: Any) -> None:
+    assert column_values(pd.Series(["\ufeffBob", None, "Ann"], dtype=dtype)) == ["Bob", None, "Ann"]
+
+
 def test_categories_that_do_not_occur_are_not_looked_at() -> None:
     column = pd.Series(["a", math.inf], dtype="category").iloc[:1]
     assert column_values(column) == ["a"]
