@@ -15,7 +15,7 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.from_frame import FromFrame, Only, remembered
 from reportflow_pandas.execution.from_ledger import FromLedger, index_of
 from reportflow_pandas.execution.run import Run, watched
-from reportflow_pandas.journal import runs as shelf
+from reportflow_pandas.journal import marks, runs as shelf
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.results import index_labels
@@ -425,7 +425,7 @@ def settle(results: pd.DataFrame, rows: Any) -> pd.DataFrame:
     if str(recorded.meta["frame"]) != attrs.get("frame") and not _the_same(recorded, results.iloc[chosen], places):
         name = attrs["run"]
         raise ConfigurationError(f"run {name!r} was given other rows since: settle rf.load({name!r})")
-    settled_now = shelf.settle(settings.runs, attrs["run"], places, settings.clock)
+    settled_now = marks.settle(settings.runs, attrs["run"], places, settings.clock)
     note_event(settings.runs, attrs["run"], "settled", len(settled_now), settings.clock)
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results.itertuples(index=False)):

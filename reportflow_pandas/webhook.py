@@ -17,7 +17,7 @@ from reportflow_pandas.api.client import Client
 from reportflow_pandas.contract import FILE_COMPLETED
 from reportflow_pandas.engine.attempts import Line, Refused, line_to
 from reportflow_pandas.errors import ConfigurationError, NotReady, ReportFlowError
-from reportflow_pandas.journal import runs
+from reportflow_pandas.journal import marks, runs
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notify import Notifier, ended
 from reportflow_pandas.settings import Limits, Settings, current
@@ -234,7 +234,7 @@ class Webhook:
     async def _look_at(self, event: Event, client: Client, line: Line) -> None:
         settings = self.settings
         owner = await asyncio.to_thread(
-            runs.owner_of, settings.runs, settings.owner, event.files, event.request_id, self._last_run
+            marks.owner_of, settings.runs, settings.owner, event.files, event.request_id, self._last_run
         )
         if owner is None:
             self.seen["foreign"] += 1
@@ -263,10 +263,10 @@ class Webhook:
             else:
                 return
 
-    def _mark(self, owner: runs.Owned, event: Event) -> int:
+    def _mark(self, owner: marks.Owned, event: Event) -> int:
         settings = self.settings
         marked = [
-            runs.mark_ready(
+            marks.mark_ready(
                 settings.runs,
                 owner.run,
                 identity,

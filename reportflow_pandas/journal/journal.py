@@ -64,10 +64,8 @@ class Journal:
 
     Attributes
     ----------
-    run : str
-        The run's name.
-    path : pathlib.Path
-        Its file.
+    run, path
+        The run's name, and its file.
     created : bool
         Whether the run is new.
     meta : dict

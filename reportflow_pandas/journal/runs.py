@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import re
 import sqlite3
-from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -16,7 +16,7 @@ from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
-from reportflow_pandas.journal import ledger, recorded, schema
+from reportflow_pandas.journal import recorded, schema
 from reportflow_pandas.journal.frames import Known
 from reportflow_pandas.journal.lock import RunLock, is_locked
 from reportflow_pandas.journal.recorded import Frame, RecentCall, meta_of, one_moment
@@ -26,7 +26,6 @@ from reportflow_pandas.settings import Owner
 __all__ = [
     "Evidence",
     "Frame",
-    "Owned",
     "Recorded",
     "Summary",
     "awaited",
@@ -36,11 +35,8 @@ __all__ = [
     "frame_of",
     "is_sending",
     "load",
-    "mark_ready",
-    "owner_of",
     "recent_calls",
     "runs",
-    "settle",
     "summary",
     "unsent",
 ]
@@ -143,7 +139,7 @@ def _summary(folder: Path, run: str) -> Summary:
 
 
 def _summarised(path: Path, run: str) -> Summary:
-    with _opened(path) as connection, one_moment(connection):
+    with opened(path) as connection, one_moment(connection):
         meta = meta_of(connection)
         counts, unsent = recorded.counts_of(connection, meta["frame"])
         (touched,) = connection.execute(
@@ -180,7 +176,7 @@ def load(folder: Path, run: str) -> Recorded:
         There is no such run, or its file cannot be read.
     """
     path = schema.path_of(folder, run)
-    with _opened(path) as connection, one_moment(connection):
+    with opened(path) as connection, one_moment(connection):
         sending = is_locked(lock_of(path))
         meta, frame = meta_of(connection), recorded.frame_of(connection)
         outcomes = Outcomes(frame.names)
@@ -199,7 +195,7 @@ def frame_of(folder: Path, run: str) -> tuple[dict[str, Any], Frame]:
     ConfigurationError
         There is no such run, or its file cannot be read.
     """
-    with _opened(schema.path_of(folder, run)) as connection, one_moment(connection):
+    with opened(schema.path_of(folder, run)) as connection, one_moment(connection):
         return meta_of(connection), recorded.frame_of(connection)
 
 
@@ -216,7 +212,7 @@ def begun(folder: Path, run: str, *, base_url: str, owner: Owner) -> dict[str, A
     path = schema.path_of(folder, run)
     if not path.exists():
         return {}
-    with _opened(path) as connection:
+    with opened(path) as connection:
         meta = meta_of(connection)
     refuse_another(meta, run, base_url, owner)
     return meta
@@ -247,7 +243,7 @@ def evidence(folder: Path, run: str) -> Evidence | None:
     path = schema.path_of(folder, run)
     if not path.exists():
         return None
-    with _opened(path) as connection:
+    with opened(path) as connection:
         meta = meta_of(connection)
         sent = connection.execute(_MAYBE_SENT).fetchone()[0]
         request_id, file_id = connection.execute(_LAST_ACCEPTED).fetchone() or (None, None)
@@ -295,7 +291,7 @@ def unsent(
     known = Known()
     with contextlib.ExitStack() as stack:
         if path.exists():
-            connection = stack.enter_context(_opened(path))
+            connection = stack.enter_context(opened(path))
             stack.enter_context(one_moment(connection))
             known = Known(recorded.all_described(connection))
         for documents, keys in planned:
@@ -314,7 +310,7 @@ def is_sending(folder: Path, run: str) -> bool:
 
 def awaited(folder: Path, run: str) -> int:
     """Return how many calls of a run are in its queue, or with a worker, and were never seen answered."""
-    with _opened(schema.path_of(folder, run)) as connection:
+    with opened(schema.path_of(folder, run)) as connection:
         return len(recorded.awaited_in(connection))
 
 
@@ -352,7 +348,7 @@ def has_mails(folder: Path, run: str) -> bool:
     path = schema.path_of(folder, run)
     if not path.exists():
         return False
-    with contextlib.suppress(ConfigurationError), _opened(path) as connection:
+    with contextlib.suppress(ConfigurationError), opened(path) as connection:
         found = connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'mails'").fetchone()
         return bool(found and connection.execute("SELECT 1 FROM mails LIMIT 1").fetchone())
     return False
@@ -394,127 +390,6 @@ def forget_old(
     return forgotten
 
 
-@dataclass(frozen=True, slots=True)
-class Owned:
-    """The run that documents belong to.
-
-    Attributes
-    ----------
-    run : str
-        Its name.
-    documents : list of str
-        Those of the ids asked for that it has.
-    answered : bool
-        Whether the request they came with is written down as answered.
-    """
-
-    run: str
-    documents: list[str]
-    answered: bool
-
-
-def owner_of(
-    folder: Path, owner: Owner, document_ids: Collection[str], request_id: str, first: str = ""
-) -> Owned | None:
-    """Return the run that has these documents, if one of the folder's has; beside the process that sends it.
-
-    Parameters
-    ----------
-    owner : Owner
-        Runs of others are not looked at.
-    document_ids : collection of str
-        Our ids, as the service echoed them.
-    request_id : str
-        The request they came with.
-    first : str
-        The run to look at first.
-    """
-    for run in sorted(schema.journals(folder), key=lambda name: name != first):
-        with contextlib.suppress(ReportFlowError), _opened(folder / f"{run}.sqlite") as connection:
-            meta = meta_of(connection)
-            if (meta.get("service"), meta.get("workspace")) != owner:
-                continue
-            numbers = recorded.numbers_by_id(connection, document_ids)
-            if numbers:
-                found = [one for one in document_ids if one in numbers]
-                return Owned(run, found, recorded.is_answered(connection, numbers[found[0]], request_id))
-    return None
-
-
-def mark_ready(
-    folder: Path,
-    run: str,
-    document_id: str,
-    clock: Clock,
-    *,
-    file_id: str | None = None,
-    request_id: str | None = None,
-) -> Literal["marked", "known", "stranger"]:
-    """Record that a document's PDF exists, whatever was known before: its request was accepted.
-
-    Takes no lock: it may happen beside the process that carries the run out.
-
-    Parameters
-    ----------
-    document_id : str
-        Our id, as the service echoed it.
-    file_id, request_id : str, optional
-        What the service calls it.
-
-    Returns
-    -------
-    {"marked", "known", "stranger"}
-        ``known``: it was marked before; ``stranger``: the run has no such document.
-    """
-    with _opened(schema.path_of(folder, run)) as connection:
-        with contextlib.suppress(sqlite3.OperationalError):  # without the index each mark reads all documents
-            ledger.index_by_rf(connection)
-        numbers = recorded.numbers_by_id(connection, [document_id])
-        if not numbers:
-            return "stranger"
-        mark = _in_one_transaction(
-            connection,
-            lambda: ledger.mark_ready(
-                connection, numbers[document_id], clock.timestamp(), file_id=file_id, request_id=request_id
-            ),
-        )
-    return "marked" if mark else "known"
-
-
-def settle(folder: Path, run: str, positions: Collection[int], clock: Clock) -> list[int]:
-    """Record of ``unknown`` rows that the service did accept them, as a look in the web app showed.
-
-    Parameters
-    ----------
-    positions : collection of int
-        Rows of the last frame.
-
-    Returns
-    -------
-    list of int
-        Those that were unknown and are accepted now; the others are left as they are.
-
-    Raises
-    ------
-    ConfigurationError
-        There is no such run, or its file cannot be written.
-    """
-    path = schema.path_of(folder, run)
-    lost = not is_locked(lock_of(path))
-    with _opened(path) as connection:
-
-        def settled() -> list[int]:
-            numbers = dict(connection.execute("SELECT position, number FROM rows"))
-            return [
-                position
-                for position in sorted(set(positions))
-                if position in numbers
-                and ledger.settle(connection, numbers[position], clock.timestamp(), in_flight=lost)
-            ]
-
-        return _in_one_transaction(connection, settled)
-
-
 def recent_calls(folder: Path, owner: Owner, since: float) -> list[RecentCall]:
     """Return the calls of all the folder's runs of a workspace that may still count in the service's window.
 
@@ -532,27 +407,15 @@ def recent_calls(folder: Path, owner: Owner, since: float) -> list[RecentCall]:
             files = [path, path.with_name(path.name + "-wal")]
             if max(file.stat().st_mtime for file in files if file.exists()) < since:
                 continue
-            with _opened(path) as connection:
+            with opened(path) as connection:
                 meta = meta_of(connection)
                 if (meta.get("service"), meta.get("workspace")) == owner:
                     found += recorded.recent_calls_in(connection, since)
     return sorted(found, key=lambda call: call.started_at)
 
 
-def _in_one_transaction(connection: sqlite3.Connection, change: Callable[[], T]) -> T:
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        changed = change()
-        connection.execute("COMMIT")
-    except BaseException:
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
-    return changed
-
-
 @contextmanager
-def _opened(path: Path) -> Iterator[sqlite3.Connection]:
+def opened(path: Path) -> Iterator[sqlite3.Connection]:
     connection = schema.open_to_read(path)
     try:
         with schema.translated(path):

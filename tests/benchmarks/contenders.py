@@ -20,6 +20,7 @@ import pandas as pd
 
 from reportflow_pandas import Settings
 from reportflow_pandas.engine.batching import Document
+from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.errors import JournalError
 from reportflow_pandas.execution import from_frame
 from reportflow_pandas.generation import generate
@@ -90,8 +91,8 @@ class Forgetful(Journal):
         """Let the call go."""
         return 0
 
-    def note(
-        self, call: int | None, positions: Sequence[int], then: Callable[[JournalError | None], None]
+    def record(
+        self, call: int | None, outcomes: Sequence[Outcome], then: Callable[[JournalError | None], None]
     ) -> None:
         """Show the outcomes."""
         then(None)

@@ -14,7 +14,7 @@ from support.journals import OWNER, abandoned, accept, documents, key_of, on_dis
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, JournalError
-from reportflow_pandas.journal import commits, runs
+from reportflow_pandas.journal import commits, marks, runs
 from reportflow_pandas.journal.outcome_lines import spans
 
 TEXTS = [f"row {number}" for number in range(10)]
@@ -691,7 +691,7 @@ def test_what_a_webhook_drops_leaves_the_disk_whatever_sqlite_is_built_for(
     monkeypatch.setattr(sqlite3, "connect", sloppy)
     asyncio.run(main())
     for position in range(2):
-        runs.mark_ready(tmp_path, "november", f"{1:04}{position:012}", SYSTEM_CLOCK)
+        marks.mark_ready(tmp_path, "november", f"{1:04}{position:012}", SYSTEM_CLOCK)
     assert b"Mrs Ito" not in on_disk(tmp_path)
     assert b"Mr Abe" not in on_disk(tmp_path)
 

@@ -18,7 +18,7 @@ from support.journals import BASE_URL, OWNER, abandoned, on_disk, opened, planne
 
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.journal import lock, runs, schema
+from reportflow_pandas.journal import lock, marks, runs, schema
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.journal.schema import APPLICATION, checked_name
 
@@ -182,7 +182,7 @@ def test_a_torn_file_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
         assert path.read_bytes() == torn
 
 
-@pytest.mark.parametrize(("form", "said"), [(99, "newer reportflow-pandas"), (1, "before its first release")])
+@pytest.mark.parametrize(("form", "said"), [(99, "newer reportflow-pandas"), (2, "before its first release")])
 def test_a_journal_of_another_form_is_refused_and_left_as_it_is(tmp_path: Path, form: int, said: str) -> None:
     with_rows(tmp_path)
     file = tmp_path / "november.sqlite"
@@ -407,13 +407,13 @@ def test_a_webhook_marks_beside_the_running_job(tmp_path: Path) -> None:
         await journal.intent([1], "async/single")
 
         def marked(position: int) -> str:
-            return runs.mark_ready(
+            return marks.mark_ready(
                 tmp_path, "november", fresh[position].id, SYSTEM_CLOCK, file_id="f", request_id="r"
             )
 
         assert [marked(0), marked(0), marked(1)] == ["marked", "known", "marked"]
-        assert runs.mark_ready(tmp_path, "november", "0" * 16, SYSTEM_CLOCK) == "stranger"
-        assert runs.mark_ready(tmp_path, "november", "é" * 40, SYSTEM_CLOCK) == "stranger"
+        assert marks.mark_ready(tmp_path, "november", "0" * 16, SYSTEM_CLOCK) == "stranger"
+        assert marks.mark_ready(tmp_path, "november", "é" * 40, SYSTEM_CLOCK) == "stranger"
         abandoned(journal)
         with opened(tmp_path) as journal:
             again = journal.go_on()
@@ -436,10 +436,10 @@ def test_settling_turns_unknown_rows_into_accepted_ones_and_no_others(tmp_path: 
         outcomes.refused(1, "unknown", "unknown_outcome", "cut off", None)
         await journal.answered(call, outcomes.as_answered([1]))
         await journal.intent([2], "async/single")
-        assert runs.settle(tmp_path, "november", [0, 1, 2, 3, 99], SYSTEM_CLOCK) == [1]
+        assert marks.settle(tmp_path, "november", [0, 1, 2, 3, 99], SYSTEM_CLOCK) == [1]
         abandoned(journal)
-        assert runs.settle(tmp_path, "november", [2], SYSTEM_CLOCK) == [2]
-        assert runs.settle(tmp_path, "november", [2], SYSTEM_CLOCK) == []
+        assert marks.settle(tmp_path, "november", [2], SYSTEM_CLOCK) == [2]
+        assert marks.settle(tmp_path, "november", [2], SYSTEM_CLOCK) == []
         with opened(tmp_path) as journal:
             assert [o.status for o in journal.go_on()] == ["accepted", "accepted", "accepted", "not_sent"]
             assert [d.position for d in journal.pending(unknown=True)] == [3]

@@ -15,7 +15,7 @@ import reportflow_pandas
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcomes
 from reportflow_pandas.errors import JournalError
-from reportflow_pandas.journal import runs
+from reportflow_pandas.journal import marks, runs
 
 PACKAGE = Path(reportflow_pandas.__file__).parent
 
@@ -121,7 +121,7 @@ def test_a_row_that_a_webhook_marks_between_pending_and_intent_leaves_the_call(t
         outcomes = journal.go_on()
         waiting = list(journal.pending(unknown=True))
         assert [d.position for d in waiting] == [0, 1]
-        runs.mark_ready(tmp_path, "november", waiting[0].id, SYSTEM_CLOCK, file_id="f", request_id="r")
+        marks.mark_ready(tmp_path, "november", waiting[0].id, SYSTEM_CLOCK, file_id="f", request_id="r")
         with pytest.raises(AcceptedMeanwhile) as meanwhile:
             await journal.intent([0, 1], "async/multiple")
         assert meanwhile.value.positions == [0]
@@ -218,7 +218,7 @@ def test_an_acceptance_by_a_webhook_is_not_taken_back_by_an_answer(tmp_path: Pat
         journal = opened(tmp_path)
         outcomes, fresh = await planned(journal, ["a"])
         call = await journal.intent([0], "async/single")
-        assert runs.mark_ready(tmp_path, "november", fresh[0].id, SYSTEM_CLOCK) == "marked"
+        assert marks.mark_ready(tmp_path, "november", fresh[0].id, SYSTEM_CLOCK) == "marked"
         outcomes.refused(0, late, "invalid", "no", 400)
         await journal.answered(call, outcomes.as_answered([0]))
         journal.close()
