@@ -1,0 +1,122 @@
+"""Every code block of every page runs, the site builds without a warning, questions find their answers."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from conftest import required
+
+import reportflow_pandas as rf
+from reportflow_pandas import settings
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = sorted((DOCS / "site").rglob("*.md"))
+BLOCK = re.compile(r"^```python\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+
+
+@pytest.mark.parametrize(
+    "page", [page for page in PAGES if BLOCK.search(page.read_text("utf-8"))], ids=lambda p: p.stem
+)
+@pytest.mark.filterwarnings("ignore::reportflow_pandas.CheckWarning", "ignore::UserWarning")
+def test_the_code_of_a_page_runs_from_top_to_bottom(
+    page: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    started: list[object] = []
+    use_local = rf.use_local
+
+    def noted(*arguments: object, **switches: object) -> object:
+        started.append(use_local(*arguments, **switches))
+        return started[-1]
+
+    monkeypatch.setattr(rf, "use_local", noted, raising=False)
+    names: dict[str, object] = {}
+    try:
+        for block in BLOCK.findall(page.read_text(encoding="utf-8")):
+            exec(compile(block, str(page.relative_to(DOCS)), "exec"), names)  # noqa: S102 - our own pages
+    finally:
+        for service in started:
+            service.stop()  # type: ignore[attr-defined]
+        settings.configure(runs=None)
+
+
+@pytest.fixture(scope="module")
+def site() -> Path:
+    for name in ("sphinx", "pydata_sphinx_theme", "myst_nb", "numpydoc"):
+        required(name, _found(name))
+    command = [sys.executable, DOCS / "build.py"]
+    built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170)  # noqa: S603 - ours
+    assert built.returncode == 0, built.stderr[-3000:]
+    return DOCS / "_site"
+
+
+def _found(name: str) -> object:
+    import importlib.util  # noqa: PLC0415 - here alone
+
+    return importlib.util.find_spec(name)
+
+
+QUESTIONS = {
+    "my own Excel file": "howto/excel",
+    "my own design": "howto/design",
+    "what is passthrough": "reference/outcomes",
+    "what does it cost": "howto/carefully",
+    "no account": "first_hour",
+    "first five carefully": "howto/carefully",
+    "where are my PDFs": "reference/outcomes",
+    "a run died": "reference/outcomes",
+    "a row is unknown": "reference/outcomes",
+    "behind a proxy": "howto/proxies",
+    "from JavaScript": "vendor",
+    "in Japanese": "ja/index",
+}
+
+
+def test_the_site_builds_without_a_warning_and_answers_each_question_one_click_from_its_front(site: Path) -> None:
+    front = (site / "index.html").read_text(encoding="utf-8")
+    for question, page in QUESTIONS.items():
+        assert f'href="{page}.html"' in front, question
+        assert (site / f"{page}.html").exists(), question
+
+
+def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
+    pages = list(site.rglob("*.html"))
+    text = {page: page.read_text(encoding="utf-8") for page in pages}
+    for page, html in text.items():
+        for target in re.findall(r'(?:href|src)="([^"]+)"', html):
+            address, _, anchor = target.partition("#")
+            if re.match(r"[a-z]+:|//", target) or "?" in address:
+                continue
+            place = (page.parent / address).resolve() if address else page
+            assert place.exists(), f"{page.relative_to(site)} links to {target}"
+            if anchor and place in text:
+                assert f'id="{anchor}"' in text[place], f"{page.relative_to(site)} links to {target}"
+
+
+def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
+    for page in site.rglob("*.html"):
+        html = page.read_text(encoding="utf-8")
+        assert not re.findall(r'<(?:script|img|link)[^>]+(?:src|href)="((?:https?:)?//[^"]+)"', html), page
+
+
+def test_notebooks_show_what_they_printed(site: Path) -> None:
+    for notebook in (DOCS.parent / "notebooks").glob("*.ipynb"):
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        assert any(cell.get("outputs") for cell in cells)
+        assert (site / "notebooks" / f"{notebook.stem}.html").exists()
+
+
+def test_language_models_find_all_pages_in_one_text(site: Path) -> None:
+    whole = (site / "llms-full.txt").read_text(encoding="utf-8")
+    index = (site / "llms.txt").read_text(encoding="utf-8")
+    for page in PAGES:
+        title = re.search(r"^# (.+)$", page.read_text(encoding="utf-8"), re.MULTILINE)
+        assert title is not None
+        if page.name != "index.md" or page.parent.name in ("site", "ja"):
+            assert page.stem == "api" or title[0] in whole
+    assert "howto/mail.html" in index
