@@ -102,12 +102,14 @@ def elsewhere(
     return f"{said}. Submit the rows again with run={name!r}: what is in the queue is not sent twice"
 
 
-def after_equal_refusals(refusals: int, not_sent: int, *, by_the_rows: bool) -> str:
+def after_equal_refusals(refusals: int, not_sent: int, *, by_the_rows: bool, left_here: bool = True) -> str:
     """Return why equal refusals ended a run, and what to do with the rows that were not sent.
 
-    ``by_the_rows``: what was refused may be the rows' own fault.
+    ``by_the_rows``: what was refused may be the rows' own fault. ``left_here``: calls left this machine at all.
     """
-    left = f"{not_sent:,} {'row was' if not_sent == 1 else 'rows were'} not sent" if not_sent else "all were sent"
+    left = "all were sent" if left_here else "nothing reached the service"
+    if not_sent:
+        left = f"{not_sent:,} {'row was' if not_sent == 1 else 'rows were'} not sent"
     said = (
         f"{refusals} documents in a row were refused in these words and none was accepted, so the run was ended: "
         f"{left}. "

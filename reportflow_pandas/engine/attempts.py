@@ -178,8 +178,7 @@ class Line:
             if refused is not None:
                 refused()
             await self._pause(decision, problem)
-            if self._holds(kind, tries):
-                raise Held
+            self._check(kind, tries)
             if isinstance(decision, WaitForLimit):
                 tries.count -= 1
             if not door.try_enter():
@@ -198,19 +197,20 @@ class Line:
             waiting=self.progress.waiting,
         )
         tries.waited += slot.waited
-        if self._holds(kind, tries):
-            slot.unused()
-            raise Held
-        if sending is not None:
-            try:
+        try:
+            self._check(kind, tries)
+            if sending is not None:
                 await sending()
-            except BaseException:
-                slot.unused()
-                raise
+                self._check(kind, tries)  # an outage may have begun meanwhile
+        except BaseException:
+            slot.unused()
+            raise
         return slot
 
-    def _holds(self, kind: CallKind, tries: Tries) -> bool:
-        return self.outage is not None and self.outage.away and kind in _GENERATION and not tries.probe
+    def _check(self, kind: CallKind, tries: Tries) -> None:
+        """Hold a call while the service is away."""
+        if self.outage is not None and self.outage.away and kind in _GENERATION and not tries.probe:
+            raise Held
 
     def _in_an_outage(
         self, decision: Decision, error: ReportFlowError, kind: CallKind, tries: Tries, started: float

@@ -61,7 +61,9 @@ class Alike:
         if error is None or error is not self._ended_by:
             return error
         by_the_rows = isinstance(error, ApiError) and error.status < 500
-        said = after_equal_refusals(IN_A_ROW, not_sent, by_the_rows=by_the_rows)
+        said = after_equal_refusals(
+            IN_A_ROW, not_sent, by_the_rows=by_the_rows, left_here=not isinstance(error, ConnectionFailed)
+        )
         if isinstance(error, ApiError):
             return type(error)(
                 error.status, error.messages, request_id=error.request_id, retry_after=error.retry_after, hint=said

@@ -1,0 +1,129 @@
+"""A network or a service that is away in mid-run, counted at the service: a state of the run, not of its rows."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+
+import pandas as pd
+import pytest
+from support.virtual_service import World, people, sent, world
+
+import reportflow_pandas as rf
+from reportflow_pandas.local.faults import Fault
+
+AWAY: dict[str, Callable[[int | None], Fault]] = {
+    "a gateway's page": lambda times: Fault(
+        "status", status=502, endpoint="async", at=3, times=times, body="html"
+    ),
+    "a gateway without a word": lambda times: Fault(
+        "status", status=504, endpoint="async", at=3, times=times, body="empty"
+    ),
+    "a page with 200": lambda times: Fault("html", endpoint="async", at=3, times=times),
+    "hung up after sending": lambda times: Fault("dropped_before", endpoint="async", at=3, times=times),
+    "503": lambda times: Fault("status", status=503, endpoint="async", at=3, times=times),
+}
+ROWS, BATCH, IN_FLIGHT = 600, 10, 4
+
+
+def generated(here: World, **more: object) -> tuple[pd.DataFrame, rf.ReportFlowError | None]:
+    options = {"limits": False, "concurrency": IN_FLIGHT, "batch_size": BATCH, "run": "outage", **more}
+    try:
+        return here.generate(ROWS, **options), None
+    except rf.ReportFlowError as error:
+        return error.results, error
+
+
+def statuses(results: pd.DataFrame) -> dict[str, int]:
+    return {str(word): int(count) for word, count in results["status"].value_counts().items()}
+
+
+@pytest.mark.parametrize("kind", AWAY)
+def test_what_stays_away_ends_the_run_once_with_the_rest_not_sent(kind: str) -> None:
+    with world(faults=AWAY[kind](None)) as here:
+        results, error = generated(here)
+        counts = statuses(results)
+        assert isinstance(error, rf.ConnectionFailed)
+        assert "120 s" in str(error)
+        assert "all were sent" not in str(error)
+        assert counts["not_sent"] >= ROWS - (2 + 5 + IN_FLIGHT) * BATCH - 20
+        assert counts.get("unknown", 0) <= (5 + IN_FLIGHT) * BATCH + 20
+        assert "failed" not in counts
+        assert set(sent(here.service).values()) == {1}
+
+
+@pytest.mark.parametrize("kind", AWAY)
+def test_what_comes_back_costs_at_most_what_was_in_flight_and_the_probes(kind: str) -> None:
+    with world(faults=AWAY[kind](12)) as here:
+        results, error = generated(here)
+        counts = statuses(results)
+        assert error is None
+        assert set(counts) <= {"accepted", "unknown"}
+        assert counts.get("unknown", 0) <= (5 + IN_FLIGHT) * BATCH + 12
+        assert set(sent(here.service).values()) == {1}
+
+
+@pytest.mark.parametrize(("seconds", "ends"), [(15.0, False), (600.0, True)])
+def test_a_network_that_is_away_in_the_middle_fails_no_row(seconds: float, *, ends: bool) -> None:
+    """Away for 15 s the run goes on by itself, away for good it ends once and can be resumed."""
+    with world(latency=0.2) as here:
+        service, clock = here.service, here.clock
+
+        def cut() -> None:
+            wait = threading.Event().wait
+            while len(service.documents) < 100:
+                wait(0.001)
+            service.stop()
+            back = clock._time + seconds
+            while clock._time < back and not ended.is_set():
+                wait(0.001)
+            service.start()
+
+        ended = threading.Event()
+        cutting = threading.Thread(target=cut)
+        cutting.start()
+        results, error = generated(here)
+        ended.set()
+        cutting.join()
+        counts = statuses(results)
+        assert "failed" not in counts
+        assert counts.get("unknown", 0) <= (5 + IN_FLIGHT) * BATCH
+        assert (error is not None) is ends
+        if ends:
+            assert counts["not_sent"] > 300
+            resumed = rf.resume("outage", settings=here.settings, progress=False)
+            assert set(statuses(resumed)) <= {"accepted", "unknown"}
+        assert sum(statuses(results).values()) == ROWS
+        assert max(sent(service).values()) == 1
+
+
+def test_bar_panel_and_job_say_that_the_service_is_away(capsys: pytest.CaptureFixture[str]) -> None:
+    with world(faults=AWAY["503"](12)) as here:
+        frame = people(ROWS)
+        frame.reportflow.generate(
+            "certificate",
+            version=1,
+            check=False,
+            params={"RecipientName": "name"},
+            limits=False,
+            concurrency=IN_FLIGHT,
+            batch_size=BATCH,
+            progress=True,
+            settings=here.settings,
+        )
+    assert "the service does not answer: nothing is sent, waiting for it" in capsys.readouterr().err
+
+
+def test_how_long_is_waited_is_a_setting() -> None:
+    with world(faults=AWAY["503"](None)) as here:
+        began = here.clock.monotonic()
+        settings = rf.Settings(
+            base_url=here.settings.base_url,
+            app_key=here.settings.app_key,
+            clock=here.clock,
+            runs=here.settings.runs,
+            outage="10min",
+        )
+        _, error = generated(here, settings=settings)
+        assert "600 s" in str(error)
+        assert 600 <= here.clock.monotonic() - began < 700
