@@ -120,8 +120,10 @@ def _known(values: Mapping[str, Any], known: Collection[str], where: str) -> Non
 def reading_of(values: Mapping[str, Any], otherwise: Reading) -> Reading:
     """Return how a file is read, by the words beside it and what holds for all files."""
     given = {name: values[name] for name in READING & set(values)}
-    if isinstance(given.get("text"), str):
-        given["text"] = [given["text"]]
+    if "text" in given:
+        given["text"] = list(map(str, _list(given["text"])))
+    if given.get("separator") in ("TAB", "\\t"):
+        given["separator"] = "\t"
     return dataclasses.replace(otherwise, **given)
 
 

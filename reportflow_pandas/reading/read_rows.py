@@ -81,7 +81,7 @@ def read_rows(
     reading = Reading(
         sheet=sheet,
         header=header,
-        text=[text] if isinstance(text, str) else list(text or ()),
+        text=[text] if isinstance(text, str) else [str(name) for name in text or ()],
         decimal=decimal,
         thousands=thousands,
         encoding=encoding,

@@ -57,6 +57,12 @@ class Reading:
     say: Callable[[str], None] = _log.info
 
     def __post_init__(self) -> None:
+        for name in ("decimal", "thousands", "encoding", "separator"):
+            given = getattr(self, name)
+            if given is not None and not isinstance(given, str):
+                raise ConfigurationError(f"{name}={given!r}: a text, such as ','")
+        if not isinstance(self.as_shown, bool):
+            raise ConfigurationError(f"as_shown={self.as_shown!r}: True or False")
         if self.hidden not in HIDDEN:
             raise ConfigurationError(f"hidden={self.hidden!r}: it is one of {', '.join(map(repr, HIDDEN))}")
         if self.header is not None and (

@@ -11,13 +11,14 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.reading.inference import Inferred, groups_thousands_only, inferred, series_of_texts
 from reportflow_pandas.reading.locations import Note, Origin
 from reportflow_pandas.reading.reading_options import Reading, refusal
-from reportflow_pandas.reading.shown import as_written
+from reportflow_pandas.reading.shown import ShownText, as_written
 from reportflow_pandas.reading.table import (
     CELLS_SHOWN,
     ERROR_WORDS,
@@ -98,6 +99,8 @@ def read_text(path: Path, reading: Reading) -> pd.DataFrame:
         for name, cells in zip(table.names, table.columns, strict=True)
     ]
     columns = _by_the_other_columns(table, columns, reading)
+    if reading.as_shown:
+        columns = [_as_it_stands(cells, column) for cells, column in zip(table.columns, columns, strict=True)]
     notes += [note for at, column in enumerate(columns) for note in _notes(table, at, column, path)]
     return framed(table, [column.cells for column in columns], Origin(path.name, "line"), notes)
 
@@ -373,6 +376,17 @@ def _no_errors(table: Table, path: Path, reading: Reading) -> None:
             "empty the fields. If the words shall be printed as they stand: "
             f"text={sorted({name for _, name, _ in found})!r}",
         )
+
+
+def _as_it_stands(cells: Sequence[str], column: Inferred) -> Inferred:
+    """Return numbers and truths that are printed otherwise than they stand as texts that know their values."""
+    if column.kind not in ("decimal", "boolean"):
+        return column
+    shown = [
+        None if missing else ShownText(cell, value.item() if isinstance(value, np.generic) else value)
+        for cell, value, missing in zip(cells, column.cells, column.cells.isna(), strict=True)
+    ]
+    return Inferred(pd.Series(shown, dtype=object), "text", column.missing)
 
 
 # what is seen otherwise than printed

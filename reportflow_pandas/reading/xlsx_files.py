@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import warnings
 from collections.abc import Generator
 from pathlib import Path
@@ -33,6 +34,9 @@ _FIRST_OWN_FORMAT = 164
 
 _BY_COMPUTER = {14, 22, *range(27, 37), *range(50, 59)}
 """Ids of built-in dates that each computer shows by its own settings: they have no text of their own."""
+
+_OWN_DATE = dataclasses.replace(parsed_format("yyyy-mm-dd"), code="the computer's own date", known=False)
+"""Such a format: what it shows can't be told."""
 
 _SPREADSHEET_DIGITS = 15
 """Digits that a spreadsheet shows at most; it stores 17."""
@@ -143,6 +147,8 @@ def _formats(workbook: Any, reading: Reading) -> dict[int, FormatCode]:
     for style, cell in enumerate(workbook._cell_styles):  # noqa: SLF001 - openpyxl gives it cell by cell only
         number = cell.numFmtId
         if number in _BY_COMPUTER:
+            if reading.as_shown:
+                formats[style] = _OWN_DATE
             continue
         if number < _FIRST_OWN_FORMAT:
             code = BUILTIN_FORMATS.get(number, "General")

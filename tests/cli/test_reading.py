@@ -178,6 +178,31 @@ def test_amounts_whose_decimal_sign_is_not_known_are_asked_for(
     assert [params["Amount"] for params in sent(service)] == [1234, 2500]
 
 
+def test_each_file_of_a_job_is_read_in_its_own_way(service: LocalService) -> None:
+    orders, lines = rf.example_orders()
+    few = lines[lines["InvoiceId"] == 1]
+    orders.head(1).to_csv("orders.csv", index=False, sep=";")
+    rows = [[None] * len(few.columns), list(few.columns), *few.to_numpy().tolist()]
+    sheet_file(Path("lines.xlsx"), rows, head=["Lines"])
+    Path("job.toml").write_text(
+        'design = "invoice"\nfile = "orders.csv"\nseparator = ";"\n'
+        '[tables.Lines]\nfile = "lines.xlsx"\nheader = 3\non = "InvoiceId"\n',
+        encoding="utf-8",
+    )
+    assert main(["generate", "--options", "job.toml", "--no-progress"]) == 0
+    assert len(sent(service)[0]["Lines"]) == len(few)
+
+
+@pytest.mark.parametrize("line", ["thousands = 5", "header = '3'", "hidden = 'maybe'", "as_shown = 'yes'"])
+def test_a_job_file_that_reads_files_in_no_way_is_refused(
+    service: LocalService, capsys: pytest.CaptureFixture[str], line: str
+) -> None:
+    csv_file(Path("rows.csv"), [receipt()])
+    Path("job.toml").write_text(f"{line}\n", encoding="utf-8")
+    assert generate("rows.csv", "--options", "job.toml") == 2
+    assert line.split(maxsplit=1)[0].replace("_", "-") in capsys.readouterr().err
+
+
 # --out
 
 

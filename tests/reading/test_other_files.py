@@ -14,7 +14,8 @@ import pytest
 import xlwt
 from conftest import required
 from msoffcrypto.format.ooxml import OOXMLFile
-from reading.writing import HEAD, receipt, replaced, sheet_file
+from reading.writing import HEAD, receipt, replaced, rewritten, sheet_file
+from reading.xlsb_writing import xlsb_file
 
 from reportflow_pandas import read_rows
 from reportflow_pandas.errors import ConfigurationError
@@ -119,6 +120,41 @@ def test_a_sheet_of_libreoffice_is_read_with_the_same_care(ods: Path) -> None:
     shown = read_rows(ods, hidden="skip", as_shown=True)
     assert shown.loc[0, ["ReceiptId", "Amount", "CustomerName"]].tolist() == ["00171", "19%", "TRUE"]
     assert shown.loc[0, "Amount"].value == 0.19
+
+
+# .xlsb
+
+
+def test_a_binary_workbook_is_read_with_the_same_care(tmp_path: Path) -> None:
+    rows = [
+        ["Id", "Name", "Paid"],
+        [1, "Ann", True],
+        [2, None, None],
+        [3, "Zoë_x000D_\nLee", False],
+        [4, "#N/A", None],
+    ]
+    path = xlsb_file(tmp_path / "rows.xlsb", rows, hidden=[4], merged=[(1, 2, 1, 1)])
+    said = refused(path)
+    assert "1 row of 4 is hidden" in said
+    assert "(row 4)" in said
+    assert "B5 #N/A" in said
+    frame = read_rows(path, hidden="keep", text="Name")
+    assert frame["Id"].tolist() == [1, 2, 3, 4]
+    assert frame["Name"].tolist() == ["Ann", "Ann", "Zoë\nLee", "#N/A"]
+    assert frame["Paid"].tolist() == [True, pd.NA, False, pd.NA]
+    assert where(frame, 3, "Name") == "rows.xlsb, Orders!B5"
+    assert {note.kind for note in notes(frame)} == {"merged"}
+
+
+def test_a_text_that_looks_like_an_errors_code_is_a_text(tmp_path: Path) -> None:
+    path = xlsb_file(tmp_path / "rows.xlsb", [["Id", "Code"], [1, "0x2a"]])
+    assert read_rows(path)["Code"].tolist() == ["0x2a"]
+
+
+def test_a_binary_workbook_that_is_cut_is_refused(tmp_path: Path) -> None:
+    path = xlsb_file(tmp_path / "rows.xlsb", [["Id", "Code"], [1, "x"]])
+    cut = rewritten(path, tmp_path / "cut.xlsb", lambda part, data: data[:40] if "sheet1" in part else data)
+    assert "\n" not in refused(cut)
 
 
 # passwords

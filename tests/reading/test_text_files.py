@@ -18,6 +18,7 @@ from reportflow_pandas.reading.inference import inferred
 from reportflow_pandas.reading.locations import notes, where
 from reportflow_pandas.reading.read_rows import read_file
 from reportflow_pandas.reading.reading_options import Reading
+from reportflow_pandas.reading.shown import with_values
 from reportflow_pandas.rows.values import column_values
 
 
@@ -134,6 +135,14 @@ def test_numbers_written_in_any_country_are_read_as_they_were_meant(numbers: lis
     cells = [f"{number:,.2f}".replace("-0.00", "0.00").translate(swapped) for number in numbers]
     values = [Decimal(str(value)) for value in inferred(cells, sign, None).cells]
     assert values == [Decimal(f"{number:.2f}") for number in numbers]
+
+
+def test_as_shown_keeps_the_text_and_the_value(tmp_path: Path) -> None:
+    frame = read(tmp_path, "Amount;Paid\n1.234,50;TRUE\n12,00;\n", as_shown=True)
+    assert frame["Amount"].tolist() == ["1.234,50", "12,00"]
+    assert column_values(with_values(frame["Amount"], "number"), "text") == ["1234.50", "12.00"]
+    assert with_values(frame["Paid"], "boolean").tolist() == [True, None]
+    assert notes(frame) == []
 
 
 # quotes and lines

@@ -353,6 +353,16 @@ def test_as_shown_keeps_what_the_sheet_shows_and_the_value_too(path: Path) -> No
     assert read_rows(path, as_shown=True, decimal=",").loc[0, "PaymentMethod"] == "1.234,50 €"
 
 
+def test_a_date_that_each_computer_shows_in_its_own_way_is_said_as_shown(path: Path) -> None:
+    def change(sheet: Any) -> None:
+        sheet["F2"].value, sheet["F2"].number_format = FIRST, "mm-dd-yy"
+
+    sheet_file(path, [receipt()], change=change)
+    assert notes(read_rows(path)) == []
+    (note,) = notes(read_rows(path, as_shown=True))
+    assert "depends on the reader's computer" in note.problem
+
+
 def test_leading_zeros_are_kept_in_a_text_column(path: Path) -> None:
     sheet_file(path, [receipt()], change=formats)
     assert read_rows(path, text=["ReceiptId"]).loc[0, "ReceiptId"] == "00171"
