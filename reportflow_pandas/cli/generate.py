@@ -22,6 +22,7 @@ from reportflow_pandas.cli.output import (
     ready_for,
     say,
     shown,
+    with_places,
     write_workbook,
 )
 from reportflow_pandas.cli.serve import local_for
@@ -53,7 +54,7 @@ def generate(arguments: argparse.Namespace) -> int:
     asked = Asked.to("generate", arguments, job)
     rows, design, frame, chosen = asked.rows, asked.design, asked.frame, asked.chosen
     documents = by_document(frame, Options.of(design, {"group_by": chosen.get("group_by")}).group_by_columns)
-    source = columns_shown(documents, arguments.show or job.entries.get("show"))
+    source = with_places(columns_shown(documents, arguments.show or job.entries.get("show")), documents)
     download = "download" in chosen
     started = SYSTEM_CLOCK.monotonic()
     with local_for(wanted=arguments.local):
@@ -66,7 +67,7 @@ def generate(arguments: argparse.Namespace) -> int:
     name = design if run["design"] in ("", design) else f"{run['design']} ({design})"
     version = f", version {run['version']}" if run["version"] else ""
     say(f"{counted(len(results), 'row')} of {rows.name}, design {name}{version}:")
-    for line in outcome_lines(results, download=download):
+    for line in outcome_lines(results, download=download, rows=documents):
         say(line)
     say()
     say(f"{counted(int(run['calls']), 'generation call')}, {seconds:.1f} s")

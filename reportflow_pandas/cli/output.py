@@ -11,7 +11,7 @@ import unicodedata
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import pandas as pd
 
@@ -20,6 +20,7 @@ from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
 from reportflow_pandas.export.reader import read_lines
 from reportflow_pandas.printable import printable
+from reportflow_pandas.reading.locations import origin_of, where
 from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.input_frame import called
 
@@ -123,8 +124,8 @@ def exit_code(results: pd.DataFrame, *, download: bool) -> int:
     return ACCEPTED if bool(good.all()) else SOME_FAILED
 
 
-def outcome_lines(results: pd.DataFrame, *, download: bool) -> list[str]:
-    """Return the run in a few lines: counts, and the first rows that need a look."""
+def outcome_lines(results: pd.DataFrame, *, download: bool, rows: pd.DataFrame | None = None) -> list[str]:
+    """Return the run in a few lines: counts, and the first rows that need a look, found in their file."""
     summary = verbs.summary(results)
     lines = [f"{int(summary['success']):>7,} accepted"]
     never = without_pdf_for_good(results)
@@ -157,7 +158,7 @@ def outcome_lines(results: pd.DataFrame, *, download: bool) -> list[str]:
     if len(needing):
         lines += ["", "First rows to look at:" if len(needing) > SHOWN else "Rows to look at:"]
         lines += [
-            f"  {label!s:>6}  {row.file_name}: {row.error}"
+            f"  {label!s:>6}  {row.file_name}{_place(rows, row.row)}: {row.error}"
             for label, row in zip(needing.index, needing.head(SHOWN).itertuples(index=False), strict=False)
         ]
     return lines
@@ -174,6 +175,29 @@ def _verdict_lines(results: pd.DataFrame) -> list[str]:
         "unread": "could not be read back",
     }
     return [f"{int(counts[word]):>7,} {meaning}" for word, meaning in meanings.items() if counts.get(word, 0)]
+
+
+def _place(rows: pd.DataFrame | None, position: Any) -> str:
+    place = where(rows, int(position)) if rows is not None else ""
+    return f" ({place})" if place else ""
+
+
+def with_places(source: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the columns beside the results with one more: the line of each row in its file.
+
+    Parameters
+    ----------
+    source : pandas.DataFrame
+        What a reviewer sees.
+    rows : pandas.DataFrame
+        The same rows as they were read.
+    """
+    origin = origin_of(rows)
+    if origin is None or not len(rows) or not where(rows, 0):
+        return source
+    name = f"{'line' if origin.unit == 'line' else 'row'} in {origin.file}"
+    lines = [where(rows, at) if origin.files else origin.line_of(label) for at, label in enumerate(rows.index)]
+    return source if name in source.columns else source.assign(**{name: pd.Series(lines, index=source.index)})
 
 
 def ready_for(out: Path) -> Path:

@@ -259,7 +259,7 @@ def test_a_pdf_that_was_asked_for_and_not_saved_ends_with_1(
     local(faults=[Fault("failed_document", file_name="INV-3")])
     also(files / "job.toml", "attempts = 1")
     assert main(["generate", "orders.csv", "--options", "job.toml", "--download", "pdfs"]) == 1
-    assert "could not be downloaded" in capsys.readouterr().out
+    assert "their PDFs can never be made" in capsys.readouterr().out
     assert len(list((files / "pdfs").glob("*.pdf"))) == 11
 
 

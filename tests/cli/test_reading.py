@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import openpyxl
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -13,6 +15,7 @@ from reading.writing import HEAD, csv_file, receipt, rewritten, sheet_file
 
 import reportflow_pandas as rf
 from reportflow_pandas.cli import main
+from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
 
 
@@ -147,6 +150,17 @@ def test_the_wrong_cell_is_named_with_its_value(service: LocalService, capsys: p
     said = capsys.readouterr().err
     assert "row 5 (gap.xlsx, Sheet!E5)" in said
     assert "'abc'" in said
+
+
+def test_a_row_that_failed_is_found_in_its_file(
+    local: Callable[..., LocalService], capsys: pytest.CaptureFixture[str]
+) -> None:
+    local(faults=[Fault("bad_document", file_name="R-2")])
+    sheet_file(Path("gap.xlsx"), [receipt(1), [None] * 7, receipt(2)])
+    assert generate("gap.xlsx", "--file-name", "ReceiptId") == 1
+    assert "R-2.pdf (gap.xlsx, row 4):" in capsys.readouterr().out
+    results = pd.read_excel("review.xlsx", sheet_name="Results", engine="openpyxl")
+    assert results["row in gap.xlsx"].tolist() == [2, 4]
 
 
 def test_the_columns_found_are_shown_where_none_fits(
