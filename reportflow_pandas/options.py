@@ -6,8 +6,6 @@ import dataclasses
 import difflib
 import json
 import math
-import os
-import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,10 +22,8 @@ __all__ = [
     "Constant",
     "Options",
     "Table",
-    "download_root",
     "grouped_by",
     "seconds",
-    "template_parts",
 ]
 
 Endpoint = Literal["auto", "async/single", "async/multiple", "sync/single", "sync/multiple"]
@@ -284,11 +280,6 @@ class Options:
             raise ConfigurationError("verify=True reads PDFs on disk: download='pdfs' saves them there")
         if self.download is not None:
             _check_folder(Path(self.download).absolute())
-            if ".." in template_parts(self.download):
-                raise ConfigurationError(
-                    f"download={str(self.download)!r}: '..' after a brace would leave the folder "
-                    f"{str(download_root(self.download))!r}; name the folder itself"
-                )
         if self.group_by is not None and not self.group_by_columns:
             raise ConfigurationError("group_by=[]: a column, or several, that name a document, e.g. 'InvoiceId'")
         if self.check is False and self.params is None:
@@ -388,8 +379,7 @@ class Options:
             "attempts": self.attempts,
             "backoff": self.backoff,
             "timeout": self.timeout,
-            # the folder of each row is kept with the row
-            "download": str(download_root(self.download).absolute()) if self.download is not None else None,
+            "download": str(Path(self.download).absolute()) if self.download is not None else None,
             "wait": self.wait,
             "on_error": self.on_error,
             "group_by": json.loads(self.grouped_by or "null"),
@@ -433,53 +423,6 @@ class Options:
 def grouped_by(names: Sequence[Any] | None) -> str:
     """Return what a run was grouped by as one text: a JSON list of texts; empty: each row is a document."""
     return json.dumps([str(name) for name in names], ensure_ascii=False) if names else ""
-
-
-_PIECE = re.compile(r"\{\{|\}\}|\{[^{}]*\}|[^/]")
-"""A brace written twice, what stands in braces, or one character of a name in a path."""
-
-
-def download_root(download: str | Path) -> Path:
-    """Return the folder that PDFs are saved below and never outside of: what stands before the first brace.
-
-    Examples
-    --------
-    >>> download_root("pdfs/{Country}/{CustomerName}").as_posix(), download_root("pdfs/a-{No}").as_posix()
-    ('pdfs', 'pdfs')
-    """
-    parts = _parts(download)
-    literal = "/".join(parts[: _first_field(parts)]).replace("{{", "{").replace("}}", "}")
-    return Path(literal or ("/" if parts[0] == "" and len(parts) > 1 else "."))
-
-
-def template_parts(download: str | Path | None) -> list[str]:
-    """Return the parts of a download template from the first with a brace on; none where it is a plain folder."""
-    parts = [] if download is None else _parts(download)
-    return [part for part in parts[_first_field(parts) :] if part not in ("", ".")]
-
-
-def _first_field(parts: Sequence[str]) -> int:
-    """Return which part is the first that holds a field; the number of parts where none does."""
-    return next((at for at, part in enumerate(parts) if _has_field(part)), len(parts))
-
-
-def _has_field(part: str) -> bool:
-    return any(found[0] == "{" and found != "{{" for found in _PIECE.findall(part))
-
-
-def _parts(download: str | Path) -> list[str]:
-    """Part a path at its slashes; those in braces belong to a column's name or a format."""
-    text = str(download).replace(os.sep, "/")
-    parts, part, end = [], "", 0
-    for found in _PIECE.finditer(text):
-        slashes = text[end : found.start()].count("/")
-        for _ in range(slashes):
-            parts.append(part)
-            part = ""
-        part += found[0]
-        end = found.end()
-    parts.append(part)
-    return parts
 
 
 def _check_folder(folder: Path) -> None:

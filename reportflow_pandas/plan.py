@@ -18,10 +18,11 @@ from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare, takes_options
 from reportflow_pandas.journal.runs import begun, unsent
-from reportflow_pandas.options import Arguments, Options, download_root
+from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.results.download import missing
 from reportflow_pandas.rows.checks import problems_frame
 from reportflow_pandas.rows.document_keys import Keys, positions_of
+from reportflow_pandas.rows.download_folders import download_root
 from reportflow_pandas.rows.grouping import DocumentRows
 from reportflow_pandas.rows.input_frame import labels_at, rows_phrase
 from reportflow_pandas.rows.problems import Problem

@@ -21,12 +21,12 @@ from reportflow_pandas.export import csv_file, review, workbook
 from reportflow_pandas.journal import runs as shelf
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notify import workbook_written
-from reportflow_pandas.options import download_root, seconds
+from reportflow_pandas.options import seconds
 from reportflow_pandas.results import summary as summaries
 from reportflow_pandas.results.download import documents_of, fetch_outcomes
 from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, provenance, results_frame
-from reportflow_pandas.rows.download_folders import download_folders
+from reportflow_pandas.rows.download_folders import download_folders, download_root
 from reportflow_pandas.settings import Settings, current
 
 __all__ = ["download", "failed_of", "read_review", "summary", "to_csv", "to_excel", "unknown_of"]

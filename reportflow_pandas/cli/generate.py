@@ -30,7 +30,8 @@ from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import generate as generate_documents
 from reportflow_pandas.next_steps import at_a_prompt
-from reportflow_pandas.options import Options, download_root
+from reportflow_pandas.options import Options
+from reportflow_pandas.rows.download_folders import download_root
 from reportflow_pandas.rows.grouping import by_document
 
 __all__ = ["generate"]

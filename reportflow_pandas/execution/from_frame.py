@@ -32,13 +32,13 @@ from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs, schema
 from reportflow_pandas.journal.journal import Journal, Terms
 from reportflow_pandas.lru import LruDict
-from reportflow_pandas.options import Options, download_root
+from reportflow_pandas.options import Options
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.rows.checks import refuse
 from reportflow_pandas.rows.document_keys import Keys, positions_of
 from reportflow_pandas.rows.documents import CHUNK, Documents
-from reportflow_pandas.rows.download_folders import download_folders
+from reportflow_pandas.rows.download_folders import download_folders, download_root
 from reportflow_pandas.settings import Settings
 from reportflow_pandas.verify.read_back import require_readers
 
@@ -141,7 +141,8 @@ class FromFrame:
             prepared.design,
             prepared.version,
             prepared.endpoint,
-            {**options.kept(), "warnings": list(self.info.warnings)},
+            # the folder of each row is kept with the row
+            {**options.kept(), "download": _kept_folder(options), "warnings": list(self.info.warnings)},
             options.key_columns,
         )
         # the frame's number also for a run that is interrupted while this is being written down
@@ -355,3 +356,7 @@ def remember(run: str, options: Options) -> None:
 def remembered(run: str) -> Options | None:
     """Return the options of a run of this process."""
     return _options.get(run)
+
+
+def _kept_folder(options: Options) -> str | None:
+    return str(download_root(options.download).absolute()) if options.download is not None else None

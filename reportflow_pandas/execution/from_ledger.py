@@ -19,10 +19,11 @@ from reportflow_pandas.execution.preparation import refuse_too_many
 from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
-from reportflow_pandas.options import Options, download_root
+from reportflow_pandas.options import Options
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.run_info import RunInfo
+from reportflow_pandas.rows.download_folders import download_root
 from reportflow_pandas.settings import Settings
 
 __all__ = ["FromLedger", "index_of"]

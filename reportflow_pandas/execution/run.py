@@ -27,7 +27,7 @@ from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import goes_on, interrupted
 from reportflow_pandas.notebook.bar import Bar
-from reportflow_pandas.options import Options, download_root
+from reportflow_pandas.options import Options
 from reportflow_pandas.queue.remote import Remote
 from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.results.download import documents_of, fetch_outcomes
@@ -36,6 +36,7 @@ from reportflow_pandas.results.results_frame import results_frame
 from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.results.summary import in_one_line
 from reportflow_pandas.rows.documents import Documents
+from reportflow_pandas.rows.download_folders import download_root
 from reportflow_pandas.settings import Settings
 from reportflow_pandas.verify.read_back import read_back_or_say
 from reportflow_pandas.verify.verified_results import with_verdicts

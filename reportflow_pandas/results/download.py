@@ -14,7 +14,6 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered, FileEntry
-from reportflow_pandas.clock import Clock
 from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.engine.attempts import Line, Refused, Tries
 from reportflow_pandas.engine.batching import Document
@@ -22,6 +21,7 @@ from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, NotReady
 from reportflow_pandas.results.pdf_folder import PdfFolder
+from reportflow_pandas.results.polling import Polling
 from reportflow_pandas.results.zip_files import pdfs_of
 
 __all__ = ["Download", "Wanted", "documents_of", "fetch_outcomes", "missing", "save_delivered"]
@@ -30,33 +30,14 @@ log = logging.getLogger("reportflow_pandas")
 
 T = TypeVar("T")
 
-SOONEST_SECONDS, LONGEST_SECONDS = 0.4, 30.0
-"""Bounds of the pauses between asking; nothing is published."""
-
-SHARE_OF_AGE, FETCHING_SECONDS = 0.25, 0.2
-"""A pause is this share of the time since acceptance, less what fetching takes: so a PDF is on the disk no later
-than a quarter of the time that it took, or half a second, after it was ready."""
-
-JITTER = 0.15
-"""Part of a pause that chance may take away."""
-
 AT_ONCE = 4
 """Requests asked for at the same time: the rate limit is the brake, not this."""
-
-OLD = 900.0
-"""Seconds after which a document that the service does not know is more likely expired than still being made."""
 
 UNREACHED = 3
 """So many files of a request in a row without any answer: the others are not tried."""
 
 ASKED_IN_VAIN = 3
 """Files of a request that are not ready: then comes a pause before others of it are asked for."""
-
-SOON = 0.05
-"""Seconds of waiting that are not worth another call."""
-
-STUCK_SECONDS = 30.0
-"""Pauses of one request after which it keeps no other waiting."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +152,7 @@ class Download:
         return await asyncio.shield(task)
 
     async def _request(self, group: Sequence[Wanted]) -> None:
-        patience = _Patience(
+        polling = Polling(
             self._line.clock,
             group[0].accepted_at,
             wait=self._wait,
@@ -179,9 +160,9 @@ class Download:
             stuck=self._give_way,
         )
         try:
-            await self._whole(group, patience)
+            await self._whole(group, polling)
         finally:
-            self._stuck -= patience.is_stuck
+            self._stuck -= polling.is_stuck
             self._width = AT_ONCE
 
     def _give_way(self) -> None:
@@ -189,39 +170,39 @@ class Download:
         self._width = AT_ONCE
         self._changed.set()
 
-    def _learn(self, patience: _Patience, tries: Tries) -> None:
-        self._ready_after = patience.took(tries.waited)
+    def _learn(self, polling: Polling, tries: Tries) -> None:
+        self._ready_after = polling.took(tries.waited)
         if self._width < AT_ONCE:
             self._width = AT_ONCE
             self._changed.set()
 
-    async def _whole(self, group: Sequence[Wanted], patience: _Patience) -> None:
-        await patience.before_first()
+    async def _whole(self, group: Sequence[Wanted], polling: Polling) -> None:
+        await polling.before_first()
         if len(group) == 1 and group[0].file_id:
-            await self._files(group, patience)
+            await self._files(group, polling)
             return
         refused: Refused | None = None
         left: Sequence[Wanted] = group
         try:
-            left = await self._zip(group, patience)
+            left = await self._zip(group, polling)
         except Refused as reason:
             # one broken or expired document must not hide the others
             refused = reason
         if refused is not None and isinstance(refused.error, NotReady) and refused.error.gone == "request":
             for one in left:
-                self._refused(one, refused, patience)
+                self._refused(one, refused, polling)
             return
         for one in left:
             if one.file_id:
                 continue
             if refused is not None:
-                self._refused(one, refused, patience)
+                self._refused(one, refused, polling)
             else:
                 text = "the request's ZIP does not hold it, and the service named no file id to ask for"
                 self._lost(one, "server", text, None)
-        await self._files([one for one in left if one.file_id], patience)
+        await self._files([one for one in left if one.file_id], polling)
 
-    async def _zip(self, group: Sequence[Wanted], patience: _Patience) -> list[Wanted]:
+    async def _zip(self, group: Sequence[Wanted], polling: Polling) -> list[Wanted]:
         """Save what the request's ZIP holds; return what it does not hold."""
         with tempfile.TemporaryFile() as file:
             content = cast("BinaryIO", file)
@@ -236,11 +217,11 @@ class Download:
                     break
                 except Refused as refused:
                     _raise_systemic(refused)
-                    patience.waited(tries.waited)
+                    polling.waited(tries.waited)
                     error = refused.error
-                    if not isinstance(error, NotReady) or error.gone or not await patience.again(error):
+                    if not isinstance(error, NotReady) or error.gone or not await polling.again(error):
                         raise
-            self._learn(patience, tries)
+            self._learn(polling, tries)
             return await self._saved_whole(self._unpacked(content, group))
 
     async def _unpacked(self, content: BinaryIO, group: Sequence[Wanted]) -> list[Wanted]:
@@ -255,7 +236,7 @@ class Download:
         pdfs = pdfs_of(content, [one.file_name for one in group])
         return {group[place].position: self._save_now(group[place], pdf) for place, pdf in pdfs}
 
-    async def _files(self, wanted: Sequence[Wanted], patience: _Patience) -> None:
+    async def _files(self, wanted: Sequence[Wanted], polling: Polling) -> None:
         """Fetch files one by one, in turn: one that is not ready keeps no other waiting.
 
         A pause follows a few answers that say "not ready": asking for a whole batch each time would use up the
@@ -266,32 +247,32 @@ class Download:
         patient, unreached = True, 0
         while left:
             if patient and (len(not_ready) >= ASKED_IN_VAIN or left[0].position in not_ready):
-                patient = await patience.again(max((error for _, error in not_ready.values()), key=_asked_pause))
+                patient = await polling.again(max((error for _, error in not_ready.values()), key=_asked_pause))
                 if patient:
                     not_ready.clear()
             one = left.popleft()
             if one.position in not_ready:
-                self._refused(one, not_ready[one.position][0], patience)
+                self._refused(one, not_ready[one.position][0], polling)
                 continue
             tries = Tries()
             try:
                 pdf = await self._file(one, tries)
             except Refused as refused:
                 _raise_systemic(refused)
-                patience.waited(tries.waited)
+                polling.waited(tries.waited)
                 if isinstance(refused.error, NotReady) and not refused.error.gone:
                     not_ready[one.position] = refused, refused.error
                     left.append(one)
                     continue
-                self._refused(one, refused, patience)
+                self._refused(one, refused, polling)
                 unreached = unreached + 1 if refused.decision.error_kind == "network" else 0
                 if unreached == UNREACHED:
                     for other in left:
-                        self._refused(other, refused, patience)
+                        self._refused(other, refused, polling)
                     return
             else:
                 unreached = 0
-                self._learn(patience, tries)
+                self._learn(polling, tries)
                 await self._saved_whole(self._save(one, pdf))
 
     async def _file(self, one: Wanted, tries: Tries) -> bytes:
@@ -305,10 +286,10 @@ class Download:
     def _save_now(self, one: Wanted, pdf: bytes) -> Path:
         return self._folder.save(one.document, one.file_name, pdf, folder=one.folder)
 
-    def _refused(self, one: Wanted, refused: Refused, patience: _Patience) -> None:
+    def _refused(self, one: Wanted, refused: Refused, polling: Polling) -> None:
         decision = refused.decision
         if isinstance(refused.error, NotReady):
-            kind, text = patience.verdict(refused.error)
+            kind, text = polling.verdict(refused.error)
             self._lost(one, kind, text, refused.error.status)
         elif decision.error_kind == "no_pdf":
             self._lost(one, "no_pdf", _no_pdf(decision.text), decision.http_status)
@@ -322,76 +303,6 @@ class Download:
     def _lost(self, one: Wanted, kind: str, text: str, http_status: int | None) -> None:
         for row in self._rows[one.document]:
             self._failed(row, kind, text, http_status)
-
-
-class _Patience:
-    """How long, and how often, one request is asked for."""
-
-    def __init__(
-        self, clock: Clock, accepted_at: float, *, wait: float, expected: float, stuck: Callable[[], None]
-    ) -> None:
-        self.is_stuck = False
-        self._clock = clock
-        self._wait = wait
-        self._expected = expected
-        self._stuck = stuck
-        self._paused = 0.0
-        # from here on the steady clock counts: the time of day may be set meanwhile
-        self._age_then = max(0.0, clock.timestamp() - accepted_at)
-        self._then = clock.monotonic()
-        self._old = self._age_then >= max(wait, OLD)
-
-    def _age(self) -> float:
-        return self._age_then + self._clock.monotonic() - self._then
-
-    def _left(self) -> float:
-        return self._wait - self._age()
-
-    def waited(self, seconds: float) -> None:
-        """Take time in line for our own rate limit out of the account."""
-        self._wait += seconds
-
-    def took(self, waited: float) -> float:
-        """Return how long the document took, now that it is there."""
-        return max(0.0, self._age() - waited)
-
-    async def before_first(self) -> None:
-        """Wait until it is worth asking at all: as long as the last request took, within bounds."""
-        pause = min(max(SOONEST_SECONDS, self._expected) - self._age(), LONGEST_SECONDS, self._left())
-        if pause > 0:
-            await self._clock.sleep(pause)
-
-    async def again(self, error: NotReady) -> bool:
-        """Pause before asking again, longer the older the request is; False when the time is up."""
-        left = self._left()
-        if left < SOON:
-            return False
-        own = SHARE_OF_AGE * self._age() - FETCHING_SECONDS
-        own = min(max(SOONEST_SECONDS, own), LONGEST_SECONDS)
-        pause = min(error.retry_after or own * (1.0 - JITTER * self._clock.random()), left)
-        if self._paused > STUCK_SECONDS and not self.is_stuck:
-            self.is_stuck = True
-            self._stuck()
-        self._paused += pause
-        await self._clock.sleep(pause)
-        return True
-
-    def verdict(self, error: NotReady) -> tuple[str, str]:
-        """Return the error kind and a text for a document that is not there."""
-        if error.gone:
-            return "expired", (
-                "the embedded service has this document no more: it keeps what it made while it runs, for a day. "
-                "If the PDF is needed, make it again: generate(…, again=…)"
-            )
-        if self._old and error.status == 404:
-            return "expired", (
-                "the service does not have this file (404), and it was accepted so long ago that it has probably "
-                "expired. Download PDFs soon after generating; the web app may still have it"
-            )
-        return "not_ready", (
-            f"still not ready (the last answer was {error.status}). It stays accepted: "
-            "results.reportflow.download(folder) asks again and costs nothing"
-        )
 
 
 def _no_pdf(words: str) -> str:

@@ -8,8 +8,7 @@ import pandas as pd
 import pytest
 
 import reportflow_pandas as rf
-from reportflow_pandas.options import Options, download_root, template_parts
-from reportflow_pandas.rows.download_folders import download_folders
+from reportflow_pandas.rows.download_folders import download_folders, download_root, template_parts
 
 FRAME = pd.DataFrame(
     {
@@ -67,4 +66,4 @@ def test_a_column_that_is_not_there_is_refused_and_the_near_one_named() -> None:
 
 def test_a_template_cannot_leave_its_folder() -> None:
     with pytest.raises(rf.ConfigurationError, match=r"'\.\.' after a brace would leave the folder 'pdfs'"):
-        Options("d", download="pdfs/{Country}/../..")
+        download_folders(FRAME, "pdfs/{Country}/../..")
