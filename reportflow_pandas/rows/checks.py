@@ -17,6 +17,7 @@ from reportflow_pandas.rows.grouping import Groups
 from reportflow_pandas.rows.input_frame import (
     called,
     cells_of,
+    label_shown,
     labels_at,
     names_of,
     nearest,
@@ -24,7 +25,7 @@ from reportflow_pandas.rows.input_frame import (
     rows_phrase,
     same_name,
 )
-from reportflow_pandas.rows.key_matches import NearKeys
+from reportflow_pandas.rows.key_matches import NearKeys, split_keys
 from reportflow_pandas.rows.mapping import SCALARS, Source, Sources, missing_parameters
 from reportflow_pandas.rows.plausibility import odd_values
 from reportflow_pandas.rows.problems import COLUMNS, Problem, problems_frame, refuse
@@ -70,7 +71,12 @@ def compare(
     groups : Groups, optional
         With ``group_by``: which lines make which document.
     """
-    found = [*_equal(frame, names, options), *inconstant(groups, sources), *_lonely(frame, sources)]
+    found = [
+        *_equal(frame, names, options),
+        *inconstant(groups, sources),
+        *_split(groups),
+        *_lonely(frame, sources),
+    ]
     if parameters is not None:
         found += [*_missing(frame, sources, parameters, groups), *_unknown(sources, parameters)]
         found += [*_fields(sources, groups), *_records(frame, sources, parameters)]
@@ -104,6 +110,26 @@ def inconstant(groups: Groups | None, sources: Sources) -> Iterator[Problem]:
             conflict = groups.conflict(source.column, f"the parameter {source.parameter!r}")
             if conflict is not None:
                 yield Problem("error", source.title, conflict.text, conflict.cure, conflict.rows)
+
+
+def _split(groups: Groups | None) -> Iterator[Problem]:
+    """Yield documents whose keys are one key written in several ways: ``"A1"`` and ``"A1 "``."""
+    if groups is None:
+        return
+    keys = [key if isinstance(key, tuple) else (key,) for key in groups.frame.index.tolist()]
+    found = split_keys(keys)
+    if found is not None:
+        near, positions = found
+        labels = labels_at(groups.frame.index, positions)
+        column = f"df[{groups.columns[0]!r}]"
+        yield Problem(
+            "warning",
+            str(groups.columns[0]),
+            f"group_by: {near.count:,} documents have keys that are the same {near.how}: "
+            f"{', '.join(map(label_shown, labels[:2]))}{', …' if len(labels) > 2 else ''}",
+            f"If they are one document: {column} = {near.code.format(column)}",
+            labels,
+        )
 
 
 def _missing(

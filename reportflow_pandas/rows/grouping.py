@@ -276,6 +276,9 @@ def _of_documents(flat: pd.DataFrame, options: Options) -> dict[str, list[Any]]:
         "key": _listed(options.key) if options.key is not None else [],
         "file_name": [name for name in file_name if named(flat, name)],
         "passthrough": options.passthrough_columns,
+        "tables": [
+            key for table in (options.tables or {}).values() if isinstance(table, Table) for key in table.left_keys
+        ],
     }
     return {
         name: [column for given in columns if (column := called(flat, given)) is not None]

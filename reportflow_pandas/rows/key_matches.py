@@ -10,7 +10,7 @@ from typing import Any
 
 import pandas as pd
 
-__all__ = ["NearKeys", "alike_advice", "near_keys"]
+__all__ = ["NearKeys", "alike_advice", "near_keys", "split_keys"]
 
 
 @dataclass(frozen=True)
@@ -48,6 +48,17 @@ def _number(key: Any) -> Any:
         return _folded(key)
 
 
+def _rough(key: Any) -> str:
+    """Return a text that is the same for all keys that any of the ways makes alike."""
+    text = str(key)
+    text = text if text.isascii() else unicodedata.normalize("NFKC", text).replace("\ufeff", "")
+    text = text.strip().casefold()
+    if text[:1].isdigit() or text[:1] in "+-.":
+        number = _number(text)
+        return str(number.normalize()) if isinstance(number, Decimal) else text
+    return text
+
+
 _WAYS: tuple[tuple[str, str, Callable[[Any], Any]], ...] = (
     ("after trimming", "{}.str.strip()", _trimmed),
     ("with the same capitals", "{}.str.strip().str.upper()", _folded),
@@ -75,6 +86,26 @@ def near_keys(documents: Sequence[tuple[Any, ...]], lost: Sequence[tuple[Any, ..
         count = sum(tuple(map(written, key)) in there for key in lost)
         if count:
             return NearKeys(how, code, count)
+    return None
+
+
+def split_keys(keys: Sequence[tuple[Any, ...]]) -> tuple[NearKeys, list[int]] | None:
+    """Return which keys are one key written in several ways, by their positions; None if none are.
+
+    Examples
+    --------
+    >>> split_keys([("A1",), ("B2",), ("A1 ",)])
+    (NearKeys(how='after trimming', code='{}.str.strip()', count=2), [0, 2])
+    """
+    if len({tuple(map(_rough, key)) for key in keys}) == len(keys):
+        return None  # a hundred thousand keys are told apart by one look at each
+    for how, code, written in _WAYS:
+        alike: dict[tuple[Any, ...], list[int]] = {}
+        for position, key in enumerate(keys):
+            alike.setdefault(tuple(map(written, key)), []).append(position)
+        if len(alike) < len(keys):
+            several = sorted(at for places in alike.values() if len(places) > 1 for at in places)
+            return NearKeys(how, code, len(several)), several
     return None
 
 

@@ -10,7 +10,8 @@ from hypothesis import given, settings, strategies as st
 from support.row_documents import parameters_of
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
-from reportflow_pandas.options import Options
+from reportflow_pandas.options import Options, Table
+from reportflow_pandas.rows.checks import compare
 from reportflow_pandas.rows.grouping import DocumentRows, Groups, by_document
 from reportflow_pandas.rows.mapping import bind
 
@@ -102,6 +103,10 @@ CONFLICTS: dict[str, tuple[dict[str, Any], str]] = {
         {"again": FLAT["Track"].eq("x")},
         "again: the mask .* 'B' it is false in row 10 and true in row 12",
     ),
+    "the key of a table": (
+        {"tables": {"Lines": Table(FLAT, left_on="Track", right_on="Track", columns=["Track"])}},
+        "tables: 'Track' has to be",
+    ),
     "a key": ({"key": "Track"}, "key: 'Track' has to be .* 'v' in row 10 and 'x' in row 12; so it is in 2 doc"),
     "a file name": ({"file_name": "{No}-{Track}"}, "file_name: 'Track' has to be"),
     "an echo": ({"passthrough": "Track"}, "passthrough: 'Track' has to be"),
@@ -164,6 +169,21 @@ def test_the_source_of_a_run_becomes_one_row_a_document_without_what_differs() -
     assert source.columns.tolist() == ["No", "Customer"]
     assert by_document(FLAT, []) is FLAT
     assert by_document(FLAT[["Track"]], ["No"]).index.tolist() == FLAT.index.tolist()
+
+
+@pytest.mark.parametrize(
+    ("names", "words"),
+    [
+        (["A1", "B2", "A1 "], "2 documents have keys that are the same after trimming: 'A1', 'A1 '"),
+        (["A1", "a1"], "with the same capitals"),
+        (["001", "1"], "as numbers"),
+        (["A1", "B2"], ""),
+    ],
+)
+def test_keys_that_are_one_key_written_in_several_ways_are_told(names: list[str], words: str) -> None:
+    rows = rows_of(pd.DataFrame({"No": names}))
+    problems = compare(rows.frame, rows.options, [], None, ["x", "y", "z"][: len(names)], groups=rows.groups)
+    assert [words in problem.problem for problem in problems] == ([True] if words else [])
 
 
 keys = st.lists(st.sampled_from(["a", "b", "c", "A", "a "]), min_size=1, max_size=10)
