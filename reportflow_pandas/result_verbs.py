@@ -18,6 +18,7 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.execution.workspace import proves
 from reportflow_pandas.export import csv_file, review, workbook
+from reportflow_pandas.export.look_first import LookFirst
 from reportflow_pandas.journal import runs as shelf
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notify import workbook_written
@@ -28,6 +29,8 @@ from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, provenance, results_frame
 from reportflow_pandas.rows.download_folders import download_folders, download_root
 from reportflow_pandas.settings import Settings, current
+from reportflow_pandas.verify.spot_check import PIXELS_ACROSS, first_looks, with_pictures
+from reportflow_pandas.verify.verified_results import notes_of
 
 __all__ = ["download", "failed_of", "read_review", "summary", "to_csv", "to_excel", "unknown_of"]
 
@@ -50,6 +53,21 @@ def unknown_of(results: pd.DataFrame) -> pd.DataFrame:
     return results[results["status"] == "unknown"]
 
 
+MOST_LOOKED_AT = 20
+"""Documents on the sheet Look first: what a reviewer begins with."""
+
+
+def look_first_of(results: pd.DataFrame) -> tuple[list[LookFirst], dict[str, str]]:
+    """Return the documents of the sheet Look first, and what was not judged; nothing if nothing was read back."""
+    if "verdict" not in results.columns or "verify" not in results.attrs.get("reportflow", {}):
+        return [], {}
+    looks = with_pictures(first_looks(results, MOST_LOOKED_AT, "to_excel"), PIXELS_ACROSS)
+    return [
+        LookFirst(look.row, look.reason, tuple((one.png, one.width, one.height) for one in look.pictures))
+        for look in looks
+    ], notes_of(results)
+
+
 def to_excel(
     results: pd.DataFrame,
     path: str | Path,
@@ -57,9 +75,14 @@ def to_excel(
     *,
     language: Literal["en", "ja"] = "en",
 ) -> Path:
-    """Write the review workbook: sheets Summary, Results, Failed, Run; return the path really written."""
+    """Write the review workbook: sheets Summary, Results, Failed, Run; return the path really written.
+
+    Results that were read back (`verify`) get a sheet *Look first* with pictures of the documents that a person
+    should see before the others.
+    """
     attrs = provenance(results, "to_excel")
-    written = workbook.write_workbook(results, path, source, language=language)
+    looks, not_judged = look_first_of(results)
+    written = workbook.write_workbook(results, path, source, language=language, looks=looks, not_judged=not_judged)
     workbook_written(attrs, written.resolve())
     return written
 

@@ -6,7 +6,8 @@ import datetime as dt
 import json
 import math
 from collections import Counter
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -57,12 +58,15 @@ class Cover:
         Where the workbook belongs.
     written : datetime.datetime
         Now, UTC.
+    not_judged : mapping of str
+        What was not judged when the PDFs were read back, and why.
     """
 
     results: pd.DataFrame
     words: Words
     target: Path
     written: dt.datetime
+    not_judged: Mapping[str, str] = field(default_factory=dict)
 
     def write_summary(self, sheet: Any, typed: Typed, traps: Counter[Trap]) -> None:
         """Write the sheet Summary.
@@ -82,6 +86,7 @@ class Cover:
         self._reasons(page)
         self._odd(page)
         self._pdfs(page)
+        self._read_back(page)
         self._times(page)
         self._decisions(page, typed)
         self._about(page, typed, traps)
@@ -183,6 +188,19 @@ class Cover:
             page.entry(says["on_web"], int((on_web & ~on_disk).sum()), text=nowhere)
         if not on_disk.any() and not on_web.any():
             page.say(says["none"], grey=True)
+
+    def _read_back(self, page: TextSheet) -> None:
+        """Write what was found when the PDFs were read back, and what was not judged."""
+        if "verdict" not in self.results.columns:
+            return
+        says = self.words.says
+        page.section(says["read_back"], says["documents"], "", says["meaning"])
+        for verdict, status in (("ok", "ready"), ("look", "failed"), ("unread", "unknown")):
+            number = int((self.results["verdict"] == verdict).sum())
+            meaning = says[f"verdict_{verdict}_meaning"]
+            page.entry(says[f"verdict_{verdict}"], number, text=meaning, colours=STATUS_COLOURS[status])
+        for parameter, why in self.not_judged.items():
+            page.entry(says["not_judged"], text=clean_text(f"{parameter}: {why}"))
 
     def _present(self, name: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
         if name not in self.results.columns:

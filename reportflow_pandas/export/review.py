@@ -114,7 +114,7 @@ def _unique(lines: list[Line]) -> list[Line]:
             raise ConfigurationError(
                 f"{first.cell}: {first.decision!r}, and {line.cell}: {line.decision!r} are about the same "
                 "document "
-                f"({line.file_name}). Keep one of the two lines"
+                f"({line.file_name}, row {line.row}). Make them alike, or empty one of the two"
             )
         kept[seen[document]] = first._replace(
             decision=first.decision or line.decision, comment=first.comment or line.comment
@@ -221,8 +221,15 @@ def typed_before(target: Path, results: pd.DataFrame) -> Typed:
     except ConfigurationError as error:
         typed.keep_old = f"{str(target)!r} was there already and could not be carried over: {error}."
         return typed
+    try:
+        lines = _unique(reviewed.lines)
+    except ConfigurationError as error:
+        typed.keep_old = (
+            f"{str(target)!r} holds decisions that contradict each other, none of them was carried over: {error}."
+        )
+        return typed
     found, ours, lost = Matches(results), run_name(results), 0
-    for line in reviewed.lines:
+    for line in lines:
         if line.decision is None and line.comment is None:
             continue
         at, same = found.place(line)

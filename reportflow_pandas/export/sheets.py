@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -70,6 +70,7 @@ def write_rows(
     rows: int,
     words: Words,
     frozen: int,
+    on_sheet: Callable[[Any], None] | None = None,
 ) -> None:
     """Write rows into a sheet, and into further ones where they do not fit.
 
@@ -89,6 +90,8 @@ def write_rows(
         The language.
     frozen : int
         Columns at the left that stay when the sheet is scrolled.
+    on_sheet : callable, optional
+        Adds what is no cell to the sheet, and sets the heights of its rows.
     """
     number, begin = 1, 0
     while True:
@@ -101,7 +104,9 @@ def write_rows(
         for column in columns:
             room = column.begin(ColumnCells(sheet, on_top=on_top), room)
         sheet.append([_heading(sheet, column) for column in columns])
-        fits = on_top and end - begin <= _MOST_HEIGHTS
+        fits = on_top and end - begin <= _MOST_HEIGHTS and on_sheet is None
+        if on_sheet is not None:
+            on_sheet(sheet)
         for start in range(begin, end, _CHUNK):
             stop = min(start + _CHUNK, end)
             if fits:
@@ -244,11 +249,13 @@ class Layout:
             Links(named["pdf"], self._series("path"), says["open_pdf"], on_disk, self.sanitiser),
             Links(named["web"], self._pages(), says["open_web"], web_target, self.sanitiser),
             self._status(),
+            *self._verdict(),
             Given(named["decision"], 13, "input", decisions.get),
             Given(named["comment"], 36, "input", comments.get),
         ]
         details = [
             self._result("error", "detail", widest=50),
+            *([self._result("findings", "detail", widest=60)] if "findings" in self.results.columns else ()),
             *self._results(
                 "error_kind", "http_status", "attempts", "elapsed", "accepted_at", "file_id", "request_id"
             ),
@@ -256,7 +263,7 @@ class Layout:
             Values(ROW, self.results["row"], self.sanitiser, "hidden"),
         ]
         columns += [*self._source(len(columns) + len(details) + 1), *details]
-        return [*columns, Keys(self._key_heading(columns), self.results)]
+        return [*columns, Keys(self.key_heading(columns), self.results)]
 
     def of_failed(self) -> list[Column]:
         """Return the columns of the sheet Failed."""
@@ -301,6 +308,13 @@ class Layout:
         shown = [self.words.statuses.get(status, str(status)) for status in self.results["status"].tolist()]
         return Given(self.words.headings["status"], 12, "status", shown.__getitem__)
 
+    def _verdict(self) -> list[Column]:
+        """Return what was found when the PDFs were read back, where they were."""
+        if "verdict" not in self.results.columns:
+            return []
+        shown = [self.words.says.get(f"verdict_{verdict}") for verdict in self.results["verdict"].tolist()]
+        return [Given(self.words.headings["verdict"], 10, "key", shown.__getitem__)]
+
     def _index(self) -> list[Column]:
         return [
             Values(heading, level, self.sanitiser, "key", count_missing=True, widest=28)
@@ -340,7 +354,7 @@ class Layout:
             KEY,
         ]
 
-    def _key_heading(self, columns: list[Column]) -> str:
+    def key_heading(self, columns: list[Column]) -> str:
         """Return the heading of the key: it also tells what the labels alone do not."""
         about = {"index": described(self.results.index), "headings": [column.heading for column in columns]}
         if len(json.dumps(about)) > _LONGEST_HEADING:  # without it, columns that a reviewer adds go unnoticed

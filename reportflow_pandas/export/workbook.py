@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -16,6 +16,7 @@ from reportflow_pandas.export.atomic_write import checked_path, place
 from reportflow_pandas.export.cells import Sanitiser
 from reportflow_pandas.export.columns import LONGEST_LABEL
 from reportflow_pandas.export.cover import Cover
+from reportflow_pandas.export.look_first import LookFirst, write_look_first
 from reportflow_pandas.export.review import Typed, typed_before
 from reportflow_pandas.export.sheets import Layout, write_rows
 from reportflow_pandas.export.source_columns import beside
@@ -34,6 +35,8 @@ def write_workbook(
     source: pd.DataFrame | Sequence[str] | None = None,
     *,
     language: Language = "en",
+    looks: Sequence[LookFirst] = (),
+    not_judged: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a results frame as an Excel workbook for review.
 
@@ -53,6 +56,10 @@ def write_workbook(
         beside the results; matched by position. A list of names: columns that were added to ``results``.
     language : {"en", "ja"}
         Language of headings, statuses, decisions and explanations.
+    looks : sequence of LookFirst
+        Documents of the sheet *Look first*, in their order; none: there is no such sheet.
+    not_judged : mapping, optional
+        What was not judged when the PDFs were read back, and why.
 
     Returns
     -------
@@ -86,7 +93,7 @@ def write_workbook(
     layout = Layout(results, extra, words, Sanitiser())
     return place(
         target,
-        partial(_write, layout, typed, target),
+        partial(_write, layout, typed, target, looks=looks, not_judged=not_judged or {}),
         keep_old=typed.keep_old,
         leave_old=typed.leave_old,
         clock=SYSTEM_CLOCK,
@@ -107,7 +114,15 @@ def _refuse_lost_labels(results: pd.DataFrame) -> None:
         )
 
 
-def _write(layout: Layout, typed: Typed, target: Path, temporary: Path) -> None:
+def _write(
+    layout: Layout,
+    typed: Typed,
+    target: Path,
+    temporary: Path,
+    *,
+    looks: Sequence[LookFirst],
+    not_judged: Mapping[str, str],
+) -> None:
     """Write the whole workbook to a temporary file."""
     results, words, sanitiser = layout.results, layout.words, layout.sanitiser
     workbook = Workbook(write_only=True)
@@ -116,6 +131,8 @@ def _write(layout: Layout, typed: Typed, target: Path, temporary: Path) -> None:
     try:
         first = workbook.create_sheet("Summary")
         frozen = len(layout.left())
+        if looks:
+            write_look_first(workbook, results, looks, typed, target=target, words=words)
         write_rows(
             workbook,
             "Results",
@@ -138,7 +155,7 @@ def _write(layout: Layout, typed: Typed, target: Path, temporary: Path) -> None:
             frozen=frozen,
         )
         written = SYSTEM_CLOCK.now()
-        Cover(results, words, target, written).write_summary(first, typed, sanitiser.traps)
+        Cover(results, words, target, written, not_judged).write_summary(first, typed, sanitiser.traps)
         Cover(results, words, target, written).write_run(workbook.create_sheet("Run"))
         workbook.save(temporary)
     except BaseException:
