@@ -126,7 +126,7 @@ class Layout:
     def anchors(self, document: DocumentText, expected: ExpectedValues) -> dict[str, list[Anchor]]:
         """Return where the lines of each table begin."""
         return {
-            name: table.own_anchors(document, expected.tables.get(name, [])) if table.anchor else []
+            name: table.anchors(document, expected.tables.get(name, [])) if table.anchor else []
             for name, table in self.tables.items()
         }
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -110,32 +111,39 @@ class TableLayout:
     # -- finding lines -------------------------------------------------------------------------------------------
 
     def anchors(self, document: DocumentText, lines: Lines) -> list[Anchor]:
-        """Return where texts stand that a line may begin with, in order."""
+        """Return where texts stand that a line may begin with, in order; where two overlap, the likelier one."""
+        chosen: list[Anchor] = []
+        candidates = sorted(
+            self._candidates(document, lines),
+            key=lambda one: (one.begin != document.units[document.unit_at(one.begin)].begin, one.begin - one.end),
+        )
+        for one in candidates:
+            at = bisect_left(chosen, one)
+            is_free = (at == 0 or chosen[at - 1].end <= one.begin) and (
+                at == len(chosen) or one.end <= chosen[at].begin
+            )
+            if is_free:
+                chosen.insert(at, one)
+        return chosen
+
+    def _candidates(self, document: DocumentText, lines: Lines) -> Iterator[Anchor]:
         forms = self.forms.get(self.path(self.anchor), [])
         texts: dict[str, Value] = {}
         for line in lines:
             value = line.get(self.anchor)
             if value is not None:
-                for form in forms:
-                    if text := value.in_form(form):
-                        texts.setdefault(text, value)
-        found: list[tuple[int, int, str]] = []
+                texts |= {text: value for form in forms if (text := value.in_form(form)) and text not in texts}
         for text, value in texts.items():
             places = list(document.places(text))
             if not places and len(text) > 3 and (parts := document.broken(text)):
-                found.append((parts[0].begin, parts[0].end, value.text))
-            found += [(place.begin, place.end, value.text) for place in places]
-        found.sort(key=lambda one: (one[0], -one[1]))
-        anchors: list[Anchor] = []
-        reached = -1
-        for begin, end, text in found:
-            unit = document.units[document.unit_at(begin)]
-            if unit.text != text and masked(unit.text) in self.fixed and has_letters(unit.text):
-                continue  # a word of the design's own
-            if begin >= reached:
-                anchors.append(Anchor(begin, end, text, self._sort(document, begin)))
-                reached = end
-        return anchors
+                places = [parts[0]]
+            for place in places:
+                unit = document.units[document.unit_at(place.begin)]
+                if unit.text != text and masked(unit.text) in self.fixed and has_letters(unit.text):
+                    continue  # a word of the design's own
+                sort = self._sort(document, place.begin)
+                if not self.sorts or sort in self.sorts:
+                    yield Anchor(place.begin, place.end, value.text, sort)
 
     def _sort(self, document: DocumentText, begin: int) -> tuple[str, str]:
         number = document.unit_at(begin)
@@ -143,11 +151,6 @@ class TableLayout:
         prefix = masked(document.stream[document.units[number].begin : begin])
         before = previous if previous in self.fixed or not has_letters(previous) else "*"
         return (before if before == "*" or previous in self.fixed else "#", "*" if has_letters(prefix) else prefix)
-
-    def own_anchors(self, document: DocumentText, lines: Lines) -> list[Anchor]:
-        """Return the anchors that stand where lines begin."""
-        anchors = self.anchors(document, lines)
-        return [one for one in anchors if one.sort in self.sorts] if self.sorts else anchors
 
     def windows(
         self, document: DocumentText, anchors: Sequence[Anchor], lines: Lines, outside: Collection[int] = ()

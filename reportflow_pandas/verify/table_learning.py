@@ -143,7 +143,7 @@ def _whole(
 ) -> Iterator[Whole]:
     """Yield the documents whose lines are all there, in their order."""
     for document, lines, is_cut in having:
-        anchors = layout.own_anchors(document, lines)
+        anchors = layout.anchors(document, lines)
         numbers = layout.line_numbers(lines)
         if is_cut:
             anchors = anchors[: len(numbers)]
