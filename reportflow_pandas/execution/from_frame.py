@@ -7,6 +7,7 @@ import logging
 import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import chain, count
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from reportflow_pandas.engine.batching import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.execution.blocking import in_thread
 from reportflow_pandas.execution.preparation import (
     Prepared,
     as_begun,
@@ -117,16 +119,16 @@ class FromFrame:
         options = self.options
         if options.run is not None:
             proven = await is_of_this_workspace(self.info.run, options.effective_settings, client, line)
-            self.ledger = await asyncio.to_thread(self._opened, queue=queue, proven=proven)
+            self.ledger = await in_thread(partial(self._opened, queue=queue, proven=proven), Journal.close)
         try:
             if self.ledger is not None:
                 options = as_begun(options, self.ledger.meta)
-            before = await asyncio.to_thread(self._choose, self.ledger)
+            before = await in_thread(partial(self._choose, self.ledger))
             token = f"{self.info.run}/{secrets.token_hex(8)}"
             self._prepared = prepared = await prepare(self._rows, options, client, line, token)
             self._refuse_or_warn(prepared, progress)
-            self._refuse_another_order(prepared, before, self.ledger)
-            self._refuse_too_many(prepared, self.ledger)
+            await in_thread(partial(self._refuse_another_order, prepared, before, self.ledger))
+            await in_thread(partial(self._refuse_too_many, prepared, self.ledger))
         except BaseException:
             self._forget_an_empty_run()
             raise
@@ -135,7 +137,7 @@ class FromFrame:
             prepared.names[position] = before[position][1]
         self.outcomes = Outcomes(prepared.names)
         if self.ledger is None:
-            self.ledger = await asyncio.to_thread(self._opened, queue=queue)
+            self.ledger = await in_thread(partial(self._opened, queue=queue), Journal.close)
         terms = Terms(
             options.design_id,
             prepared.design,

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Collection, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -15,6 +15,7 @@ from reportflow_pandas.engine.batching import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.execution.blocking import in_thread
 from reportflow_pandas.execution.preparation import refuse_too_many
 from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs
@@ -102,7 +103,7 @@ class FromLedger:
         proven = await is_of_this_workspace(
             self.info.run, settings, client, line, same_workspace=self._same_workspace
         )
-        self.ledger = await asyncio.to_thread(
+        opening = partial(
             Journal.open,
             settings.runs,
             self.info.run,
@@ -113,7 +114,8 @@ class FromLedger:
             queue=queue,
             proven=proven,
         )
-        self.outcomes = await asyncio.to_thread(self.ledger.go_on)
+        self.ledger = await in_thread(opening, Journal.close)
+        self.outcomes = await in_thread(self.ledger.go_on)
         words = {"not_sent", "failed", *(["unknown"] if self._unknown else [])}
         rows = range(len(self.outcomes)) if self._positions is None else self._positions
         refuse_too_many(sum(self.outcomes.status_of(row) in words for row in rows), self.options)

@@ -23,6 +23,7 @@ from reportflow_pandas.engine.rate_limit import Kind
 from reportflow_pandas.engine.runner import Runner
 from reportflow_pandas.errors import AuthError, InvalidRows, ReportFlowError, RunInterrupted
 from reportflow_pandas.execution.backends import Backend, Files, runner_of
+from reportflow_pandas.execution.blocking import in_thread
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import goes_on, interrupted
@@ -421,7 +422,7 @@ async def _take_slots_of_processes_before(line: Line, settings: Settings) -> Non
     clock, window = settings.clock, line.limits.window
     now = clock.timestamp()
     ago: dict[Kind, list[float]] = {"sync": [], "async": []}
-    for call in runs.recent_calls(settings.runs, settings.owner, now - window):
+    for call in await in_thread(partial(runs.recent_calls, settings.runs, settings.owner, now - window)):
         kind: Kind = "sync" if call.endpoint.startswith("sync") else "async"
         ago[kind].append(now - call.answered_at if call.answered_at is not None else 0.0)
     for kind, moments in ago.items():
