@@ -167,7 +167,7 @@ def _column(values: Any, name: str, path: Path, reading: Reading) -> pd.Series[A
     if _is_binary(kind):
         column = _from_bytes(values.to_pylist(), name, path)
     elif pa.types.is_nested(kind):
-        column = pd.Series([_plain(value) for value in values.to_pylist(maps_as_pydicts="strict")], dtype=object)
+        column = pd.Series([_plain(value, kind) for value in values.to_pylist()], dtype=object)
     else:
         column = _flat(values, kind)
     if name in reading.text:
@@ -196,12 +196,18 @@ def _flat(values: Any, kind: Any) -> pd.Series[Any]:
     return column.reset_index(drop=True)
 
 
-def _plain(value: Any) -> Any:
-    """Return a nested value with its bytes as texts."""
-    if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
+def _plain(value: Any, kind: Any) -> Any:
+    """Return a nested value: maps as dicts, bytes that are texts as texts."""
+    import pyarrow as pa  # noqa: PLC0415 - of the extra `files`
+
+    if value is None:
+        return None
+    if pa.types.is_map(kind):
+        return {_plain(key, kind.key_type): _plain(item, kind.item_type) for key, item in value}
+    if pa.types.is_struct(kind):
+        return {kind[at].name: _plain(value[kind[at].name], kind[at].type) for at in range(kind.num_fields)}
+    if pa.types.is_nested(kind):
+        return [_plain(item, kind.value_type) for item in value]
     if isinstance(value, bytes):
         return _text_of(value) or value
     return value

@@ -178,6 +178,7 @@ def _merges_filled(sheet: Sheet, lines: Lines, header: int) -> tuple[list[Merge]
             for line in below:
                 _put(line, column, value)
             filled.append(Merge(cells, column, top, value))
+    filled.sort(key=lambda merge: merge.line)
     return filled, [*_merge_problems(across, headings)]
 
 
