@@ -47,6 +47,7 @@ from reportflow_pandas.reading.read_rows import read_rows
 from reportflow_pandas.runs import forget, load, resume, runs
 from reportflow_pandas.settings import Limits, Settings, configure
 from reportflow_pandas.verify.spot_check import SpotCheck
+from reportflow_pandas.version_comparison import compare_versions
 
 if TYPE_CHECKING:
     from reportflow_pandas.local.use_local import local_service, use_local
@@ -77,6 +78,7 @@ __all__ = [
     "SpotCheck",
     "Table",
     "account",
+    "compare_versions",
     "configure",
     "designs",
     "example_orders",

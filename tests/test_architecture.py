@@ -32,6 +32,7 @@ FLOORS = [
     ["execution"],
     ["verification"],
     ["result_verbs", "generation", "plan", "preview"],
+    ["version_comparison"],
     ["runs"],
     ["jobs"],
     ["accessor", "cli", "webhook", "examples", "__init__"],

@@ -1,0 +1,333 @@
+"""The same rows in two versions of a design, side by side, before the new version is used for all."""
+
+from __future__ import annotations
+
+import base64
+import difflib
+import html
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Unpack
+
+import pandas as pd
+
+from reportflow_pandas import event_loop
+from reportflow_pandas.api.client import Client
+from reportflow_pandas.api.models import Parameter
+from reportflow_pandas.designs import parameters_of
+from reportflow_pandas.engine.attempts import line_to
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.execution.preparation import documents_of
+from reportflow_pandas.options import Arguments, Options
+from reportflow_pandas.preview import preview
+
+__all__ = ["PagePair", "VersionComparison", "compare_versions"]
+
+CELL_PIXELS = 12
+"""Side of the squares in which two pictures are compared."""
+LEAST_DIFFERENCE = 40
+"""Of 255, in one pixel: less is a rounding of edges."""
+MARK = (204, 41, 41)
+MOST_LINES = 8
+"""Of text that is shown of a page."""
+
+
+@dataclass(frozen=True)
+class PagePair:
+    """One page in both versions.
+
+    Attributes
+    ----------
+    label
+        Of the row.
+    page : int
+        From 1.
+    old, new : bytes
+        PNG, what differs framed in the new one; empty where a version has no such page.
+    share : float
+        Of the page's squares, those that differ: 0 for none, 1 for all.
+    lost, gained : tuple of str
+        Lines of text that only the old, and only the new version has.
+    """
+
+    label: Any
+    page: int
+    old: bytes = field(repr=False)
+    new: bytes = field(repr=False)
+    share: float
+    lost: tuple[str, ...] = ()
+    gained: tuple[str, ...] = ()
+
+
+class VersionComparison:
+    """What two versions of a design make of the same rows.
+
+    Displays in a notebook as its pages side by side.
+
+    Attributes
+    ----------
+    parameters : pandas.DataFrame
+        Parameters that differ: ``name``, ``old`` and ``new`` (their types, missing where there is none).
+    pages : list of PagePair
+        Every page of every row that was printed.
+    """
+
+    def __init__(
+        self, design_id: str, old: int, new: int, parameters: pd.DataFrame, pages: Sequence[PagePair]
+    ) -> None:
+        self.design_id = design_id
+        self.old = old
+        self.new = new
+        self.parameters = parameters
+        self.pages = list(pages)
+
+    @property
+    def differences(self) -> pd.DataFrame:
+        """Pages that differ: ``label``, ``page``, ``share`` (of the page's area), ``lost``, ``gained`` (text)."""
+        lines = [
+            (one.label, one.page, one.share, "; ".join(one.lost) or None, "; ".join(one.gained) or None)
+            for one in self.pages
+            if one.share or one.lost or one.gained
+        ]
+        return pd.DataFrame(lines, columns=["label", "page", "share", "lost", "gained"])
+
+    def __repr__(self) -> str:
+        """Say how much differs."""
+        rows = len({repr(one.label) for one in self.pages})
+        return (
+            f"<VersionComparison of {self.design_id}, versions {self.old} and {self.new}: {rows} rows, "
+            f"{len(self.differences)} of {len(self.pages)} pages differ, {len(self.parameters)} parameters differ>"
+        )
+
+    def _repr_html_(self) -> str:
+        parts = [f"<p><b>{html.escape(repr(self)[1:-1])}</b></p>"]
+        if len(self.parameters):
+            parts.append(self.parameters.to_html(index=False, na_rep="not there"))
+        parts += [self._pair(one) for one in self.pages]
+        return f'<div style="font:13px/1.45 system-ui,sans-serif">{"".join(parts)}</div>'
+
+    def _pair(self, one: PagePair) -> str:
+        style = "width:48%;border:1px solid #c8ccd2;background:#fff;vertical-align:top"
+        pictures = "".join(
+            f'<img alt="version {version}" style="{style}" '
+            f'src="data:image/png;base64,{base64.b64encode(png).decode()}"> '
+            if png
+            else f'<span style="display:inline-block;{style}">no such page in version {version}</span> '
+            for version, png in ((self.old, one.old), (self.new, one.new))
+        )
+        told = [f"only in version {self.old}: {text}" for text in one.lost[:MOST_LINES]]
+        told += [f"only in version {self.new}: {text}" for text in one.gained[:MOST_LINES]]
+        lines = "".join(f"<li>{html.escape(text)}</li>" for text in told)
+        state = f"{one.share:.1%} of the page differs" if one.share else "nothing differs to the eye"
+        return (
+            f"<p>{html.escape(str(one.label))}, page {one.page}: {state}</p>"
+            f"{f'<ul>{lines}</ul>' if lines else ''}<div>{pictures}</div>"
+        )
+
+    def save(self, path: str | Path) -> Path:
+        """Write one file that shows both versions, also without a network; its name ends in ``.html``."""
+        target = Path(path)
+        if target.suffix.lower() not in (".html", ".htm"):
+            raise ConfigurationError(f"save({str(path)!r}): the file is a page, so its name ends in .html")
+        head = '<!doctype html><meta charset="utf-8"><title>Versions compared</title>'
+        target.write_text(f"{head}{self._repr_html_()}", encoding="utf-8")
+        return target
+
+
+def compare_versions(
+    design_id: str,
+    old: int,
+    new: int,
+    frame: pd.DataFrame,
+    *,
+    rows: int | Sequence[int] = 5,
+    **arguments: Unpack[Arguments],
+) -> VersionComparison:
+    """Print a few rows in two versions of a design, and show where they differ.
+
+    On the real service each row is generated in both versions, which is **billed**, as for ``preview``; the
+    answers are kept, so that the same content is asked for only once in this process.
+
+    Parameters
+    ----------
+    design_id : str
+        The design.
+    old, new : int
+        Its versions.
+    frame : pandas.DataFrame
+        The rows.
+    rows : int or sequence of int
+        How many, spread over the frame (default 5), or their positions from 0.
+    **arguments
+        The shared arguments, as for ``generate``: ``params``, ``tables``, ``group_by`` and so on. What ``check``
+        would refuse is printed all the same: that is what is to be seen.
+
+    Returns
+    -------
+    VersionComparison
+        ``.parameters`` that differ, ``.differences`` page by page; pictures in a notebook, ``.save(path)``.
+
+    Raises
+    ------
+    ConfigurationError
+        The same version twice, no such row, a package that is missing.
+    NotFoundError
+        No such design or version.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> import reportflow_pandas as rf
+    >>> frame = pd.DataFrame({"QuotationId": ["Q-1"], "CustomerName": ["Ingrid"], "Subject": ["A score"]})
+    >>> with rf.use_local():
+    ...     compared = rf.compare_versions("quotation", 1, 2, frame)
+    >>> sorted(compared.parameters["name"])[:2]
+    ['DeliveryDate', 'Lines.Description']
+    """
+    for version in (old, new):
+        if isinstance(version, bool) or not isinstance(version, int) or version < 1:
+            raise ConfigurationError(f"versions {old!r} and {new!r}: two whole numbers from 1")
+    if old == new:
+        raise ConfigurationError(f"version {old} twice: which two versions shall be compared?")
+    given: Arguments = {"check": "warn", **arguments}
+    given.pop("version", None)
+    options = Options.of(design_id, given)
+    documents = documents_of(frame, options)
+    index = documents.frame.index
+    chosen = _chosen(rows, len(index))
+    before, after = _parameters(options, old, new)
+    pages: list[PagePair] = []
+    for at in chosen:
+        one = preview(frame, design_id, row=at, **_with_version(given, old))
+        two = preview(frame, design_id, row=at, **_with_version(given, new))
+        pages += _pairs(index[at], one.pdf, two.pdf, one.pages, two.pages)
+    return VersionComparison(design_id, old, new, _differing(before, after), pages)
+
+
+def _with_version(given: Arguments, version: int) -> Arguments:
+    return {**given, "version": version}
+
+
+def _chosen(rows: int | Sequence[int], count: int) -> list[int]:
+    """Return the positions of the rows: spread over the frame, the first and the last among them."""
+    if not count:
+        raise ConfigurationError("this frame has no rows, so there is nothing to compare")
+    if isinstance(rows, bool) or (isinstance(rows, int) and rows < 1):
+        raise ConfigurationError(f"rows={rows!r}: how many rows (from 1), or their positions")
+    if isinstance(rows, int):
+        most = min(rows, count)
+        return sorted({round(at * (count - 1) / max(1, most - 1)) for at in range(most)})
+    for row in rows:
+        if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < count:
+            raise ConfigurationError(f"rows={list(rows)!r}: positions from 0 to {count - 1}")
+    return list(rows)
+
+
+def _parameters(options: Options, old: int, new: int) -> tuple[list[Parameter], list[Parameter]]:
+    settings = options.effective_settings
+
+    async def asked() -> tuple[list[Parameter], list[Parameter]]:
+        async with Client(settings, timeout=options.timeout) as client:
+            line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
+            before = await parameters_of(client, line, options.design_id, old)
+            return before, await parameters_of(client, line, options.design_id, new)
+
+    return event_loop.run(asked())
+
+
+def _differing(before: Sequence[Parameter], after: Sequence[Parameter]) -> pd.DataFrame:
+    one, two = _types(before), _types(after)
+    lines = [
+        (name, one.get(name), two.get(name))
+        for name in dict.fromkeys([*one, *two])
+        if one.get(name) != two.get(name)
+    ]
+    return pd.DataFrame(lines, columns=["name", "old", "new"])
+
+
+def _types(parameters: Sequence[Parameter]) -> dict[str, str]:
+    types = {parameter.name: parameter.type for parameter in parameters}
+    types |= {f"{one.name}.{column.name}": column.type for one in parameters for column in one.spec}
+    return types
+
+
+# -- pages -----------------------------------------------------------------------------------------------------
+
+
+def _pairs(
+    label: Any, old_pdf: bytes, new_pdf: bytes, old: Sequence[bytes], new: Sequence[bytes]
+) -> list[PagePair]:
+    old_lines, new_lines = _lines(old_pdf), _lines(new_pdf)
+    pairs = []
+    for at in range(max(len(old), len(new))):
+        one, two = (pages[at] if at < len(pages) else b"" for pages in (old, new))
+        before, after = (lines[at] if at < len(lines) else [] for lines in (old_lines, new_lines))
+        told = [line for line in difflib.ndiff(before, after) if line[:2] in ("- ", "+ ")]
+        lost = tuple(line[2:] for line in told if line.startswith("- "))
+        gained = tuple(line[2:] for line in told if line.startswith("+ "))
+        share, marked = _compared(one, two)
+        pairs.append(PagePair(label, at + 1, one, marked, share, lost, gained))
+    return pairs
+
+
+def _lines(pdf: bytes) -> list[list[str]]:
+    """Return the lines of text on each page."""
+    import pypdfium2  # noqa: PLC0415 - an extra
+
+    document = pypdfium2.PdfDocument(pdf)
+    try:
+        return [
+            [line.strip() for line in page.get_textpage().get_text_range().splitlines() if line.strip()]
+            for page in document
+        ]
+    finally:
+        document.close()
+
+
+def _compared(old: bytes, new: bytes) -> tuple[float, bytes]:
+    """Return the share of a page that differs, and its new picture with that framed."""
+    from PIL import Image, ImageChops, ImageDraw  # noqa: PLC0415 - an extra
+
+    if not old or not new:
+        return 1.0, new
+    one, two = (Image.open(io.BytesIO(png)).convert("RGB") for png in (old, new))
+    if one.size != two.size:
+        return 1.0, new
+    difference = ImageChops.difference(one, two).convert("L").point(lambda value: 255 * (value > LEAST_DIFFERENCE))
+    across, down = (-(-side // CELL_PIXELS) for side in one.size)
+    cells = [
+        (x, y)
+        for y in range(down)
+        for x in range(across)
+        if difference.crop(
+            (x * CELL_PIXELS, y * CELL_PIXELS, (x + 1) * CELL_PIXELS, (y + 1) * CELL_PIXELS)
+        ).getbbox()
+    ]
+    if not cells:
+        return 0.0, new
+    pen = ImageDraw.Draw(two)
+    for left, top, right, bottom in _boxes(set(cells)):
+        corners = (left * CELL_PIXELS, top * CELL_PIXELS, (right + 1) * CELL_PIXELS, (bottom + 1) * CELL_PIXELS)
+        pen.rectangle(corners, outline=MARK, width=2)
+    target = io.BytesIO()
+    two.save(target, format="PNG", optimize=True)
+    return len(cells) / (across * down), target.getvalue()
+
+
+def _boxes(cells: set[tuple[int, int]]) -> list[tuple[int, int, int, int]]:
+    """Return the boxes around squares that touch each other, or nearly so."""
+    boxes = []
+    while cells:
+        waiting = [cells.pop()]
+        group = []
+        while waiting:
+            x, y = waiting.pop()
+            group.append((x, y))
+            near = {(x + dx, y + dy) for dx in range(-2, 3) for dy in range(-1, 2)} & cells
+            cells -= near
+            waiting += near
+        across, down = zip(*group, strict=True)
+        boxes.append((min(across), min(down), max(across), max(down)))
+    return boxes
