@@ -12,7 +12,7 @@ import signal
 from types import FrameType
 
 from reportflow_pandas.queue.address import RedisAddress
-from reportflow_pandas.queue.worker import CONCURRENCY, LEASE, WORKER_GRACE_SECONDS, Worker
+from reportflow_pandas.queue.worker import CONCURRENCY, LEASE_SECONDS, WORKER_GRACE_SECONDS, Worker
 from reportflow_pandas.settings import current
 
 __all__ = ["JsonLines", "add_arguments", "work"]
@@ -65,10 +65,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--lease",
         type=_positive,
-        default=LEASE,
+        default=LEASE_SECONDS,
         metavar="S",
         help="seconds without a sign of life after which a worker's calls are given up; the same for all workers, "
-        f"and longer than any restart of Redis; default {LEASE:g}",
+        f"and longer than any restart of Redis; default {LEASE_SECONDS:g}",
     )
     parser.add_argument("--json", action="store_true", help="the log as one JSON object a line")
 

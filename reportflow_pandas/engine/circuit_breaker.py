@@ -129,6 +129,7 @@ class Outage:
         self._probing = False
         self._waiting: list[asyncio.Future[None]] = []
         self._watch: asyncio.Task[None] | None = None
+        self._over: ReportFlowError | None = None
 
     @property
     def away(self) -> bool:
@@ -174,8 +175,16 @@ class Outage:
     # -- what calls ask --------------------------------------------------------------------------------------
 
     async def turn(self) -> bool:
-        """Wait while the service is away; return True to the one call that goes first, with one document."""
+        """Wait while the service is away; return True to the one call that goes first, with one document.
+
+        Raises
+        ------
+        ConnectionFailed
+            The service stayed away.
+        """
         while self._state != "closed":
+            if self._over is not None:
+                raise self._over
             if self._state == "half-open" and not self._probing:
                 self._probing = True
                 return True
@@ -211,7 +220,9 @@ class Outage:
             left = give_up - self._clock.monotonic()
             if left <= 0:
                 self._say(0.0)
-                self._end(self._ended())
+                self._over = self._ended()
+                self._end(self._over)
+                self._turn_to("open")
                 return
             self._say(left)
             await self._clock.sleep(min(pause, left))

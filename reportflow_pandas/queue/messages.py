@@ -15,6 +15,7 @@ from reportflow_pandas.engine.retry import PLAN_HINT
 from reportflow_pandas.errors import (
     ApiError,
     ConfigurationError,
+    ConnectionFailed,
     RateLimited,
     ReportFlowError,
     api_error,
@@ -203,7 +204,8 @@ def answer_of(outcomes: Outcomes, ids: Sequence[str], error: ReportFlowError | N
 def _told(error: ReportFlowError) -> dict[str, Any]:
     if isinstance(error, ApiError):
         return {"status": error.status, "messages": error.messages, "request_id": error.request_id}
-    return {"status": None, "messages": [" ".join(str(error).split())], "request_id": None}
+    away = isinstance(error, ConnectionFailed)
+    return {"status": None, "messages": [" ".join(str(error).split())], "request_id": None, "away": away}
 
 
 def stop_in(answer: Any) -> ReportFlowError | None:
@@ -213,6 +215,8 @@ def stop_in(answer: Any) -> ReportFlowError | None:
         return None
     messages = [str(message) for message in told.get("messages") or ()]
     status, request_id = told.get("status"), told.get("request_id")
+    if not isinstance(status, int) and told.get("away"):
+        return ConnectionFailed("; ".join(messages) or "the service was away")
     if not isinstance(status, int):
         return ConfigurationError("; ".join(messages) or "a worker could not send")
     if status == 429:

@@ -28,16 +28,16 @@ log = logging.getLogger("reportflow_pandas")
 TERMS = "terms"
 """The key of a queue that holds its run's `Terms`."""
 
-CHUNK, CHUNK_BYTES = 100, 4_000_000
+CHUNK_CALLS, CHUNK_BYTES = 100, 4_000_000
 """Calls that are added at a time, and their bytes."""
 
-SHORTEST, LONGEST = 0.02, 0.5
+SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.02, 0.5
 """Seconds between two looks: short while answers come."""
 
-NOBODY, SEEN = 10.0, 20.0
+WITHOUT_WORKER_SECONDS, WORKER_SEEN_SECONDS = 10.0, 20.0
 """Seconds without a worker until people are told; since one was last seen."""
 
-AWAY_FOR_GOOD = 2.0
+STOPPED_PATIENCE_SECONDS = 2.0
 """Seconds that a stopped run waits for Redis."""
 
 
@@ -192,7 +192,7 @@ class Dispatch:
         if self._calls.given_up:
             return  # their answers may come yet, to whoever looks for them
         with contextlib.suppress(RedisError, OSError, TimeoutError):
-            async with asyncio.timeout(AWAY_FOR_GOOD if self._stopping_since is not None else None):
+            async with asyncio.timeout(STOPPED_PATIENCE_SECONDS if self._stopping_since is not None else None):
                 await self._client.zrem(self._keys.queues(self._workspace), self._name)
                 await self._queue.obliterate(force=True)
                 await self._client.delete(self._keys.of(self._name, TERMS), self._keys.of(self._name, LATE))
@@ -216,7 +216,7 @@ class Dispatch:
             if not chunk:
                 break
             await self._enqueue([(call.positions, call.endpoint, written(call)) for call in chunk])
-            room = min(CHUNK, 2 * room)
+            room = min(CHUNK_CALLS, 2 * room)
         if self._stopping_since is None:
             if not self._journal.created:
                 self._take_up()
@@ -246,7 +246,7 @@ class Dispatch:
                     log.debug("calls could not be put into the queue (%s); tried again", error)
                     if self._stopping_since is not None:
                         return
-                    await asyncio.sleep(LONGEST)
+                    await asyncio.sleep(LONGEST_LOOK_SECONDS)
             for entry in entries.values():
                 entry.added = True
             self._wake.set()
@@ -284,7 +284,7 @@ class Dispatch:
     async def _collect_all(self, feeding: asyncio.Task[None]) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
 
-        pause = SHORTEST
+        pause = SHORTEST_LOOK_SECONDS
         called_back = False
         while True:
             fed = feeding.done()
@@ -305,7 +305,7 @@ class Dispatch:
                 return
             except (RedisError, OSError) as error:  # the watch tells people, once
                 log.debug("answers could not be collected (%s); the run goes on when Redis is there", error)
-            pause = SHORTEST if found else min(LONGEST, pause * 1.5)
+            pause = SHORTEST_LOOK_SECONDS if found else min(LONGEST_LOOK_SECONDS, pause * 1.5)
             self._wake.clear()
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(self._wake.wait(), pause)
@@ -340,10 +340,10 @@ class Dispatch:
             return
         now = time.monotonic()
         self._alone_since = now if self._alone_since is None else self._alone_since
-        if now < self._alone_since + NOBODY:
+        if now < self._alone_since + WITHOUT_WORKER_SECONDS:
             return
         self._alone_since = now + 60.0
-        if not await workers_alive(self._client, self._keys, self._workspace, SEEN):
+        if not await workers_alive(self._client, self._keys, self._workspace, WORKER_SEEN_SECONDS):
             self._warn(
                 f"{counts['waiting']} calls wait and no worker serves this workspace. Start one with the same key "
                 "and address in its environment: reportflow-pandas worker --queue redis://…"

@@ -154,7 +154,7 @@ def test_a_worker_serves_its_own_workspace_only(local: Local, redis: RedisServer
 def test_waiting_calls_without_a_worker_are_a_warning_that_says_what_to_do(
     service: LocalService, redis: RedisServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("reportflow_pandas.queue.submitter.NOBODY", 0.0)
+    monkeypatch.setattr("reportflow_pandas.queue.submitter.WITHOUT_WORKER_SECONDS", 0.0)
     job = people(2).reportflow.submit(**plain(), queue=redis.url)
     until(lambda: job.warnings, "a warning")
     assert "reportflow-pandas worker --queue" in job.warnings[0]

@@ -260,7 +260,7 @@ def test_clocks_of_workers_may_differ(
     helper()
     until(lambda: list(redis.sync.scan_iter(f"{PREFIX}:*:workers")), "the worker's sign")
     monkeypatch.setattr("time.time", lambda: 1e9)
-    monkeypatch.setattr("reportflow_pandas.queue.submitter.NOBODY", 0.0)
+    monkeypatch.setattr("reportflow_pandas.queue.submitter.WITHOUT_WORKER_SECONDS", 0.0)
     job = people(40).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     assert statuses(job.result(30)) == {"accepted": 40}
     assert not job.warnings

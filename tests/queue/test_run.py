@@ -131,3 +131,27 @@ def test_equal_refusals_end_a_run_over_a_queue_with_the_same_words(
     assert f"{left} rows were not sent" in str(caught.value)
     assert caught.value.status == 400
     assert not service.documents
+
+
+def test_a_service_that_is_away_ends_a_run_over_workers_once_with_the_rest_not_sent(
+    local: Local, redis: RedisServer, helper: Helper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service = local(faults=Fault("status", status=502, endpoint="async", at=3, times=None, body="html"))
+    rf.configure(outage=2)
+    helper(4)
+    job = people(600).reportflow.submit(**plain(batch_size=10), queue=redis.url)
+    with pytest.raises(rf.ConnectionFailed, match="gave no answer of its own") as away:
+        job.result(60)
+    counts = statuses(away.value.results)
+    assert counts["accepted"] == 20
+    assert counts["unknown"] <= (5 + 4) * 10 + 5
+    assert counts["not_sent"] >= 400
+    assert set(sent(service).values()) == {1}
+
+
+def test_a_service_that_comes_back_goes_on_over_workers(local: Local, redis: RedisServer, helper: Helper) -> None:
+    service = local(faults=Fault("status", status=503, endpoint="async", at=3, times=8))
+    helper(4)
+    job = people(200).reportflow.submit(**plain(batch_size=10), queue=redis.url)
+    assert statuses(job.result(60)) == {"accepted": 200}
+    assert set(sent(service).values()) == {1}
