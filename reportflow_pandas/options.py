@@ -15,7 +15,7 @@ import pandas as pd
 
 from reportflow_pandas.contract import DOCUMENTS_PER_CALL, ENDPOINTS, SHARE_CODES
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.settings import Limits, Settings, current, duration as seconds
+from reportflow_pandas.settings import Limits, Settings, current, duration as seconds, place
 
 __all__ = [
     "Arguments",
@@ -271,7 +271,11 @@ class Options:
         given: dict[str, Any] = {
             name: value for name, value in arguments.items() if (name, value) != ("backoff", None)
         }
-        return cls(design_id=design_id.strip(), **given)
+        options = cls(design_id=design_id.strip(), **given)
+        if options.settings is None:
+            # once, here: what is configured, or another working directory, changes no run under way
+            object.__setattr__(options, "settings", current())
+        return options
 
     def __post_init__(self) -> None:
         self._check_numbers()
@@ -279,7 +283,11 @@ class Options:
         if self.verify and self.download is None:
             raise ConfigurationError("verify=True reads PDFs on disk: download='pdfs' saves them there")
         if self.download is not None:
-            _check_folder(Path(self.download).absolute())
+            there = place(self.download, "download")
+            if ".." not in Path(self.download).parts and str(there).count("{") == str(self.download).count("{"):
+                # a folder whose own name has braces would become a template
+                object.__setattr__(self, "download", there)
+            _check_folder(there)
         if self.group_by is not None and not self.group_by_columns:
             raise ConfigurationError("group_by=[]: a column, or several, that name a document, e.g. 'InvoiceId'")
         if self.check is False and self.params is None:

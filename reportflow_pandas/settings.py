@@ -246,6 +246,11 @@ class Settings:
     def _workspace_is_derived(self) -> bool:
         return isinstance(self.workspace, _Derived)
 
+    @property
+    def workspace_is_named(self) -> bool:
+        """Whether a person gave the workspace its name."""
+        return not self._workspace_is_derived
+
     def _derived_workspace(self) -> str:
         if self._is_embedded:
             return EMBEDDED

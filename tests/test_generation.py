@@ -7,6 +7,7 @@ import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -505,3 +506,22 @@ def test_a_run_that_the_service_ended_by_the_same_trouble_each_time_is_told_to_w
     )
     assert caught.value.status == 500
     assert service.counts().total() == 10
+
+
+def test_a_folder_is_the_one_where_it_was_given_whatever_becomes_of_the_working_directory(
+    service: LocalService, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("REPORTFLOW_RUNS")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    frame = pd.DataFrame({"ReceiptId": ["R1", "R2"], "CustomerName": "A"})
+    plain = {"params": list(frame), "version": 1, "check": False}
+    for given, there in (("pdfs", tmp_path / "pdfs"), ("~/pdfs", tmp_path / "home" / "pdfs")):
+        monkeypatch.chdir(tmp_path)
+        job = frame.reportflow.submit("receipt", download=given, **plain)
+        monkeypatch.chdir(tmp_path / "elsewhere")
+        results = job.result()
+        assert [Path(path).parent for path in results["path"]] == [there, there]
+        assert all(Path(path).is_file() for path in results["path"])
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -179,6 +179,12 @@ def _parser() -> argparse.ArgumentParser:
     one = _verb(verbs, "serve", serve.serve, "the embedded service, until Ctrl-C")
     one.add_argument("--port", type=_port, default=8787, help="default 8787; 0: any free one")
     one.add_argument(
+        "--host",
+        default="127.0.0.1",
+        metavar="ADDRESS",
+        help="where it listens; default this machine only, 0.0.0.0 for containers and other machines, without TLS",
+    )
+    one.add_argument(
         "--designs", action="append", metavar="DIR", help="folder of designs beside the packaged ones; repeatable"
     )
     one.add_argument(

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Iterator, Sequence
 
 from reportflow_pandas.cli.output import ACCEPTED, counted, say
+from reportflow_pandas.network import is_loopback
 from reportflow_pandas.settings import Limits
 
 __all__ = ["local_for", "serve"]
@@ -23,7 +24,7 @@ def serve(arguments: argparse.Namespace, ended: threading.Event | None = None) -
     Parameters
     ----------
     arguments : argparse.Namespace
-        ``port``, ``designs``, ``limits``, ``latency``, ``render_delay``.
+        ``host``, ``port``, ``designs``, ``limits``, ``latency``, ``render_delay``.
     ended : threading.Event, optional
         Set by whoever wants it to end otherwise.
     """
@@ -38,9 +39,12 @@ def serve(arguments: argparse.Namespace, ended: threading.Event | None = None) -
         render_delay=arguments.render_delay,
         seed=None,  # a second service with the same ids would meet the first one's PDFs in a download folder
     )
+    service.host = arguments.host
     ended = ended or threading.Event()
     with service, contextlib.suppress(KeyboardInterrupt):
         say(_welcome(service.page_url, service.base_url, service.app_key, list(service.designs)))
+        if not is_loopback(arguments.host):
+            say(_from_elsewhere(arguments.host, service.base_url))
         while not ended.wait(SLICE):
             pass
     say(f"Stopped after {counted(len(service.documents), 'document')} in {counted(len(service.calls), 'call')}.")
@@ -67,6 +71,21 @@ def _welcome(page: str, base_url: str, app_key: str, designs: Sequence[str]) -> 
             "",
             f"  {assign.format('REPORTFLOW_API_BASE_URL', base_url)}",
             f"  {assign.format('REPORT_FLOW_APP_KEY', app_key)}",
+            "",
+        ]
+    )
+
+
+def _from_elsewhere(host: str, base_url: str) -> str:
+    """Return how other machines and containers speak to it."""
+    port = base_url.rpartition(":")[2].partition("/")[0]
+    return "\n".join(
+        [
+            f"It listens on {host}, without TLS: whoever reaches this port and has the key may use it.",
+            "From another machine or container that trusts this network, with NAME as it calls this one:",
+            "",
+            f"  rf.configure(base_url='http://NAME:{port}', plain_http='NAME', app_key=…)",
+            f"  or REPORTFLOW_API_BASE_URL=http://NAME:{port} and REPORTFLOW_PLAIN_HTTP=NAME",
             "",
         ]
     )

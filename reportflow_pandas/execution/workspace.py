@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,9 @@ from reportflow_pandas.journal import runs
 from reportflow_pandas.settings import Settings
 
 __all__ = ["is_of_this_workspace", "proves"]
+
+_DERIVED = re.compile(r"[0-9a-f]{18}")
+"""A workspace without a name: a hash of address and key."""
 
 _SAYS_NOTHING = {503, *GATEWAY_STATUSES}
 """Statuses of what stands before the service."""
@@ -36,7 +40,11 @@ async def is_of_this_workspace(
     evidence = await asyncio.to_thread(runs.evidence, Path(settings.runs), run)
     if evidence is None or evidence.owner == settings.owner or evidence.owner.service != settings.owner.service:
         return False
-    if same_workspace or not evidence.sent:
+    if same_workspace:
+        return True
+    if settings.workspace_is_named and not _DERIVED.fullmatch(evidence.owner.workspace):
+        return False  # two names that a person gave
+    if not evidence.sent:
         return True
     return evidence.request_id is not None and await proves(client, line, evidence.request_id, evidence.file_id)
 

@@ -44,13 +44,15 @@ class LocalService:
         self._rendering = Rendering(self._workspace, self._webhook.look)
         self._api = Api(self._workspace, self._designs, self._credentials, self._rendering)
         self._page = Page(self._workspace, self._designs, self._rendering, self._api.in_thread, self.complete)
+        self.host = HOST
+        """Where it listens; ``"0.0.0.0"`` for other machines, too: then its key is all that guards it."""
         self._thread: threading.Thread | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stopping: asyncio.Event | None = None
         self._afterwards: list[Callable[[], None]] = []
 
     def __repr__(self) -> str:
-        where = f"http://{HOST}:{self._port}/v1" if self._thread else "stopped"
+        where = f"http://{self._address}:{self._port}/v1" if self._thread else "stopped"
         return f"<LocalService {where}>"
 
     def __enter__(self) -> Self:
@@ -97,7 +99,8 @@ class LocalService:
             self._thread = None
             if isinstance(failed[0], OSError):
                 raise ConfigurationError(
-                    f"the embedded service cannot listen on port {self._port} of {HOST}: {failed[0].strerror}. "
+                    f"the embedded service cannot listen on port {self._port} of {self.host}: "
+                    f"{failed[0].strerror}. "
                     "Leave port out (or 0) for any free one"
                 ) from failed[0]
             raise failed[0]
@@ -136,14 +139,14 @@ class LocalService:
         application.router.add_route("*", "/{other:.*}", self._api.unknown())
         runner = web.AppRunner(application, access_log=None, shutdown_timeout=0.05)
         await runner.setup()
-        site = web.TCPSite(runner, HOST, self._port)
+        site = web.TCPSite(runner, self.host, self._port)
         try:
             await site.start()
         except OSError:
             await runner.cleanup()
             raise
         self._port = runner.addresses[0][1]
-        origin = f"http://{HOST}:{self._port}"
+        origin = f"http://{self._address}:{self._port}"
         self._webhook.page = f"{origin}/__emulator__/file"
         self._page.base_url = f"{origin}/v1"
         self._api.start(origin)
@@ -161,12 +164,19 @@ class LocalService:
     # addresses and credentials
 
     @property
+    def _address(self) -> str:
+        """The address by which this machine reaches it."""
+        if self.host in ("0.0.0.0", "::", ""):  # noqa: S104 - the person's own choice
+            return HOST
+        return f"[{self.host}]" if ":" in self.host else self.host
+
+    @property
     def _origin(self) -> str:
         if self._thread is None:
             raise ConfigurationError(
                 "the embedded service does not run yet: `with rf.local_service() as service:` or `.start()`"
             )
-        return f"http://{HOST}:{self._port}"
+        return f"http://{self._address}:{self._port}"
 
     @property
     def base_url(self) -> str:

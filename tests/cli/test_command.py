@@ -545,3 +545,17 @@ def test_the_examples_job_file_runs(tmp_path: Path, service: LocalService) -> No
     assert main(["generate", "--options", str(examples / "job.toml")]) == 0
     assert len(service.documents) == 12
     assert (examples / "invoices/review.xlsx").is_file()
+
+
+def test_serve_listens_for_other_machines_where_it_is_told_to(tmp_path: Path) -> None:
+    served = [PROGRAM, "serve", "--port", "0", "--host", "0.0.0.0"]  # noqa: S104 - what this is about
+    with subprocess.Popen(served, stdout=subprocess.PIPE, text=True, cwd=tmp_path) as process:  # noqa: S603 - ours
+        assert process.stdout is not None
+        said = ""
+        while "REPORTFLOW_PLAIN_HTTP=NAME" not in said:
+            said += process.stdout.readline()
+        process.terminate()
+        process.communicate(timeout=30)
+    assert process.returncode == 0
+    assert "listens on 0.0.0.0, without TLS" in said
+    assert "http://127.0.0.1:" in said
