@@ -283,7 +283,9 @@ def test_both_shapes_of_the_parameters_give_the_same_check_and_the_same_document
             }
             orders.head(20).reportflow.generate(**arguments)
             sent.append([document.params for document in service.documents])
-            shown.append(rf.parameters("invoice")[["name", "type", "fields"]])
+            named = rf.parameters("invoice")[["name", "type", "fields"]]
+            # the older shape has no place for a default, and leaves out what has one
+            shown.append(named[~named["name"].isin(["Language", "Currency"])].reset_index(drop=True))
             problems.append(orders.rename(columns={"Total": "Totl"}).reportflow.check(**arguments))
     assert sent[0] == sent[1]
     pd.testing.assert_frame_equal(*shown)

@@ -33,6 +33,7 @@ MADE: dict[str, BaseException] = {
     "NotReady": errors.NotReady("later", 425, 9.0),
     "RunInterrupted": errors.RunInterrupted("stopped", FRAME),
     "RunCancelled": errors.RunCancelled("stopped", FRAME),
+    "CheckWarning": errors.CheckWarning("odd"),
 }
 
 WAYS: dict[str, Callable[[BaseException], BaseException]] = {
