@@ -111,3 +111,7 @@ def __getattr__(name: str) -> Any:
 
         return getattr(use_local, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return [*__all__, "__doc__", "__version__"]

@@ -14,6 +14,7 @@ from reportflow_pandas.delivery.combine import combine as combine_pdfs
 from reportflow_pandas.delivery.hand_over import hand_over as hand_over_documents
 from reportflow_pandas.delivery.mail import mail as mail_documents
 from reportflow_pandas.results import display
+from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.runs import retry as retry_rows, settle as settle_rows
 from reportflow_pandas.verification import verify as verify_results
 from reportflow_pandas.verify.spot_check import spot_check as spot_check_of
@@ -48,9 +49,15 @@ class ReportFlowAccessor:
         self._frame = frame
 
     def __repr__(self) -> str:
-        """Name the verbs."""
-        words = ", ".join(sorted(name for name in vars(type(self)) if not name.startswith("_")))
-        return f"<reportflow of a frame of {len(self._frame):,} rows: {words}>"
+        """Name the verbs of this kind of frame."""
+        kind = "results" if is_results(self._frame) else "rows"
+        return f"<reportflow of a frame of {len(self._frame):,} {kind}: {', '.join(self.__dir__())}>"
+
+    def __dir__(self) -> list[str]:
+        """Return the verbs of this kind of frame, in the order in which they are used."""
+        verbs_here = [name for name in vars(type(self)) if not name.startswith("_")]
+        first_of_results = verbs_here.index("summary")
+        return verbs_here[first_of_results:] if is_results(self._frame) else verbs_here[:first_of_results]
 
     # on a frame of rows
     generate = _bound(generation.generate)

@@ -8,8 +8,8 @@ from typing import Unpack
 import pandas as pd
 
 from reportflow_pandas import event_loop
+from reportflow_pandas.argument_help import takes_options
 from reportflow_pandas.execution.from_frame import FromFrame
-from reportflow_pandas.execution.preparation import takes_options
 from reportflow_pandas.execution.run import Run, watched
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Arguments, Options
@@ -73,6 +73,11 @@ async def agenerate(
     in flight (up to 5 s) and raises the `asyncio.CancelledError` that was thrown in, as any coroutine does, so
     that ``asyncio.timeout``, ``TaskGroup`` and anyio's scopes know theirs. Its ``.results`` is the frame so far;
     of a time-out it is the cause: ``error.__cause__.results``.
+
+    Parameters
+    ----------
+    design_id : str
+        The design; ``rf.designs()`` lists yours.
 
     Examples
     --------

@@ -11,12 +11,12 @@ from typing import Any, Unpack
 import pandas as pd
 
 from reportflow_pandas import event_loop
+from reportflow_pandas.argument_help import takes_options
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.background import TICK_SECONDS, Background, JobWarning, Recorded, Status
 from reportflow_pandas.execution.from_frame import FromFrame
 from reportflow_pandas.execution.from_ledger import FromLedger
-from reportflow_pandas.execution.preparation import takes_options
 from reportflow_pandas.execution.run import Run
 from reportflow_pandas.journal import runs, schema
 from reportflow_pandas.lru import LruDict

@@ -13,10 +13,11 @@ import pandas as pd
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
+from reportflow_pandas.argument_help import takes_options
 from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare, takes_options
+from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare
 from reportflow_pandas.journal.runs import begun, unsent
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.results.download import missing

@@ -15,11 +15,12 @@ import pandas as pd
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered
+from reportflow_pandas.argument_help import takes_options
 from reportflow_pandas.engine.attempts import Line, Refused, Tries, line_to
 from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
-from reportflow_pandas.execution.preparation import Prepared, documents_of, prepare, refuse_offline, takes_options
+from reportflow_pandas.execution.preparation import Prepared, documents_of, prepare, refuse_offline
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook.bar import visible
 from reportflow_pandas.options import Arguments, Options

@@ -75,10 +75,34 @@ def to_excel(
     *,
     language: Literal["en", "ja"] = "en",
 ) -> Path:
-    """Write the review workbook: sheets Summary, Results, Failed, Run; return the path really written.
+    """Write the workbook that a colleague reviews: sheets Summary, Results, Failed, Run.
 
     Results that were read back (`verify`) get a sheet *Look first* with pictures of the documents that a person
     should see before the others.
+
+    Parameters
+    ----------
+    path : str or path
+        The file, ending in ``.xlsx``. Decisions that are typed into an older one are kept for the same documents.
+    source : pandas.DataFrame or list of str, optional
+        The frame that the run came from, so that names and amounts stand beside the results; or the names of
+        columns that were added to the results.
+    language : {"en", "ja"}
+        Of headings, sheets and explanations. Default ``"en"``.
+
+    Returns
+    -------
+    pathlib.Path
+        Where it was really written: ``path``, or a dated name beside it while ``path`` is open in Excel.
+
+    Raises
+    ------
+    ConfigurationError
+        The path is no workbook's, the source has other rows, the file cannot be written.
+
+    Examples
+    --------
+    >>> results.reportflow.to_excel("review.xlsx", source=df)                # doctest: +SKIP
     """
     attrs = provenance(results, "to_excel")
     looks, not_judged = look_first_of(results)
@@ -245,6 +269,29 @@ def to_csv(results: pd.DataFrame, path: str | Path, source: pd.DataFrame | list[
 
 
 def read_review(results: pd.DataFrame, path: str | Path) -> pd.DataFrame:
-    """Return a colleague's decisions for these results; another run's workbook is refused."""
+    """Return a colleague's decisions for these results.
+
+    Parameters
+    ----------
+    path : str or path
+        The reviewed workbook.
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index and order of these results: ``decision`` (``approve``, ``redo``, ``reject``, missing), ``comment``.
+        A document that was made again since has no decision.
+
+    Raises
+    ------
+    ConfigurationError
+        The workbook is of another run, or none of ours.
+    InvalidRows
+        A word that is no decision; the message names the cells.
+
+    Examples
+    --------
+    >>> review = results.reportflow.read_review("review.xlsx")              # doctest: +SKIP
+    """
     provenance(results, "read_review")
     return review.read_review(path, results)

@@ -19,6 +19,7 @@ FLOORS = [
     ["errors", "clock", "contract", "lru", "network", "next_steps", "printable"],
     ["settings", "event_loop", "exit_hook"],
     ["options"],
+    ["argument_help"],
     ["api", "reading"],
     ["engine"],
     ["rows"],
@@ -104,7 +105,7 @@ def test_the_accessor_holds_no_logic() -> None:
     tree = ast.parse((PACKAGE / "accessor.py").read_text(encoding="utf-8"))
     [accessor] = [node for node in tree.body if isinstance(node, ast.ClassDef)]
     methods = [node for node in accessor.body if isinstance(node, ast.FunctionDef)]
-    assert {method.name for method in methods} == {"__init__", "__repr__"}
+    assert {method.name for method in methods} == {"__init__", "__repr__", "__dir__"}
 
 
 def test_public_names_are_sorted_and_there() -> None:

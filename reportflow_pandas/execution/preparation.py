@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import sys
 import warnings
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
@@ -39,7 +38,6 @@ __all__ = [
     "prepare",
     "refuse_offline",
     "refuse_too_many",
-    "takes_options",
     "tell",
 ]
 
@@ -48,19 +46,6 @@ WARNINGS_SHOWN = 12
 
 P = ParamSpec("P")
 T = TypeVar("T")
-
-
-def takes_options(function: Callable[P, T]) -> Callable[P, T]:
-    """Show the shared arguments in the signature, where editors and ``help()`` look for them."""
-    own = inspect.signature(function)
-    kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
-    shared = [
-        one.replace(kind=inspect.Parameter.KEYWORD_ONLY)
-        for name, one in inspect.signature(Options).parameters.items()
-        if name != "design_id" and name not in own.parameters
-    ]
-    function.__signature__ = own.replace(parameters=[*kept, *shared])  # type: ignore[attr-defined]
-    return function
 
 
 @dataclass(eq=False)
