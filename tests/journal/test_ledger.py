@@ -264,6 +264,23 @@ def test_a_later_frame_takes_unsent_documents_over_so_that_a_count_shows_no_ghos
     run(main)
 
 
+def test_keys_are_told_apart_and_indexed_when_a_second_frame_begins(tmp_path: Path) -> None:
+    indexed = "SELECT count(*) FROM sqlite_master WHERE name = 'documents_by_key'"
+
+    async def main() -> None:
+        with opened(tmp_path) as journal:
+            await planned(journal, ["a", "b", "a"])
+            assert asked(tmp_path, indexed) == [(0,)]
+            assert asked(tmp_path, "SELECT nth FROM documents ORDER BY number") == [(0,), (0,), (0,)]
+            await planned(journal, ["a", "b", "a", "a"])
+        assert asked(tmp_path, indexed) == [(1,)]
+        assert asked(tmp_path, "SELECT nth FROM documents ORDER BY number") == [(0,), (0,), (1,), (2,)]
+        with pytest.raises(sqlite3.IntegrityError, match="UNIQUE"):
+            asked(tmp_path, "UPDATE documents SET nth = 0")
+
+    run(main)
+
+
 def test_a_withdrawn_intent_is_no_call_for_the_limiter(tmp_path: Path) -> None:
     async def main() -> None:
         with opened(tmp_path) as journal:
