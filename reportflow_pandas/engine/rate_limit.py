@@ -1,7 +1,7 @@
 """The window: at most so many calls in any ``window`` seconds, as the service counts them.
 
 A call takes a slot when it starts and gives it back one window *after its answer*. The service counts a call at
-some moment between the two, nobody knows which. Two calls of which the second took the slot of the first are
+some moment between the two, which is not known. Two calls of which the second took the slot of the first are
 therefore counted more than a window apart: no window of the service, fixed at any phase or sliding, holds more
 calls than there are slots. So the whole documented limit can be used. (A sliding-window log; a token bucket lets
 twice the limit through in its first window.)
@@ -16,7 +16,7 @@ machines. Both follow one algorithm, step by step, and one set of tests is run o
 1. A call in flight whose time-out has passed counts as answered then: its slot frees itself.
 2. A run without a limit gets its slot at once, unless the bucket is closed.
 3. Slots that wait stand in the line of their limits, generation before polls, then who came first; a run with a
-   small limit so blocks nobody else. Who should have asked `GONE_SECONDS` ago is gone, and leaves the line.
+   small limit so blocks no other. One that should have asked `GONE_SECONDS` ago is gone, and leaves the line.
 4. Free are the limit's slots without those of calls in flight and of answers of the last window.
 5. The slot is granted if the bucket is open and fewer than the free ones stand before it.
 6. Else it is told when to ask again: when the slot that it needs can be free at the earliest.

@@ -212,7 +212,7 @@ class RetryPolicy:
         return self._generation(error, kind, attempt, clock)
 
     def answered(self, kind: CallKind) -> None:
-        """Say that the service answered something else than 429: refusals in a row begin anew."""
+        """Say that the service answered something else than 429: refusals in a row are counted from the start."""
         if self._refusals:
             self._refusals.pop(_bucket(kind), None)
 

@@ -123,7 +123,7 @@ class RedisAddress:
         return text
 
     def __str__(self) -> str:
-        """Return it for people: without what lets anybody in, and without options."""
+        """Return it for people: without user, password and options."""
         secret = "***@" if self.username or self.password else ""
         return f"{self.scheme}://{secret}{self._where}{self.path}"
 

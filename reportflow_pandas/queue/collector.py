@@ -207,7 +207,7 @@ class Collection:
             identities = await self._client.zrange(self._key(state), skip, skip + PAGE - 1)
             finished = await self._read(state, field, identities)
             ended = [one.identity for one in finished] + [one for one in identities if one in self._collected]
-            skip += len(identities) - len(ended)  # of somebody else, or being added in this very moment
+            skip += len(identities) - len(ended)  # of another program, or being added just now
             await self._settle(finished)
             if ended:
                 async with self._client.pipeline(transaction=True) as together:
@@ -401,7 +401,7 @@ class Collection:
     # -- the end of a run that is stopped -------------------------------------------------------------------------
 
     async def call_back(self) -> None:
-        """Tell the workers to send nothing more, and take back what nobody has sent."""
+        """Tell the workers to send nothing more, and take back what was not sent."""
         await self._client.set(self._key(CANCELLED), "1", ex=86400)
         while taken := await self._take_back(keys=[self._key("wait"), self._key("")], args=[]):
             for identity in taken:

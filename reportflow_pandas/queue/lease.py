@@ -34,7 +34,7 @@ class LeaseLost(JournalError):  # noqa: N818 - says what happened
     Attributes
     ----------
     cancelled : bool
-        The run was cancelled; else somebody else has the call, or nobody.
+        The run was cancelled; else another worker has the call, or none.
     """
 
     def __init__(self, message: str, *, cancelled: bool) -> None:
@@ -84,4 +84,4 @@ class Lease:
         return self.tries
 
     def refused(self, intent: int, call: Call) -> None:
-        """Leave the note: whoever finds it without an answer asks a person."""
+        """Leave the note: a call with it and without an answer is a person's to look up."""

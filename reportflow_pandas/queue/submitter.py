@@ -125,7 +125,7 @@ class Dispatch:
         self._alone_since: float | None = None
         self.calls_made = 0
         if journal.meta["planned"]:
-            # before anything is planned anew: what is in the queue is awaited, and not sent a second time
+            # before anything is planned again: what is in the queue is awaited, and not sent a second time
             self._take_up()
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
@@ -190,7 +190,7 @@ class Dispatch:
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
 
         if self._calls.given_up:
-            return  # their answers may come yet, to whoever looks for them
+            return  # their answers may come yet, to a process that looks for them
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(STOPPED_PATIENCE_SECONDS if self._stopping_since is not None else None):
                 await self._client.zrem(self._keys.queues(self._workspace), self._name)
@@ -334,7 +334,7 @@ class Dispatch:
             await self._announce()
 
     async def _look_for_workers(self, counts: dict[str, int]) -> None:
-        """Say when calls wait and nobody is there to carry them out."""
+        """Say when calls wait and no worker is there to carry them out."""
         if not counts.get("waiting"):
             self._alone_since = None
             return
