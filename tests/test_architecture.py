@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -158,3 +159,27 @@ def test_no_file_names_a_machine() -> None:
         text = path.read_text(encoding="utf-8")
         for place in ("/wo" + "rk/", "/ro" + "ot/"):
             assert place not in text, path
+
+
+TWICE = {"__init__.py", "designs.py", "preview.py", "rate_limit.py", "runs.py", "webhook.py", "worker.py"}
+"""Two layers have the same thing."""
+
+
+def test_a_file_name_stands_once_so_that_it_can_be_guessed() -> None:
+    names = [path.name for path in modules() if path.name not in TWICE]
+    assert sorted(names) == sorted(set(names))
+
+
+def test_no_module_is_longer_than_480_lines() -> None:
+    for path in modules():
+        assert len(path.read_text(encoding="utf-8").splitlines()) <= 480, path
+
+
+def test_http_1_1_is_spoken_in_one_file() -> None:
+    assert [path.name for path in modules() if "HTTP/1.1" in path.read_text(encoding="utf-8")] == ["transport.py"]
+
+
+def test_a_documents_status_is_written_by_the_ledger_alone() -> None:
+    writes = re.compile(r"(?i)\bset\b[^;]{0,60}\bstatus\s*=")
+    found = {path.name for path in modules() if writes.search(path.read_text(encoding="utf-8"))}
+    assert found == {"ledger.py"}

@@ -17,7 +17,7 @@ from typing import Any, Literal
 from tqdm import tqdm
 
 from reportflow_pandas import __version__
-from reportflow_pandas.cli import archive, check, demo, generate, listing, mail, runs, serve, worker
+from reportflow_pandas.cli import archive, check, demo, generate, listing, mailing, runs, serve, worker
 from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, complain, in_a_shell
 from reportflow_pandas.cli.streams import standing_alone
 from reportflow_pandas.errors import CheckWarning, ReportFlowError
@@ -213,8 +213,8 @@ def _parser() -> argparse.ArgumentParser:
         "--progress", action=argparse.BooleanOptionalAction, help="bars on stderr; default in a terminal"
     )
 
-    one = _verb(verbs, "mail", mail.mail, "mail each document of a run to its person, once")
-    mail.add_arguments(one)
+    one = _verb(verbs, "mail", mailing.mail, "mail each document of a run to its person, once")
+    mailing.add_arguments(one)
 
     one = _verb(verbs, "archive", archive.archive, "hold a folder that was handed over against its index")
     one.add_argument("folder", type=Path, metavar="DIR", help="folder that results.reportflow.hand_over wrote")

@@ -15,9 +15,9 @@ from openpyxl.utils import get_column_letter
 from reportflow_pandas.reading.file_kinds import needed
 from reportflow_pandas.reading.reading_options import Reading
 from reportflow_pandas.reading.sheet_content import Place, Sheet
-from reportflow_pandas.reading.sheets import chosen_sheet
 from reportflow_pandas.reading.shown import ShownText, as_written
 from reportflow_pandas.reading.table import ERROR_WORDS
+from reportflow_pandas.reading.workbook_sheets import chosen_sheet
 from reportflow_pandas.reading.xlsx_files import without_noise
 
 __all__ = ["ods_sheet"]

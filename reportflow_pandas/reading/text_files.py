@@ -9,7 +9,6 @@ import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -441,7 +440,7 @@ def _notes(table: Table, at: int, column: Inferred, path: Path) -> list[Note]:
             )
         )
     elif column.kind in ("decimal", "boolean"):
-        shown = _printed(value)
+        shown = as_written(value)
         notes.append(
             Note(
                 "format",
@@ -457,18 +456,13 @@ def _notes(table: Table, at: int, column: Inferred, path: Path) -> list[Note]:
     return notes
 
 
-def _printed(value: Any) -> str:
-    """Return a value as a document prints it."""
-    return as_written(value)
-
-
 def _example(cells: Sequence[str], column: Inferred) -> int | None:
     """Return the first cell that is printed otherwise than it stands."""
     if column.kind == "ambiguous":
         return next((at for at, cell in enumerate(cells) if cell and not cell.isdecimal()), None)
     if column.kind == "decimal":
         return next(
-            (at for at, cell in enumerate(cells) if cell and cell != _printed(column.cells.iloc[at])), None
+            (at for at, cell in enumerate(cells) if cell and cell != as_written(column.cells.iloc[at])), None
         )
     if column.kind == "boolean":
         return next((at for at, cell in enumerate(cells) if cell and cell not in ("true", "false")), None)

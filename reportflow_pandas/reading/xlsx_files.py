@@ -25,7 +25,7 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.reading.number_formats import FormatCode, parsed_format
 from reportflow_pandas.reading.reading_options import Reading, refusal
 from reportflow_pandas.reading.sheet_content import FormatLook, Sheet
-from reportflow_pandas.reading.sheets import chosen_sheet, frame_of_sheet
+from reportflow_pandas.reading.workbook_sheets import chosen_sheet, frame_of_sheet
 
 __all__ = ["cleaned_text", "read_xlsx", "without_noise"]
 
