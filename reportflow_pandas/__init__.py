@@ -99,7 +99,7 @@ __version__ = "0.1.0"
 logging.getLogger("reportflow_pandas").addHandler(logging.NullHandler())
 
 if hasattr(pd.DataFrame, "reportflow"):
-    # a reload (%autoreload) registers anew, without pandas' warning about it
+    # a reload (%autoreload) registers again, without pandas' warning about it
     delattr(pd.DataFrame, "reportflow")
 pd.api.extensions.register_dataframe_accessor("reportflow")(ReportFlowAccessor)
 

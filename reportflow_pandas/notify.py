@@ -1,4 +1,4 @@
-"""Telling somebody that a run has ended: by mail, Slack, Teams, or another of Apprise's addresses."""
+"""Telling people that a run has ended: by mail, Slack, Teams, or another of Apprise's addresses."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Message:
     title, text : str
         Counts, names and places; never the content of a document, an answer of the service, or a secret.
     failed : bool
-        Whether somebody should look.
+        Whether a person should look.
     """
 
     title: str

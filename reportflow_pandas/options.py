@@ -170,7 +170,7 @@ class Options:
         Protect the shared page with a passcode. Default ``False``.
     passthrough : str or list of str, optional
         Columns that the service echoes back with the file. They end up in the PDF's metadata, readable by
-        whoever receives it: nothing personal belongs here.
+        the recipient: nothing personal belongs here.
     endpoint : str
         ``"auto"`` (default: up to 5 documents go one by one, more in batches), ``"async/single"``,
         ``"async/multiple"``, ``"sync/single"`` or ``"sync/multiple"``.
@@ -205,7 +205,7 @@ class Options:
         whose content changed is reported (``changed``) and not sent by itself. Keys are compared as texts: ``17``
         is ``"17"``. A run stays with the key that it began with.
     again : mask or index labels, optional
-        Rows to send anew although the run has them.
+        Rows to send again although the run has them.
     on_error : {"collect", "raise"}
         ``"raise"``: stop at the first failed row; the exception carries ``.results``.
     check : bool or "warn"

@@ -1,4 +1,4 @@
-"""Characters that nobody sees and that change what is seen: kept out of file names and of terminals."""
+"""Characters that cannot be seen and that change what is seen: kept out of file names and of terminals."""
 
 from __future__ import annotations
 

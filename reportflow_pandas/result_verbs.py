@@ -48,7 +48,7 @@ def failed_of(results: pd.DataFrame) -> pd.DataFrame:
 
 
 def unknown_of(results: pd.DataFrame) -> pd.DataFrame:
-    """Return the rows of which nobody knows: sent, but no answer came back."""
+    """Return the rows whose outcome is not known: sent, but no answer came back."""
     provenance(results, "unknown")
     return results[results["status"] == "unknown"]
 

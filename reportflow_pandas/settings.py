@@ -44,7 +44,7 @@ OUTAGE_SECONDS = 120.0
 """How long a run waits for a network that is away, unless ``rf.configure(outage=…)`` says otherwise."""
 
 EMBEDDED = "embedded"
-"""What the embedded service is called as the owner of a run: it begins anew on any port and with any key."""
+"""What the embedded service is called as the owner of a run: it starts empty on any port and with any key."""
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ class Limits:
 
 
 class _Derived(str):
-    """A workspace's name that nobody gave: derived anew where the address or the key is another."""
+    """A workspace's name that was not given: derived again where the address or the key is another."""
 
     __slots__ = ()
 
@@ -371,7 +371,7 @@ _chosen: dict[str, object] = {}
 """What ``configure`` was told; the environment fills the rest each time."""
 
 _checks: list[Callable[[Settings], None]] = []
-"""What must agree before `configure` does: rooms above this one know whether this process can keep a promise."""
+"""What must agree before `configure` does: packages above know whether this process can keep a promise."""
 
 _ENVIRONMENT = {
     "app_key": ("REPORT_FLOW_APP_KEY", "REPORTFLOW_API_KEY"),

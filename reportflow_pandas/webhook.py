@@ -223,7 +223,7 @@ class Webhook:
             try:
                 await self._look_at(event, client, line)
             except ReportFlowError as problem:
-                # the service may tell again, or somebody else: then it is looked at anew
+                # the service may tell again, or another process: then it is looked at again
                 self._known.pop(event.request_id, None)
                 self.seen["unconfirmed"] += 1
                 log.warning("webhook: request %s is not confirmed: %s", event.request_id, problem)

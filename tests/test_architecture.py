@@ -1,4 +1,4 @@
-"""The house: imports point one way, rooms keep to themselves, public names are those of the documentation."""
+"""Layers: imports point one way, packages keep to themselves, public names are those of the documentation."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reportflow_pandas.options import Arguments, Options
 
 PACKAGE = Path(rf.__file__).parent
 
-FLOORS = [
+LAYERS = [
     ["errors", "clock", "contract", "lru", "network", "next_steps", "printable"],
     ["settings", "event_loop", "exit_hook"],
     ["options"],
@@ -39,16 +39,16 @@ FLOORS = [
     ["jobs"],
     ["accessor", "cli", "webhook", "examples", "__init__"],
 ]
-"""From the ground up: a room may import from its own floor and those below."""
+"""From the lowest up: a module or package may import from its own layer and those below."""
 
-FLOOR = {room: number for number, rooms in enumerate(FLOORS) for room in rooms}
+LAYER = {package: number for number, packages in enumerate(LAYERS) for package in packages}
 
 
 def modules() -> list[Path]:
     return sorted(path for path in PACKAGE.rglob("*.py"))
 
 
-def room(path: Path) -> str:
+def package(path: Path) -> str:
     parts = path.relative_to(PACKAGE).parts
     return parts[0].removesuffix(".py")
 
@@ -69,7 +69,7 @@ def imported(path: Path, *, lazily: bool = True) -> set[str]:
 
 
 def own(path: Path) -> set[str]:
-    """Rooms of the package that a file imports."""
+    """Modules and packages of ours that a file imports."""
     return {
         name.split(".")[1]
         for name in imported(path)
@@ -79,15 +79,15 @@ def own(path: Path) -> set[str]:
 
 @pytest.mark.parametrize("path", modules(), ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_imports_point_one_way(path: Path) -> None:
-    here = room(path)
+    here = package(path)
     if here == "local":
         assert own(path) <= {"local", "contract", "errors", "settings", "clock", "lru"}
         return
     if here in ("__init__", "cli"):
-        return  # the top floor starts everything
+        return  # the top layer starts everything
     for other in own(path) - {"local", here}:
-        assert FLOOR[other] <= FLOOR[here], f"{here} imports {other}, which is above it"
-    assert "local" not in own(path), f"{here} imports the embedded service; only the top floor starts it"
+        assert LAYER[other] <= LAYER[here], f"{here} imports {other}, which is above it"
+    assert "local" not in own(path), f"{here} imports the embedded service; only the top layer starts it"
 
 
 @pytest.mark.parametrize("folder", ["api", "engine", "local"])
@@ -98,7 +98,7 @@ def test_no_pandas_below_rows(folder: str) -> None:
 
 def test_http_lives_in_api_and_in_the_services() -> None:
     for path in modules():
-        if room(path) not in ("api", "local", "webhook"):
+        if package(path) not in ("api", "local", "webhook"):
             assert not any(name.split(".")[0] in ("aiohttp", "httpx", "requests") for name in imported(path)), path
 
 

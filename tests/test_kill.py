@@ -12,7 +12,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from support.killed_processes import Nursery
+from support.killed_processes import Children
 from support.virtual_service import people, plain
 
 import reportflow_pandas as rf
@@ -36,8 +36,8 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="module")
-def nursery() -> Iterator[Nursery]:
-    with Nursery() as running:
+def children() -> Iterator[Children]:
+    with Children() as running:
         yield running
 
 
@@ -52,11 +52,11 @@ def until(true: Callable[[], bool]) -> None:
 class Bench:
     """A service whose answers take a while only as long as a child is alive, and runs to kill."""
 
-    def __init__(self, nursery: Nursery, local: Start, folder: Path, seed: int) -> None:
+    def __init__(self, children: Children, local: Start, folder: Path, seed: int) -> None:
         self.chance = random.Random(seed)  # noqa: S311 - a test's chance
         self.slow = True
         self.service = local(faults=[self._fault])
-        self._nursery = nursery
+        self._children = children
         self._folder = folder
         self.phases: Counter[str] = Counter()
         self.unknown = 0
@@ -98,11 +98,11 @@ class Bench:
             if moment < share:
                 reached, pause = until_then, self.chance.uniform(0, longest)
                 break
-        child = self._nursery.start(**self.job(run, way, download=str(self._folder / f"pdfs {run}")))
+        child = self._children.start(**self.job(run, way, download=str(self._folder / f"pdfs {run}")))
         while self._alive(child) and not reached():
             time.sleep(0.001)
         time.sleep(pause)
-        self._nursery.kill(child)
+        self._children.kill(child)
         self.slow = False
 
     def _alive(self, child: int) -> bool:
@@ -162,8 +162,8 @@ class Bench:
         return "at the last answers"
 
 
-def killed(nursery: Nursery, local: Start, folder: Path, instants: int, seed: int) -> Bench:
-    bench = Bench(nursery, local, folder, seed)
+def killed(children: Children, local: Start, folder: Path, instants: int, seed: int) -> Bench:
+    bench = Bench(children, local, folder, seed)
     ways = list(WAYS)
     for number in range(instants):
         # one stratum each, so that few instants still cover the whole life
@@ -174,17 +174,17 @@ def killed(nursery: Nursery, local: Start, folder: Path, instants: int, seed: in
 
 
 def test_a_run_killed_at_20_instants_loses_nothing_and_sends_nothing_twice(
-    nursery: Nursery, local: Start, tmp_path: Path
+    children: Children, local: Start, tmp_path: Path
 ) -> None:
-    bench = killed(nursery, local, tmp_path, 20, seed=5)
+    bench = killed(children, local, tmp_path, 20, seed=5)
     assert len(bench.phases) >= 3, bench.phases
 
 
 @pytest.mark.long
 def test_a_run_killed_at_200_instants_loses_nothing_and_sends_nothing_twice(
-    nursery: Nursery, local: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    children: Children, local: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    bench = killed(nursery, local, tmp_path, 200, seed=11)
+    bench = killed(children, local, tmp_path, 200, seed=11)
     with capsys.disabled():
         print(f"\n200 deaths: {dict(bench.phases)}; {bench.unknown} rows unknown of {200 * ROWS}")  # noqa: T201 - the figure
 
@@ -195,7 +195,7 @@ def test_a_run_killed_at_200_instants_loses_nothing_and_sends_nothing_twice(
 @pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("death", ["before the answer", "after the answer", "after the connection"])
 def test_accepted_and_killed_before_it_was_written_down_is_unknown(
-    nursery: Nursery, local: Start, tmp_path: Path, way: str, death: str
+    children: Children, local: Start, tmp_path: Path, way: str, death: str
 ) -> None:
     """The answer never comes; or it is read and not yet committed; or the connection dies first."""
     faults = {
@@ -203,17 +203,17 @@ def test_accepted_and_killed_before_it_was_written_down_is_unknown(
         "after the answer": Fault("slow", seconds=0),
         "after the connection": Fault("dropped_after", times=None),
     }
-    bench = Bench(nursery, local, tmp_path, 1)
+    bench = Bench(children, local, tmp_path, 1)
     bench.slow = False
     bench.service = service = local(faults=faults[death])
     job = bench.job("november", way, concurrency=1)
-    child = nursery.start(**{**job, "rows": 10, "held": 30.0})
+    child = children.start(**{**job, "rows": 10, "held": 30.0})
     first = 1 if way == "async/single" else 5
     until(lambda: len(service.documents) == first)
     if death != "before the answer":
         until(lambda: service.calls[0].ended is not None)
         time.sleep(0.1)  # the child's, to read the answer
-    assert nursery.kill(child)
+    assert children.kill(child)
 
     rf.configure(runs=tmp_path / "runs")
     loaded = rf.load("november")
@@ -238,7 +238,7 @@ def _port(service: LocalService) -> int:
 
 
 def test_a_run_killed_in_a_retry_of_unknown_rows_makes_no_third_document(
-    nursery: Nursery, local: Start, tmp_path: Path
+    children: Children, local: Start, tmp_path: Path
 ) -> None:
     """The rows were unknown, are sent again on request, and that answer is lost too: unknown again, not resent."""
     service = local(faults=Fault("dropped_after", times=2))

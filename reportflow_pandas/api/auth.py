@@ -33,7 +33,7 @@ Post = Callable[[URL, bytes], Awaitable[Answer]]
 """Sends a form once, without any credential in a header."""
 
 Failure = Callable[[], ReportFlowError]
-"""Makes the error of a failed renewal, anew for each call that waited for it."""
+"""Makes the error of a failed renewal, a new one for each call that waited for it."""
 
 
 class Credential(Protocol):

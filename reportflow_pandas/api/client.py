@@ -46,7 +46,7 @@ class Client:
         Makes the connections in place of one of our own, and is left open.
     pending_statuses, pending_words : optional
         How a download says that the document is not ready yet: statuses, and a pattern for the message of a
-        400. Nobody knows the real one, so the defaults take every plausible one.
+        400. The real one is not known, so the defaults take every plausible one.
 
     Raises
     ------

@@ -26,7 +26,7 @@ _IDLE_SECONDS = 4.0
 """Servers commonly hang up after 5; a POST on a line that is being hung up has an unknown outcome."""
 
 _MOST_STALE = 10
-"""So many connections on which an answer lies that nobody asked for are closed for one call; then it fails."""
+"""So many connections on which an answer lies that no call asked for are closed for one call; then it fails."""
 
 
 class _UnderWay(Protocol):
@@ -131,7 +131,7 @@ class Connections:
                 protocol = connection.protocol
                 if protocol is not None and protocol.is_connected() and not protocol.should_close:
                     return connection
-                # an answer that nobody asked for must not be taken for that of the next call
+                # an answer that no call asked for must not be taken for that of the next call
                 connection.close()
         except TimeoutError:
             raise aiohttp.ConnectionTimeoutError from None

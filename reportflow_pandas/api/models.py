@@ -30,7 +30,7 @@ class Content:
         Protect the shared page with a passcode.
     passthrough : Mapping, optional
         Echoed back with the file. Strings and numbers in it end up in the PDF's metadata, readable by
-        whoever receives the file.
+        the recipient of the file.
 
     Examples
     --------
@@ -100,7 +100,7 @@ class Accepted:
     request_id : str
         Opaque id of the call; empty if the answer names none: then nothing can be downloaded by us.
     url : str or None
-        For people. Never fetched: nobody knows whether it is a page or a file.
+        For people. Never fetched: it is not known whether it is a page or a file.
     files : tuple of FileEntry
         One per document, matched by name or passthrough, never by position; empty if the answer names none.
     status : int

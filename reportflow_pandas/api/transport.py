@@ -373,7 +373,7 @@ class Transport:
         raise ConnectionFailed(f"no whole answer from {url.host_port_subcomponent}: {problem}")
 
     def _passed_on(self, answer: Answer, url: URL) -> Answer:
-        """Return the answer, unless it is that of a proxy that lets nobody through without a password."""
+        """Return the answer, unless it is that of a proxy that lets nothing through without a password."""
         if answer.status == 407 and (proxy := self._connections.route(url).forwarded) is not None:
             raise ConnectionFailed(f"nothing reached {url.host_port_subcomponent}: {problem_of(answer, proxy)}")
         return answer

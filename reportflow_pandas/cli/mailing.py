@@ -49,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--language", choices=["en", "ja"], help="of the link's line")
     parser.add_argument("--per-minute", type=float, metavar="N", help="at most so many messages a minute")
     parser.add_argument(
-        "--unknown", action="store_true", help="send those again of which nobody knows whether they arrived"
+        "--unknown", action="store_true", help="send those again of which it is not known whether they arrived"
     )
     parser.add_argument("--preview", action="store_true", help="send nothing, show the first message")
     parser.add_argument(

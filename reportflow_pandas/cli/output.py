@@ -253,7 +253,7 @@ def _free(path: Path) -> Path:
 
 
 def columns_shown(frame: pd.DataFrame, names: Sequence[str] | None) -> pd.DataFrame:
-    """Return the columns that a reviewer sees beside the results; all, if nobody chose."""
+    """Return the columns that a reviewer sees beside the results; all, if none were chosen."""
     if names is None:
         return frame
     columns = [called(frame, name) for name in names]

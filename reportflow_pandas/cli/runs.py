@@ -120,7 +120,7 @@ def webhook(arguments: argparse.Namespace, ended: threading.Event | None = None)
     arguments : argparse.Namespace
         ``host``, ``port``, ``notify``.
     ended : threading.Event, optional
-        Set by whoever wants it to end otherwise.
+        Set by a caller that wants it to end otherwise.
     """
     # only here is a server needed
     from reportflow_pandas.webhook import Webhook  # noqa: PLC0415

@@ -26,7 +26,7 @@ def serve(arguments: argparse.Namespace, ended: threading.Event | None = None) -
     arguments : argparse.Namespace
         ``host``, ``port``, ``designs``, ``limits``, ``latency``, ``render_delay``.
     ended : threading.Event, optional
-        Set by whoever wants it to end otherwise.
+        Set by a caller that wants it to end otherwise.
     """
     # rendering needs packages that production does not
     from reportflow_pandas.local.use_local import local_service  # noqa: PLC0415
@@ -81,7 +81,7 @@ def _from_elsewhere(host: str, base_url: str) -> str:
     port = base_url.rpartition(":")[2].partition("/")[0]
     return "\n".join(
         [
-            f"It listens on {host}, without TLS: whoever reaches this port and has the key may use it.",
+            f"It listens on {host}, without TLS: anyone who reaches this port and has the key may use it.",
             "From another machine or container that trusts this network, with NAME as it calls this one:",
             "",
             f"  rf.configure(base_url='http://NAME:{port}', plain_http='NAME', app_key=…)",

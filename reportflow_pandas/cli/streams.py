@@ -1,4 +1,4 @@
-"""Standard output and error of a command that must not depend on them: closed, full, or read by nobody.
+"""Standard output and error of a command that must not depend on them: closed, full, or without a reader.
 
 What a command did is in its exit code and its workbook. A pipe that is full because its reader does not read would
 otherwise hold the run itself (a write blocks the thread that logs, which is the one that sends), and a disk that

@@ -98,7 +98,7 @@ async def _work(arguments: argparse.Namespace) -> int:
         here.call_soon_threadsafe(worker.stop)
 
     before = {}
-    with contextlib.suppress(ValueError):  # not the main thread: whoever runs us ends us
+    with contextlib.suppress(ValueError):  # not the main thread: the program that runs this one ends it
         before = {one: signal.signal(one, end) for one in _endings()}
     try:
         return await worker.run()

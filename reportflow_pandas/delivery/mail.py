@@ -71,7 +71,7 @@ def mail(
     One message for each document and address. Only rows whose PDF was downloaded get one; with ``decisions`` only
     those that were approved, whatever their verdict; without, where the results have a ``verdict``, only ``ok``.
     What was sent is kept in the run's ledger: a second call sends what is missing and never the same again, also
-    after the process was killed. A message of which nobody knows whether the server took it is ``unknown``, and
+    after the process was killed. A message of which it is not known whether the server took it is ``unknown``, and
     is not sent again by itself. Bounces come back by mail and are not seen here.
 
     Parameters
@@ -427,7 +427,7 @@ class _Sending:
 _WORST: list[MailState] = ["sent", "not_sent", "failed", "unknown"]
 """Of several addresses of a row the worst outcome is shown."""
 
-_GIVEN_UP = "interrupted while the message was on its way; nobody knows whether the mail server took it"
+_GIVEN_UP = "interrupted while the message was on its way; it is not known whether the mail server took it"
 
 
 def _one_address(text: str | None, argument: str, *, needed: bool) -> Address:

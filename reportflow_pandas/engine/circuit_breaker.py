@@ -27,7 +27,7 @@ IN_A_ROW = 10
 
 
 class Alike:
-    """The refusals of a run, whoever carries it out.
+    """The refusals of a run, whichever process carries it out.
 
     Parameters
     ----------

@@ -229,7 +229,7 @@ class Sender:
         if len(answer.files) > len(pairs):
             extra = len(answer.files) - sum(entry is not None for _, entry in pairs)
             log.warning(
-                "run %s, request %s: the answer names %d files that nobody asked for",
+                "run %s, request %s: the answer names %d files that were not asked for",
                 self._run,
                 answer.request_id,
                 extra,

@@ -94,7 +94,7 @@ class Recorder:
 
 
 def _ignore(_: object) -> None:
-    """Nobody has to be told."""
+    """There is nothing to report."""
 
 
 class Files:

@@ -318,7 +318,7 @@ def _begun(options: Options, run: str, rows: int) -> RunInfo:
 
 
 def _forget_what_has_rested(settings: Settings) -> None:
-    """Forget old runs that have no name, so that calls nobody comes back to do not pile up; once a process."""
+    """Forget old runs that have no name, so that abandoned calls do not pile up; once a process."""
     if settings.runs in _TIDIED:
         return
     _TIDIED.add(settings.runs)

@@ -94,7 +94,7 @@ def place(
             leave_old = (
                 f"is open in another program, probably Excel (there is a lock file {lock.name!r}; delete it "
             )
-            leave_old += "if nobody has the file open)"
+            leave_old += "if no program has the file open)"
         if not leave_old:
             try:
                 old = _replaced(temporary, real, keep=bool(keep_old), clock=clock)

@@ -186,7 +186,7 @@ class Commits(Generic[R]):
         """Commit what is left and end the thread; on the event loop's own thread, or when the loop has ended.
 
         After a failed commit the outcomes are tried once more: perhaps the disk has room again. A call whose
-        intent was not seen on the disk by whoever wanted to send it was not sent, so its intent is taken back.
+        intent was not seen on the disk by its sender was not sent, so its intent is taken back.
         """
         if self.closed:
             return
@@ -210,6 +210,6 @@ class Commits(Generic[R]):
 
 
 def _fail(future: asyncio.Future[None], error: JournalError) -> None:
-    """Give a future its error, seen: whoever does not await it reads the error at the next record."""
+    """Give a future its error, seen: a caller that does not await it reads the error at the next record."""
     future.set_exception(error)
     future.exception()

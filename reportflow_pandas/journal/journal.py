@@ -94,7 +94,7 @@ class Journal:
         self._released: set[int] = set()
         self._marks_seen = int(self.meta.get("marks", 0))
         self._shown: dict[int, int] = {}
-        """Documents that rows show in place of their own, which was not sent anew."""
+        """Documents that rows show in place of their own, which was not sent again."""
         self._commits: Commits[Changes] = Commits(connection, self.path, partial(Changes, self._describe))
         _OPEN.add(self)
 
@@ -211,7 +211,7 @@ class Journal:
         documents, keys, digests, labels, folders
             As in `journal.ledger.Rows`. Equal keys are told apart by their order.
         again : collection of int
-            Positions that are sent anew although the run has them.
+            Positions that are sent again although the run has them.
 
         Returns
         -------
@@ -368,13 +368,13 @@ class Journal:
     def saved(self, position: int) -> None:
         """Record where a PDF was saved, or why it was not; the record goes along with the next commit."""
         outcomes = self._outcomes
-        # the PDF of the document before is not that of one still to be sent anew, which would seem accepted
+        # the PDF of the document before is not that of one still to be sent again, which would seem accepted
         number = self._shown.get(position, self._numbers[position])
         path = outcomes.path[position]
         if path is not None:
             self._commits.open.saved.append((path, number))
             if position in self._shown:
-                # fetched, and still to be sent anew
+                # fetched, and still to be sent again
                 outcomes.error_kind[position], outcomes.error[position] = "cancelled", NOT_ANEW
         else:
             status = outcomes.http_status[position] or None
@@ -408,7 +408,7 @@ class Journal:
     def reopen(self) -> list[tuple[int, list[int], list[str]]]:
         """Take up calls that a process before put into the queue and never saw answered: workers may have answers.
 
-        Return the number of each, its rows, and our ids of these; without rows that were sent anew since.
+        Return the number of each, its rows, and our ids of these; without rows that were sent again since.
         """
         self._check()
         with self._reading() as reader:
@@ -435,7 +435,7 @@ class Journal:
             raise self._commits.error
         if self._file.lock.forked:
             raise JournalError(
-                f"run {self.run!r} was begun by another process, of which this one is a fork: start it anew here"
+                f"run {self.run!r} was begun by another process, of which this one is a fork: start it again here"
             )
 
     async def _step(self, step: Callable[[sqlite3.Connection], T]) -> T:

@@ -77,7 +77,7 @@ _ACCEPT_ALIKE = (
     "request_id = NULL, url = NULL, http_status = NULL, attempts = NULL, elapsed = NULL, accepted_at = NULL "
     "WHERE number = ? AND call = ?"
 )
-# the row was sent anew meanwhile; it exists nevertheless
+# the row was sent again meanwhile; it exists nevertheless
 _ACCEPT_OF_EARLIER_CALL = (
     "UPDATE documents SET status = ?, file_id = ?, file_name = ?, path = ?, error_kind = NULL, error = NULL, "
     "request_id = ?, url = ?, http_status = ?, attempts = ?, elapsed = ?, accepted_at = ?, call = ? "

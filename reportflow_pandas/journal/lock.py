@@ -59,7 +59,7 @@ class RunLock:
         _HELD.add(self)
 
     def free(self) -> None:
-        """Let somebody else send. Doing so twice is harmless."""
+        """Let another process send. Doing so twice is harmless."""
         if self._file >= 0:
             if os.name == "nt":
                 _unlock(self._file)

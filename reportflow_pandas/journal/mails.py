@@ -47,7 +47,7 @@ ON CONFLICT (document, address) DO UPDATE SET
     begun_at = excluded.begun_at, answered_at = NULL
 """
 
-_LOST = "the process ended while the message was on its way; nobody knows whether the mail server took it"
+_LOST = "the process ended while the message was on its way; it is not known whether the mail server took it"
 
 
 @dataclass(frozen=True, slots=True)

@@ -297,7 +297,7 @@ def counts_of(connection: sqlite3.Connection, frame: int) -> tuple[dict[str, int
     Parameters
     ----------
     frame : int
-        The number of the last frame: in the first one, nothing was sent anew.
+        The number of the last frame: in the first one, nothing was sent again.
     """
     counts = dict.fromkeys(STATUSES, 0)
     for status, rows in connection.execute(
@@ -314,7 +314,7 @@ def counts_of(connection: sqlite3.Connection, frame: int) -> tuple[dict[str, int
 
 
 def _editions_before(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
-    """Return rows sent anew, or to be, that have not been accepted so far, with the newest edition that was.
+    """Return rows sent again, or to be, that have not been accepted so far, with the newest edition that was.
 
     That is: position, status of the row's own document, status and number of that edition.
     """
@@ -331,7 +331,7 @@ def _editions_before(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
 
 
 def show_before(connection: sqlite3.Connection, outcomes: Outcomes) -> dict[int, int]:
-    """Show of rows that were to be sent anew, and were not accepted anew, what was accepted before.
+    """Show of rows that were to be sent again, and were not accepted again, what was accepted before.
 
     Returns
     -------

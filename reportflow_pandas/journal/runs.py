@@ -64,7 +64,7 @@ class Recorded:
     sending : bool
         Whether a process carries the run out just now.
     unsent : int
-        Rows that ``rf.resume`` would send, those that were to be sent anew among them.
+        Rows that ``rf.resume`` would send, those that were to be sent again among them.
     """
 
     meta: dict[str, Any]
@@ -280,7 +280,7 @@ def unsent(
     outcomes : Outcomes
         Of this frame, by position: those of the other documents are filled in.
     again : collection of int
-        Positions that are sent anew although the run has them.
+        Positions that are sent again although the run has them.
 
     Raises
     ------

@@ -62,13 +62,13 @@ _TABLES = """
 --   accepted   the service took it; never left but for ready
 --   ready      its PDF exists; never left
 --   failed     definitely refused
---   unknown    sent, and nobody knows whether it was accepted: never sent again by itself
+--   unknown    sent, and it is not known whether it was accepted: never sent again by itself
 -- Below `error`: only where it differs from the document's call.
 CREATE TABLE documents (
     number INTEGER PRIMARY KEY,          -- in the order in which they were planned
     key BLOB NOT NULL,                   -- 16 bytes: content or the user's key, design and version
     nth INTEGER NOT NULL DEFAULT 0,      -- how many equal keys stand before it; set from the second frame on
-    edition INTEGER NOT NULL DEFAULT 0,  -- how often it was sent anew on request
+    edition INTEGER NOT NULL DEFAULT 0,  -- how often it was sent again on request
     digest BLOB,                         -- of the content, 16 bytes, where a user's key is the key
     rf TEXT NOT NULL,                    -- our id in passthrough
     status TEXT NOT NULL DEFAULT 'not_sent' CHECK (status='accepted' OR status='ready' OR status='not_sent'
@@ -292,7 +292,7 @@ def create(path: Path, meta: dict[str, str]) -> None:
                 f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {_TABLES} COMMIT;"
             )
             connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-            # closing copies the log too, but tells nobody when the disk is full, and half a journal would be left
+            # closing copies the log too, but hides a full disk, and half a journal would be left
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
         finally:
             connection.close()
@@ -351,7 +351,7 @@ def _checked(path: Path, uri: str, *, write: bool) -> sqlite3.Connection:
     connection = None
     try:
         connection = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30.0)
-        # whoever drops a document: not every SQLite is built so that its text leaves the file
+        # for deleted documents: not every SQLite is built so that its text leaves the file
         connection.execute("PRAGMA secure_delete = ON")
         _examine(path, connection, write=write)
     except BaseException as error:
@@ -382,7 +382,7 @@ def _examine(path: Path, connection: sqlite3.Connection, *, write: bool) -> None
         raise ConfigurationError(
             f"{path} was written by a reportflow-pandas from before its first release (form {version}, this one "
             f"reads {SCHEMA}). The file was not touched. Finish that run with the version that began it, or give "
-            "this one another name: then its documents are sent, and billed, anew"
+            "this one another name: then its documents are sent, and billed, again"
         )
     if not write:
         connection.execute("SELECT count(*) FROM meta").fetchone()

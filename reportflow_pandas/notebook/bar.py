@@ -49,7 +49,7 @@ class Bar:
     In a notebook the bar is a widget, elsewhere text on stderr. A bar is no record: papermill and nbconvert keep
     its first picture only, therefore the lines are printed too. What is drawn never ends a run: where a bar cannot
     move (``TQDM_DISABLE``, a closed terminal, a widget without its front end) a line of text every minute takes
-    its place, and where ``"auto"`` finds nobody who could see one, a line in the log.
+    its place, and where ``"auto"`` finds no reader who could see one, a line in the log.
 
     Parameters
     ----------

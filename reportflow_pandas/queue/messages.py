@@ -225,7 +225,7 @@ def stop_in(answer: Any) -> ReportFlowError | None:
 
 
 def outcomes_of(answer: Any, places: Mapping[str, int]) -> list[Outcome]:
-    """Return the outcomes in an answer, for rows by our ids: of others, which were sent anew since, it tells too.
+    """Return the outcomes in an answer, for rows by our ids: of others, which were sent again since, it tells too.
 
     Raises
     ------

@@ -23,7 +23,7 @@ from reportflow_pandas.reading.xlsx_files import cleaned_text, read_xlsx, unread
 
 __all__ = ["read_other"]
 
-_NO_PASSWORD = "VelvetSweatshop"  # noqa: S105 - what Excel encrypts with where nobody gave a password
+_NO_PASSWORD = "VelvetSweatshop"  # noqa: S105 - what Excel encrypts with where no password was given
 _WAY_OUT = "Open it in Excel and save it as .xlsx"
 _SHEET_TEXT, _SHEET_NUMBER, _SHEET_DATE, _SHEET_TRUTH, _SHEET_ERROR = 1, 2, 3, 4, 5
 """Kinds of cells in xlrd."""

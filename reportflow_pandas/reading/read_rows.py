@@ -54,7 +54,7 @@ def read_rows(
         Keep cells as the sheet shows them: ``00171``, ``19%``, ``Nov-26``. A number parameter still gets the
         number.
     hidden : str
-        Rows that a filter or somebody hid: ``"refuse"`` says how many there are, ``"skip"`` leaves them out,
+        Rows that a filter or a person hid: ``"refuse"`` says how many there are, ``"skip"`` leaves them out,
         ``"keep"`` takes them.
 
     Returns

@@ -46,7 +46,7 @@ def merge_notes(table: Table, merged: Sequence[Merge], path: Path, sheet: Sheet)
 
 
 def asked_numbers(table: Table, path: Path, sheet: Sheet, reading: Reading) -> list[Note]:
-    """Return a note on each column of texts that are numbers with the signs of a country, which nobody named."""
+    """Return a note on each column of texts that are numbers with the signs of a country, where none was named."""
     if reading.decimal is not None or reading.thousands is not None:
         return []
     notes = []

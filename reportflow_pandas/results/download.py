@@ -310,7 +310,7 @@ def _no_pdf(words: str) -> str:
     return (
         f"accepted, and its PDF can never be made: {words.rstrip('。. ')}. It is not asked for again, and retry() "
         "does not send it. Correct what the service names (a character, a picture, the design), then make the "
-        "document anew with generate(…, again=…); it is billed again"
+        "document again with generate(…, again=…); it is billed again"
     )
 
 

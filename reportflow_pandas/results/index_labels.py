@@ -37,7 +37,7 @@ def encoded(index: pd.Index[Any]) -> list[list[Any]]:
 
 
 def levels_of(index: pd.Index[Any]) -> list[pd.Series[Any]]:
-    """Return an index's levels as columns, of their own dtypes: guessed anew, broken texts would not pass."""
+    """Return an index's levels as columns, of their own dtypes: guessed again, broken texts would not pass."""
     levels = [index.get_level_values(number) for number in range(index.nlevels)]
     return [pd.Series(level, dtype=level.dtype) for level in levels]
 

@@ -178,7 +178,7 @@ def _not_judged(layout: Layout) -> dict[str, str]:
 
 
 def _refuse_to_say_ok(layout: Layout, checked: Checked) -> None:
-    """Say ``unread`` of documents of which nothing could be judged: nobody knows whether they are in order."""
+    """Say ``unread`` of documents of which nothing could be judged: it is not known whether they are in order."""
     if layout.judged or any(table.anchor for table in layout.tables.values()) or not checked.verdicts:
         return
     finding = Finding("unreadable", found="none of the rows' values can be found in the PDFs' text")

@@ -119,7 +119,7 @@ def as_number(value: Any) -> Decimal | None:
     if isinstance(value, bool) or value is None:
         return None
     if isinstance(value, float):
-        return Decimal(format(value, ".15g"))  # 0.1 + 0.2 is 0.3 to whoever reads it
+        return Decimal(format(value, ".15g"))  # 0.1 + 0.2 is 0.3 to a reader
     if isinstance(value, int):
         return Decimal(value)
     if isinstance(value, str) and len(value) < 40 and _NUMBER.fullmatch(value.strip()):

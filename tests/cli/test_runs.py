@@ -15,7 +15,7 @@ import pytest
 from support.virtual_service import people
 
 import reportflow_pandas as rf
-from reportflow_pandas import webhook as room
+from reportflow_pandas import webhook as module
 from reportflow_pandas.cli import main, runs as verbs
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
@@ -159,14 +159,14 @@ def test_the_webhook_listens_until_it_is_stopped(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ended = threading.Event()
-    listening: list[room.Webhook] = []
-    start = room.Webhook.start
+    listening: list[module.Webhook] = []
+    start = module.Webhook.start
 
-    def note(self: room.Webhook) -> room.Webhook:
+    def note(self: module.Webhook) -> module.Webhook:
         listening.append(start(self))
         return self
 
-    monkeypatch.setattr(room.Webhook, "start", note)
+    monkeypatch.setattr(module.Webhook, "start", note)
     words = argparse.Namespace(host="127.0.0.1", port=0, notify=None)
     thread = threading.Thread(target=verbs.webhook, args=(words, ended))
     thread.start()

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from support.killed_processes import Nursery
+from support.killed_processes import Children
 from support.mail_server import mail_server
 
 import reportflow_pandas as rf
@@ -34,7 +34,7 @@ def die_and_go_on(deaths: int, seed: int, folder: Path) -> Counter[str]:
     with (
         rf.use_local(render=False) as service,
         mail_server() as server,
-        Nursery("support.killed_mails") as nursery,
+        Children("support.killed_mails") as children,
     ):
         rf.configure(runs=folder / "runs", smtp=server.address, sender="billing@example.com")
         server.pause = lambda: chance.uniform(0, 0.01)
@@ -57,12 +57,12 @@ def die_and_go_on(deaths: int, seed: int, folder: Path) -> Counter[str]:
                 limits=False,
             )
             server.taken.clear()
-            child = nursery.start(run=run, settings=settings, addresses=addresses)
+            child = children.start(run=run, settings=settings, addresses=addresses)
             after, deadline = chance.randrange(PEOPLE + 1), time.monotonic() + 20
             while len(server.taken) < after and time.monotonic() < deadline:
                 time.sleep(0.0005)
             time.sleep(chance.uniform(0, 0.01))
-            told["killed"] += nursery.kill(child)
+            told["killed"] += children.kill(child)
             made = rf.load(run).reportflow.mail(
                 to="Email",
                 subject="No. {index}",

@@ -1,7 +1,7 @@
 """Processes to kill: one warm process forks a child for each run, so that a death costs no start of Python.
 
 Run as a program, it reads a job a line from stdin, forks, and writes the child's number; a second line in answer
-to ``{"wait": number}`` says how the child ended. Imported, it has `Nursery`, which speaks to that program.
+to ``{"wait": number}`` says how the child ended. Imported, it has `Children`, which speaks to that program.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any, Self
 
 
-class Nursery:
+class Children:
     """A program that works in children; by default it generates in them."""
 
     def __init__(self, program: str = "support.killed_processes") -> None:
