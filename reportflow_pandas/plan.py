@@ -19,6 +19,7 @@ from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare
 from reportflow_pandas.journal.runs import begun, unsent
+from reportflow_pandas.lru import LruDict
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.results.download import missing
 from reportflow_pandas.rows.checks import problems_frame
@@ -29,7 +30,7 @@ from reportflow_pandas.rows.input_frame import labels_at, rows_phrase
 from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.settings import Limits
 
-__all__ = ["Plan", "check", "plan"]
+__all__ = ["Plan", "check", "note_pages", "plan"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -59,6 +60,9 @@ class Plan:
         The first document as it would be sent.
     problems : pandas.DataFrame
         What ``check`` says.
+    pages : int or None
+        Pages that the documents may have, reckoned from the last preview of this design in this process: an
+        estimate, and what the vendor's plans count. None: there was no preview.
 
     Examples
     --------
@@ -83,6 +87,7 @@ class Plan:
     limits: Limits
     first: dict[str, Any] = field(repr=False)
     problems: pd.DataFrame = field(repr=False)
+    pages: int | None = None
 
     def _lines(self) -> list[tuple[str, str]]:
         of = "sync_calls" if self.endpoint.startswith("sync") else "async_calls"
@@ -102,6 +107,8 @@ class Plan:
                 + (f", {odd:,} {'warning' if odd == 1 else 'warnings'}" if odd else ""),
             ),
         ]
+        if self.pages is not None:
+            lines.insert(2, ("pages", f"about {self.pages:,}, if all have as many as the one of the last preview"))
         if self.downloads:
             lines.insert(3, ("downloads", f"{self.downloads:,}"))
         if self.already:
@@ -127,6 +134,15 @@ class Plan:
     def _first(self) -> str:
         text = json.dumps(self.first, indent=2, ensure_ascii=False)
         return text if len(text) <= 3000 else text[:3000] + "\n…"
+
+
+_pages: LruDict[tuple[str, str, int], int] = LruDict(100)
+"""Pages of the last preview of a workspace's design and version."""
+
+
+def note_pages(workspace: str, design_id: str, version: int, pages: int) -> None:
+    """Remember how many pages a document of a design had."""
+    _pages[workspace, design_id, version] = pages
 
 
 def _duration(seconds: float) -> str:
@@ -259,6 +275,7 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
     most = limits.sync_calls if sync else limits.async_calls
     counted = calls if sync else calls + look_ups + downloads
     seconds = max(counted - 1, 0) // most * limits.window if most else 0.0
+    each = _pages.get((options.effective_settings.workspace_id, options.design_id, prepared.version))
     return Plan(
         design=prepared.design,
         version=prepared.version,
@@ -273,6 +290,7 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
         limits=limits,
         first=first,
         problems=problems_frame([*_too_large(frame, large), *prepared.problems]),
+        pages=None if each is None else each * documents,
     )
 
 

@@ -24,6 +24,7 @@ from reportflow_pandas.execution.preparation import Prepared, documents_of, prep
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook.bar import visible
 from reportflow_pandas.options import Arguments, Options
+from reportflow_pandas.plan import note_pages
 from reportflow_pandas.rows.checks import refuse
 
 __all__ = ["Preview", "preview"]
@@ -176,7 +177,9 @@ def preview(
                     _announce(settings.host, options)
                 pdf = await _generated(client, line, options, prepared)
                 _kept[key] = pdf
-            return Preview(pdf, prepared.names[0] + ".pdf", billed=billed)
+            made = Preview(pdf, prepared.names[0] + ".pdf", billed=billed)
+            note_pages(settings.workspace_id, options.design_id, prepared.version, len(made.pages))
+            return made
 
     return event_loop.run(shown())
 

@@ -410,3 +410,14 @@ def test_what_a_generation_of_the_run_refuses_its_plan_refuses_in_the_same_words
         with pytest.raises(rf.ConfigurationError, match=words):
             verb(**{**plain(), "run": "november", **more})
     assert len(service.documents) == 3
+
+
+def test_after_a_preview_the_plan_estimates_pages_and_says_that_it_does() -> None:
+    orders, lines = rf.example_orders()
+    arguments: dict[str, Any] = {"tables": {"Lines": rf.Table(lines, on="InvoiceId")}}
+    with rf.use_local():
+        assert orders.reportflow.plan("invoice", **arguments).pages is None
+        shown = orders.reportflow.preview("invoice", row=4, **arguments)
+        plan = orders.reportflow.plan("invoice", **arguments)
+    assert plan.pages == len(shown.pages) * len(orders)
+    assert f"about {plan.pages:,}, if all have as many as the one of the last preview" in repr(plan)
