@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager
 from typing import Any
 
 import pandas as pd
@@ -14,7 +13,6 @@ import pytest
 from support.virtual_time import VirtualClock
 
 import reportflow_pandas as rf
-from reportflow_pandas.journal.commits import Commits, Records
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.settings import Limits
 
@@ -29,23 +27,7 @@ def latencies() -> Callable[[], float]:
 
 
 @pytest.fixture
-def clock(monkeypatch: pytest.MonkeyPatch) -> Iterator[VirtualClock]:
-    """Stand still while the journal's thread writes: virtual time sees event loops only."""
-    hand_over, done = Commits._hand_over, Commits._done
-    holds: dict[Commits, AbstractContextManager[None]] = {}
-
-    def handed_over(self: Commits) -> None:
-        if not self.closed:
-            holds[self] = time.hold()
-            holds[self].__enter__()
-        hand_over(self)
-
-    def is_done(self: Commits, records: Records) -> None:
-        done(self, records)
-        holds.pop(self).__exit__(None, None, None)
-
-    monkeypatch.setattr(Commits, "_hand_over", handed_over)
-    monkeypatch.setattr(Commits, "_done", is_done)
+def clock() -> Iterator[VirtualClock]:
     with VirtualClock() as time:
         yield time
 

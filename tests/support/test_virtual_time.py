@@ -1,11 +1,18 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 import threading
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Self
 
 import pytest
 from support.virtual_time import BEGINNING, SimulatedClock, VirtualClock
+
+from reportflow_pandas.errors import JournalError
+from reportflow_pandas.journal.commits import Commits
 
 
 def test_a_day_passes_at_once_and_exactly_on_a_simulated_loop() -> None:
@@ -67,6 +74,62 @@ def test_virtual_time_waits_for_work_that_is_held() -> None:
             return at
 
         assert asyncio.run(main()) == 0.0
+
+
+def test_virtual_time_stands_still_while_a_thread_works_for_a_loop() -> None:
+    """A file that is being written, a ledger that is being opened."""
+    with VirtualClock() as clock:
+
+        async def main() -> float:
+            timer = asyncio.create_task(clock.sleep(1000.0))
+            await asyncio.to_thread(time.sleep, 0.05)
+            at = clock.monotonic()
+            await timer
+            return at
+
+        assert asyncio.run(main()) == 0.0
+        assert clock.monotonic() == 1000.0
+
+
+def test_virtual_time_stands_still_while_a_ledger_commits() -> None:
+    """Each call waits for its intent to be on the disk: a slow disk takes real time and no virtual time."""
+    with VirtualClock() as clock:
+
+        async def main() -> float:
+            commits = Commits(sqlite3.connect(":memory:", check_same_thread=False), Path("ledger"), Slow)
+            timer = asyncio.create_task(clock.sleep(1000.0))
+            commits.open.written = True
+            await commits.committed()
+            at = clock.monotonic()
+            await timer
+            commits.close()
+            return at
+
+        assert asyncio.run(main()) == 0.0
+        assert clock.monotonic() == 1000.0
+
+
+class Slow:
+    """Records that take their time."""
+
+    def __init__(self) -> None:
+        self.waiting: list[asyncio.Future[None]] = []
+        self.then: list[Callable[[JournalError | None], None]] = []
+        self.written = False
+
+    def __bool__(self) -> bool:
+        return self.written or bool(self.then)
+
+    def apply(self, _: sqlite3.Connection) -> None:
+        if self.written:
+            time.sleep(0.05)
+
+    def complete(self) -> None:
+        """Nothing was only noted."""
+
+    def at_the_end(self, *, failed: bool) -> Self:
+        del failed
+        return self
 
 
 def test_a_cancelled_sleeper_does_not_move_virtual_time() -> None:

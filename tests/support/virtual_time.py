@@ -9,25 +9,34 @@ import random
 import selectors
 import threading
 import time
-from collections.abc import Coroutine, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from concurrent.futures import Executor
+from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
+from unittest import mock
 
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.journal.commits import Commits
 
 T = TypeVar("T")
 
 BEGINNING = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
+
+LONGEST_WORK_SECONDS = 10.0
+"""Real seconds for which work in a thread keeps time from passing: longer than that it waits for time itself."""
 
 
 class VirtualClock(Clock):
     """One virtual time for any number of event loops and threads, with real sockets between them.
 
     ``sleep`` registers a deadline. When nobody has asked for the time or gone to sleep for a few real
-    milliseconds, and every loop answers at once, time jumps to the earliest deadline. Real latency
-    becomes a jump at worst, so it is not exact; `SimulatedClock` is.
+    milliseconds, every loop answers at once and no thread works for a loop, time jumps to the earliest
+    deadline. Real latency becomes a jump at worst, so it is not exact; `SimulatedClock` is.
+
+    Within its ``with``, time stands still while a job of a loop's executor runs (a file that is written, a page
+    that is rendered) and while a ledger commits.
 
     Parameters
     ----------
@@ -54,8 +63,11 @@ class VirtualClock(Clock):
         self._loops: set[asyncio.AbstractEventLoop] = set()
         self._last_activity = time.monotonic()
         self._holds = 0
+        self._works: dict[int, float] = {}
+        """Work in threads: its number and the real time when it began."""
         self._closed = False
         self._thread: threading.Thread | None = None
+        self._patches = ExitStack()
 
     # -- the clock -----------------------------------------------------------------------------------------
 
@@ -113,8 +125,22 @@ class VirtualClock(Clock):
                 self._last_activity = time.monotonic()
                 self._changed.notify()
 
+    def working(self) -> Callable[[], None]:
+        """Keep time from passing until the answer is called, or for `LONGEST_WORK_SECONDS`."""
+        with self._changed:
+            number = next(self._numbers)
+            self._works[number] = time.monotonic()
+
+        def done() -> None:
+            with self._changed:
+                self._last_activity = time.monotonic()
+                self._works.pop(number, None)
+
+        return done
+
     def close(self) -> None:
         """Stop time and its thread; whoever still sleeps wakes up."""
+        self._patches.close()
         with self._changed:
             self._closed = True
             sleepers, self._sleepers = self._sleepers, []
@@ -125,6 +151,7 @@ class VirtualClock(Clock):
             self._thread.join()
 
     def __enter__(self) -> Self:
+        self._patches.enter_context(_work_in_threads_is_told_to(self))
         return self
 
     def __exit__(
@@ -145,8 +172,14 @@ class VirtualClock(Clock):
             left = seen + self._quiet - time.monotonic()
             if left > 0:
                 time.sleep(left)
+            elif self._somebody_works():
+                time.sleep(self._quiet)
             elif self._loops_are_idle() and self._last_activity == seen:
                 self._advance(seen)
+
+    def _somebody_works(self) -> bool:
+        with self._changed:
+            return any(time.monotonic() - began < LONGEST_WORK_SECONDS for began in self._works.values())
 
     def _loops_are_idle(self) -> bool:
         """Let every loop go round twice: by then it has read what its sockets held."""
@@ -165,7 +198,7 @@ class VirtualClock(Clock):
         with self._changed:
             while self._sleepers and (self._sleepers[0][3].done() or self._sleepers[0][2].is_closed()):
                 heapq.heappop(self._sleepers)
-            if not self._sleepers or self._holds or self._last_activity != seen:
+            if not self._sleepers or self._holds or self._last_activity != seen or self._somebody_works():
                 return
             self._time = max(self._time, self._sleepers[0][0])
             due = []
@@ -174,6 +207,35 @@ class VirtualClock(Clock):
             self._last_activity = time.monotonic()
         for _, _, loop, future in due:
             _tell(loop, _wake, future)
+
+
+@contextmanager
+def _work_in_threads_is_told_to(clock: VirtualClock) -> Iterator[None]:
+    """Tell a clock of jobs of executors and of commits, from their beginning until a loop has their end."""
+    run, soon = asyncio.BaseEventLoop.run_in_executor, Commits.soon
+
+    def run_in_executor(
+        loop: asyncio.BaseEventLoop, executor: Executor | None, work: Callable[..., T], *arguments: Any
+    ) -> asyncio.Future[T]:
+        done = clock.working()
+        try:
+            future = run(loop, executor, work, *arguments)
+        except BaseException:
+            done()
+            raise
+        future.add_done_callback(lambda _: done())
+        return future
+
+    def commit_soon(commits: Commits[Any]) -> None:
+        soon(commits)
+        done = clock.working()
+        commits.tell(lambda _: done())
+
+    with (
+        mock.patch.object(asyncio.BaseEventLoop, "run_in_executor", run_in_executor),
+        mock.patch.object(Commits, "soon", commit_soon),
+    ):
+        yield
 
 
 def _tell(loop: asyncio.AbstractEventLoop, what: Any, *arguments: Any) -> bool:
