@@ -37,6 +37,10 @@ log = logging.getLogger("reportflow_pandas")
 
 T = TypeVar("T")
 
+START_SECONDS = 5.0
+"""A call that begins later than this after its slot was granted (a disk that kept the record of it waiting, a
+process that stood still) takes another slot: the time-out of a slot is counted from its grant."""
+
 
 class Refused(Exception):  # noqa: N818 - never leaves the package
     """A call that will not be tried again: what the policy decided, and what the service or the network said."""
@@ -132,7 +136,7 @@ class Line:
         sending : callable, optional
             Awaited before the first byte of each try.
         refused : callable, optional
-            Called after a definite refusal that will be tried again.
+            Called after a definite refusal that will be tried again, and where nothing was sent of a recorded try.
 
         Raises
         ------
@@ -147,7 +151,7 @@ class Line:
             felt: Felt = "ok"
             closed = 0.0
             try:
-                slot = await self._granted(kind, bucket, tries, sending)
+                slot = await self._prepared(kind, bucket, tries, sending, refused)
                 started = self.clock.monotonic()
                 tries.first_at = started if tries.first_at is None else tries.first_at
                 tries.count += 1
@@ -184,24 +188,50 @@ class Line:
             if not door.try_enter():
                 await door.enter()
 
-    async def _granted(
-        self, kind: CallKind, bucket: Kind, tries: Tries, sending: Callable[[], Awaitable[None]] | None
+    async def _prepared(
+        self,
+        kind: CallKind,
+        bucket: Kind,
+        tries: Tries,
+        sending: Callable[[], Awaitable[None]] | None,
+        refused: Callable[[], None] | None,
     ) -> Slot:
-        """Wait for a slot, and record the try that it is for."""
+        """Wait for a slot, and record the try that it is for.
+
+        The slot is fresh: what the time-out of the call allows is over when that of the slot is.
+        """
+        slot = await self._granted(kind, bucket, tries)
+        granted_at = self.clock.monotonic()
+        if sending is not None:
+            try:
+                await sending()
+                self._check(kind, tries)  # an outage may have begun meanwhile
+            except BaseException:
+                slot.unused()
+                raise
+        while self.clock.monotonic() - granted_at > START_SECONDS:
+            slot.unused()
+            try:
+                slot = await self._granted(kind, bucket, tries)
+            except BaseException:
+                if refused is not None:
+                    refused()
+                raise
+            granted_at = self.clock.monotonic()
+        return slot
+
+    async def _granted(self, kind: CallKind, bucket: Kind, tries: Tries) -> Slot:
         slot = await self.window.slot(
             bucket,
             self.limits,
             clock=self.clock,
-            timeout=self._timeouts[bucket],
+            timeout=self._timeouts[bucket] + START_SECONDS,
             urgent=kind != "download",
             waiting=self.progress.waiting,
         )
         tries.waited += slot.waited
         try:
             self._check(kind, tries)
-            if sending is not None:
-                await sending()
-                self._check(kind, tries)  # an outage may have begun meanwhile
         except BaseException:
             slot.unused()
             raise
