@@ -109,6 +109,11 @@ class Owner(NamedTuple):
     service: str
     workspace: str
 
+    @property
+    def is_named(self) -> bool:
+        """Whether the workspace's name was given by people."""
+        return self.workspace != EMBEDDED and _HASH.fullmatch(self.workspace) is None
+
 
 @dataclass(frozen=True)
 class Settings:
@@ -246,11 +251,6 @@ class Settings:
     def _workspace_is_derived(self) -> bool:
         return isinstance(self.workspace, _Derived)
 
-    @property
-    def workspace_is_named(self) -> bool:
-        """Whether a person gave the workspace its name."""
-        return not self._workspace_is_derived
-
     def _derived_workspace(self) -> str:
         if self._is_embedded:
             return EMBEDDED
@@ -306,7 +306,11 @@ class Settings:
 
 
 def _hash(*parts: str) -> str:
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=9).hexdigest()
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=_HASH_BYTES).hexdigest()
+
+
+_HASH_BYTES = 9
+_HASH = re.compile(f"[0-9a-f]{{{2 * _HASH_BYTES}}}")
 
 
 def _may_be_plain(url: str, named: Iterable[str]) -> bool:

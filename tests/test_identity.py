@@ -245,5 +245,11 @@ def test_a_named_workspace_goes_on_with_a_renewed_key(local: Start) -> None:
     assert set(made(people(5))["status"]) == {"accepted"}
     assert len(service.documents) == 5
     rf.configure(workspace="another")
-    with pytest.raises(rf.ConfigurationError, match="another workspace"):
+    before = len(service.calls)
+    with pytest.raises(rf.ConfigurationError, match="another workspace: to 'acme'") as refusal:
         made(people(6))
+    assert "Nothing was sent" in str(refusal.value)
+    assert len(service.calls) == before
+    assert set(rf.resume("november", same_workspace=True)["status"]) == {"accepted"}
+    assert set(made(people(6))["status"]) == {"accepted"}
+    assert len(service.documents) == 6

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import re
 from functools import partial
 from pathlib import Path
 
@@ -16,9 +15,6 @@ from reportflow_pandas.settings import Settings
 
 __all__ = ["is_of_this_workspace", "proves"]
 
-_DERIVED = re.compile(r"[0-9a-f]{18}")
-"""A workspace without a name: a hash of address and key."""
-
 _SAYS_NOTHING = {503, *GATEWAY_STATUSES}
 """Statuses of what stands before the service."""
 
@@ -30,20 +26,21 @@ async def is_of_this_workspace(
 
     A key selects a workspace and is renewed now and then, which no hash of it can tell. So one of the run's
     documents is asked for: only its own workspace has it. A run of which nothing may have been accepted is sent
-    by any.
+    by any. Names are what people say, and outlive keys: where both have one, two names are two workspaces.
 
     Returns
     -------
     bool
-        False also for a run that there is not, that is this workspace's anyway, or another service's.
+        False also for a run that there is not, that is this workspace's anyway, another service's, or that of a
+        workspace with another name.
     """
     evidence = await asyncio.to_thread(runs.evidence, Path(settings.runs), run)
     if evidence is None or evidence.owner == settings.owner or evidence.owner.service != settings.owner.service:
         return False
     if same_workspace:
         return True
-    if settings.workspace_is_named and not _DERIVED.fullmatch(evidence.owner.workspace):
-        return False  # two names that a person gave
+    if evidence.owner.is_named and settings.owner.is_named:
+        return False
     if not evidence.sent:
         return True
     return evidence.request_id is not None and await proves(client, line, evidence.request_id, evidence.file_id)

@@ -120,7 +120,15 @@ def refuse_another(meta: Mapping[str, Any], run: str, base_url: str, owner: Owne
             f"Nothing was sent. Either rf.configure(base_url={meta.get('base_url')!r}), or give this run another "
             "name"
         )
-    if (meta.get("service"), meta.get("workspace")) != owner:
+    begun = Owner(str(meta.get("service")), str(meta.get("workspace")))
+    if begun != owner and begun.is_named and owner.is_named:
+        raise ConfigurationError(
+            f"run {run!r} belongs to another workspace: to {begun.workspace!r}, and this process works for "
+            f"{owner.workspace!r}. Nothing was sent. Either rf.configure(workspace={begun.workspace!r}), or give "
+            f"this run another name. If it is the same workspace by a new name: "
+            f"rf.resume({run!r}, same_workspace=True)"
+        )
+    if begun != owner:
         raise ConfigurationError(
             f"run {run!r} belongs to another workspace, as far as can be told: it was begun with another key for "
             f"{base_url}, and the service knows none of its documents under this one. Nothing was sent: what that "
