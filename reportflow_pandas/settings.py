@@ -111,8 +111,8 @@ class Owner(NamedTuple):
 
     @property
     def is_named(self) -> bool:
-        """Whether the workspace's name was given by people."""
-        return self.workspace != EMBEDDED and _HASH.fullmatch(self.workspace) is None
+        """Whether people gave the name, and no hash stands for it."""
+        return self.workspace != EMBEDDED and not re.fullmatch("[0-9a-f]{18}", self.workspace)
 
 
 @dataclass(frozen=True)
@@ -306,11 +306,7 @@ class Settings:
 
 
 def _hash(*parts: str) -> str:
-    return hashlib.blake2b("\n".join(parts).encode(), digest_size=_HASH_BYTES).hexdigest()
-
-
-_HASH_BYTES = 9
-_HASH = re.compile(f"[0-9a-f]{{{2 * _HASH_BYTES}}}")
+    return hashlib.blake2b("\n".join(parts).encode(), digest_size=9).hexdigest()
 
 
 def _may_be_plain(url: str, named: Iterable[str]) -> bool:
