@@ -20,6 +20,7 @@ __all__ = ["RunValues", "judge"]
 _CERTAIN_SHARE = 0.95
 _ENOUGH_DOCUMENTS = 12
 _USUAL_SHARE = 0.5
+_TELLING_CHANCE = 0.5
 _OTHER_SHARE = 0.7
 """Of another row's values: so many of them make it that row's PDF."""
 _SAMPLE_PAGES = 10
@@ -165,15 +166,19 @@ def _singles(
         condition = layout.conditions.get(path)
         if condition is not None and condition.holds(expected):
             continue
-        asked += 1
+        # what is the same in most rows says nothing about whose document it is
+        tells = not layout.chance or layout.chance.get(path, 1.0) < _TELLING_CHANCE
+        asked += tells
         places = matches.evidence[path]
         if not places and _in_another_form(document, value):
             continue
-        nowhere += not places
+        nowhere += tells and not places and path not in layout.by_place
         if path in wrong and _same_number(document, wrong[path], value):
             continue
         if path in wrong:
             findings.append(_classified(run, document, path, value, wrong[path]))
+        elif path in layout.by_place:
+            continue
         elif not places:
             findings.append(_classified(run, document, path, value, _guess(layout, run, matches, path, value)))
         elif is_usual and _is_certain(layout, path) and _only_elsewhere(layout, expected, matches, path):
@@ -187,8 +192,10 @@ def _misread(
     """Return what stands in the place of other values, and whether most of the known places are there."""
     wrong: dict[str, Place] = {}
     read: set[str] = set()
-    for path, _, number, place in layout.readings(document):
+    for path, slot, number, place in layout.readings(document):
         if path not in expected.singles or path not in layout.judged:
+            continue
+        if path in layout.by_place and layout.slot_share.get((path, slot), 0.0) < _CERTAIN_SHARE:
             continue
         read.add(path)
         if reads(document, matches.places[path], number, place) or path in wrong:

@@ -42,15 +42,15 @@ class Slot(NamedTuple):
 
 
 class Condition(NamedTuple):
-    """When a parameter is not printed: another one is blank (``value`` None), or has this text."""
+    """When a parameter is not printed: another one, or itself, has one of these texts; None for a blank one."""
 
     parameter: str
-    value: str | None
+    values: frozenset[str | None]
 
     def holds(self, expected: ExpectedValues) -> bool:
         """Tell whether it applies to a document."""
         given = expected.singles.get(self.parameter)
-        return given is None if self.value is None else given is not None and given.text == self.value
+        return (None if given is None else given.text) in self.values
 
 
 @dataclass
@@ -67,10 +67,14 @@ class Layout:
         Numbers that stand at the same height of every page: a postal code in the letter's foot.
     slots : dict of set of Slot
         The places that belong to a parameter.
+    slot_share : dict of float
+        How often a parameter's own value stands in one of its slots, where there is anything.
     bound_share : dict of float
         In how many documents a parameter stood in one of its slots.
     judged, not_judged : set of str, dict of str
         Parameters that are an alarm where they are missing; those that can't be, and why.
+    by_place : set of str
+        Those that are often left out: an alarm only where something else stands in their place.
     conditions : dict of Condition
         When a parameter is left out.
     tables : dict of TableLayout
@@ -80,9 +84,11 @@ class Layout:
     fixed: set[str] = field(default_factory=set)
     running: set[tuple[str, int]] = field(default_factory=set)
     slots: dict[str, set[Slot]] = field(default_factory=dict)
+    slot_share: dict[tuple[str, Slot], float] = field(default_factory=dict)
     bound_share: dict[str, float] = field(default_factory=dict)
     chance: dict[str, float] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
+    by_place: set[str] = field(default_factory=set)
     not_judged: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
     tables: dict[str, TableLayout] = field(default_factory=dict)

@@ -18,10 +18,16 @@ __all__ = ["learn"]
 
 Sample = Sequence[tuple[DocumentText, ExpectedValues]]
 
-_USUALLY = 0.8
+_OFTEN = 0.5
 """Share of documents from which a parameter counts as printed; the rest of them may be faulty."""
+_OFTEN_SILENT = 0.1
+"""Share of documents that may lack a parameter without anything in its place; more is the design's wish."""
 _HARDLY = 0.2
-_BOUND = 0.85
+_RARELY = 0.98
+_LEAST_EXPLAINED = 3
+_MOST_STATES = 12
+"""Of a parameter that tells when another one is left out."""
+_BOUND = 0.6
 """Share of its readings from which a slot belongs to a parameter."""
 _FIXED_SHARE = 0.02
 _EMPTY_SHARE = 0.3
@@ -152,6 +158,7 @@ def _bind_slots(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
             for path, slots in layout.slots.items()
         }
     )
+    layout.slot_share = {key: fits[key] / number for key, number in total.items()}
     stand: Counter[str] = Counter()
     present: Counter[str] = Counter()
     for (document, expected), own in zip(sample, matches, strict=True):
@@ -202,53 +209,81 @@ def _learn_tags(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
 
 def _judge_parameters(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> None:
     """Decide which parameters are an alarm where they are missing."""
+    replaced = [_replaced(layout, document, own) for (document, _), own in zip(sample, matches, strict=True)]
     paths = {path for _, expected in sample for path in expected.singles}
     for path in sorted(paths):
         having = [number for number, (_, expected) in enumerate(sample) if path in expected.singles]
-        first = sample[having[0]][1].singles[path]
-        if first.is_picture:
+        if sample[having[0]][1].singles[path].is_picture:
             layout.not_judged[path] = "a picture"
             continue
         missing = [number for number in having if not matches[number].found(path)]
-        share = 1 - len(missing) / len(having)
-        condition = _condition(path, sample, having, set(missing)) if missing and share > 0.02 else None
-        if condition is not None:
-            layout.conditions[path] = condition
-            having = [number for number in having if not condition.holds(sample[number][1])]
-            missing = [number for number in missing if not condition.holds(sample[number][1])]
-            share = 1 - len(missing) / max(1, len(having))
+        if missing and len(missing) < _RARELY * len(having):
+            condition = _condition(sample, having, set(missing))
+            if condition is not None:
+                layout.conditions[path] = condition
+                having = [number for number in having if not condition.holds(sample[number][1])]
+                missing = [number for number in missing if not condition.holds(sample[number][1])]
+        mute = [number for number in missing if path not in replaced[number]]
+        silent = len(mute) / max(1, len(having))
+        is_choice = _is_of_one_value(path, sample, having, mute)
+        share = 1 - len(missing) / max(1, len(having))
+        told = f"found in {len(having) - len(missing):,} of {len(having):,} documents"
         chance = layout.chance.get(path, 0.0)
-        if layout.bound_share.get(path, 0) >= _USUALLY or (share >= _USUALLY and 1 - share <= 0.5 * (1 - chance)):
+        is_known = layout.bound_share.get(path, 0) >= _OFTEN or 1 - share <= 0.5 * (1 - chance)
+        if share >= _OFTEN and is_known and silent <= _OFTEN_SILENT and not is_choice:
             layout.judged.add(path)
-        elif share <= _HARDLY:
+        elif share >= _OFTEN and is_known:
+            layout.judged.add(path)
+            layout.by_place.add(path)
             layout.not_judged[path] = (
-                f"printed in no form that is known, or not at all (found in {len(having) - len(missing):,} of "
-                f"{len(having):,} documents)"
+                f"left out in many documents ({told}): judged only where something is printed"
             )
-        elif share >= _USUALLY:
-            layout.not_judged[path] = "its values stand in most other documents as well"
+        elif share <= _HARDLY:
+            layout.not_judged[path] = f"printed in no form that is known, or not at all ({told})"
         else:
-            layout.not_judged[path] = f"found in {len(having) - len(missing):,} of {len(having):,} documents only"
+            layout.not_judged[path] = (
+                told if share < _OFTEN else "its values stand in most other documents as well"
+            )
 
 
-def _condition(path: str, sample: Sample, having: list[int], missing: set[int]) -> Condition | None:
-    """Return the one parameter that explains nearly all documents in which another is missing."""
-    if len(missing) < 3 or len(having) < 8:
+def _is_of_one_value(path: str, sample: Sample, having: Sequence[int], missing: Sequence[int]) -> bool:
+    """Tell whether a parameter of few values is missing where it has one of them, as currencies are left out."""
+    values = {sample[number][1].singles[path].text for number in having}
+    lost = {sample[number][1].singles[path].text for number in missing}
+    return len(missing) > _LEAST_EXPLAINED and len(lost) == 1 < len(values) <= _MOST_STATES
+
+
+def _replaced(layout: Layout, document: DocumentText, own: Matches) -> set[str]:
+    """Return the parameters in whose place something else stands."""
+    return {
+        path
+        for path, _, number, place in layout.readings(document)
+        if path in own.places and not reads(document, own.places[path], number, place)
+    }
+
+
+def _condition(sample: Sample, having: Sequence[int], missing: set[int]) -> Condition | None:
+    """Return the values of one parameter that explain nearly all documents in which another is missing."""
+    if len(missing) < _LEAST_EXPLAINED or len(having) < 8:
         return None
     best: tuple[float, Condition] | None = None
     names = {name for number in missing for name in (*sample[number][1].singles, *sample[number][1].blanks)}
-    for name in names - {path}:
-        states = {number: sample[number][1].singles.get(name) for number in having}
-        texts = {None if value is None else value.text for value in states.values()}
-        if len(texts) > 12 and not any(value is None for value in states.values()):
-            continue
-        for text in texts if len(texts) <= 12 else {None}:
-            inside = {number for number, value in states.items() if (value.text if value else None) == text}
-            if len(inside) == len(having) or not inside:
-                continue
-            explained = len(inside & missing)
-            if explained >= 0.9 * len(inside) and explained >= 0.9 * len(missing):
-                score = explained / len(inside | missing)
-                if best is None or score > best[0]:
-                    best = (score, Condition(name, text))
+    for name in sorted(names):
+        states: dict[str | None, list[int]] = defaultdict(list)
+        for number in having:
+            value = sample[number][1].singles.get(name)
+            states[None if value is None else value.text].append(number)
+        if len(states) > _MOST_STATES:
+            states = defaultdict(list, {None: states[None]} if None in states else {})
+        guilty = {
+            text: numbers
+            for text, numbers in states.items()
+            if len(numbers) >= _LEAST_EXPLAINED and len(missing.intersection(numbers)) >= 0.9 * len(numbers)
+        }
+        inside = {number for numbers in guilty.values() for number in numbers}
+        explained = len(inside & missing)
+        if explained >= 0.9 * len(missing) and len(inside) < len(having):
+            score = explained / len(inside | missing)
+            if best is None or score > best[0]:
+                best = (score, Condition(name, frozenset(guilty)))
     return best[1] if best else None

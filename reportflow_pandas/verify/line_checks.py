@@ -227,6 +227,8 @@ class TableCheck:
                 number = self.layout.expected_number(source, self.lines, at)
                 if number is not None:
                     wanted.append(number)
+                elif at >= 0 and not self.layout.shown_when_blank.isdisjoint(source.fields):
+                    wanted.append(None)
         return wanted
 
     def _numbers(self, window: Window, at: int, taken: Sequence[Place]) -> list[Finding]:
@@ -255,9 +257,10 @@ class TableCheck:
                     found=where[0] if where else "",
                 )
             )
-        blank = [source for source in sources if len(source.fields) == 1 and at >= 0]
+        silent = self.layout.silent_when_blank
+        blank = [source for source in sources if len(source.fields) == 1 and silent.issuperset(source.fields)]
         blank = [one for one in blank if self.layout.expected_number(one, self.lines, at) is None]
-        if extra and blank and not findings and not window.is_last:
+        if extra and blank and at >= 0 and not findings and not window.is_last:
             text, place = found[extra[0]]
             findings.append(
                 Finding.at(

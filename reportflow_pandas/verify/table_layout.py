@@ -84,6 +84,8 @@ class TableLayout:
         Fields that are printed as text; whether before the anchor, hence in the window of the line before.
     numbers : list of NumberSource or None
         The numbers of a line in their order; None for one that nothing explains.
+    shown_when_blank, silent_when_blank : set of str
+        Fields in whose place a number stands though the row has none, and those where nothing does.
     glue : set of str
         What else stands in a line.
     row_units : set of str
@@ -97,6 +99,8 @@ class TableLayout:
     sorts: set[tuple[str, str]] = field(default_factory=set)
     texts: dict[str, bool] = field(default_factory=dict)
     numbers: list[NumberSource | None] = field(default_factory=list)
+    shown_when_blank: set[str] = field(default_factory=set)
+    silent_when_blank: set[str] = field(default_factory=set)
     glue: set[str] = field(default_factory=set)
     row_units: set[str] = field(default_factory=set)
     forms: Forms = field(default_factory=dict)

@@ -27,6 +27,7 @@ _EXPLAINED = 0.9
 _MOST_LINES = 60
 """Of each document of the sample."""
 _LEAST_WINDOWS = 3
+_SELDOM = 0.1
 
 
 def learn_table(
@@ -202,6 +203,27 @@ def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
                     glue.update(leftovers(document, window, taken))
     layout.glue = {text for text, number in glue.items() if number >= 2}
     layout.numbers = _voted(readings[False] or readings[True], sources)
+    _learn_blanks(layout, usable, plain)
+
+
+def _learn_blanks(layout: TableLayout, usable: Sequence[Whole], plain: Sequence[str]) -> None:
+    """Learn what stands in the place of a number that the row does not have: nothing, or one from elsewhere."""
+    shown: Counter[str] = Counter()
+    silent: Counter[str] = Counter()
+    for document, lines, numbers, windows in usable:
+        for at, window in zip(numbers, windows, strict=True):
+            blank = [name for name in plain if name not in lines[at]]
+            if window.is_last or len(blank) != 1:
+                continue
+            taken, lost = texts_found(layout, document, window, lines, at)
+            if not lost:
+                found = len(layout.numbers_in(document, window, taken))
+                (shown if found >= len(layout.numbers) else silent)[blank[0]] += 1
+    for name in plain:
+        if shown[name] > silent[name]:
+            layout.shown_when_blank.add(name)
+        elif silent[name] >= _LEAST_WINDOWS and shown[name] <= _SELDOM * silent[name]:
+            layout.silent_when_blank.add(name)
 
 
 def _explaining(

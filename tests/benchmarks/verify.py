@@ -1,0 +1,125 @@
+"""What reading back finds, what it says of clean documents, and what it costs: run by hand.
+
+    python -m tests.benchmarks.verify [seed] [--documents N] [--faults N]
+
+For each design, packaged or of ``tests/support/verify_designs``, in English and Japanese (a fifth of the rows):
+clean documents; then, kind by kind, faults at random places of the same run. The seed decides rows, places and
+faults; tests and building used others (1, 2, 7, 9). Recall is the share of faulty documents with a finding, and
+``first`` whether all of them stand before every clean one in the order of suspicion.
+"""
+
+from __future__ import annotations
+
+import argparse
+import resource
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from reportflow_pandas.verify.readings import Readings
+from reportflow_pandas.verify.run_check import Checked, check_run
+from tests.support import planted_faults
+
+DESIGNS = {"receipt": 120, "certificate": 120, "invoice": 120, "quotation": 120, "orders": 90, "badge": 120}
+"""By design, how many documents a run has."""
+
+KINDS = [*planted_faults.CHANGES, *planted_faults.OTHER_FAULTS]
+
+
+def checked(wanted: list[dict[str, Any]], pdfs: Mapping[int, bytes], folder: Path) -> Checked:
+    """Return what a run's documents are found to be."""
+    paths = {}
+    for row, pdf in pdfs.items():
+        file = folder / f"{row}.pdf"
+        file.write_bytes(pdf)
+        paths[row] = str(file)
+
+    def params() -> Iterator[tuple[int, dict[str, Any]]]:
+        yield from enumerate(wanted)
+
+    def began(what: str, note: str, total: int) -> Callable[[int], None]:
+        return lambda count: None
+
+    with closing(Readings(folder)) as known:
+        return check_run(paths, params, known, labels={}, began=began, tick=lambda: None)
+
+
+def measured(design: str, count: int, faults: int, seed: int) -> Iterator[str]:
+    """Yield the lines of a design: clean documents, then each kind of fault."""
+    wanted = planted_faults.rows(design, count, seed)
+    clean = {row: planted_faults.printed(design, params) for row, params in enumerate(wanted)}
+    with tempfile.TemporaryDirectory() as folder:
+        cpu = _cpu()
+        found = checked(wanted, clean, Path(folder))
+        cost = (_cpu() - cpu) / sum(verdict.pages or 0 for verdict in found.verdicts.values()) * 1000
+        alarms = sum(verdict.verdict != "ok" for verdict in found.verdicts.values())
+        yield f"| {design} | clean | {count} | | {alarms} | | {cost:.1f} |"
+        for kind in KINDS:
+            planted = planted_faults.plant(design, wanted, kind, faults, seed)
+            if not planted:
+                continue
+            pdfs = clean | {row: one.pdf for row, one in planted.items()}
+            verdicts = checked(wanted, pdfs, Path(folder)).verdicts
+            hit = sum(verdicts[row].verdict != "ok" for row in planted)
+            alarms = sum(verdicts[row].verdict != "ok" for row in verdicts if row not in planted)
+            least = min(verdicts[row].suspicion for row in planted)
+            most = max(verdicts[row].suspicion for row in verdicts if row not in planted)
+            first = "yes" if least > most else "no"
+            yield f"| {design} | {kind} | {len(planted)} | {hit} | {alarms} | {first} | |"
+            for row, one in planted.items():
+                if verdicts[row].verdict == "ok":
+                    yield f"| | | | | | missed: row {row}, {one.detail} | |"
+
+
+def memory(count: int, seed: int) -> str:
+    """Return the most memory that so many receipts take, all processes together (kB to MB)."""
+    wanted = planted_faults.rows("receipt", count, seed)
+    some = [planted_faults.printed("receipt", params) for params in wanted[:200]]
+    with tempfile.TemporaryDirectory() as folder:
+        pdfs = {row: some[row % 200] + b"\n" * (1 + row // 200) for row in range(count)}
+        repeated = [wanted[row % 200] for row in range(count)]
+        before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        started = time.perf_counter()
+        checked(repeated, pdfs, Path(folder))
+        wall = time.perf_counter() - started
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+        readers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    return (
+        f"{count:,} PDFs: {(own - before) / 1024:.0f} MB above what held the PDFs themselves, "
+        f"{readers / 1024:.0f} MB for the largest reading process, {wall:.0f} s"
+    )
+
+
+def _cpu() -> float:
+    own, others = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return own.ru_utime + own.ru_stime + others.ru_utime + others.ru_stime
+
+
+HEAD = """\
+| design | fault | documents | found | false alarms | first | ms CPU a page |
+|---|---|--:|--:|--:|---|--:|"""
+
+
+def main() -> None:
+    """Measure and print."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("seed", type=int, nargs="?", default=20261127)
+    parser.add_argument("--documents", type=int, help="in each run; default by design")
+    parser.add_argument("--faults", type=int, default=20, help="of each kind")
+    parser.add_argument("--only", choices=DESIGNS, action="append")
+    parser.add_argument("--memory", type=int, metavar="N", help="measure the memory of N PDFs instead")
+    chosen = parser.parse_args()
+    if chosen.memory:
+        print(memory(chosen.memory, chosen.seed))  # noqa: T201 - a benchmark prints
+        return
+    print(HEAD)  # noqa: T201
+    for design in chosen.only or DESIGNS:
+        for line in measured(design, chosen.documents or DESIGNS[design], chosen.faults, chosen.seed):
+            print(line, flush=True)  # noqa: T201
+
+
+if __name__ == "__main__":
+    main()
