@@ -161,29 +161,36 @@ def _singles(
     findings: list[Finding] = []
     nowhere = asked = 0
     for path, value in expected.singles.items():
-        if path not in layout.judged:
-            continue
         condition = layout.conditions.get(path)
-        if condition is not None and condition.holds(expected):
+        if path not in layout.judged or (condition is not None and condition.holds(expected)):
             continue
-        # what is the same in most rows says nothing about whose document it is
-        tells = not layout.chance or layout.chance.get(path, 1.0) < _TELLING_CHANCE
-        asked += tells
         places = matches.evidence[path]
-        if not places and _in_another_form(document, value):
-            continue
-        nowhere += tells and not places and path not in layout.by_place
-        if path in wrong and _same_number(document, wrong[path], value):
-            continue
+        # what is the same in most rows says nothing about whose document it is
+        if not layout.chance or layout.chance.get(path, 1.0) < _TELLING_CHANCE:
+            asked += 1
+            nowhere += not places and path not in layout.by_place
         if path in wrong:
-            findings.append(_classified(run, document, path, value, wrong[path]))
-        elif path in layout.by_place:
-            continue
+            is_right = _same_number(document, wrong[path], value)
+            if not is_right and (places or not _in_another_form(document, value)):
+                findings.append(_classified(run, document, path, value, wrong[path]))
         elif not places:
-            findings.append(_classified(run, document, path, value, _guess(layout, run, matches, path, value)))
+            findings += _lost(layout, run, expected, matches, path)
         elif is_usual and _is_certain(layout, path) and _only_elsewhere(layout, expected, matches, path):
             findings.append(_classified(run, document, path, value, None))
     return findings, nowhere / asked if asked >= 2 else float(nowhere > 0 and asked > 0)
+
+
+def _lost(layout: Layout, run: RunValues, expected: ExpectedValues, matches: Matches, path: str) -> list[Finding]:
+    """Return the finding for a value that is nowhere; none for one that a design may leave out."""
+    document, value = matches.document, expected.singles[path]
+    if _in_another_form(document, value):
+        return []
+    place = layout.stand_in(document, matches.covered(expected), path) if path in layout.by_place else None
+    if path not in layout.by_place:
+        place = _guess(layout, run, matches, path, value)
+    elif place is None:
+        return []
+    return [_classified(run, document, path, value, place)]
 
 
 def _misread(

@@ -67,6 +67,8 @@ class Layout:
         Numbers that stand at the same height of every page: a postal code in the letter's foot.
     slots : dict of set of Slot
         The places that belong to a parameter.
+    masks : dict of set of str
+        Units that a parameter's values fill, digits hidden: by these another value is known in its place.
     slot_share : dict of float
         How often a parameter's own value stands in one of its slots, where there is anything.
     bound_share : dict of float
@@ -84,6 +86,7 @@ class Layout:
     fixed: set[str] = field(default_factory=set)
     running: set[tuple[str, int]] = field(default_factory=set)
     slots: dict[str, set[Slot]] = field(default_factory=dict)
+    masks: dict[str, set[str]] = field(default_factory=dict)
     slot_share: dict[tuple[str, Slot], float] = field(default_factory=dict)
     bound_share: dict[str, float] = field(default_factory=dict)
     chance: dict[str, float] = field(default_factory=dict)
@@ -140,6 +143,15 @@ class Layout:
     def spans(anchors: Mapping[str, Sequence[Anchor]]) -> list[tuple[int, int]]:
         """Return from where to where each table goes, as far as its lines were found."""
         return [(one[0].begin, one[-1].end) for one in anchors.values() if one]
+
+    def stand_in(self, document: DocumentText, covered: bytearray, path: str) -> Place | None:
+        """Return a unit that nothing of the row explains and that looks like a value of a parameter."""
+        masks = self.masks.get(path, ())
+        for unit in document.units:
+            mask = masked(unit.text)
+            if mask in masks and mask not in self.fixed and not any(covered[unit.begin : unit.end]):
+                return Place(unit.begin, unit.end)
+        return None
 
     def outside(self, document: DocumentText) -> set[int]:
         """Return the units in which a single value stands within fixed text: no line of a table."""

@@ -29,7 +29,7 @@ _MOST_STATES = 12
 """Of a parameter that tells when another one is left out."""
 _BOUND = 0.6
 """Share of its readings from which a slot belongs to a parameter."""
-_FIXED_SHARE = 0.02
+_FIXED_SHARE = 0.03
 _EMPTY_SHARE = 0.3
 """Of the documents: where so many have a page without text, the design means it."""
 _USUAL_TAG = 0.93
@@ -102,7 +102,7 @@ def _fixed_units(sample: Sample, matches: Sequence[Matches]) -> set[str]:
             (as_value if touched else alone)[mask] += 1
     count = len(sample)
     least = max(2, _FIXED_SHARE * count) if count >= 4 else 1
-    return {mask for mask, number in alone.items() if number >= least and number >= as_value[mask] * 0.5}
+    return {mask for mask, number in alone.items() if number >= least and number >= 2 * as_value[mask]}
 
 
 def _running_numbers(documents: Iterable[DocumentText]) -> set[tuple[str, int]]:
@@ -209,7 +209,11 @@ def _learn_tags(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
 
 def _judge_parameters(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> None:
     """Decide which parameters are an alarm where they are missing."""
-    replaced = [_replaced(layout, document, own) for (document, _), own in zip(sample, matches, strict=True)]
+    layout.masks = _masks(sample, matches)
+    replaced = [
+        _replaced(layout, document, own, own.covered(expected))
+        for (document, expected), own in zip(sample, matches, strict=True)
+    ]
     paths = {path for _, expected in sample for path in expected.singles}
     for path in sorted(paths):
         having = [number for number, (_, expected) in enumerate(sample) if path in expected.singles]
@@ -253,9 +257,26 @@ def _is_of_one_value(path: str, sample: Sample, having: Sequence[int], missing: 
     return len(missing) > _LEAST_EXPLAINED and len(lost) == 1 < len(values) <= _MOST_STATES
 
 
-def _replaced(layout: Layout, document: DocumentText, own: Matches) -> set[str]:
+def _masks(sample: Sample, matches: Sequence[Matches]) -> dict[str, set[str]]:
+    """Return the units that values fill as a whole, digits hidden; those without letters are too many things."""
+    masks: dict[str, set[str]] = defaultdict(set)
+    for (document, _), own in zip(sample, matches, strict=True):
+        for path, places in own.places.items():
+            for place in places:
+                unit = document.units[document.unit_at(place.begin)]
+                if (unit.begin, unit.end) == place and has_letters(unit.text):
+                    masks[path].add(masked(unit.text))
+    return masks
+
+
+def _replaced(layout: Layout, document: DocumentText, own: Matches, covered: bytearray) -> set[str]:
     """Return the parameters in whose place something else stands."""
-    return {
+    looking_like = {
+        path
+        for path, places in own.places.items()
+        if not places and layout.stand_in(document, covered, path) is not None
+    }
+    return looking_like | {
         path
         for path, _, number, place in layout.readings(document)
         if path in own.places and not reads(document, own.places[path], number, place)
