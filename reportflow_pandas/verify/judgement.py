@@ -185,10 +185,10 @@ def _lost(layout: Layout, run: RunValues, expected: ExpectedValues, matches: Mat
     document, value = matches.document, expected.singles[path]
     if _in_another_form(document, value):
         return []
-    place = layout.stand_in(document, matches.covered(expected), path) if path in layout.by_place else None
     if path not in layout.by_place:
-        place = _guess(layout, run, matches, path, value)
-    elif place is None:
+        return [_classified(run, document, path, value, _guess(layout, run, matches, path, value))]
+    place = layout.stand_in(document, matches.covered(expected), path, value.text)
+    if place is None:
         return []
     return [_classified(run, document, path, value, place)]
 

@@ -144,12 +144,15 @@ class Layout:
         """Return from where to where each table goes, as far as its lines were found."""
         return [(one[0].begin, one[-1].end) for one in anchors.values() if one]
 
-    def stand_in(self, document: DocumentText, covered: bytearray, path: str) -> Place | None:
-        """Return a unit that nothing of the row explains and that looks like a value of a parameter."""
+    def stand_in(self, document: DocumentText, covered: bytearray, path: str, text: str) -> Place | None:
+        """Return a unit that nothing of the row explains: like other values of a parameter, or this one cut."""
         masks = self.masks.get(path, ())
         for unit in document.units:
             mask = masked(unit.text)
-            if mask in masks and mask not in self.fixed and not any(covered[unit.begin : unit.end]):
+            is_beginning = len(unit.text) > max(1, len(text) // 3) and text.startswith(unit.text)
+            if (is_beginning or (mask in masks and mask not in self.fixed)) and not any(
+                covered[unit.begin : unit.end]
+            ):
                 return Place(unit.begin, unit.end)
         return None
 

@@ -211,7 +211,7 @@ def _judge_parameters(layout: Layout, sample: Sample, matches: Sequence[Matches]
     """Decide which parameters are an alarm where they are missing."""
     layout.masks = _masks(sample, matches)
     replaced = [
-        _replaced(layout, document, own, own.covered(expected))
+        _replaced(layout, document, expected, own)
         for (document, expected), own in zip(sample, matches, strict=True)
     ]
     paths = {path for _, expected in sample for path in expected.singles}
@@ -269,12 +269,13 @@ def _masks(sample: Sample, matches: Sequence[Matches]) -> dict[str, set[str]]:
     return masks
 
 
-def _replaced(layout: Layout, document: DocumentText, own: Matches, covered: bytearray) -> set[str]:
+def _replaced(layout: Layout, document: DocumentText, expected: ExpectedValues, own: Matches) -> set[str]:
     """Return the parameters in whose place something else stands."""
+    covered = own.covered(expected)
     looking_like = {
         path
         for path, places in own.places.items()
-        if not places and layout.stand_in(document, covered, path) is not None
+        if not places and layout.stand_in(document, covered, path, expected.singles[path].text)
     }
     return looking_like | {
         path
