@@ -12,7 +12,7 @@ import reportflow_pandas as rf
 from reportflow_pandas.cli.output import ACCEPTED, INTERRUPTED, SOME_FAILED, complain, counted, say
 from reportflow_pandas.delivery.mail import mail as mail_documents
 from reportflow_pandas.delivery.mail_preview import MailPreview
-from reportflow_pandas.delivery.release import DeliveryWarning
+from reportflow_pandas.delivery.release import DeliveryWarning, is_left_out
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.settings import configure
 
@@ -82,7 +82,7 @@ def mail(arguments: argparse.Namespace) -> int:
     if code is not None:
         return code
     wanted = made["mail_status"].isin(["failed", "unknown"]) | (
-        made["mail_status"].eq("not_sent") & made["status"].eq("ready") & made["mail_error"].isna()
+        made["mail_status"].eq("not_sent") & ~made["mail_error"].map(is_left_out).astype(bool)
     )
     if wanted.any():
         say(f"\n{counted(int(wanted.sum()), 'mail')} did not leave; call again to send what is missing")

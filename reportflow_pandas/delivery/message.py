@@ -9,11 +9,12 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP
+from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, getaddresses
 from pathlib import Path
 from typing import Literal
 
+import idna
 import pandas as pd
 
 from reportflow_pandas.clock import Clock
@@ -28,7 +29,10 @@ __all__ = ["Letter", "Letters", "addresses_in", "letters"]
 _ATOM = r"[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f]"
 _LABEL = r"[^\s@<>,;:\"()\[\]\\\x00-\x1f\x7f.]"
 _BARE = re.compile(rf"{_ATOM}+@{_LABEL}+(\.{_LABEL}+)*")
-_LINE_BREAK = re.compile(r"[\r\n\x0b\x0c\x00\x85\u2028\u2029]")
+_LINE_BREAK = re.compile(r"[\r\n\x0b\x0c\x1c-\x1e\x00\x85\u2028\u2029]")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+_HALF_CHARACTER = re.compile(r"[\ud800-\udfff]")
+"""Half of a pair, as cut texts have it: no encoding can say it."""
 
 _LINK = {"en": "Your document: {url}", "ja": "書類はこちらです：{url}"}  # noqa: RUF001 - Japanese punctuation
 
@@ -46,6 +50,11 @@ class Letter:
     cc: tuple[Address, ...]
     path: Path
     name: str
+
+    @property
+    def recipients(self) -> list[str]:
+        """Bare addresses of all who get it, each once."""
+        return list(dict.fromkeys(one.addr_spec for one in (self.address, *self.cc)))
 
 
 @dataclass(frozen=True)
@@ -66,7 +75,10 @@ class Letters:
 
     def written(self, letter: Letter, clock: Clock, pdf: bytes | None) -> EmailMessage:
         """Return a message as it is sent; ``pdf``: what is attached."""
-        message = EmailMessage(policy=SMTP)
+        # a letter such as ö before the @ can only be said by a server and in headers of SMTPUTF8; everything else
+        # goes as seven bits, which any server passes on
+        ascii_only = "".join([self.sender.username, *letter.recipients]).isascii()
+        message = EmailMessage(policy=(SMTP if ascii_only else SMTPUTF8).clone(cte_type="7bit"))
         message["From"] = self.sender
         message["To"] = letter.address
         if letter.cc:
@@ -76,7 +88,6 @@ class Letters:
         message["Subject"] = letter.subject
         message["Date"] = format_datetime(clock.now())
         message["Message-ID"] = self.message_id(letter)
-        message["Content-Language"] = self.language
         message["Auto-Submitted"] = "auto-generated"
         message.set_content(letter.text)
         if letter.html is not None:
@@ -87,6 +98,7 @@ class Letters:
             message.add_attachment(
                 pdf, maintype="application", subtype="pdf", filename=name, params={"name": name}
             )
+        message["Content-Language"] = self.language  # last: whatever sets the content removes it
         return message
 
 
@@ -117,13 +129,22 @@ def letters(  # noqa: PLR0917 - what a mail is made of
         body = f"{body.rstrip()}\n\n{_LINK[language]}\n"
     addresses = _addresses(frame, to, "to")
     copies = [()] * len(frame) if cc is None else _addresses(frame, cc, "cc", may_be_missing=True)
-    subjects = filled(frame, subject, argument="subject")
+    subjects = [text.replace("\t", " ").strip(" ") for text in filled(frame, subject, argument="subject")]
     _refuse(
         frame, [bool(_LINE_BREAK.search(text)) for text in subjects], "subject= gives a text with a line break"
+    )
+    _refuse(
+        frame, [bool(_CONTROL.search(text)) for text in subjects], "subject= gives a text with a control character"
     )
     _refuse(frame, [not text.strip() for text in subjects], "subject= gives no text")
     texts = filled(frame, body, argument="body")
     pages = None if html is None else filled(frame, html, argument="html", convert=markup.escape)
+    for argument, written in (("subject", subjects), ("body", texts), ("html", pages or [])):
+        _refuse(
+            frame,
+            [bool(_HALF_CHARACTER.search(text)) for text in written] or [False] * len(frame),
+            f"{argument}= gives a text with half a character (a text that was cut?)",
+        )
     found = []
     for at, position in enumerate(positions):
         row = results.iloc[position]
@@ -139,9 +160,10 @@ def letters(  # noqa: PLR0917 - what a mail is made of
                 subjects[at],
                 texts[at],
                 None if pages is None else pages[at],
-                tuple(copies[at]),
+                # who gets a copy gets one of a document, however many addresses the document goes to
+                tuple(copies[at]) if address is addresses[at][0] else (),
                 path,
-                without_pdf(name),
+                _CONTROL.sub("_", without_pdf(name)).strip() or "document",
             )
             for address in addresses[at]
         ]
@@ -167,7 +189,7 @@ def addresses_in(text: str) -> list[Address] | None:
             return None
         user, _, domain = bare.rpartition("@")
         try:
-            domain = domain if domain.isascii() else domain.encode("idna").decode()
+            domain = domain if domain.isascii() else idna.encode(domain, uts46=True).decode()
             addresses.append(Address(display_name=name, username=user, domain=domain))
         except (ValueError, UnicodeError):
             return None

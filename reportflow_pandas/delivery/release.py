@@ -17,12 +17,14 @@ from reportflow_pandas.results.results_frame import known
 from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
 from reportflow_pandas.settings import Settings
 
-__all__ = ["DeliveryWarning", "Release", "note_decisions", "release"]
+__all__ = ["DeliveryWarning", "Release", "is_left_out", "note_decisions", "release"]
 
 NO_PDF = "no PDF on this disk"
 NOT_APPROVED = "not approved"
 NOT_OK = "the verdict is not ok"
 MADE_ANEW = "approved, but made again since"
+DECIDED = "the decision is "
+_REASONS = (NO_PDF, NOT_APPROVED, NOT_OK, MADE_ANEW)
 
 
 class DeliveryWarning(UserWarning):
@@ -86,7 +88,7 @@ def release(results: pd.DataFrame, decisions: pd.DataFrame | None, *, verb: str,
         reason = ""
         if decided is not None and decided[at] != "approve":
             word = decided[at]
-            reason = f"the decision is {word}" if isinstance(word, str) and word else NOT_APPROVED
+            reason = f"{DECIDED}{word}" if isinstance(word, str) and word else NOT_APPROVED
         elif decided is not None and approved_files is not None and file_id not in approved_files:
             reason = MADE_ANEW
         elif verdicts is not None and verdicts[at] != "ok":
@@ -122,6 +124,11 @@ def _decided(results: pd.DataFrame, decisions: pd.DataFrame) -> list[Any]:
                 "document was approved. Read the workbook with these results: results.reportflow.read_review(path)"
             )
     return list(decisions["decision"].reindex(results.index))
+
+
+def is_left_out(reason: object) -> bool:
+    """Tell the reason of a row that may not leave, or has nothing that could, from one that did not go out."""
+    return isinstance(reason, str) and (reason.startswith(DECIDED) or reason in _REASONS)
 
 
 def note_decisions(results: pd.DataFrame, decisions: pd.DataFrame | None, settings: Settings) -> None:

@@ -25,6 +25,9 @@ COMMAND_SECONDS = 300.0
 FINAL_ANSWER_SECONDS = 600.0
 """How long it may take to answer a message's final dot (RFC 5321, 4.5.3.2.6)."""
 
+BLOCK_BYTES = 1 << 16
+"""Of a message's content, handed over at once: so that little of it is still held when its end follows."""
+
 FLUSH_POLL_SECONDS = 0.005
 """Between two looks whether the message has left this process."""
 
@@ -130,6 +133,8 @@ class MailConnection:
         self._smtp: SMTP | None = None
         self.carried = 0
         """Messages that it has taken."""
+        self.in_doubt = False
+        """Whether a message's end was sent and its answer was not read yet."""
 
     @property
     def is_open(self) -> bool:
@@ -181,7 +186,7 @@ class MailConnection:
         except BaseException:
             smtp.close()
             raise
-        self._smtp = smtp
+        self._smtp, self.in_doubt = smtp, False
 
     async def close(self) -> None:
         """Say goodbye, as far as the server listens."""
@@ -249,12 +254,15 @@ class MailConnection:
                 return await self._refused(answer.code, answer.message)
             # SMTP.sendmail would write the final dot along with the rest: then a connection that is lost in the
             # middle of a large message could not be told from one that is lost after its end
-            protocol.write(_DOT.sub(b"..", message))
-            await self._left(protocol)
+            content = _DOT.sub(b"..", message)
+            for start in range(0, len(content), BLOCK_BYTES):
+                protocol.write(content[start : start + BLOCK_BYTES])
+                await self._left(protocol)
         except (aiosmtplib.SMTPException, OSError) as error:
             return Delivery(
                 "later", f"the connection was lost before the end ({_words(str(error))})", usable=False
             )
+        self.in_doubt = True
         try:
             protocol.write(b".\r\n" if message.endswith(b"\r\n") else b"\r\n.\r\n")
             answer = await protocol.read_response(timeout=self._final_answer_seconds)
@@ -263,6 +271,7 @@ class MailConnection:
                 f"the connection was lost after the message and before the server's answer ({_words(str(error))})"
             )
             return Delivery("unknown", text, usable=False)
+        self.in_doubt = False
         if 200 <= answer.code < 300:
             self.carried += 1
             return Delivery("sent")
@@ -270,7 +279,13 @@ class MailConnection:
 
     async def _left(self, protocol: Any) -> None:
         """Return when the message is out of this process's hands; raise if the connection is lost before."""
-        while protocol.transport is not None and protocol.transport.get_write_buffer_size():
+        held, since = None, self._clock.monotonic()
+        while protocol.transport is not None and (size := protocol.transport.get_write_buffer_size()):
+            if size != held:
+                held, since = size, self._clock.monotonic()
+            elif self._clock.monotonic() - since > self._command_seconds:
+                protocol.transport.abort()
+                raise TimeoutError("the mail server stopped reading")
             await self._clock.sleep(FLUSH_POLL_SECONDS)
         await asyncio.sleep(0)  # a connection that is lost meanwhile is noticed
         if not protocol.is_connected:

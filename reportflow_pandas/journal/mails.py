@@ -7,14 +7,15 @@ A table of its own in the run's ledger, made by the first mail. ``state`` is not
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Literal, Self
 
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.errors import ConfigurationError, JournalError
 from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.journal.run_file import lock_of
 from reportflow_pandas.journal.schema import open_to_read, open_to_write, path_of, translated
@@ -116,13 +117,25 @@ class MailLedger:
         self._connection.close()
         self._lock.free()
 
+    @contextmanager
+    def _written(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise JournalError(
+                f"the run's ledger {self._path} cannot be written any more ({error}). Mailing stops, because no "
+                "mail is sent without a recorded intent; one whose outcome cannot be recorded shows as unknown. "
+                "This exception's .results is the frame so far. Free the disk (or make it writable) and call mail "
+                "again with the same arguments: it sends what is missing"
+            ) from error
+
     def known(self) -> dict[tuple[str, str], Mail]:
         """Return what became of each message so far, by document and address."""
         return {(mail.document, mail.address): mail for mail in _mails(self._connection)}
 
     def intend(self, document: str, address: str, row: int, message_id: str, sha256: str | None) -> None:
         """Write down, onto the disk, that a message's content is about to be sent."""
-        with translated(self._path):
+        with self._written():
             moment = self._clock.timestamp()
             self._connection.execute(_INTENT, (document, address, row, message_id, sha256, moment))
 
@@ -130,7 +143,7 @@ class MailLedger:
         self, document: str, address: str, state: MailState, error: str | None = None, *, at: float | None = None
     ) -> None:
         """Write down what became of a message; ``at``: when, default now."""
-        with translated(self._path):
+        with self._written():
             self._connection.execute(
                 "UPDATE mails SET state = ?, error = ?, answered_at = ? WHERE document = ? AND address = ?",
                 (state, error, self._clock.timestamp() if at is None else at, document, address),
