@@ -133,8 +133,14 @@ def scripted_server(script: Callable[[asyncio.StreamReader, asyncio.StreamWriter
     port: list[int] = []
     servers: list[asyncio.Server] = []
 
+    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            await script(reader, writer)
+        finally:
+            writer.close()
+
     async def serve() -> None:
-        server = await asyncio.start_server(script, "127.0.0.1", 0)
+        server = await asyncio.start_server(served, "127.0.0.1", 0)
         servers.append(server)
         port.append(server.sockets[0].getsockname()[1])
         ready.set()
@@ -146,6 +152,7 @@ def scripted_server(script: Callable[[asyncio.StreamReader, asyncio.StreamWriter
         for task in rest:
             task.cancel()
         await asyncio.gather(*rest, return_exceptions=True)
+        await asyncio.sleep(0)  # closed sockets say so
 
     thread = threading.Thread(target=lambda: (loop.create_task(serve()), loop.run_forever()), daemon=True)
     thread.start()
