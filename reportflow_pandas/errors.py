@@ -29,6 +29,7 @@ An error that ends a run after documents were sent carries ``.results``.
 from __future__ import annotations
 
 import asyncio
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -49,6 +50,10 @@ __all__ = [
     "RunInterrupted",
     "api_error",
 ]
+
+
+_TRACEBACK_MODES = ("Plain", "Verbose", "Docs")
+"""IPython's modes in which an error is shown with its traceback; in the default one its message stands alone."""
 
 
 def _rebuilt(kind: type[BaseException], arguments: tuple[Any, ...], state: dict[str, Any]) -> BaseException:
@@ -73,9 +78,25 @@ class ReportFlowError(_Whole, Exception):
     ----------
     results : pandas.DataFrame or None
         The results frame so far, where a run had begun; else None.
+
+    Notes
+    -----
+    In a notebook or IPython the message stands alone. ``%tb Plain`` then shows the whole traceback, and
+    ``%xmode Plain`` (or ``Verbose``) that of every error to come.
     """
 
     results: Any = None
+
+    def _render_traceback_(self) -> list[str]:
+        """Show the message in IPython without a traceback, unless a mode is chosen that asks for one."""
+        shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+        painter: Any = getattr(shell, "InteractiveTB", None)
+        if getattr(painter, "mode", "") in _TRACEBACK_MODES:
+            whole: list[str] = painter.structured_traceback(type(self), self, self.__traceback__)
+            return whole
+        message = f"{type(self).__name__}: {self}"
+        apart = "\n" if "\n" in message else "  "
+        return [f"{message}{apart}(%tb Plain shows the traceback)"]
 
 
 class ConfigurationError(ReportFlowError, ValueError):

@@ -281,9 +281,11 @@ class Line:
         if isinstance(decision, WaitForLimit):
             log.warning("throttled by the service, for %.3g s: %s", decision.seconds, error)
             self.window.close(kind, decision.seconds, clock=self.clock)
+            self.progress.asked_to_wait(getattr(error, "status", 429), decision.seconds)
             return decision.seconds
         if isinstance(error, ApiError) and error.status == 503 and error.retry_after:
             self.window.close(kind, error.retry_after, clock=self.clock)
+            self.progress.asked_to_wait(error.status, error.retry_after)
         return 0.0
 
     async def _pause(self, decision: Retry | WaitForLimit, error: ReportFlowError) -> None:

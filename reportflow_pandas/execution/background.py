@@ -128,6 +128,7 @@ class Background:
             self.run.pdf_folder,
             self.run.no_pdf(),
             self.run.progress.outage,
+            self.run.progress.reason,
         )
 
     def summary(self) -> str:

@@ -163,6 +163,11 @@ class FromFrame:
         )
         return self.ledger
 
+    @property
+    def rows_concerned(self) -> int:
+        """How many rows this attempt is about: all, or those of a retry."""
+        return len(self.index) if self._chosen is None else len(self._chosen)
+
     async def documents(self, ledger: Journal, feed: Feed, phase: Phase) -> None:
         """Write the documents down in chunks, and hand on those that are to be sent."""
         assert self._prepared is not None  # noqa: S101 - open prepared it

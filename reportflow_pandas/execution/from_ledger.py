@@ -125,6 +125,11 @@ class FromLedger:
     def asked_for() -> None:
         """Return nothing: a ledger keeps the content of what is not accepted yet alone."""
 
+    @property
+    def rows_concerned(self) -> int:
+        """How many rows this attempt is about: all, or those of a retry."""
+        return len(self.index) if self._positions is None else len(self._positions)
+
     async def documents(self, ledger: Journal, feed: Feed, phase: Phase) -> None:
         """Hand on what is not sent, has failed, or was asked for."""
         clock = self.options.effective_settings.clock

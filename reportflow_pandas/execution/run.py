@@ -93,6 +93,10 @@ class Source(Protocol):
         ``queue``: other machines send the calls, and may have some of a process before.
         """
 
+    @property
+    def rows_concerned(self) -> int:
+        """How many rows this attempt is about: all, or those of a retry."""
+
     async def documents(self, ledger: Journal, feed: Feed, phase: Phase) -> None:
         """Give the feed the documents that are to be sent, each written down first, and end it."""
 
@@ -265,6 +269,7 @@ class Run:
             await _take_slots_of_processes_before(line, self.settings)
         note = f"version {info.version}, the latest" if options.version == "latest" else ""
         phase = self.progress.begin("documents", len(source.index), note)
+        phase.aside = len(source.index) - source.rows_concerned
         phase.done = sum(count for status, count in source.outcomes.counts().items() if status != "not_sent")
         log.info("run %s: %d rows for design %s", self.name, len(source.index), options.design_id)
         self._feed = feed = Feed(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import logging
 import sys
 import warnings
@@ -9,7 +10,7 @@ from typing import Any, Literal, TextIO
 
 from reportflow_pandas.engine.progress import Phase, Progress
 
-__all__ = ["EVERY", "Bar", "away", "in_notebook", "progress_log", "visible"]
+__all__ = ["EVERY", "PICTURE_COLOURS", "Bar", "away", "holds", "in_notebook", "progress_log", "visible"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -43,13 +44,18 @@ def away(seconds: float) -> str:
     return f"the service does not answer: nothing is sent, waiting for it, at most {seconds:.0f} s more"
 
 
+def holds(seconds: float, reason: str) -> str:
+    """Return what is said of a run that waits, for the bar and the panel."""
+    return f"{reason}, goes on in {seconds:.0f} s"
+
+
 class Bar:
     """Paints a `Progress`: one tqdm bar a phase, and when all is done the lines that people should keep.
 
-    In a notebook the bar is a widget, elsewhere text on stderr. A bar is no record: papermill and nbconvert keep
-    its first picture only, therefore the lines are printed too. What is drawn never ends a run: where a bar cannot
-    move (``TQDM_DISABLE``, a closed terminal, a widget without its front end) a line of text every minute takes
-    its place, and where ``"auto"`` finds no reader who could see one, a line in the log.
+    In a notebook the bar is a widget, which its last picture replaces as plain HTML and text: a widget is dead in
+    a saved notebook. Elsewhere it is text on stderr. The lines are printed too. What is drawn never ends a run:
+    where a bar cannot move (``TQDM_DISABLE``, a closed terminal, a widget without its front end) a line of text
+    every minute takes its place, and where ``"auto"`` finds no reader who could see one, a line in the log.
 
     Parameters
     ----------
@@ -121,30 +127,34 @@ class Bar:
             return
         words = self._words(phase)
         # a run that waits for its limit moves once a second: that is how often its picture changes
-        picture = (phase.done, phase.total, words, int(self._progress.clock.monotonic()))
+        done, total = phase.shown
+        picture = (done, total, words, int(self._progress.clock.monotonic()))
         if picture == self._picture:
             return
         self._picture = picture
-        self._bar.total = phase.total
-        self._bar.n = phase.done
+        self._bar.total = total
+        self._bar.n = done
+        self._bar.flawed = phase.flawed
         self._bar.set_postfix_str(words, refresh=False)
         self._bar.refresh()
 
     def _words(self, phase: Phase) -> str:
         counts = ((phase.failed, "failed"), (phase.unknown, "unknown"))
         words = [f"{count:,} {word}" for count, word in counts if count]
+        if phase.no_pdf:
+            words.append(f"{phase.no_pdf:,} without a PDF for good")
         wait, outage = self._progress.wait, self._progress.outage
         if outage:
             words.append(away(outage))
         elif wait >= 1:
-            words.append(f"rate limit, goes on in {wait:.0f} s")
+            words.append(holds(wait, self._progress.reason))
         return ", ".join(words)
 
     def _make(self, phase: Phase) -> Any:
         description = f"{phase.what}{f' ({phase.note})' if phase.note else ''}"
         kind = _widget() if self._notebook else _text()
         unit = f" {phase.what}"
-        bar = kind(total=phase.total, desc=description, unit=unit, mininterval=0, miniters=0, file=self._stream)
+        bar = kind(total=phase.shown[1], desc=description, unit=unit, mininterval=0, miniters=0, file=self._stream)
         if not bar.disable:
             # the phase began since the last look, so a fast one is not shown as infinitely fast
             bar.start_t -= max(self._progress.clock.monotonic() - self._looked, EVERY)
@@ -162,7 +172,8 @@ class Bar:
             return
         phase = self._progress.phases[-1]
         words = self._words(phase)
-        text = f"{phase.done:,} of {phase.total:,} {phase.what}{f', {words}' if words else ''}"
+        done, total = phase.shown
+        text = f"{done:,} of {total:,} {phase.what}{f', {words}' if words else ''}"
         if self._told:
             self._print([text])
         else:
@@ -185,6 +196,7 @@ def _text() -> Any:
 
     class Text(tqdm):  # type: ignore[type-arg]
         monitor_interval = 0  # no thread that outlives the bar
+        flawed = False
 
         def refresh(self, nolock: bool = False, lock_args: Any = None) -> Any:  # noqa: ARG002 - tqdm's
             # tqdm's own keeps its lock for good when the terminal is gone: the log waits for it in another thread
@@ -200,7 +212,68 @@ def _widget() -> Any:
         warnings.simplefilter("ignore")
         from tqdm.auto import tqdm  # noqa: PLC0415 - the same, and it looks for ipywidgets
 
-    class Widget(tqdm):  # type: ignore[type-arg]
+    if not any(kind.__name__ == "tqdm_notebook" for kind in tqdm.__mro__):
+
+        class Fallback(tqdm):  # type: ignore[type-arg]
+            monitor_interval = 0
+            flawed = False
+
+        return Fallback
+
+    from IPython.display import display  # noqa: PLC0415 - a notebook has it
+
+    base: Any = tqdm
+
+    class Widget(base):  # type: ignore[misc]
         monitor_interval = 0
+        flawed = False
+
+        def __init__(self, **options: Any) -> None:
+            super().__init__(display=False, **options)
+            if self.disable:
+                return
+            bar = self.container.children[1]
+            self.container.layout.width = "100%"
+            self.container.layout.flex_flow = "row wrap"  # a long text goes below the bar and not over it
+            bar.layout.min_width = bar.layout.width = f"{BAR_PIXELS}px"
+            self._shown: Any = display(self.container, display_id=True)  # type: ignore[no-untyped-call]
+
+        def display(self, msg: Any = None, pos: Any = None, bar_style: Any = None, **more: Any) -> None:
+            if self.flawed and bar_style != "danger":
+                bar_style = "warning"
+            super().display(msg, pos, bar_style=bar_style, **more)
+
+        def close(self) -> None:
+            if self.disable:
+                return
+            super().close()
+            if self._shown is not None:
+                self._shown.update(_last_picture(self), raw=True)
 
     return Widget
+
+
+BAR_PIXELS = 160
+"""Width of a bar in a notebook, however little room its text leaves."""
+
+PICTURE_COLOURS = {"success": "#2e9e4f", "warning": "#c77700", "danger": "#b3261e"}
+"""Of the last picture of a bar and a panel, by the bar's style."""
+
+
+def _last_picture(bar: Any) -> dict[str, str]:
+    """Return a bar as HTML and text that need no kernel and no script."""
+    left, middle, right = bar.container.children
+    texts = [one.value.replace("\u2007", " ").strip() for one in (left, right)]
+    share = min(1.0, bar.n / bar.total) if bar.total else 1.0
+    colour = PICTURE_COLOURS.get(middle.bar_style, PICTURE_COLOURS["warning"])
+    before, after = (f'<span class="widget-html">{text}</span>' for text in texts)
+    return {
+        "text/plain": html.unescape(" ".join(texts)),
+        "text/html": (
+            '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:0 8px">'
+            f"{before}"
+            f'<span style="flex:none;width:{BAR_PIXELS}px;height:14px;border:1px solid #8a8a8a">'
+            f'<span style="display:block;height:100%;width:{share:.0%};background:{colour}"></span></span>'
+            f"{after}</div>"
+        ),
+    }

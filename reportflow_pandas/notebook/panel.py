@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import html
+import re
 from collections import deque
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,8 +14,8 @@ from typing import Any, Protocol
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcome
-from reportflow_pandas.notebook.bar import away, in_notebook
-from reportflow_pandas.results.display import STATUS_COLOURS, folder_link
+from reportflow_pandas.notebook.bar import PICTURE_COLOURS, away, holds, in_notebook
+from reportflow_pandas.results.display import STATUS_PILLS, folder_link
 
 __all__ = ["Panel", "Snapshot", "Watched", "seconds_left", "show"]
 
@@ -55,6 +56,8 @@ class Snapshot:
         Documents that were accepted and whose PDFs can never be made.
     outage : float
         Seconds that it still waits at most for a service that is away.
+    reason : str
+        What it waits for while ``wait`` is not 0.
     """
 
     at: float
@@ -66,6 +69,7 @@ class Snapshot:
     folder: Path | None = None
     no_pdf: int = 0
     outage: float = 0.0
+    reason: str = "rate limit"
 
 
 class Watched(Protocol):
@@ -88,11 +92,7 @@ def show(job: Watched, text: str) -> None:
         except ImportError:
             pass
         else:
-            from IPython.display import display  # noqa: PLC0415
-
-            panel = Panel(job)
-            display(panel.box)  # type: ignore[no-untyped-call]
-            panel.start()
+            Panel(job).display(text)
             return
     print(text)  # noqa: T201 - a job typed at a prompt shows itself
 
@@ -118,6 +118,7 @@ class Panel:
         self._history: deque[tuple[float, int]] = deque()
         self._failed = 0
         self._stopping = False
+        self._shown: Any = None
         # "auto" and not 100%: the margin of a widget comes on top, and the panel would get a scrollbar
         self._bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(width="auto", height="14px"))
         self._line = widgets.HTML()
@@ -142,6 +143,15 @@ class Panel:
         )
         self.refresh()
 
+    def display(self, text: str) -> None:
+        """Show the panel in the cell and keep it up to date; ``text`` is for front ends without widgets."""
+        from IPython.display import display  # noqa: PLC0415 - a notebook has it
+
+        widget = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
+        bundle = {"text/plain": text, "application/vnd.jupyter.widget-view+json": widget}
+        self._shown = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self.start()
+
     def start(self) -> None:
         """Keep the panel up to date until the job has ended, from the private loop."""
         asyncio.run_coroutine_threadsafe(self._watch(), event_loop.private_loop())
@@ -150,6 +160,26 @@ class Panel:
         with contextlib.suppress(RuntimeError):  # the program ends, and its pools of threads take nothing more
             while self._show(await asyncio.to_thread(self._job.snapshot, FAILURES_LISTED)):  # noqa: ASYNC110 - a ticker
                 await asyncio.sleep(TICK_SECONDS)
+            if self._shown is not None:
+                self._shown.update(self._last_picture(), raw=True)
+
+    def _last_picture(self) -> dict[str, str]:
+        """Return the ended job as HTML and text: a widget is dead in a saved notebook."""
+        share = self._bar.value / self._bar.max
+        colour = PICTURE_COLOURS.get(self._bar.bar_style, PICTURE_COLOURS["warning"])
+        title, line = f"Job <b>{html.escape(self._job.id)}</b>", self._line.value
+        failures = self._failures.value
+        plain = f"Job {self._job.id}: {html.unescape(re.sub('<[^>]*>', '', line))}"
+        return {
+            "text/plain": plain,
+            "text/html": (
+                '<div style="border:1px solid #8a8a8a;padding:6px 12px;max-width:760px">'
+                f'<div class="widget-html">{title}</div>'
+                '<div style="height:14px;margin:4px 0;border:1px solid #8a8a8a">'
+                f'<div style="height:100%;width:{share:.0%};background:{colour}"></div></div>'
+                f'<div class="widget-html">{line}</div><div>{failures}</div></div>'
+            ),
+        }
 
     def refresh(self) -> bool:
         """Bring the widgets up to date; return whether the job is still running."""
@@ -179,14 +209,12 @@ class Panel:
         status, counts = now.status, now.counts
         parts = [f"{counts['done']:,} of {counts['total']:,}"]
         parts += [
-            f'<span style="color:{STATUS_COLOURS[word]}">{counts[word]:,} {word.replace("_", " ")}</span>'
+            _pill(word, f"{counts[word]:,} {word.replace('_', ' ')}")
             for word in LISTED
             if counts[word] and (word != "not_sent" or status != "running")
         ]
         if now.no_pdf:
-            parts.append(
-                f'<span style="color:{STATUS_COLOURS["failed"]}">{now.no_pdf:,} without a PDF for good</span>'
-            )
+            parts.append(_pill("failed", f"{now.no_pdf:,} without a PDF for good"))
         if status == "running":
             rate = self._rate()
             if rate:
@@ -194,13 +222,13 @@ class Panel:
             if now.outage:
                 parts.append(away(now.outage))
             elif now.wait >= 1:
-                parts.append(f"rate limit, goes on in {now.wait:.0f} s")
+                parts.append(holds(now.wait, now.reason))
             left = seconds_left(counts["total"] - counts["done"], rate)
             if left:
                 parts.append(left)
         else:
-            colour = STATUS_COLOURS[_ENDS.get(status, "unknown")]
-            parts.append(f'<b style="color:{colour}">{status}</b>')
+            kind = "unknown" if self._bar.bar_style == "warning" else _ENDS.get(status, "unknown")
+            parts.append(_pill(kind, f"<b>{status}</b>"))
             if now.folder is not None and now.folder.is_dir():
                 parts.append(f"PDFs in {folder_link(now.folder)}")
         return " · ".join(parts)
@@ -217,9 +245,7 @@ class Panel:
         )
         more = self._failed - len(now.failures)
         rest = f"<li>and {more:,} more: <code>job.results().reportflow.failed</code></li>" if more > 0 else ""
-        return (
-            f'<ul style="margin:2px 0 0 18px;padding:0;color:{STATUS_COLOURS["failed"]}">{why}{lines}{rest}</ul>'
-        )
+        return f'<ul style="margin:2px 0 0 18px;padding:0">{why}{lines}{rest}</ul>'
 
     def _cancel(self, _button: object) -> None:
         # may run in the main thread or in a subshell's: nothing is printed or displayed here
@@ -227,6 +253,13 @@ class Panel:
         self._button.disabled = True
         self._button.description = "Stopping…"
         self._job.cancel()
+
+
+def _pill(kind: str, words: str) -> str:
+    """Return words on a ground of their own, readable on a light page and on a dark one."""
+    ground, text = STATUS_PILLS[kind]
+    style = f"background:#{ground};color:#{text};border-radius:3px;padding:0 5px"
+    return f'<span style="{style}">{words}</span>'
 
 
 _ENDS = {"done": "ready", "failed": "failed"}

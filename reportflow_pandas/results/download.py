@@ -391,7 +391,8 @@ async def fetch_outcomes(
     def failed(one: Wanted, kind: str, text: str, status: int | None) -> None:
         outcomes.not_fetched(one.position, kind, text, status)
         phase.done += 1
-        phase.failed += 1
+        phase.no_pdf += kind == "no_pdf"
+        phase.failed += kind != "no_pdf"
         if noted is not None:
             noted(one.position)
         log.warning("row %d (request %s): not downloaded, %s: %s", one.position, one.request_id, kind, text)

@@ -90,6 +90,20 @@ def test_generate_works_in_a_cell_and_prints_its_one_line(kernel: Kernel, slow: 
     assert kernel.value("results.file_name.tolist()[-1], results.index.equals(df.head(8).index)").endswith("True)")
 
 
+def test_an_error_is_its_message_alone_and_its_traceback_in_a_mode_that_asks_for_it(kernel: Kernel) -> None:
+    refused = kernel.run("df.reportflow.generate(**(plain | {'params': {'Name': 'nmae'}}))")
+    assert (refused.status, refused.error) == ("error", "ConfigurationError")
+    shown = refused.reply["traceback"]
+    assert len(shown) == 1
+    assert "nmae" in shown[0]
+    assert "%tb Plain" in shown[0]
+    assert "line 1" not in shown[0]
+    kernel.run("%xmode Verbose")
+    whole = kernel.run("df.reportflow.generate(design_id=7)")
+    kernel.run("%xmode Context")
+    assert "reportflow.generate" in "".join(whole.reply["traceback"])
+
+
 def test_cells_that_wait_behind_generate_all_run(kernel: Kernel, slow: LocalService) -> None:
     cells = [kernel.send("queued = [len(df.head(20).reportflow.generate(**plain))]; queued")]
     cells += [kernel.send(f"queued.append({letter!r}); queued") for letter in "ABCD"]

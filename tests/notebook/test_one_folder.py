@@ -1,0 +1,43 @@
+"""All notebooks one after the other in one folder, as on a person's first day, and again on the second."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import psutil
+from conftest import required
+from notebook.refresh import WIDGET, run_all
+from notebook.test_notebooks import NOTEBOOKS
+from support.kernels import kernel_environment
+
+MARK = "REPORTFLOW_TRIAL_OF_NOTEBOOKS"
+"""In the environment of everything that a notebook starts."""
+
+
+def left_behind(trial: str) -> list[str]:
+    """Return the processes of a trial that still run."""
+    found = []
+    for process in psutil.process_iter(["name"]):
+        try:
+            if process.environ().get(MARK) == trial and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(str(process.info["name"]))
+        except (psutil.NoSuchProcess, psutil.AccessDenied, psutil.ZombieProcess):
+            continue
+    return found
+
+
+def test_all_notebooks_run_in_one_folder_and_again_and_leave_no_process(tmp_path: Path) -> None:
+    """Runs of the same name, an embedded service on another port, PDFs of the day before: none is in the way."""
+    required("redis-server", shutil.which("redis-server"))
+    folder = tmp_path / "work"
+    folder.mkdir()
+    environment = {**kernel_environment(tmp_path), MARK: str(tmp_path)}
+    for _day in range(2):
+        for notebook in NOTEBOOKS:
+            cells = run_all(notebook, folder, environment)  # a cell that fails raises
+            shown = [output.get("data", {}) for cell in cells.cells for output in cell.get("outputs", [])]
+            # a saved notebook shows how it ended, without a kernel
+            assert not [data for data in shown if WIDGET in data]
+            assert "VBox(" not in str([data.get("text/plain") for data in shown])
+            assert not left_behind(str(tmp_path)), notebook.stem
