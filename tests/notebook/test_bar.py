@@ -14,10 +14,11 @@ from typing import Any
 
 import pytest
 from tqdm import tqdm
+from tqdm.notebook import tqdm_notebook
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.notebook.bar import Bar, in_notebook, visible
+from reportflow_pandas.notebook.bar import PICTURE_COLOURS, Bar, in_notebook, visible
 
 
 class HandClock(Clock):
@@ -114,6 +115,71 @@ def test_the_bar_says_that_it_waits_for_the_limit_and_how_long(
     painted(bar, clock)
     assert "rate limit" not in terminal.pictures[-1]
     bar.close()
+
+
+@pytest.mark.parametrize(("status", "words"), [(429, "asks to wait (429)"), (503, "is busy (503)")])
+def test_the_bar_says_when_it_is_the_service_that_asked_to_wait(
+    terminal: Terminal, clock: HandClock, progress: Progress, status: int, words: str
+) -> None:
+    bar = Bar(progress, True, terminal)
+    progress.begin("documents", 20_000)
+    progress.asked_to_wait(status, 20.0)
+    progress.waiting(20.0)
+    painted(bar, clock)
+    assert f"the service {words}, goes on in 20 s" in terminal.pictures[-1]
+    clock.at += 30
+    progress.waiting(9.0)
+    painted(bar, clock)
+    assert "rate limit, goes on in 9 s" in terminal.pictures[-1]
+    bar.close()
+
+
+def test_a_retry_of_two_rows_counts_two(terminal: Terminal, clock: HandClock, progress: Progress) -> None:
+    bar = Bar(progress, True, terminal)
+    phase = progress.begin("documents", 412)
+    phase.aside, phase.done = 410, 410
+    painted(bar, clock)
+    assert "0/2" in terminal.pictures[-1]
+    phase.done = 412
+    painted(bar, clock)
+    assert "2/2" in terminal.pictures[-1]
+    bar.close()
+
+
+def test_documents_without_a_pdf_for_good_are_named(
+    terminal: Terminal, clock: HandClock, progress: Progress
+) -> None:
+    bar = Bar(progress, True, terminal)
+    phase = progress.begin("PDFs", 12)
+    phase.done, phase.no_pdf = 12, 3
+    painted(bar, clock)
+    assert "3 without a PDF for good" in terminal.pictures[-1]
+    bar.close()
+
+
+@pytest.mark.parametrize(
+    ("done", "failed", "style"), [(8, 0, "success"), (8, 1, "warning"), (5, 0, "danger"), (5, 1, "danger")]
+)
+def test_the_widget_of_a_run_with_failures_is_not_green_and_its_last_picture_stays(
+    clock: HandClock, progress: Progress, monkeypatch: pytest.MonkeyPatch, done: int, failed: int, style: str
+) -> None:
+    pictures: list[dict[str, str]] = []
+    handle = types.SimpleNamespace(update=lambda picture, raw: pictures.append(picture))
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: handle)
+    monkeypatch.setattr("reportflow_pandas.notebook.bar.in_notebook", lambda: True)
+    monkeypatch.setattr("tqdm.auto.tqdm", tqdm_notebook)
+    bar = Bar(progress, True)
+    phase = progress.begin("documents", 8)
+    painted(bar, clock)
+    phase.done, phase.failed = done, failed
+    painted(bar, clock)
+    widget = bar._bar.container.children[1]
+    assert widget.layout.min_width == "160px"
+    bar.close()
+    assert widget.bar_style == style
+    assert f"{done}/8" in pictures[-1]["text/plain"]
+    assert PICTURE_COLOURS[style] in pictures[-1]["text/html"]
+    assert "\u2007" not in pictures[-1]["text/plain"]
 
 
 def test_each_phase_has_a_bar_and_the_finished_one_stays(

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import threading
+import types
 
 import pytest
 
@@ -104,6 +106,51 @@ def test_a_job_with_failures_does_not_end_in_green(job: Job) -> None:
     job.state = "done"
     panel.refresh()
     assert panel._bar.bar_style == "warning"
+
+
+def luminance(colour: str) -> float:
+    """Of a colour, by WCAG 2.2."""
+    parts = [int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4)]
+    red, green, blue = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+    return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+
+def test_what_a_panel_says_in_colour_can_be_read_on_light_and_dark_pages(job: Job) -> None:
+    """Coloured words have a ground of their own, so that the page's does not matter."""
+    panel = Panel(job)
+    job.fail(0, "bad")
+    job.state = "done"
+    panel.refresh()
+    pairs = re.findall(r"background:#(\w{6});color:#(\w{6})", panel._line.value)
+    assert len(pairs) == panel._line.value.count(";color:#") == 3
+    for ground, text in pairs:
+        light, dark = sorted((luminance(ground), luminance(text)), reverse=True)
+        assert (light + 0.05) / (dark + 0.05) >= 4.5
+
+
+def test_an_ended_job_stays_in_the_notebook_as_html_and_text(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pictures: list[dict[str, str]] = []
+    ended = threading.Event()
+
+    def update(picture: dict[str, str], *, raw: bool) -> None:
+        assert raw
+        pictures.append(picture)
+        ended.set()
+
+    def display(bundle: dict[str, str], **_: bool) -> types.SimpleNamespace:
+        assert bundle["text/plain"] == "<Job november>"
+        return types.SimpleNamespace(update=update)
+
+    monkeypatch.setattr("IPython.display.display", display)
+    job.fail(0, "<b>no</b>")
+    job.state = "done"
+    Panel(job).display("<Job november>")
+    assert ended.wait(60)
+    assert pictures[0]["text/plain"] == "Job november: 1 of 10 · 1 failed · 9 not sent · done"
+    assert "&lt;b&gt;no&lt;/b&gt;" in pictures[0]["text/html"]
+    assert "width:10%" in pictures[0]["text/html"]
 
 
 def test_a_job_is_looked_at_beside_the_event_loop_for_that_may_mean_the_disk(job: Job) -> None:
