@@ -128,9 +128,7 @@ def test_what_a_panel_says_in_colour_can_be_read_on_light_and_dark_pages(job: Jo
         assert (light + 0.05) / (dark + 0.05) >= 4.5
 
 
-def test_an_ended_job_stays_in_the_notebook_as_html_and_text(
-    job: Job, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_ended_job_stays_in_the_notebook_as_html_and_text(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     pictures: list[dict[str, str]] = []
     ended = threading.Event()
 

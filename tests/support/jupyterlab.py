@@ -252,6 +252,7 @@ def _browser(chromium: str, driver: str, folder: Path) -> Iterator[Any]:
         options.add_argument(argument)
     service = Service(driver, log_output=str(folder / "driver.log"))
     browser = webdriver.Chrome(options=options, service=service)
+    browser.set_script_timeout(PATIENCE)  # 30 s are not enough on a busy machine to shut a kernel down
     try:
         yield browser
     finally:
