@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from importlib.metadata import distribution
 from pathlib import Path
 from typing import Any
 from urllib.error import URLError
@@ -180,6 +181,14 @@ def _importable(name: str) -> bool:
     return find_spec(name) is not None
 
 
+def _widgets_front_end() -> Path:
+    """Return where the front end of the widgets lies: not below ``sys.prefix`` where packages are shared."""
+    found = distribution("jupyterlab_widgets")
+    files = [file for file in found.files or () if file.name == "install.json"]
+    required("the front end of jupyterlab_widgets", files)
+    return Path(str(found.locate_file(files[0]))).resolve().parents[3]
+
+
 def _without_secrets(environment: dict[str, str]) -> dict[str, str]:
     return {name: value for name, value in environment.items() if name not in SECRETS}
 
@@ -194,6 +203,7 @@ def _server(folder: Path, work: Path) -> Iterator[tuple[str, str]]:
     own = {
         "JUPYTER_CONFIG_DIR": str(folder / "config"),
         "JUPYTER_DATA_DIR": str(folder / "share"),
+        "JUPYTER_PATH": str(_widgets_front_end()),
         "JUPYTER_RUNTIME_DIR": str(folder / "runtime"),
         "JUPYTERLAB_SETTINGS_DIR": str(folder / "settings"),
         "JUPYTERLAB_WORKSPACES_DIR": str(folder / "workspaces"),
