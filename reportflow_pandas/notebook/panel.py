@@ -8,7 +8,9 @@ import html
 import re
 from collections import deque
 from collections.abc import Mapping, Sequence
+from contextvars import Context
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -161,7 +163,8 @@ class Panel:
             while self._show(await asyncio.to_thread(self._job.snapshot, FAILURES_LISTED)):  # noqa: ASYNC110 - a ticker
                 await asyncio.sleep(TICK_SECONDS)
             if self._shown is not None:
-                self._shown.update(self._last_picture(), raw=True)
+                # for the cell that runs now, which a program that runs a notebook listens to: not the panel's own
+                Context().run(partial(self._shown.update, self._last_picture(), raw=True))
 
     def _last_picture(self) -> dict[str, str]:
         """Return the ended job as HTML and text: a widget is dead in a saved notebook."""
