@@ -61,6 +61,8 @@ def main(paths: list[Path]) -> None:
     for path in paths:
         with tempfile.TemporaryDirectory() as folder:
             cells = clean(run_all(path, Path(folder)))
+            here = re.escape(str(Path(folder).resolve()))
+            cells = nbformat.reads(re.sub(f"(?:file://)?{here}/", "", nbformat.writes(cells)), as_version=4)
         nbformat.validate(cells)
         nbformat.write(cells, path)
 
