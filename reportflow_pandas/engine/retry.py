@@ -87,7 +87,7 @@ REFUSALS_AFTER_A_WINDOW = 3
 """So many 429s in a row later than a window after the first: the plan is used up, or the limit."""
 
 PLAN_HINT = (
-    "The service still refuses after a full window of waiting. Perhaps the plan is used up, or somebody else "
+    "The service still refuses after a full window of waiting. Perhaps the plan is used up, or another program "
     "uses the whole limit of this workspace"
 )
 
