@@ -15,7 +15,7 @@ PYTHONS = ("3.11", "3.12", "3.13")
 FIRST_WHEELS = {
     "pandas": {"3.13": "2.2.3"},
     "orjson": {"3.13": "3.10.7"},
-    "pillow": {"3.12": "10.1.0", "3.13": "10.4.0"},
+    "pillow": {"3.13": "10.4.0"},
     "pyarrow": {"3.13": "18.0.0"},
 }
 """Where the lowest version has no wheel for a newer Python: the first one that has."""
