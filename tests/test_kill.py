@@ -32,7 +32,7 @@ Start = Callable[..., LocalService]
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """PDFs are asked for at once, as in the children."""
-    monkeypatch.setattr("reportflow_pandas.results.download.SOONEST_SECONDS", 0.02)
+    monkeypatch.setattr("reportflow_pandas.results.polling.SOONEST_SECONDS", 0.02)
 
 
 @pytest.fixture(scope="module")

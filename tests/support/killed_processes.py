@@ -103,7 +103,7 @@ def generate(
     import reportflow_pandas as rf  # noqa: PLC0415
     from reportflow_pandas.execution import from_frame  # noqa: PLC0415
     from reportflow_pandas.journal import commits  # noqa: PLC0415
-    from reportflow_pandas.results import download  # noqa: PLC0415
+    from reportflow_pandas.results import polling  # noqa: PLC0415
 
     chance = random.Random(seed)  # noqa: S311 - a test's chance
     write = commits.write
@@ -119,7 +119,7 @@ def generate(
     try:
         commits.write = slow
         from_frame.FIRST_CHUNK, from_frame.CHUNK = 8, 16
-        download.SOONEST_SECONDS = 0.02
+        polling.SOONEST_SECONDS = 0.02
         rf.configure(**settings)
         people(rows).reportflow.generate(**{**plain(), **options}, progress=False)
         code = 0
