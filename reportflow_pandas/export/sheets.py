@@ -210,7 +210,8 @@ def _heading(sheet: Any, column: Column) -> Any:
 
 _MOST_COLUMNS = 16_384
 _LONGEST_HEADING = 30_000
-_FORMS = {"elapsed": "seconds", "accepted_at": "datetime"}
+_FORMS = {"elapsed": "seconds", "accepted_at": "datetime", "mailed_at": "datetime"}
+_MAIL_COLUMNS = ("mail_status", "mail_error", "mailed_at")
 
 
 @dataclass(frozen=True)
@@ -256,6 +257,7 @@ class Layout:
         details = [
             self._result("error", "detail", widest=50),
             *([self._result("findings", "detail", widest=60)] if "findings" in self.results.columns else ()),
+            *self._results(*(name for name in _MAIL_COLUMNS if name in self.results.columns)),
             *self._results(
                 "error_kind", "http_status", "attempts", "elapsed", "accepted_at", "file_id", "request_id"
             ),
@@ -288,7 +290,7 @@ class Layout:
 
     def _result(self, name: str, kind: str, *, widest: int = 36, wrap: bool = False) -> Column:
         values = self._series(name)
-        if name == "accepted_at" and isinstance(values.dtype, pd.DatetimeTZDtype):
+        if name in ("accepted_at", "mailed_at") and isinstance(values.dtype, pd.DatetimeTZDtype):
             values = values.dt.tz_convert("UTC").dt.tz_localize(None)  # its heading says UTC: nothing is changed
         heading = self.words.headings[name]
         return Values(heading, values, self.sanitiser, kind, form=_FORMS.get(name), widest=widest, wrap=wrap)

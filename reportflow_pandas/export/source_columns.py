@@ -17,7 +17,7 @@ __all__ = ["Beside", "beside", "distinct", "documents_of"]
 
 _RESULT_COLUMNS = (
     "row", "status", "file_name", "url", "file_id", "request_id", "path", "error_kind", "error", "http_status",
-    "attempts", "elapsed", "accepted_at",
+    "attempts", "elapsed", "accepted_at", "mail_status", "mail_error", "mailed_at",
 )  # fmt: skip
 
 

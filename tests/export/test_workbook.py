@@ -727,3 +727,14 @@ def test_only_pages_that_a_person_can_open_are_links_beside_the_file_on_disk(pat
     page = cells(sheet_of(path), "web page")
     assert (page[0].value, page[0].hyperlink) == (None, None)
     assert page[1].hyperlink.target == "https://app.example.test/file/R1"
+
+
+def test_mailed_results_show_what_became_of_each_mail(tmp_path: Path) -> None:
+    results = make_results(["ready", "ready"])
+    results["mail_status"], results["mail_error"] = ["sent", "failed"], [None, "550 no such user"]
+    results["mailed_at"] = pd.to_datetime(["2026-11-27T08:00:00", None], utc=True)
+    sheet = openpyxl.load_workbook(results.reportflow.to_excel(tmp_path / "review.xlsx"))["Results"]
+    at = {cell.value: cell.column for cell in sheet[1]}
+    assert [sheet.cell(line, at["mail"]).value for line in (2, 3)] == ["sent", "failed"]
+    assert sheet.cell(3, at["mail: what happened"]).value == "550 no such user"
+    assert sheet.cell(2, at["mailed (UTC)"]).value == pd.Timestamp("2026-11-27T08:00:00")
