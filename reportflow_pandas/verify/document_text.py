@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -86,6 +87,7 @@ class DocumentText:
         self.edges[length] = 1
         self._plain: tuple[str, list[int]] | None = None
         self._unit_at: list[int] | None = None
+        self._bags: dict[str, Place] | None = None
         self._by_head: dict[str, list[int]] | None = None
 
     def _soften_hyphens(self) -> None:
@@ -191,6 +193,19 @@ class DocumentText:
                 return ""
             at -= 1
         return ""
+
+    def right_to_left(self, raw: str) -> Place | None:
+        """Return where a text in Arabic or Hebrew letters begins: its words stand there, either way round."""
+        if not any(unicodedata.bidirectional(char) in ("R", "AL") for char in raw):
+            return None
+        if self._bags is None:
+            # by their letters alone: joined letters are told in another order than they are written
+            self._bags = {}
+            for unit in self.units:
+                for word in unit.raw.split():
+                    self._bags.setdefault("".join(sorted(normal(word))), Place(unit.begin, unit.end))
+        places = [self._bags.get("".join(sorted(normal(word)))) for word in raw.split()]
+        return places[0] if places and None not in places else None
 
     def broken(self, text: str) -> tuple[Place, ...] | None:
         """Return the parts of a value that is broken over lines of its column, or over pages; hyphens aside."""

@@ -20,6 +20,8 @@ MOST_CHARACTERS = 200_000
 """On one page."""
 
 MOST_OBJECTS = 50_000
+SPACE_GAP, SAME_LEVEL = 0.18, 0.5
+"""Of the letters' height: what stands further apart are two words; what shares less of it is another line."""
 WIDE_GAP = 0.9
 """Of the letters' height: what stands further apart is another unit (a cell, a column)."""
 
@@ -29,6 +31,22 @@ LEAST_CONTRAST = 24
 
 _HYPHENS = dict.fromkeys((0x02, 0xFFFE), "\u00ad")
 """What PDFium calls a hyphen at a line's end."""
+
+_UNSHAPED = frozenset(
+    (
+        "LATIN",
+        "GREEK",
+        "CYRILLIC",
+        "CJK",
+        "HIRAGANA",
+        "KATAKANA",
+        "HANGUL",
+        "FULLWIDTH",
+        "HALFWIDTH",
+        "IDEOGRAPHIC",
+    )
+)
+"""Scripts whose letters look the same whatever stands beside them."""
 
 Box = tuple[float, float, float, float]
 
@@ -88,9 +106,33 @@ class Page:
         shown = "".join("\ufffd" if at in boxes else char for at, char in enumerate(text)) if boxes else text
         shown = shown.translate(_HYPHENS)
         found: list[list[Any]] = []
-        for begin, end in self._spans(text):
-            found += self._divided(shown, begin, end, hidden)
+        chars = list(shown)
+        for begin, end in self._joined(list(self._spans(text)), chars):
+            found += self._divided(chars, begin, end, hidden)
         return found
+
+    def _joined(self, spans: list[tuple[int, int]], chars: list[str]) -> Iterator[tuple[int, int]]:
+        """Yield spans, those together that PDFium took for lines of their own though they stand side by side."""
+        waiting: tuple[int, int] | None = None
+        for begin, end in spans:
+            if waiting is None:
+                waiting = (begin, end)
+                continue
+            last, box = self.box(waiting[1] - 1), self.box(begin)
+            low, high = sorted((last[3] - last[1], box[3] - box[1]))
+            gap = max(box[0] - last[2], last[0] - box[2])
+            level = min(box[3], last[3]) - max(box[1], last[1])
+            if level >= SAME_LEVEL * max(low, 1.0) and -SAME_LEVEL * high <= gap <= WIDE_GAP * max(high, 1.0):
+                # nothing or a space in place of the line break
+                chars[waiting[1] : begin] = ["" for _ in range(waiting[1], begin)]
+                if gap > SPACE_GAP * high:
+                    chars[waiting[1]] = " "
+                waiting = (waiting[0], end)
+            else:
+                yield waiting
+                waiting = (begin, end)
+        if waiting is not None:
+            yield waiting
 
     def _spans(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield where units begin and end; PDFium puts a space into every gap and a line break between lines."""
@@ -113,14 +155,14 @@ class Page:
                 last = self.box(offset + end - 1) if after - first > 1 else box
             yield offset + begin, offset + end
 
-    def _divided(self, text: str, begin: int, end: int, hidden: set[int]) -> list[list[Any]]:
+    def _divided(self, text: list[str], begin: int, end: int, hidden: set[int]) -> list[list[Any]]:
         """Return a unit; where a part of it is hidden, that part by itself."""
         parts = [(begin, end, 0)]
         if hidden and not hidden.isdisjoint(range(begin, end)):
             parts = []
             for at in range(begin, end):
                 state = int(at in hidden)
-                if text[at].isspace() and parts:
+                if (not text[at] or text[at].isspace()) and parts:
                     state = parts[-1][2]
                 if parts and parts[-1][2] == state:
                     parts[-1] = (parts[-1][0], at + 1, state)
@@ -130,7 +172,7 @@ class Page:
         for first, after, state in parts:
             one, two = self.box(first), self.box(after - 1)
             sides = (min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3]))
-            units.append([text[first:after].strip(), *(round(side) for side in sides), state])
+            units.append(["".join(text[first:after]).strip(), *(round(side) for side in sides), state])
         return units
 
     # -- what the eye does not see -----------------------------------------------------------------------------
@@ -238,6 +280,8 @@ class Page:
             # of plain letters a part will do: a font that lacks one of them shows it in the first word
             if not char.isalnum() or (char.isascii() and char in known and at % 8):
                 continue
+            if not char.isascii() and unicodedata.name(char, "?").split()[0] not in _UNSHAPED:
+                continue  # letters that are shaped are asked for by another code than they are drawn with
             font = self._font(at)
             if font:
                 known.add(char)

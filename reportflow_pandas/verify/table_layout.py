@@ -33,6 +33,8 @@ __all__ = [
 Lines = list[dict[str, Value]]
 
 NUMBER = re.compile(r"\d[\d.,']*\d|\d")
+_UNIT_LETTERS = 3
+"""Of a currency or a unit beside a number."""
 _MOST_BEFORE = 8
 """Units of a line before the cell that it is known by."""
 
@@ -161,13 +163,14 @@ class TableLayout:
     ) -> Iterator[Window]:
         """Yield the units that belong to each anchor; those ``outside`` belong to the page."""
         last = [value.text for value in lines[-1].values()] if lines else []
+        own = self._number_texts(lines)
         firsts = [document.unit_at(anchor.begin) for anchor in anchors]
         for at, first in enumerate(firsts):
             is_last = at + 1 == len(firsts)
             after = len(document.units) if is_last else max(first + 1, firsts[at + 1])
             units = []
             for number in range(first, after):
-                if number != first and (number in outside or self.is_page_text(document, number)):
+                if number != first and (number in outside or self.is_page_text(document, number, own)):
                     piece = document.units[number].text.strip(SOFT)
                     if not (is_last and any(piece in text for text in last if len(piece) > 1)):
                         if is_last:
@@ -179,11 +182,25 @@ class TableLayout:
             end = anchors[at + 1].begin if not is_last else document.units[units[-1]].end
             yield Window(tuple(units), anchors[at].begin, end, is_last)
 
-    def is_page_text(self, document: DocumentText, number: int) -> bool:
-        """Tell whether a unit is fixed text that belongs to no line."""
+    def _number_texts(self, lines: Lines) -> set[str]:
+        """Return the numbers of lines as they are printed."""
+        return {
+            value.in_form(form).strip("%")
+            for line in lines
+            for name, value in line.items()
+            if value.number is not None
+            for form in self.forms.get(self.path(name), ())
+        }
+
+    def is_page_text(self, document: DocumentText, number: int, own: Collection[str] = ()) -> bool:
+        """Tell whether a unit is fixed text that belongs to no line; ``own`` are the numbers of the lines."""
         unit = document.units[number]
         mask = masked(unit.text)
         if mask in self.fixed:
+            letters = [char for char in mask if char.isalpha()]
+            if len(letters) <= _UNIT_LETTERS and all(map(str.isascii, letters)):
+                # "12.50 kr", "6 pcs": a number of a line with its currency or unit
+                return mask not in self.row_units and not any(text in own for text in NUMBER.findall(unit.text))
             return mask not in self.row_units
         return (unit.text, round(unit.box[1])) in self.running
 
