@@ -35,7 +35,7 @@ class RunValues:
     owners : dict
         Text to parameter and the first rows that have it.
     texts : dict
-        Row to all its texts.
+        Row to its values, each in its forms.
     line_texts : set of str
         Texts in the lines of tables.
     labels : dict of str
@@ -43,7 +43,7 @@ class RunValues:
     """
 
     owners: dict[str, tuple[str, list[int]]] = field(default_factory=dict)
-    texts: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    texts: dict[int, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
     line_texts: set[str] = field(default_factory=set)
     labels: dict[int, str] = field(default_factory=dict)
 
@@ -55,7 +55,7 @@ class RunValues:
                 continue
             texts = {value.in_form(form) for form in forms.get(path, ())} - {""}
             if texts:
-                own.append(min(texts, key=len))
+                own.append(tuple(texts))
             for text in texts:
                 if len(text) > (3 if value.number is not None else 2):
                     rows = self.owners.setdefault(text, (path, []))[1]
@@ -330,7 +330,7 @@ def _other_row(run: RunValues, row: int, document: DocumentText) -> int | None:
     best, share = None, 0.0
     for other, _ in votes.most_common(MOST_OWNERS):
         texts = run.texts[other]
-        own = sum(map(document.has, texts)) / len(texts)
+        own = sum(any(map(document.has, forms)) for forms in texts) / len(texts)
         if own > share:
             best, share = other, own
     return best if share >= _OTHER_SHARE else None
