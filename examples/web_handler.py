@@ -96,9 +96,9 @@ async def work(app: web.Application) -> None:
         number, order = await app["queue"].get()
         try:
             state = await carry_out(number, order, app["folder"])
-        except rf.ReportFlowError as error:
+        except Exception:
             # an order that cannot be sent now stays open: the next start of this program takes it up
-            log.warning("order %s: %s", number, error)
+            log.exception("order %s", number)
         else:
             if state in ("sent", "failed", "unknown"):
                 app["inbox"].end(number, state)

@@ -12,7 +12,8 @@ import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.review import REVIEW_ATTRS
-from reportflow_pandas.journal.events import note_event
+from reportflow_pandas.journal.events import events_of, note_event
+from reportflow_pandas.journal.schema import path_of
 from reportflow_pandas.results.results_frame import known
 from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
 from reportflow_pandas.settings import Settings
@@ -133,12 +134,15 @@ def is_left_out(reason: object) -> bool:
 
 def note_decisions(results: pd.DataFrame, decisions: pd.DataFrame | None, settings: Settings) -> None:
     """Write down in the run's ledger how many documents were approved, sent back and rejected."""
-    run = known(results).get("run")
-    if decisions is None or not run:
+    run, folder = str(known(results).get("run") or ""), settings.runs
+    if decisions is None or not run or not path_of(folder, run).exists():
         return
     words = Counter(word for word in decisions["decision"] if isinstance(word, str))
+    last = {event.what: event.documents for event in events_of(folder, run)}
     for word in ("approve", "redo", "reject"):
-        note_event(settings.runs, str(run), word, words[word], settings.clock)
+        if last.get(word) == words[word]:
+            continue  # the same review, used again
+        note_event(folder, run, word, words[word], settings.clock)
 
 
 def _about(decisions: pd.DataFrame | None) -> dict[str, Any]:
