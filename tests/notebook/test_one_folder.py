@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import psutil
+import pytest
 from conftest import required
 from notebook.refresh import WIDGET, run_all
 from notebook.test_notebooks import NOTEBOOKS
@@ -27,6 +28,7 @@ def left_behind(trial: str) -> list[str]:
     return found
 
 
+@pytest.mark.long
 def test_all_notebooks_run_in_one_folder_and_again_and_leave_no_process(tmp_path: Path) -> None:
     """Runs of the same name, an embedded service on another port, PDFs of the day before: none is in the way."""
     required("redis-server", shutil.which("redis-server"))
