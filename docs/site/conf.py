@@ -10,7 +10,6 @@ extensions = [
     "numpydoc",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
-    "sphinx_design",
     "sphinx_copybutton",
 ]
 nb_execution_mode = "off"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 from notebook.refresh import run_all
@@ -22,7 +23,7 @@ def test_the_bulk_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
 
 def test_the_review_notebook_runs_from_top_to_bottom(tmp_path: Path) -> None:
     cells = run_all(FOLDER / "03_review.ipynb", tmp_path, kernel_environment(tmp_path))
-    assert "12 PDFs in november" in shown(cells, "generate")
+    assert re.search(r"12 PDFs in \S*november\b", shown(cells, "generate"))
     assert "The customer has moved" in shown(cells, "read")
     assert "1 document made, 12 in the results" in shown(cells, "redo")
     assert "INV-3.pdf" not in shown(cells, "mail")

@@ -478,4 +478,5 @@ def _plain(cell: Any) -> Any:
 def _expected(cell: Any) -> Any:
     if isinstance(cell, str):
         return unescape(cell) or None
-    return float(f"{cell:.15g}") if isinstance(cell, float) else cell
+    # openpyxl writes 16 digits; the reader keeps 15 of them
+    return float(f"{float(f'{cell:.16g}'):.15g}") if isinstance(cell, float) else cell
