@@ -10,7 +10,9 @@ import pytest
 from support.virtual_service import World, people, sent, world
 
 import reportflow_pandas as rf
+from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.local.faults import Fault
+from reportflow_pandas.notebook.bar import Bar
 
 AWAY: dict[str, Callable[[int | None], Fault]] = {
     "a gateway's page": lambda times: Fault(
@@ -97,7 +99,23 @@ def test_a_network_that_is_away_in_the_middle_fails_no_row(seconds: float, *, en
         assert max(sent(service).values()) == 1
 
 
-def test_bar_panel_and_job_say_that_the_service_is_away(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_bar_says_that_the_service_is_away_for_as_long_as_it_is(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Virtual time passes between two pictures of a thread, so a second bar is painted as the run is told."""
+    told: list[float] = []
+    note = Progress.away
+
+    def away(self: Progress, seconds: float) -> None:
+        note(self, seconds)
+        told.append(seconds)
+        if seconds > 0:
+            bar = Bar(self, show=True)
+            self.clock._time += 1  # type: ignore[attr-defined]
+            bar.paint()
+            bar.close()
+
+    monkeypatch.setattr(Progress, "away", away)
     with world(faults=AWAY["503"](12)) as here:
         frame = people(ROWS)
         frame.reportflow.generate(
@@ -108,9 +126,11 @@ def test_bar_panel_and_job_say_that_the_service_is_away(capsys: pytest.CaptureFi
             limits=False,
             concurrency=IN_FLIGHT,
             batch_size=BATCH,
-            progress=True,
+            progress=False,
             settings=here.settings,
         )
+    assert max(told) > 0
+    assert told[-1] == 0
     assert "the service does not answer: nothing is sent, waiting for it" in capsys.readouterr().err
 
 
