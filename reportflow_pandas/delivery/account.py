@@ -88,12 +88,11 @@ def _facts(run: str) -> Iterable[tuple[str, str, str]]:
     yield "documents", "documents made", f"{made:,}"
     for word, item in (("failed", "failed"), ("unknown", "unknown"), ("not_sent", "not sent")):
         yield "documents", item, f"{status[word]:,}"
-    paths = [one.path for one in map(kept.outcomes.__getitem__, range(len(kept.outcomes)))]
-    never = sum(one.error_kind == "no_pdf" for one in map(kept.outcomes.__getitem__, range(len(kept.outcomes))))
+    never = kept.outcomes.error_kind.count("no_pdf")
     yield "documents", "made, but without a PDF for good", f"{never:,}"
     yield "documents", "superseded by a newer one", f"{_superseded(settings.runs, run):,}"
     yield "documents", "generation calls", f"{_calls(settings.runs, run):,}"
-    saved = [Path(path) for path in paths if path]
+    saved = [Path(path) for path in kept.outcomes.path if path]
     pages, counted = _pages(saved)
     yield "pages", "pages (the plan counts pages)", _pages_told(pages, counted, made)
     for event in events_of(settings.runs, run):
