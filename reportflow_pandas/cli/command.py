@@ -190,9 +190,15 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument(
         "--limits", action="store_true", help="enforce the documented limits: 100 calls a minute, sync 30"
     )
-    one.add_argument("--latency", type=_seconds, default=0.0, metavar="S", help="seconds before each answer")
     one.add_argument(
-        "--render-delay", type=_seconds, default=0.0, metavar="S", help="seconds before a PDF may be ready"
+        "--latency", type=worker.seconds_or_more, default=0.0, metavar="S", help="seconds before each answer"
+    )
+    one.add_argument(
+        "--render-delay",
+        type=worker.seconds_or_more,
+        default=0.0,
+        metavar="S",
+        help="seconds before a PDF may be ready",
     )
 
     one = _verb(verbs, "runs", runs.runs, "the runs that this machine has, and how far each is")
@@ -375,13 +381,6 @@ def _port(word: str) -> int:
     if not word.isdecimal() or int(word) > 65535:
         raise argparse.ArgumentTypeError(f"{word!r}: a whole number from 0 to 65535")
     return int(word)
-
-
-def _seconds(word: str) -> float:
-    with contextlib.suppress(ValueError):
-        if 0 <= float(word) < float("inf"):
-            return float(word)
-    raise argparse.ArgumentTypeError(f"{word!r}: seconds, 0 or more")
 
 
 class _BesideBars(logging.Handler):

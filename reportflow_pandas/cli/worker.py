@@ -15,7 +15,7 @@ from reportflow_pandas.queue.address import RedisAddress
 from reportflow_pandas.queue.worker import CONCURRENCY, LEASE_SECONDS, WORKER_GRACE_SECONDS, Worker
 from reportflow_pandas.settings import current
 
-__all__ = ["JsonLines", "add_arguments", "work"]
+__all__ = ["JsonLines", "add_arguments", "seconds_or_more", "work"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -57,7 +57,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument(
         "--grace",
-        type=_seconds,
+        type=seconds_or_more,
         default=WORKER_GRACE_SECONDS,
         metavar="S",
         help=f"seconds that calls in flight get after SIGTERM; default {WORKER_GRACE_SECONDS:g}",
@@ -135,7 +135,8 @@ def _count(word: str) -> int:
     return int(word)
 
 
-def _seconds(word: str) -> float:
+def seconds_or_more(word: str) -> float:
+    """Read seconds, 0 or more, as an option gives them."""
     with contextlib.suppress(ValueError):
         if 0 <= float(word) < float("inf"):
             return float(word)
@@ -143,6 +144,6 @@ def _seconds(word: str) -> float:
 
 
 def _positive(word: str) -> float:
-    if (seconds := _seconds(word)) < 1:
+    if (seconds := seconds_or_more(word)) < 1:
         raise argparse.ArgumentTypeError(f"{word!r}: seconds, 1 or more")
     return seconds
