@@ -1,4 +1,4 @@
-"""How the network is reached: proxies, certificate authorities, and hosts that may be spoken to without TLS.
+"""How the service is reached: its address, proxies, certificate authorities, hosts that do without TLS.
 
 What is not configured is taken from the environment, by the variables and rules of curl, pip and requests.
 """
@@ -16,6 +16,9 @@ from typing import NamedTuple
 from urllib.parse import unquote, urlsplit
 from urllib.request import getproxies_environment
 
+from yarl import URL
+
+from reportflow_pandas.contract import API_URL
 from reportflow_pandas.errors import ConfigurationError
 
 __all__ = [
@@ -23,8 +26,10 @@ __all__ = [
     "checked_bundle",
     "checked_proxy",
     "is_loopback",
+    "may_be_plain",
     "named_hosts",
     "proxy_for",
+    "service_address",
     "tls_context",
 ]
 
@@ -202,6 +207,36 @@ def named_hosts(value: str | Iterable[str], name: str) -> tuple[str, ...]:
             )
         hosts.append(host)
     return tuple(hosts)
+
+
+def may_be_plain(url: str, named: Iterable[str]) -> bool:
+    """Tell whether an address may be spoken to without TLS: this machine's, and hosts that were named for it."""
+    parts = urlsplit(url)
+    host = (parts.hostname or "").rstrip(".")
+    return is_loopback(host) or host in named or parts.netloc.lower() in named
+
+
+def service_address(base_url: str, plain_http: Iterable[str]) -> str:
+    """Return an address that ends in ``/v1``: the wire's paths begin behind it."""
+    parts = urlsplit(base_url.strip() if isinstance(base_url, str) else "")
+    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
+        raise ConfigurationError(f"base_url={base_url!r}: an address such as {API_URL!r}")
+    if parts.username or parts.password:
+        raise ConfigurationError("base_url holds a user name or password; the key goes into app_key")
+    if parts.scheme == "http" and not may_be_plain(base_url, plain_http):
+        raise ConfigurationError(
+            f"base_url={base_url!r}: the key would travel unencrypted. Plain http is for this machine "
+            "(127.0.0.1, localhost); elsewhere use https. In a network that you trust, such as docker compose's: "
+            f"rf.configure(base_url={base_url!r}, plain_http={parts.hostname!r}), or REPORTFLOW_PLAIN_HTTP"
+        )
+    path = parts.path.rstrip("/")
+    if not path.endswith("/v1"):
+        path += "/v1"
+    try:
+        (parts.hostname or "").encode("idna")
+        return str(URL(f"{parts.scheme}://{parts.netloc}{path}"))
+    except ValueError:
+        raise ConfigurationError(f"base_url={base_url!r}: no host or no port can be called so") from None
 
 
 def checked_bundle(value: str | os.PathLike[str], source: str) -> Path:

@@ -7,13 +7,11 @@ import hashlib
 import math
 import os
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
-
-from yarl import URL
 
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.contract import (
@@ -25,7 +23,16 @@ from reportflow_pandas.contract import (
     WINDOW_SECONDS,
 )
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.network import Proxy, checked_bundle, checked_proxy, is_loopback, named_hosts, proxy_for
+from reportflow_pandas.network import (
+    Proxy,
+    checked_bundle,
+    checked_proxy,
+    is_loopback,
+    may_be_plain,
+    named_hosts,
+    proxy_for,
+    service_address,
+)
 
 __all__ = [
     "EMBEDDED",
@@ -185,7 +192,7 @@ class Settings:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "plain_http", named_hosts(self.plain_http, "plain_http"))
-        object.__setattr__(self, "base_url", _with_version(self.base_url, self.plain_http))
+        object.__setattr__(self, "base_url", service_address(self.base_url, self.plain_http))
         object.__setattr__(self, "runs", place(self.runs, "runs"))
         object.__setattr__(self, "outage", duration(self.outage, "outage"))
         self._check_network()
@@ -277,7 +284,7 @@ class Settings:
 
     def may_be_plain(self, url: str) -> bool:
         """Tell whether an address may be spoken to without TLS: this machine's, and those of ``plain_http``."""
-        return _may_be_plain(url, self.plain_http)
+        return may_be_plain(url, self.plain_http)
 
     def checked(self) -> Settings:
         """Return these settings if a call could be made with them.
@@ -307,35 +314,6 @@ class Settings:
 
 def _hash(*parts: str) -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=9).hexdigest()
-
-
-def _may_be_plain(url: str, named: Iterable[str]) -> bool:
-    parts = urlsplit(url)
-    host = (parts.hostname or "").rstrip(".")
-    return is_loopback(host) or host in named or parts.netloc.lower() in named
-
-
-def _with_version(base_url: str, plain_http: Iterable[str]) -> str:
-    """Return an address that ends in ``/v1``: the wire's paths begin behind it."""
-    parts = urlsplit(base_url.strip() if isinstance(base_url, str) else "")
-    if parts.scheme not in ("http", "https") or not parts.netloc or parts.query or parts.fragment:
-        raise ConfigurationError(f"base_url={base_url!r}: an address such as {API_URL!r}")
-    if parts.username or parts.password:
-        raise ConfigurationError("base_url holds a user name or password; the key goes into app_key")
-    if parts.scheme == "http" and not _may_be_plain(base_url, plain_http):
-        raise ConfigurationError(
-            f"base_url={base_url!r}: the key would travel unencrypted. Plain http is for this machine "
-            "(127.0.0.1, localhost); elsewhere use https. In a network that you trust, such as docker compose's: "
-            f"rf.configure(base_url={base_url!r}, plain_http={parts.hostname!r}), or REPORTFLOW_PLAIN_HTTP"
-        )
-    path = parts.path.rstrip("/")
-    if not path.endswith("/v1"):
-        path += "/v1"
-    try:
-        (parts.hostname or "").encode("idna")
-        return str(URL(f"{parts.scheme}://{parts.netloc}{path}"))
-    except ValueError:
-        raise ConfigurationError(f"base_url={base_url!r}: no host or no port can be called so") from None
 
 
 def place(value: str | os.PathLike[str], name: str) -> Path:
