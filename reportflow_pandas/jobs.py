@@ -24,7 +24,7 @@ from reportflow_pandas.notebook import panel
 from reportflow_pandas.notify import Notifier
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.queue.messages import QUEUE_BACKOFF_SECONDS, OnCrash
-from reportflow_pandas.queue.remote import Remote
+from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.settings import current
 
 __all__ = ["Job", "JobWarning", "job", "submit"]
@@ -223,7 +223,7 @@ def submit(
     source = FromFrame(frame, Options.of(design_id, arguments))
     machines = None
     if queue is not None:
-        machines = Remote(queue, on_crash)
+        machines = RunQueue(queue, on_crash)
         event_loop.run(machines.check())
     return _started(Background(Run(source, machines), on_row=on_row, notifier=notifier), on_done)
 
@@ -271,7 +271,7 @@ def job(run: str, *, queue: str | None = None) -> Job:
     ('done', 3)
     """
     if queue is not None:
-        Remote(queue)  # its password is known to this process from now on
+        RunQueue(queue)  # its password is known to this process from now on
     if (known := _remembered(run, current().runs)) is not None:
         return known
     settings = current().checked()

@@ -17,7 +17,7 @@ from reportflow_pandas.execution.from_ledger import FromLedger, index_of
 from reportflow_pandas.execution.run import Run, watched
 from reportflow_pandas.journal import marks, runs as shelf
 from reportflow_pandas.journal.events import note_event
-from reportflow_pandas.queue.remote import Remote
+from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.results_frame import moments, outcome_of, provenance, results_frame
 from reportflow_pandas.results.run_info import RunInfo
@@ -361,7 +361,7 @@ def _corrected(
         recorded = shelf.load(settings.runs, attrs["run"])
         _refuse_other_labels(attrs["run"], recorded, documents.index)
         if told := recorded.meta.get("queue"):
-            queue = Remote.recorded(told)
+            queue = RunQueue.recorded(told)
     return Run(corrected, queue)
 
 

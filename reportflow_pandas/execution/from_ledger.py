@@ -21,7 +21,7 @@ from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.options import Options
-from reportflow_pandas.queue.remote import Remote
+from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.rows.download_folders import download_root
@@ -56,7 +56,7 @@ class FromLedger:
 
     Attributes
     ----------
-    queue : Remote or None
+    queue : RunQueue or None
         The machines that the run is carried out by; None: this process.
     """
 
@@ -85,7 +85,7 @@ class FromLedger:
         self.folders = frame.folders
         self.outcomes = Outcomes([""] * len(self.index))
         self.ledger: Journal | None = None
-        self.queue = Remote.recorded(meta["queue"]) if meta.get("queue") else None
+        self.queue = RunQueue.recorded(meta["queue"]) if meta.get("queue") else None
         self._positions = positions
         self._unknown = unknown
         self._same_workspace = same_workspace

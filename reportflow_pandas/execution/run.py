@@ -29,7 +29,7 @@ from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import goes_on, interrupted
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Options
-from reportflow_pandas.queue.remote import Remote
+from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.results.download import documents_of, fetch_outcomes
 from reportflow_pandas.results.pdf_folder import SUPERSEDED, PdfFolder
@@ -142,7 +142,7 @@ class Run:
     ----------
     source : Source
         Where its documents come from.
-    queue : Remote, optional
+    queue : RunQueue, optional
         The machines that carry it out; None: this process.
     on_row : callable, optional
         Told of each row's outcome, on the loop that does the work.
@@ -158,7 +158,7 @@ class Run:
     """
 
     def __init__(
-        self, source: Source, queue: Remote | None = None, on_row: Callable[[Outcome], None] | None = None
+        self, source: Source, queue: RunQueue | None = None, on_row: Callable[[Outcome], None] | None = None
     ) -> None:
         self.source = source
         self.options = source.options
@@ -309,7 +309,7 @@ class Run:
         if backend.error is not None:
             raise backend.error
 
-    def _dispatch(self, queue: Remote, ledger: Journal, feed: Feed, phase: Phase) -> Dispatch:
+    def _dispatch(self, queue: RunQueue, ledger: Journal, feed: Feed, phase: Phase) -> Dispatch:
         """Return what has other machines send the calls."""
         options = self.options
         return queue.dispatch(

@@ -18,8 +18,7 @@ from reportflow_pandas.errors import ReportFlowError, api_error
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import LOOK_IT_UP
 from reportflow_pandas.queue.address import Keys
-from reportflow_pandas.queue.lease import CANCELLED, SENT
-from reportflow_pandas.queue.messages import SET_ASIDE, SetAside, outcomes_of, stop_in
+from reportflow_pandas.queue.messages import CANCELLED, SENT, SET_ASIDE, SetAside, outcomes_of, stop_in
 
 __all__ = ["LATE", "Collection", "Enqueued"]
 

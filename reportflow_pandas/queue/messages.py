@@ -23,7 +23,9 @@ from reportflow_pandas.errors import (
 from reportflow_pandas.settings import Limits
 
 __all__ = [
+    "CANCELLED",
     "QUEUE_BACKOFF_SECONDS",
+    "SENT",
     "SET_ASIDE",
     "OnCrash",
     "SetAside",
@@ -44,6 +46,12 @@ QUEUE_BACKOFF_SECONDS = 2.0
 
 SET_ASIDE = "set aside"
 """How the reason begins that BullMQ shows for what is no call of ours, or damaged."""
+
+SENT = "sent"
+"""The field of a job that counts the tries whose first byte may have left."""
+
+CANCELLED = "cancelled"
+"""The key of a queue that exists when its run was cancelled."""
 
 OnCrash = Literal["unknown", "retry"]
 

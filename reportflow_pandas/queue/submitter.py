@@ -18,8 +18,7 @@ from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import LATE, Collection, Enqueued, some
 from reportflow_pandas.queue.connection import ended, workers_alive
-from reportflow_pandas.queue.lease import CANCELLED
-from reportflow_pandas.queue.messages import SetAside, Terms, part_of, written
+from reportflow_pandas.queue.messages import CANCELLED, SetAside, Terms, part_of, written
 
 __all__ = ["TERMS", "Dispatch"]
 

@@ -36,10 +36,9 @@ from reportflow_pandas.engine.sender import CallTries, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.queue.address import RedisAddress
 from reportflow_pandas.queue.connection import closed, connect_when_there, ended, report_alive, watch
-from reportflow_pandas.queue.lane import Lane
-from reportflow_pandas.queue.lease import CANCELLED, Lease, LeaseLost
-from reportflow_pandas.queue.messages import SET_ASIDE, SetAside, Terms, answer_of, call_in
+from reportflow_pandas.queue.messages import CANCELLED, SET_ASIDE, SetAside, Terms, answer_of, call_in
 from reportflow_pandas.queue.rate_limit import RedisStore
+from reportflow_pandas.queue.served_run import Lease, LeaseLost, ServedRun
 from reportflow_pandas.queue.submitter import TERMS
 from reportflow_pandas.settings import Settings
 
@@ -100,7 +99,7 @@ class Worker:
         self._lease = lease
         self._gate = Gate(concurrency, clock=settings.clock)
         self.name = f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(2)}"
-        self._lanes: dict[str, Lane] = {}
+        self._served: dict[str, ServedRun] = {}
         self._refused: set[str] = set()
         self._clients: dict[float, Client] = {}
         self._sending: dict[asyncio.Task[Sent], CallTries] = {}
@@ -116,7 +115,7 @@ class Worker:
     @property
     def in_flight(self) -> int:
         """Calls that this worker has."""
-        return sum(len(lane.in_flight) for lane in self._lanes.values())
+        return sum(len(served.in_flight) for served in self._served.values())
 
     def stop(self) -> None:
         """Take no more calls; finish what is in flight, and end."""
@@ -181,16 +180,16 @@ class Worker:
     async def _follow(self) -> None:
         names = await self._redis.zrange(self._keys.queues(self._settings.workspace_id), 0, -1)
         for name in names:
-            if name not in self._lanes and name not in self._refused:
+            if name not in self._served and name not in self._refused:
                 await self._open(name)
-        for name in [name for name, lane in self._lanes.items() if name not in names and not lane.in_flight]:
-            await self._lanes.pop(name).close()
+        for name in [name for name, served in self._served.items() if name not in names and not served.in_flight]:
+            await self._served.pop(name).close()
             log.info("run %s has ended", name)
         self._refused &= set(names)
-        for lane in list(self._lanes.values()):
-            if lane.name in names and time.monotonic() > lane.checked_at + self._lease / 2:
-                lane.checked_at = time.monotonic()
-                await lane.bull.runStalledJobsCheck()
+        for served in list(self._served.values()):
+            if served.name in names and time.monotonic() > served.checked_at + self._lease / 2:
+                served.checked_at = time.monotonic()
+                await served.bull.runStalledJobsCheck()
 
     async def _open(self, name: str) -> None:
         import bullmq  # noqa: PLC0415 - only who uses a queue has it
@@ -238,7 +237,7 @@ class Worker:
             clock=self._settings.clock,
             patience=self._settings.outage,
         )
-        self._lanes[name] = Lane(
+        self._served[name] = ServedRun(
             name, terms, redis=self._redis, keys=self._keys, bull=bull, line=line, client=client
         )
         self._free.set()
@@ -260,10 +259,10 @@ class Worker:
             found = False
             self._free.clear()
             try:
-                for lane in sorted(self._lanes.values(), key=lambda lane: len(lane.in_flight)):
+                for served in sorted(self._served.values(), key=lambda served: len(served.in_flight)):
                     if self.in_flight >= self._concurrency or self._ending.is_set():
                         break
-                    found |= await self._take(lane)
+                    found |= await self._take(served)
             except (RedisError, OSError) as error:
                 log.debug("no call could be taken: %s", error)
             if found:
@@ -274,89 +273,91 @@ class Worker:
                 await asyncio.wait_for(self._free.wait(), None if full else pause)
             pause = min(RUNS_LOOK_SECONDS, 2 * pause)
 
-    async def _take(self, lane: Lane) -> bool:
+    async def _take(self, served: ServedRun) -> bool:
         """Take one call of a run, if one waits."""
         self._tokens += 1
-        token = f"{lane.bull.id}:{self._tokens}"
-        raw, identity, *_ = await lane.bull.backend.moveToActive(token, lane.bull.opts) or [None, None]
+        token = f"{served.bull.id}:{self._tokens}"
+        raw, identity, *_ = await served.bull.backend.moveToActive(token, served.bull.opts) or [None, None]
         if not raw or not identity:
             return False
-        task = asyncio.create_task(self._carry(lane, identity, raw, token))
-        lane.in_flight.add(task)
-        task.add_done_callback(lambda done: self._done(lane, done))
+        task = asyncio.create_task(self._carry(served, identity, raw, token))
+        served.in_flight.add(task)
+        task.add_done_callback(lambda done: self._done(served, done))
         return True
 
-    def _done(self, lane: Lane, task: asyncio.Task[None]) -> None:
-        lane.in_flight.discard(task)
+    def _done(self, served: ServedRun, task: asyncio.Task[None]) -> None:
+        served.in_flight.discard(task)
         self._free.set()
         if not task.cancelled() and (problem := task.exception()) is not None:
             log.error("a call ended in an unforeseen way: %r", problem)
 
-    async def _carry(self, lane: Lane, identity: str, raw: dict[str, str], token: str) -> None:
+    async def _carry(self, served: ServedRun, identity: str, raw: dict[str, str], token: str) -> None:
         """Carry one call out and store what came of it."""
         from bullmq.job import Job  # noqa: PLC0415 - only who uses a queue has it
 
-        lane.bull.lockManager.track_job(identity, token, round(time.time() * 1000))
+        served.bull.lockManager.track_job(identity, token, round(time.time() * 1000))
         try:
             try:
-                job = Job.fromJSON(lane.bull, raw, identity)
+                job = Job.fromJSON(served.bull, raw, identity)
                 if job.deferredFailure:
-                    await lane.fail(job, token, job.deferredFailure)
+                    await served.fail(job, token, job.deferredFailure)
                     return
                 call = call_in(job.data)
             except (SetAside, ValueError, TypeError, AttributeError) as problem:
-                log.warning("job %s of queue %s is set aside: %s", identity, lane.name, problem)
-                aside = Job(lane.bull, "set aside", {}, {"attempts": 1, "jobId": identity, "stackTraceLimit": 0})
-                await lane.fail(aside, token, f"{SET_ASIDE}: {problem}")
+                log.warning("job %s of queue %s is set aside: %s", identity, served.name, problem)
+                aside = Job(served.bull, "set aside", {}, {"attempts": 1, "jobId": identity, "stackTraceLimit": 0})
+                await served.fail(aside, token, f"{SET_ASIDE}: {problem}")
                 return
-            await self._carry_call(lane, job, call, token)
+            await self._carry_call(served, job, call, token)
         finally:
-            lane.bull.lockManager.untrack_job(identity)
+            served.bull.lockManager.untrack_job(identity)
 
-    async def _carry_call(self, lane: Lane, job: Any, call: Call, token: str) -> None:
+    async def _carry_call(self, served: ServedRun, job: Any, call: Call, token: str) -> None:
         lease = Lease(
             self._redis,
-            job_key=self._keys.of(lane.name, job.id),
-            cancelled_key=self._keys.of(lane.name, CANCELLED),
+            job_key=self._keys.of(served.name, job.id),
+            cancelled_key=self._keys.of(served.name, CANCELLED),
             token=token,
         )
         outcomes = Outcomes([document.name for document in call.documents])
         ids = [document.id for document in call.documents]
-        error = await self._send(lane, lease, call, outcomes)
+        error = await self._send(served, lease, call, outcomes)
         self.rows += len(call)
         if isinstance(error, LeaseLost) and not error.cancelled:
             log.warning("call %s is not sent: %s", job.id, error)
             if lease.tries:
-                await lane.note_late(job.id, answer_of(outcomes, ids, None))
+                await served.note_late(job.id, answer_of(outcomes, ids, None))
             return
         if isinstance(error, LeaseLost):
             error = None
         if self._ending.is_set() and error is None and not lease.tries:
-            await lane.give_back(job, token)
+            await served.give_back(job, token)
             return
         if error is not None:
             # every other call would be refused as this one was; the submitter does the rest
-            log.warning("run %s ends: %s", lane.terms.run, error)
-            await self._redis.set(self._keys.of(lane.name, CANCELLED), "1", ex=86400)
+            log.warning("run %s ends: %s", served.terms.run, error)
+            await self._redis.set(self._keys.of(served.name, CANCELLED), "1", ex=86400)
         if self._ending.is_set() and any(
             status == "unknown" for status in map(outcomes.status_of, range(len(call)))
         ):
             self.cut_off += 1
-        await lane.keep(job, answer_of(outcomes, ids, error), token)
+        await served.keep(job, answer_of(outcomes, ids, error), token)
 
-    async def _send(self, lane: Lane, lease: Lease, call: Call, outcomes: Outcomes) -> ReportFlowError | None:
+    async def _send(
+        self, served: ServedRun, lease: Lease, call: Call, outcomes: Outcomes
+    ) -> ReportFlowError | None:
         """Send a call, or the parts that it is taken apart into; return what ends the run, if anything does."""
 
         def post(part: Call, body: bytes) -> Awaitable[Accepted]:
-            return lane.client.send(part.endpoint, body)
+            return served.client.send(part.endpoint, body)
 
         sender = Sender(
-            lane.line, post, intend=lease.intend, refused=lease.refused, gate=self._gate, run=lane.terms.run
+            served.line, post, intend=lease.intend, refused=lease.refused, gate=self._gate, run=served.terms.run
         )
         parts = deque([call])
         try:
             while parts and not self._ending.is_set():
-                sent = await self._send_part(lane, sender, parts.popleft())
+                sent = await self._send_part(served, sender, parts.popleft())
                 for outcome in sent.outcomes:
                     outcomes.restore(outcome)
                 if sent.stop is not None:
@@ -371,9 +372,9 @@ class Worker:
             self.calls += sender.calls_made
         return None
 
-    async def _send_part(self, lane: Lane, sender: Sender, part: Call) -> Sent:
+    async def _send_part(self, served: ServedRun, sender: Sender, part: Call) -> Sent:
         tries = CallTries(sender, part)
-        task = asyncio.create_task(self._in_turn(lane, sender, part, tries))
+        task = asyncio.create_task(self._in_turn(served, sender, part, tries))
         self._sending[task] = tries
         try:
             return await task
@@ -381,8 +382,8 @@ class Worker:
             task.cancel()
             del self._sending[task]
 
-    async def _in_turn(self, lane: Lane, sender: Sender, part: Call, tries: CallTries) -> Sent:
-        outage = lane.line.outage
+    async def _in_turn(self, served: ServedRun, sender: Sender, part: Call, tries: CallTries) -> Sent:
+        outage = served.line.outage
         tries.probe = outage is not None and outage.away and await outage.turn()
         try:
             if tries.probe and len(part) > 1:  # after an outage one document goes first
@@ -398,7 +399,9 @@ class Worker:
 
     async def _finish(self) -> None:
         """Wait for what is in flight, as long as the grace lasts."""
-        tasks: Sequence[asyncio.Task[None]] = [task for lane in self._lanes.values() for task in lane.in_flight]
+        tasks: Sequence[asyncio.Task[None]] = [
+            task for served in self._served.values() for task in served.in_flight
+        ]
         if not tasks:
             return
         # the engine records as unknown what has no answer by then; a moment more to store that
@@ -409,8 +412,8 @@ class Worker:
     async def _close(self) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
 
-        for lane in self._lanes.values():
-            await lane.close()
+        for served in self._served.values():
+            await served.close()
         for client in self._clients.values():
             await client.close()
         with contextlib.suppress(RedisError, OSError, TimeoutError):
@@ -433,7 +436,7 @@ class Worker:
                 said_at = time.monotonic()
                 log.info(
                     "alive: %d runs, %d calls in flight, %d calls and %d rows so far",
-                    len(self._lanes),
+                    len(self._served),
                     self.in_flight,
                     self.calls,
                     self.rows,

@@ -34,7 +34,7 @@ pause = threading.Event().wait
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse at the first refusal: the tests need not wait for what may pass."""
-    monkeypatch.setattr("reportflow_pandas.queue.remote.REFUSAL_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("reportflow_pandas.queue.run_queue.REFUSAL_PATIENCE_SECONDS", 0.0)
 
 
 @pytest.fixture

@@ -21,7 +21,7 @@ from reportflow_pandas.queue.rate_limit import RedisStore
 from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.settings import Limits, Settings
 
-__all__ = ["Remote"]
+__all__ = ["RunQueue"]
 
 GOODBYE_SECONDS = 2.0
 """For the last word to Redis."""
@@ -30,8 +30,8 @@ _known: dict[str, str] = {}
 """Addresses with their passwords that this process was given, by the address without."""
 
 
-class Remote:
-    """The machines that carry a run out.
+class RunQueue:
+    """The queue of a run, and so the machines that carry it out.
 
     Parameters
     ----------
@@ -61,7 +61,7 @@ class Remote:
         self._watch: asyncio.Task[None] | None = None
 
     @classmethod
-    def recorded(cls, told: Mapping[str, Any]) -> Remote:
+    def recorded(cls, told: Mapping[str, Any]) -> RunQueue:
         """Return what a journal told of: the password, which no journal holds, is known if this process had it."""
         where = str(told["address"])
         return cls(_known.get(where) or _in_the_environment(where) or where, told["on_crash"])
