@@ -21,7 +21,7 @@ from reportflow_pandas.execution.preparation import Prepared, as_begun, document
 from reportflow_pandas.journal.runs import begun, unsent
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.options import Arguments, Options
-from reportflow_pandas.results.download import missing
+from reportflow_pandas.results.missing_pdfs import missing
 from reportflow_pandas.rows.checks import problems_frame
 from reportflow_pandas.rows.document_keys import Keys, positions_of
 from reportflow_pandas.rows.download_folders import download_root

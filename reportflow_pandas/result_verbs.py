@@ -24,7 +24,8 @@ from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notify import workbook_written
 from reportflow_pandas.options import seconds
 from reportflow_pandas.results import summary as summaries
-from reportflow_pandas.results.download import documents_of, fetch_outcomes
+from reportflow_pandas.results.download import fetch_outcomes
+from reportflow_pandas.results.missing_pdfs import documents_of
 from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, provenance, results_frame
 from reportflow_pandas.rows.download_folders import download_folders, download_root

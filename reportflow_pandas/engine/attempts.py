@@ -29,7 +29,7 @@ from reportflow_pandas.errors import (
     RateLimited,
     ReportFlowError,
 )
-from reportflow_pandas.settings import Limits, Settings
+from reportflow_pandas.settings import OUTAGE_SECONDS, Limits, Settings
 
 __all__ = ["Held", "Line", "Refused", "Tries", "line_to"]
 
@@ -87,6 +87,8 @@ class Line:
         Told when the run waits.
     timeout, sync_timeout : float
         Seconds after which a call is given up: until then, and a window longer, it keeps its slot.
+    patience : float
+        Seconds that a service which is away is waited for.
     """
 
     def __init__(
@@ -99,16 +101,18 @@ class Line:
         progress: Progress,
         timeout: float = 60.0,
         sync_timeout: float = 130.0,
+        patience: float = OUTAGE_SECONDS,
     ) -> None:
         self.window = window
         self.limits = limits
         self.policy = policy
         self.clock = clock
         self.progress = progress
+        self.patience = patience
         self.asked = 0
         """Look-ups made."""
         self.outage: Outage | None = None
-        """Told of each answer; holds generation while the service is away."""
+        """Told of each answer; holds generation and downloads while the service is away."""
         self._timeouts = {"async": timeout, "sync": sync_timeout}
 
     async def tries(
@@ -239,7 +243,7 @@ class Line:
 
     def _check(self, kind: CallKind, tries: Tries) -> None:
         """Hold a call while the service is away."""
-        if self.outage is not None and self.outage.away and kind in _GENERATION and not tries.probe:
+        if self.outage is not None and self.outage.away and kind != "get" and not tries.probe:
             raise Held
 
     def _in_an_outage(
@@ -252,7 +256,7 @@ class Line:
         if not says_nothing(error):
             outage.answered()
             return decision
-        if kind not in _GENERATION:
+        if kind == "get":
             return decision
         outage.missed(started, error)
         if isinstance(decision, Retry | Fail) and outage.away:
@@ -375,4 +379,5 @@ def line_to(
         clock=settings.clock,
         progress=progress or Progress(settings.clock),
         timeout=timeout,
+        patience=settings.outage,
     )

@@ -18,7 +18,7 @@ from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ApiError, ConnectionFailed, OutcomeUnknown, ReportFlowError
 from reportflow_pandas.next_steps import after_equal_refusals
 
-__all__ = ["Alike", "Outage", "says_nothing"]
+__all__ = ["NOT_FETCHED", "Alike", "Outage", "says_nothing"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -88,7 +88,17 @@ def says_nothing(error: ReportFlowError) -> bool:
     """
     if isinstance(error, ConnectionFailed | OutcomeUnknown):
         return True
-    return isinstance(error, ApiError) and error.status > 500
+    return isinstance(error, ApiError) and (error.status > 500 or error.status < 300)  # a page with status 200
+
+
+NOT_SENT = "the rest was not sent. When it is back, .results.reportflow.retry() or rf.resume(run) sends it"
+"""What an outage leaves of a run that generates, and how it goes on."""
+
+NOT_FETCHED = (
+    "the PDFs that are left were not asked for. When it is back, results.reportflow.download(folder) fetches "
+    "them, at no cost"
+)
+"""What it leaves of a download."""
 
 
 class Outage:
@@ -106,6 +116,8 @@ class Outage:
         Time.
     patience : float
         Seconds that an outage is waited for.
+    left : str
+        What it leaves undone when the service stays away, and how that goes on.
     """
 
     def __init__(
@@ -116,12 +128,14 @@ class Outage:
         say: Callable[[float], None],
         clock: Clock,
         patience: float,
+        left: str = NOT_SENT,
     ) -> None:
         self._look = look
         self._end = end
         self._say = say
         self._clock = clock
         self._patience = patience
+        self._left = left
         self._state: Literal["closed", "open", "half-open"] = "closed"
         self._misses = 0
         self._answered_at = -inf
@@ -135,6 +149,11 @@ class Outage:
     def away(self) -> bool:
         """Whether calls are held."""
         return self._state != "closed"
+
+    @property
+    def heard(self) -> bool:
+        """Whether the service has answered at all."""
+        return self._answered_at > -inf
 
     # -- what calls tell -------------------------------------------------------------------------------------
 
@@ -151,7 +170,7 @@ class Outage:
         """Say that a try which began then brought no answer of the service's own."""
         if began < self._answered_at:
             return  # the service has answered meanwhile
-        if isinstance(error, ConnectionFailed) and self._answered_at == -inf:
+        if isinstance(error, ConnectionFailed) and not self.heard:
             return  # an address, a proxy or a certificate that is wrong from the start: no outage
         self._misses += 1
         self._last = error
@@ -160,7 +179,7 @@ class Outage:
         elif self._state == "closed" and self._misses >= MISSES_IN_A_ROW:
             self._turn_to("open")
             log.warning(
-                "%d calls in a row got no answer of the service's own (%s): the run sends nothing and looks "
+                "%d calls in a row got no answer of the service's own (%s): the run waits, and looks "
                 "whether it is back, at most %g s",
                 self._misses,
                 error,
@@ -241,7 +260,6 @@ class Outage:
 
     def _ended(self) -> ReportFlowError:
         return ConnectionFailed(
-            f"the service gave no answer of its own for {self._patience:g} s, so the run was ended and the rest "
-            f"was not sent. The last that was seen: {self._last}. When it is back, .results.reportflow.retry() or "
-            "rf.resume(run) sends the rest; rf.configure(outage='10min') waits longer"
+            f"the service gave no answer of its own for {self._patience:g} s, so {self._left}; "
+            f"rf.configure(outage='10min') waits longer. The last that was seen: {self._last}"
         )

@@ -167,7 +167,7 @@ def runner_of(
         end=runner.stop,
         say=line.progress.away,
         clock=line.clock,
-        patience=options.effective_settings.outage,
+        patience=line.patience,
     )
     if line.asked:
         runner.outage.answered()  # the look-ups

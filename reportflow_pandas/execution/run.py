@@ -31,7 +31,8 @@ from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Options
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.queue.submitter import Dispatch
-from reportflow_pandas.results.download import documents_of, fetch_outcomes
+from reportflow_pandas.results.download import fetch_outcomes
+from reportflow_pandas.results.missing_pdfs import documents_of
 from reportflow_pandas.results.pdf_folder import SUPERSEDED, PdfFolder
 from reportflow_pandas.results.results_frame import results_frame
 from reportflow_pandas.results.run_info import RunInfo
@@ -331,9 +332,8 @@ class Run:
             self.on_row(self.source.outcomes[position])
 
     async def _fetch(self, client: Client, line: Line, folder: PdfFolder) -> None:
-        ledger = self.source.ledger
+        ledger, wait = self.source.ledger, self.options.wait_seconds
         noted = ledger.saved if ledger is not None else None
-        wait = self.options.wait_seconds
         await fetch_outcomes(
             self.source.outcomes, client, line, folder, wait=wait, noted=noted, folders=self.source.folders
         )

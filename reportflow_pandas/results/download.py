@@ -7,24 +7,25 @@ import io
 import logging
 import tempfile
 from collections import deque
-from collections.abc import Callable, Coroutine, Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, BinaryIO, TypeVar, cast
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered, FileEntry
-from reportflow_pandas.contract import without_pdf
-from reportflow_pandas.engine.attempts import Line, Refused, Tries
+from reportflow_pandas.engine.attempts import Held, Line, Refused, Tries
 from reportflow_pandas.engine.batching import Document
-from reportflow_pandas.engine.outcomes import Outcome, Outcomes
+from reportflow_pandas.engine.circuit_breaker import NOT_FETCHED, Outage, says_nothing
+from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.retry import Stop
-from reportflow_pandas.errors import ConfigurationError, NotReady
+from reportflow_pandas.errors import ConfigurationError, ConnectionFailed, NotReady, ReportFlowError
+from reportflow_pandas.results.missing_pdfs import Wanted, known_by, missing
 from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.polling import Polling
 from reportflow_pandas.results.zip_files import pdfs_of
 
-__all__ = ["Download", "Wanted", "documents_of", "fetch_outcomes", "missing", "save_delivered"]
+__all__ = ["Download", "fetch_outcomes", "save_delivered"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -33,28 +34,8 @@ T = TypeVar("T")
 AT_ONCE = 4
 """Requests asked for at the same time: the rate limit is the brake, not this."""
 
-UNREACHED = 3
-"""So many files of a request in a row without any answer: the others are not tried."""
-
 ASKED_IN_VAIN = 3
 """Files of a request that are not ready: then comes a pause before others of it are asked for."""
-
-
-@dataclass(frozen=True, slots=True)
-class Wanted:
-    """A document whose PDF is to be saved."""
-
-    position: int
-    request_id: str
-    file_id: str | None
-    file_name: str
-    accepted_at: float
-    folder: str = ""
-
-    @property
-    def document(self) -> str:
-        """What the folder knows the document by."""
-        return _known_by(self.request_id, self.file_id, self.file_name)
 
 
 Saved = Callable[[Wanted, Path], None]
@@ -79,7 +60,14 @@ class Download:
     """
 
     def __init__(
-        self, client: Client, line: Line, folder: PdfFolder, *, wait: float, saved: Saved, failed: Failed
+        self,
+        client: Client,
+        line: Line,
+        folder: PdfFolder,
+        *,
+        wait: float,
+        saved: Saved,
+        failed: Failed,
     ) -> None:
         self._client = client
         self._line = line
@@ -87,6 +75,17 @@ class Download:
         self._wait = wait
         self._saved = saved
         self._failed = failed
+        heard = line.outage is not None and line.outage.heard
+        self._outage = line.outage = Outage(
+            partial(line.look, client.designs),
+            end=lambda _: None,
+            say=line.progress.away,
+            clock=line.clock,
+            patience=line.patience,
+            left=NOT_FETCHED,
+        )
+        if heard:
+            self._outage.answered()
         self._rows: dict[str, list[Wanted]] = {}
         """Document -> its rows: in a frame put together from others, one document can have several."""
         self._width = 1
@@ -96,11 +95,15 @@ class Download:
         self._ready_after = 0.0
         """How long the last request took to become ready: the next ones are not asked for much sooner."""
         self._changed = asyncio.Event()
+        self._open: dict[str, Wanted] = {}
+        """Documents that were neither saved nor given up yet."""
         self._saving: set[asyncio.Task[Any]] = set()
         """Files on their way to the disk: what has arrived is told, also when everything else ends."""
 
     async def fetch(self, wanted: Iterable[Wanted]) -> None:
         """Fetch all, oldest request first. Returns when each is saved or has failed.
+
+        A service that is away is waited for; where it stays away, what is left fails with one word about it.
 
         Raises
         ------
@@ -112,6 +115,7 @@ class Download:
         for one in wanted:
             self._rows.setdefault(one.document, []).append(one)
         firsts = [rows[0] for rows in self._rows.values()]
+        self._open = {one.document: one for one in firsts}
         there = await asyncio.to_thread(lambda: [self._folder.find(one.document) for one in firsts])
         requests: dict[str, list[Wanted]] = {}
         for one, path in zip(firsts, there, strict=True):
@@ -122,7 +126,16 @@ class Download:
                 self._lost(one, "not_found", text, None)
             else:
                 requests.setdefault(one.request_id, []).append(one)
-        await self._all(deque(sorted(requests.values(), key=lambda group: group[0].accepted_at)))
+        try:
+            await self._all(deque(sorted(requests.values(), key=lambda group: group[0].accepted_at)))
+        except ConnectionFailed as away:
+            text = " ".join(str(away).split())
+            log.warning("%d PDFs are not downloaded: %s", len(self._open), text)
+            self._line.progress.lines.append(f"{len(self._open):,} PDFs are not downloaded: {text}")
+            for one in list(self._open.values()):
+                self._give_up(one, "network", text, None)
+        finally:
+            self._outage.close()
 
     async def _all(self, waiting: deque[list[Wanted]]) -> None:
         running: set[asyncio.Task[None]] = set()
@@ -181,13 +194,7 @@ class Download:
         if len(group) == 1 and group[0].file_id:
             await self._files(group, polling)
             return
-        refused: Refused | None = None
-        left: Sequence[Wanted] = group
-        try:
-            left = await self._zip(group, polling)
-        except Refused as reason:
-            # one broken or expired document must not hide the others
-            refused = reason
+        left, refused = await self._together(group, polling)
         if refused is not None and isinstance(refused.error, NotReady) and refused.error.gone == "request":
             for one in left:
                 self._refused(one, refused, polling)
@@ -202,17 +209,33 @@ class Download:
                 self._lost(one, "server", text, None)
         await self._files([one for one in left if one.file_id], polling)
 
-    async def _zip(self, group: Sequence[Wanted], polling: Polling) -> list[Wanted]:
+    async def _together(
+        self, group: Sequence[Wanted], polling: Polling
+    ) -> tuple[Sequence[Wanted], Refused | None]:
+        """Save what the request's ZIP holds; return what is left, and why if the ZIP was refused."""
+        tries = Tries()
+        left = group
+        while left:
+            try:
+                return await self._zip(left, polling, tries), None
+            except Refused as refused:
+                # one broken or expired document must not hide the others
+                return left, refused
+            except Held:
+                # after an outage one document goes first
+                ahead = [one for one in left if one.file_id][:1]
+                await self._files(ahead, polling)
+                left = [one for one in left if one not in ahead]
+        return left, None
+
+    async def _zip(self, group: Sequence[Wanted], polling: Polling, tries: Tries) -> list[Wanted]:
         """Save what the request's ZIP holds; return what it does not hold."""
         with tempfile.TemporaryFile() as file:
             content = cast("BinaryIO", file)
             while True:
-                tries = Tries()
                 try:
-                    await self._line.tries(
-                        lambda: self._client.download_zip(group[0].request_id, content),
-                        kind="download",
-                        tries=tries,
+                    await self._asked(
+                        lambda: self._client.download_zip(group[0].request_id, content), polling, tries
                     )
                     break
                 except Refused as refused:
@@ -221,6 +244,7 @@ class Download:
                     error = refused.error
                     if not isinstance(error, NotReady) or error.gone or not await polling.again(error):
                         raise
+                    tries = Tries()
             self._learn(polling, tries)
             return await self._saved_whole(self._unpacked(content, group))
 
@@ -244,7 +268,8 @@ class Download:
         """
         left = deque(wanted)
         not_ready: dict[int, tuple[Refused, NotReady]] = {}  # of those that were asked for since the last pause
-        patient, unreached = True, 0
+        patient = True
+        tries: dict[int, Tries] = {}
         while left:
             if patient and (len(not_ready) >= ASKED_IN_VAIN or left[0].position in not_ready):
                 patient = await polling.again(max((error for _, error in not_ready.values()), key=_asked_pause))
@@ -254,31 +279,61 @@ class Download:
             if one.position in not_ready:
                 self._refused(one, not_ready[one.position][0], polling)
                 continue
-            tries = Tries()
+            its = tries.pop(one.position, None) or Tries()
             try:
-                pdf = await self._file(one, tries)
+                pdf = await self._asked(
+                    partial(self._client.download_file, one.request_id, one.file_id or ""), polling, its
+                )
+            except Held:
+                # another one goes first after the outage: it may be this file whose answers never come whole
+                tries[one.position] = its
+                left.append(one)
             except Refused as refused:
                 _raise_systemic(refused)
-                polling.waited(tries.waited)
+                polling.waited(its.waited)
                 if isinstance(refused.error, NotReady) and not refused.error.gone:
                     not_ready[one.position] = refused, refused.error
                     left.append(one)
                     continue
                 self._refused(one, refused, polling)
-                unreached = unreached + 1 if refused.decision.error_kind == "network" else 0
-                if unreached == UNREACHED:
-                    for other in left:
-                        self._refused(other, refused, polling)
-                    return
             else:
-                unreached = 0
-                self._learn(polling, tries)
+                self._learn(polling, its)
                 await self._saved_whole(self._save(one, pdf))
 
-    async def _file(self, one: Wanted, tries: Tries) -> bytes:
-        return await self._line.tries(
-            lambda: self._client.download_file(one.request_id, one.file_id or ""), kind="download", tries=tries
-        )
+    async def _asked(self, fetch: Callable[[], Awaitable[T]], polling: Polling, tries: Tries) -> T:
+        """Ask for a file, when the service is there.
+
+        Raises
+        ------
+        Held
+            It went away meanwhile.
+        Refused
+            The policy gave up.
+        ConnectionFailed
+            The service stays away.
+        """
+        began = self._line.clock.monotonic()
+        tries.probe = await self._outage.turn()
+        polling.waited(self._line.clock.monotonic() - began)
+        try:
+            return await self._line.tries(fetch, kind="download", tries=tries)
+        except Refused as refused:
+            await self._check_reached(refused)
+            raise
+        finally:
+            if tries.probe:
+                self._outage.untaken()
+
+    async def _check_reached(self, refused: Refused) -> None:
+        """Raise if the service cannot be reached from the start: then nothing else is asked for."""
+        if self._outage.heard or not says_nothing(refused.error):
+            return
+        try:
+            await self._line.look(self._client.designs)
+        except ReportFlowError as error:
+            if says_nothing(error):
+                raise ConnectionFailed(f"{refused.decision.text}: {NOT_FETCHED}") from None
+        self._outage.answered()
 
     async def _save(self, one: Wanted, pdf: bytes) -> None:
         self._found(one, await asyncio.to_thread(self._save_now, one, pdf))
@@ -297,10 +352,17 @@ class Download:
             self._lost(one, decision.error_kind, decision.text, decision.http_status)
 
     def _found(self, one: Wanted, path: Path) -> None:
+        self._open.pop(one.document, None)
         for row in self._rows[one.document]:
             self._saved(row, path)
 
     def _lost(self, one: Wanted, kind: str, text: str, http_status: int | None) -> None:
+        for row in self._rows[one.document]:
+            log.warning("row %d (request %s): not downloaded, %s: %s", row.position, row.request_id, kind, text)
+        self._give_up(one, kind, text, http_status)
+
+    def _give_up(self, one: Wanted, kind: str, text: str, http_status: int | None) -> None:
+        self._open.pop(one.document, None)
         for row in self._rows[one.document]:
             self._failed(row, kind, text, http_status)
 
@@ -318,52 +380,10 @@ def _asked_pause(error: NotReady) -> float:
     return error.retry_after or 0.0
 
 
-def _known_by(request_id: str, file_id: str | None, file_name: str) -> str:
-    return f"{request_id}/{file_id or without_pdf(file_name)}"
-
-
 def _raise_systemic(refused: Refused) -> None:
     """Raise what would be answered to every other row too; an id that cannot be one concerns its row only."""
     if isinstance(refused.decision, Stop) and not isinstance(refused.error, ConfigurationError):
         raise refused.decision.error from None
-
-
-def missing(outcomes: Outcomes, folder: Path | PdfFolder, folders: Sequence[str] | None = None) -> list[Wanted]:
-    """Return the accepted documents whose PDFs were not saved in a folder, or are not there any more.
-
-    One whose PDF can never be made is not asked for again. ``folders``: each row's below the folder.
-    """
-
-    def is_there(one: Outcome) -> bool:
-        if one.path is None:
-            return False
-        if isinstance(folder, PdfFolder):
-            return folder.holds(_known_by(one.request_id or "", one.file_id, one.file_name or ""), Path(one.path))
-        return _holds(folder, Path(one.path))
-
-    return [
-        Wanted(
-            one.row,
-            one.request_id or "",
-            one.file_id,
-            one.file_name or "",
-            one.accepted_at or 0.0,
-            "" if folders is None else folders[one.row],
-        )
-        for one in outcomes
-        if one.status in ("accepted", "ready") and one.error_kind != "no_pdf" and not is_there(one)
-    ]
-
-
-def documents_of(outcomes: Iterable[Outcome]) -> Iterator[str]:
-    """Yield what a folder knows the documents of rows by."""
-    for one in outcomes:
-        if one.request_id:
-            yield _known_by(one.request_id, one.file_id, one.file_name or "")
-
-
-def _holds(folder: Path, file: Path) -> bool:
-    return file.is_file() and file.resolve().is_relative_to(folder.resolve())
 
 
 async def fetch_outcomes(
@@ -395,7 +415,6 @@ async def fetch_outcomes(
         phase.failed += kind != "no_pdf"
         if noted is not None:
             noted(one.position)
-        log.warning("row %d (request %s): not downloaded, %s: %s", one.position, one.request_id, kind, text)
 
     await Download(client, line, folder, wait=wait, saved=saved, failed=failed).fetch(wanted)
 
@@ -427,7 +446,7 @@ def _saved_from(
     paths = {}
     for place, pdf in pdfs:
         document, entry = pairs[place]
-        key = _known_by(delivered.request_id, entry.file_id if entry is not None else None, names[place])
+        key = known_by(delivered.request_id, entry.file_id if entry is not None else None, names[place])
         inner = "" if folders is None else folders[document.position]
         paths[document.position] = folder.save(key, names[place], pdf, folder=inner)
     return paths

@@ -1,0 +1,73 @@
+"""Which documents' PDFs are still to be fetched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from reportflow_pandas.contract import without_pdf
+from reportflow_pandas.engine.outcomes import Outcome, Outcomes
+from reportflow_pandas.results.pdf_folder import PdfFolder
+
+__all__ = ["Wanted", "documents_of", "known_by", "missing"]
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """A document whose PDF is to be saved."""
+
+    position: int
+    request_id: str
+    file_id: str | None
+    file_name: str
+    accepted_at: float
+    folder: str = ""
+
+    @property
+    def document(self) -> str:
+        """What the folder knows the document by."""
+        return known_by(self.request_id, self.file_id, self.file_name)
+
+
+def known_by(request_id: str, file_id: str | None, file_name: str) -> str:
+    """Return what a folder knows a document by."""
+    return f"{request_id}/{file_id or without_pdf(file_name)}"
+
+
+def missing(outcomes: Outcomes, folder: Path | PdfFolder, folders: Sequence[str] | None = None) -> list[Wanted]:
+    """Return the accepted documents whose PDFs were not saved in a folder, or are not there any more.
+
+    One whose PDF can never be made is not asked for again. ``folders``: each row's below the folder.
+    """
+
+    def is_there(one: Outcome) -> bool:
+        if one.path is None:
+            return False
+        if isinstance(folder, PdfFolder):
+            return folder.holds(known_by(one.request_id or "", one.file_id, one.file_name or ""), Path(one.path))
+        return _holds(folder, Path(one.path))
+
+    return [
+        Wanted(
+            one.row,
+            one.request_id or "",
+            one.file_id,
+            one.file_name or "",
+            one.accepted_at or 0.0,
+            "" if folders is None else folders[one.row],
+        )
+        for one in outcomes
+        if one.status in ("accepted", "ready") and one.error_kind != "no_pdf" and not is_there(one)
+    ]
+
+
+def documents_of(outcomes: Iterable[Outcome]) -> Iterator[str]:
+    """Yield what a folder knows the documents of rows by."""
+    for one in outcomes:
+        if one.request_id:
+            yield known_by(one.request_id, one.file_id, one.file_name or "")
+
+
+def _holds(folder: Path, file: Path) -> bool:
+    return file.is_file() and file.resolve().is_relative_to(folder.resolve())
