@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -132,6 +133,105 @@ def test_the_bar_says_that_the_service_is_away_for_as_long_as_it_is(
     assert max(told) > 0
     assert told[-1] == 0
     assert "the service does not answer: nothing is sent, waiting for it" in capsys.readouterr().err
+
+
+# -- while PDFs are fetched ------------------------------------------------------------------------------------
+
+DOWNLOADS = {
+    "a gateway's page": Fault("status", status=502, body="html"),
+    "a page with 200": Fault("html"),
+    "hung up": Fault("dropped_before"),
+    "cut off": Fault("truncated"),
+    "503": Fault("status", status=503),
+}
+BATCHES, OF_EACH, ANSWERED = 12, 10, 2
+
+
+class Downloads:
+    """Answers two downloads, then so many with a fault, or all until it is ``back``."""
+
+    def __init__(self, fault: Fault, times: int = 10**6) -> None:
+        self._fault = fault
+        self._times = times
+        self._asked = 0
+        self.back = False
+
+    def __call__(self, endpoint: str, body: object) -> Fault | None:
+        if self.back or not endpoint.startswith("download"):
+            return None
+        self._asked += 1
+        return self._fault if ANSWERED < self._asked <= ANSWERED + self._times else None
+
+
+@pytest.mark.parametrize("endpoint", ["async/multiple", "async/single"])
+@pytest.mark.parametrize("kind", DOWNLOADS)
+def test_pdfs_are_fetched_when_a_service_that_was_away_is_back(kind: str, endpoint: str, tmp_path: Path) -> None:
+    with world(faults=Downloads(DOWNLOADS[kind], 9)) as here:
+        results = here.generate(BATCHES * OF_EACH, batch_size=OF_EACH, endpoint=endpoint, download=tmp_path)
+        assert (results["status"] == "ready").all()
+        assert results["error_kind"].isna().all()
+        assert sum(here.calls("download").values()) <= 9 + 3 * BATCHES + (endpoint == "async/single") * len(
+            results
+        )
+        assert set(sent(here.service).values()) == {1}
+
+
+@pytest.mark.parametrize("kind", DOWNLOADS)
+def test_a_download_ends_once_when_the_service_stays_away_and_goes_on_later(kind: str, tmp_path: Path) -> None:
+    away = Downloads(DOWNLOADS[kind])
+    with world(faults=away) as here:
+        began = here.clock.monotonic()
+        results = here.generate(BATCHES * OF_EACH, batch_size=OF_EACH, download=tmp_path, run="later")
+        left = results[results["path"].isna()]
+        assert here.clock.monotonic() - began < 200
+        assert statuses(results) == {
+            "ready": ANSWERED * OF_EACH,
+            "accepted": (BATCHES - ANSWERED) * OF_EACH,
+        }
+        assert (left["error_kind"] == "network").all()
+        assert len(set(left["error"])) == 1
+        assert "120 s" in left["error"].iloc[0]
+        assert "download(folder)" in left["error"].iloc[0]
+        assert sum(here.calls("download").values()) <= 2 + 30
+        away.back = True
+        rest = here.download(results, tmp_path)
+        assert (rest["status"] == "ready").all()
+        assert set(sent(here.service).values()) == {1}
+
+
+def test_a_file_that_never_comes_whole_keeps_no_other_waiting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fetch, asked = rf.Client.download_file, 0
+    with world(latency=0.1) as here:
+        results = here.generate(20, endpoint="async/single")
+        broken = results["file_id"].iloc[3]
+
+        async def download_file(self: rf.Client, request_id: str, file_id: str) -> bytes:
+            nonlocal asked
+            if file_id == broken:
+                asked += 1
+                raise rf.ConnectionFailed("cut off")
+            return await fetch(self, request_id, file_id)
+
+        monkeypatch.setattr(rf.Client, "download_file", download_file)
+        saved = here.download(results, tmp_path)
+        assert saved["error_kind"].notna().tolist() == [row == 3 for row in range(20)]
+        assert saved["path"].notna().sum() == 19
+        assert asked <= 6
+
+
+def test_a_download_from_a_service_that_is_not_there_asks_for_one_document_only(tmp_path: Path) -> None:
+    with world() as here:
+        results = here.generate(40, endpoint="async/single")
+        here.service.stop()
+        began = here.clock.monotonic()
+        saved = here.download(results, tmp_path)
+        assert here.clock.monotonic() - began < 10
+        assert (saved["error_kind"] == "network").all()
+        assert "download(folder)" in saved["error"].iloc[-1]
+        here.service.start()
+        assert (here.download(saved, tmp_path)["status"] == "ready").all()
 
 
 def test_how_long_is_waited_is_a_setting() -> None:

@@ -346,10 +346,11 @@ def test_a_row_without_a_request_id_is_its_own_trouble_only(here: World, tmp_pat
     assert here.calls("download") == {"download/file": 1}
 
 
-def test_when_no_answer_comes_whole_any_more_a_batch_is_given_up_soon(tmp_path: Path) -> None:
+def test_when_no_answer_comes_whole_any_more_a_batch_is_given_up_as_one(tmp_path: Path) -> None:
     with world(faults=Fault("truncated", endpoint="download", times=None)) as made:
         saved = made.generate(100, download=tmp_path)
-        assert made.calls("download") == {"download/zip": 3, "download/file": 9}
+        assert sum(made.calls("download").values()) <= 20
+    assert len(set(saved["error"])) == 1
     assert (saved["status"] == "accepted").all()
     assert (saved["error_kind"] == "network").all()
 
