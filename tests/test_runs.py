@@ -321,6 +321,19 @@ def test_a_second_retry_after_a_corrected_frame_still_means_the_same_rows(local:
     assert sent(service) == once(again["name"])
 
 
+@pytest.mark.parametrize("key", [None, "no"])
+def test_a_named_run_with_the_same_bad_rows_is_corrected_again_and_pays_once(local: Start, key: str | None) -> None:
+    """A notebook that is run a second time: its corrections were accepted the first time."""
+    service = local(faults=bad("Person 1", "Person 5"))
+    frame = people(9).assign(no=range(9))
+    mended = frame.replace({"name": {"Person 1": "Mended 1", "Person 5": "Mended 5"}})
+    for _ in range(3):
+        results = frame.reportflow.generate(**plain(), endpoint="async/single", run="november", key=key)
+        done = results.reportflow.retry(source=mended)
+        assert statuses(done) == {"accepted": 9}
+    assert sent(service) == once(mended["name"])
+
+
 def test_rows_that_fail_again_after_a_corrected_frame_can_be_retried_as_they_were(local: Start) -> None:
     service = local(faults=[*bad("Person 1", "Person 3"), *refused("Mended 3")])
     frame = people(5)

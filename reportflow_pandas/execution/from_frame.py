@@ -228,10 +228,16 @@ class FromFrame:
                 f"run {self.info.run!r} was given other rows since these results, so it is not known which of "
                 f"them are accepted by now; nothing was sent. Retry the newest results: rf.load({self.info.run!r})"
             )
-        frame, statuses = ledger.standing()
-        self._chosen = self._again = frozenset(
+        frame, statuses, sent_again = ledger.standing()
+        self._chosen = frozenset(
             position for position in only.rows if position >= len(statuses) or statuses[position] in only.statuses
         )
+        # a row that failed is no reason to have a document made again that an earlier retry got accepted
+        self._again = {
+            position
+            for position in self._chosen
+            if position < len(statuses) and (statuses[position] == "unknown" or position in sent_again)
+        }
         return {
             position: (frame.numbers[position], frame.names[position])
             for position in range(len(statuses))

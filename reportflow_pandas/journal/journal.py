@@ -153,10 +153,10 @@ class Journal:
 
     # -- the frame -------------------------------------------------------------------------------------------
 
-    def standing(self) -> tuple[Frame, list[str]]:
-        """Return the rows that were last given, and the status of each; of a journal just opened."""
+    def standing(self) -> tuple[Frame, list[str], set[int]]:
+        """Return the last rows, the status of each, and which were sent again; of a journal just opened."""
         with self._reading() as reader:
-            return recorded.frame_of(reader), recorded.statuses_of(reader)
+            return recorded.frame_of(reader), recorded.statuses_of(reader), recorded.sent_again(reader)
 
     def own_keys(self) -> list[tuple[bytes, int]]:
         """Return the key of each row that was last given, and how many equal ones come before it."""

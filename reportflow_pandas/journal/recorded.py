@@ -39,6 +39,7 @@ __all__ = [
     "outcome_at",
     "pending_after",
     "recent_calls_in",
+    "sent_again",
     "show_before",
     "statuses_of",
 ]
@@ -170,7 +171,7 @@ def numbers_of(connection: sqlite3.Connection) -> range | array[int]:
 def keys_of(connection: sqlite3.Connection) -> list[tuple[bytes, int]]:
     """Return the key of each document that is in a row, by position, and how many equal ones come before it."""
     return connection.execute(
-        f"SELECT key, nth FROM rows CROSS JOIN {_told_apart(connection)} USING (number)"
+        f"SELECT key, nth FROM rows CROSS JOIN {_told_apart(connection)} USING (number) ORDER BY position"
     ).fetchall()
 
 
@@ -289,6 +290,16 @@ def statuses_of(connection: sqlite3.Connection) -> list[str]:
         "SELECT d.status FROM rows r CROSS JOIN documents d ON d.number = r.number ORDER BY r.position"
     )
     return ["unknown" if status == "in_flight" else status for (status,) in found]
+
+
+def sent_again(connection: sqlite3.Connection) -> set[int]:
+    """Return the rows whose documents are to take the place of ones that were, or may have been, accepted."""
+    return {
+        position
+        for (position,) in connection.execute(
+            "SELECT r.position FROM rows r CROSS JOIN documents d ON d.number = r.number WHERE d.edition > 0"
+        )
+    }
 
 
 def counts_of(connection: sqlite3.Connection, frame: int) -> tuple[dict[str, int], int]:
