@@ -41,9 +41,6 @@ class Job:
         Name of the run.
     folder : pathlib.Path
         Where its journal is.
-    warnings : list of str
-        What failed beside the run: callbacks, notifications. Of an ``on_row`` that raises more than once, the
-        first exception, and then how many more times.
 
     Examples
     --------
@@ -60,7 +57,6 @@ class Job:
         self._work = work
         self.id = work.id
         self.folder = work.folder
-        self.warnings = work.warnings
 
     def __repr__(self) -> str:
         """Say how far it is."""
@@ -73,6 +69,15 @@ class Job:
     def status(self) -> Status:
         """``running``, ``done``, ``failed`` (as a whole: see ``result()``), ``cancelled`` or ``interrupted``."""
         return self._work.status
+
+    @property
+    def warnings(self) -> list[str]:
+        """What looked odd in the rows before they were sent, and what failed beside the run.
+
+        The latter are callbacks and notifications. Of an ``on_row`` that raises more than once, the first
+        exception, and then how many more times.
+        """
+        return self._work.warnings
 
     @property
     def error(self) -> BaseException | None:

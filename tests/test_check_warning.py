@@ -15,6 +15,8 @@ import pytest
 
 import reportflow_pandas as rf
 from reportflow_pandas.cli import main
+from reportflow_pandas.execution.background import Recorded
+from reportflow_pandas.jobs import Job
 from reportflow_pandas.local.service import LocalService
 
 VERBS: dict[str, Callable[..., Any]] = {
@@ -129,3 +131,14 @@ def test_the_command_line_says_them_on_stderr_and_ends_with_0(
     assert said.startswith("Warning: ")
     assert "one line belongs to no document (line " in said
     assert len(service.documents) == 6
+
+
+def test_a_job_has_what_the_check_warned_of_among_its_warnings(
+    service: LocalService, lost: tuple[pd.DataFrame, dict[str, Any]]
+) -> None:
+    frame, arguments = lost
+    job = frame.reportflow.submit(**arguments)
+    with pytest.warns(rf.CheckWarning):
+        job.result()
+    assert "one line belongs to no document" in job.warnings[0]
+    assert Job(Recorded(job.folder, job.id)).warnings == job.warnings

@@ -130,6 +130,25 @@ def test_an_empty_frame_gives_an_empty_results_frame_and_costs_no_call(service: 
     assert service.counts().total() == 0
 
 
+def test_an_empty_frame_is_checked_like_any_other_and_said_to_be_empty(
+    service: LocalService,
+    orders: pd.DataFrame,
+    lines: pd.DataFrame,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    job: dict[str, Any] = {"design_id": "invoice", "tables": {"Lines": rf.Table(lines.head(0), on="InvoiceId")}}
+    results = orders.head(0).reportflow.generate(**job, download=tmp_path / "pdfs", run="nothing", progress=True)
+    assert "check: the frame has no rows, so no document is made" in capsys.readouterr().err
+    assert results.columns.tolist() == COLUMNS
+    assert results.attrs["reportflow"]["version"] == "1"
+    with pytest.raises(rf.InvalidRows, match="CustomerName"):
+        orders.head(0).drop(columns="CustomerName").reportflow.generate(**job)
+    with pytest.raises(rf.NotFoundError):
+        orders.head(0).reportflow.generate(**(job | {"design_id": "no such design"}))
+    assert service.counts().total() == 0
+
+
 def test_one_row_is_one_single_call(service: LocalService) -> None:
     results = people(1).reportflow.generate(**plain(people(1)))
     assert results["status"].tolist() == ["accepted"]

@@ -322,7 +322,9 @@ def test_a_second_retry_after_a_corrected_frame_still_means_the_same_rows(local:
 
 
 @pytest.mark.parametrize("key", [None, "no"])
-def test_a_named_run_with_the_same_bad_rows_is_corrected_again_and_pays_once(local: Start, key: str | None) -> None:
+def test_a_named_run_with_the_same_bad_rows_is_corrected_again_and_pays_once(
+    local: Start, key: str | None
+) -> None:
     """A notebook that is run a second time: its corrections were accepted the first time."""
     service = local(faults=bad("Person 1", "Person 5"))
     frame = people(9).assign(no=range(9))

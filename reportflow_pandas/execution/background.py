@@ -78,13 +78,13 @@ class Background:
         self.id = run.name
         self.folder = run.settings.runs.absolute()
         self.run = run
-        self.warnings: list[str] = []
         self.error: BaseException | None = None
         self.finished = threading.Event()
         """The results are known; callbacks may still be at work."""
         self.ended = threading.Event()
         """The callbacks have returned too."""
         self.on_done = on_done
+        self._failed_beside: list[str] = []
         self._on_row = on_row
         self._notifier = notifier
         self._results: pd.DataFrame | None = None
@@ -110,6 +110,11 @@ class Background:
         if self.error is not None:
             return "failed"
         return "cancelled" if self.run.interrupted else "done"
+
+    @property
+    def warnings(self) -> list[str]:
+        """As `Job.warnings`."""
+        return [*self.run.source.info.warnings, *self._failed_beside]
 
     @property
     def progress(self) -> dict[str, int]:
@@ -245,13 +250,13 @@ class Background:
     def _count_again(self, more: int) -> None:
         """Count what on_row raised after its first time: one line, however many rows there are."""
         if more == 1:
-            self.warnings.append(_more_times(1))
+            self._failed_beside.append(_more_times(1))
         else:
-            self.warnings[self.warnings.index(_more_times(more - 1))] = _more_times(more)
+            self._failed_beside[self._failed_beside.index(_more_times(more - 1))] = _more_times(more)
 
     def warn(self, text: str) -> None:
         """Note that something beside the run failed."""
-        self.warnings.append(text)
+        self._failed_beside.append(text)
         self._say(text)
 
     def _say(self, text: str) -> None:
@@ -347,8 +352,12 @@ class Recorded:
     def __init__(self, folder: Path, run: str) -> None:
         self.id = run
         self.folder = folder.absolute()
-        self.warnings: list[str] = []
         runs.summary(self.folder, run)
+
+    @property
+    def warnings(self) -> list[str]:
+        """As `Job.warnings`: what looked odd in the rows; what failed beside the run is in no ledger."""
+        return list(runs.summary(self.folder, self.id).warnings)
 
     @property
     def status(self) -> Status:

@@ -114,10 +114,10 @@ class FromFrame:
         self._site = call_site()
         remember(name, given)
 
-    async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal:
-        """Look up, refuse what would print blank, and begin the frame in the ledger."""
+    async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal | None:
+        """Look up, refuse what would print blank, and begin the frame in the ledger; None where it has no rows."""
         options = self.options
-        if options.run is not None:
+        if options.run is not None and len(self.index):
             proven = await is_of_this_workspace(self.info.run, options.effective_settings, client, line)
             self.ledger = await in_thread(partial(self._opened, queue=queue, proven=proven), Journal.close)
         try:
@@ -136,6 +136,11 @@ class FromFrame:
         for position in before:
             prepared.names[position] = before[position][1]
         self.outcomes = Outcomes(prepared.names)
+        self.info = replace(
+            self.info, design=prepared.design, version=prepared.version, endpoint=prepared.endpoint
+        )
+        if not len(self.index):
+            return None
         if self.ledger is None:
             self.ledger = await in_thread(partial(self._opened, queue=queue), Journal.close)
         terms = Terms(
@@ -148,13 +153,7 @@ class FromFrame:
             options.key_columns,
         )
         # the frame's number also for a run that is interrupted while this is being written down
-        self.info = replace(
-            self.info,
-            design=prepared.design,
-            version=prepared.version,
-            endpoint=prepared.endpoint,
-            frame=self.ledger.meta["frame"] + 1,
-        )
+        self.info = replace(self.info, frame=self.ledger.meta["frame"] + 1)
         await self.ledger.begin(
             self.outcomes,
             terms,

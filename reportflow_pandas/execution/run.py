@@ -88,10 +88,10 @@ class Source(Protocol):
     plans: bool
     folders: list[str] | None
 
-    async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal:
+    async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal | None:
         """Look up what must be known, refuse what cannot be sent, and return the ledger, open for sending.
 
-        ``queue``: other machines send the calls, and may have some of a process before.
+        None: there are no rows. ``queue``: other machines send the calls, and may have some of a process before.
         """
 
     @property
@@ -194,7 +194,8 @@ class Run:
 
     async def carry_out(self) -> pd.DataFrame:
         """Do it all and return the results frame."""
-        if not self.source.info.rows:  # not the index: of a run whose disk was full at once the journal has none
+        # not the index: of a run whose disk was full at once the journal has none
+        if not self.source.info.rows and not self.source.plans:
             return self.results()
         started = self.clock.monotonic()
         early: Exception | None = None

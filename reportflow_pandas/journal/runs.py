@@ -99,6 +99,8 @@ class Summary:
         Whether other machines carry it out.
     problem : str
         Why it cannot be read.
+    warnings : tuple of str
+        What looked odd in its rows before they were sent.
     """
 
     run: str
@@ -113,6 +115,7 @@ class Summary:
     updated_at: float | None = None
     queued: bool = False
     problem: str = ""
+    warnings: tuple[str, ...] = ()
 
 
 def runs(folder: Path) -> list[Summary]:
@@ -162,6 +165,7 @@ def _summarised(path: Path, run: str) -> Summary:
         rows=meta["rows"],
         counts=counts | {"not_sent": counts["not_sent"] + meta["rows"] - sum(counts.values())},
         queued=bool(meta.get("queue")),
+        warnings=tuple((meta.get("options") or {}).get("warnings") or ()),
         created_at=meta["created_at"],
         updated_at=max(touched or 0.0, meta.get("marked_at", 0.0), meta.get("frame_at", 0.0), meta["created_at"]),
     )

@@ -72,6 +72,7 @@ def compare(
         With ``group_by``: which lines make which document.
     """
     found = [
+        *_empty(frame),
         *_equal(frame, names, options),
         *inconstant(groups, sources),
         *_split(groups),
@@ -84,6 +85,11 @@ def compare(
         found += [*missing_glyphs(frame, sources, parameters), *_noted(frame, sources)]
         found += [*_odd(frame, sources), *wrong_totals(frame, sources, parameters), *duplicates(frame, sources)]
     return sorted(found, key=lambda problem: problem.level)
+
+
+def _empty(frame: pd.DataFrame) -> Iterator[Problem]:
+    if not len(frame):
+        yield Problem("warning", "", "the frame has no rows, so no document is made", "", kind="rest")
 
 
 def _equal(frame: pd.DataFrame, names: list[str], options: Options) -> Iterator[Problem]:

@@ -43,7 +43,8 @@ class Problem:
         Rows or other things concerned, where ``rows`` does not list them.
     kind : str
         ``"lines"``: lines without a document, or the other way round; ``"rest"``: the lines of documents that were
-        left out; ``"extra"``: a column that is not sent. The last two are told only beside something else.
+        left out, or that there are no rows; ``"extra"``: a column that is not sent. The last two are told only
+        beside something else.
     """
 
     level: str
