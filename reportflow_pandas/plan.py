@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import asyncio
 import html
 import json
 import logging
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, Unpack
 
 import orjson
@@ -18,6 +20,7 @@ from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare
+from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal.runs import begun, unsent
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.options import Arguments, Options
@@ -295,15 +298,16 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
 
 
 def _prepared(rows: DocumentRows) -> tuple[Prepared, int]:
-    options = rows.options
-    settings = options.effective_settings
-    if options.run is not None:
-        meta = begun(settings.runs, options.run, base_url=settings.base_url, owner=settings.owner)
-        options = as_begun(options, meta)
+    settings = rows.options.effective_settings
 
     async def looked_up() -> tuple[Prepared, int]:
+        options = rows.options
         async with Client(settings, timeout=options.timeout) as client:
             line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
+            if options.run is not None:
+                proven = await is_of_this_workspace(options.run, settings, client, line)
+                meta = partial(begun, base_url=settings.base_url, owner=settings.owner, proven=proven)
+                options = as_begun(options, await asyncio.to_thread(meta, settings.runs, options.run))
             prepared = await prepare(rows, options, client, line, "plan")
             return prepared, line.asked
 

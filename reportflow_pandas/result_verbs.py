@@ -167,7 +167,7 @@ def download(
     ['ready', 'ready']
     """
     attrs = provenance(results, "download")
-    chosen = (settings or current()).checked()
+    chosen = shelf.at_home((settings or current()).checked(), attrs.get("run", ""))
     elsewhere = "workspace" in attrs and (attrs.get("service"), attrs["workspace"]) != chosen.owner
     if elsewhere and attrs.get("service") != chosen.owner.service:
         raise _of_another(attrs, chosen)

@@ -106,7 +106,7 @@ def load(run: str) -> pd.DataFrame:
     >>> loaded["status"].tolist()
     ['accepted', 'accepted']
     """
-    recorded = shelf.load(current().runs, run)
+    recorded = shelf.load(shelf.at_home(current(), run).runs, run)
     return results_frame(
         recorded.outcomes, index_of(recorded.meta, recorded.frame), RunInfo.of_meta(recorded.meta).attrs()
     )
@@ -165,7 +165,7 @@ def resume(
     >>> again["status"].tolist()
     ['accepted', 'accepted']
     """
-    chosen = (settings or current()).checked()
+    chosen = shelf.at_home((settings or current()).checked(), run)
     more: dict[str, Any] = {
         "same_workspace": same_workspace,
         "progress": progress,
@@ -305,7 +305,7 @@ def retry(
     if not chosen.any():
         return results.copy()
     wanted = [int(row) for row in results["row"].to_numpy()[chosen]]
-    where = (settings or current()).checked()
+    where = shelf.at_home((settings or current()).checked(), attrs["run"])
     if source is None:
         more: dict[str, Any] = {"unknown": unknown, "progress": progress, "max_documents": max_documents}
         as_they_were = _as_they_were(attrs, wanted, where, **more)
@@ -412,7 +412,7 @@ def settle(results: pd.DataFrame, rows: Any) -> pd.DataFrame:
         A row that is not ``unknown``; the run was given other rows since.
     """
     attrs = provenance(results, "settle")
-    settings = current()
+    settings = shelf.at_home(current(), attrs["run"])
     chosen = sorted(positions_of(results, rows, verb="settle"))
     wrong = [position for position in chosen if results["status"].iloc[position] != "unknown"]
     if wrong:

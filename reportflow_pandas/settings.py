@@ -36,6 +36,7 @@ from reportflow_pandas.network import (
 
 __all__ = [
     "EMBEDDED",
+    "RUNS",
     "Limits",
     "Owner",
     "Settings",
@@ -49,6 +50,9 @@ __all__ = [
 
 OUTAGE_SECONDS = 120.0
 """How long a run waits for a network that is away, unless ``rf.configure(outage=…)`` says otherwise."""
+
+RUNS = Path(".reportflow/runs")
+"""Folder of the journals, below the working directory, unless ``rf.configure(runs=…)`` says otherwise."""
 
 EMBEDDED = "embedded"
 """What the embedded service is called as the owner of a run: it starts empty on any port and with any key."""
@@ -178,7 +182,7 @@ class Settings:
     client_secret: str | None = field(default=None, repr=False)
     token_url: str = TOKEN_URL
     workspace: str = _Derived()
-    runs: Path = Path(".reportflow/runs")
+    runs: Path = RUNS
     loop: Literal["thread", "nest"] = "thread"
     clock: Clock = field(default=SYSTEM_CLOCK, repr=False, compare=False)
     proxy: str | Literal[False] | None = field(default=None, repr=False)

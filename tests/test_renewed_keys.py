@@ -61,6 +61,15 @@ def test_generate_goes_on_with_the_new_key_after_asking_for_one_document(service
     assert (len(service.documents), downloads(service)) == (ROWS, 1)
 
 
+def test_a_plan_goes_by_the_new_key_too(service: LocalService) -> None:
+    generated(40)
+    service.regenerate_key(SECOND)
+    rf.configure(app_key=SECOND)
+    plan = FRAME.reportflow.plan("receipt", run="november", batch_size=20)
+    assert (plan.already, plan.documents, plan.calls) == (40, 20, 1)
+    assert len(service.documents) == 40
+
+
 def test_resume_retry_and_download_go_on(service: LocalService, tmp_path: Path) -> None:
     first = generated(40)
     service.regenerate_key(SECOND)
@@ -89,6 +98,7 @@ def test_another_workspaces_key_is_refused_and_told_no_way_to_pay_twice(service:
         rf.configure(app_key=OTHER)
         for verb in (
             generated,
+            lambda: FRAME.reportflow.plan("receipt", run="november"),
             lambda: rf.resume("november", progress=False),
             lambda: results.reportflow.download("pdfs"),
         ):

@@ -818,3 +818,24 @@ def test_agenerate_takes_a_run_too(service: LocalService) -> None:
     results = asyncio.run(people(5).reportflow.agenerate(**plain(), run="november"))
     assert statuses(results) == {"accepted": 5}
     assert sent(service) == once(people(5)["name"])
+
+
+def test_a_changed_working_directory_loses_no_run_of_this_process(
+    local: Start, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing says where journals are, so they are below the directory that the script worked in."""
+    monkeypatch.delenv("REPORTFLOW_RUNS")
+    (tmp_path / "elsewhere").mkdir()
+    monkeypatch.chdir(tmp_path)
+    service = local(faults=[*refused("Person 1"), Fault("dropped_after", file_name="Person 2")])
+    results = people(4).reportflow.generate(**plain(), endpoint="async/single", run="chdir")
+    monkeypatch.chdir(tmp_path / "elsewhere")
+    assert rf.load("chdir")["status"].tolist() == ["accepted", "failed", "unknown", "accepted"]
+    results = results.reportflow.settle([2]).reportflow.retry()
+    assert statuses(results) == {"accepted": 4}
+    assert statuses(rf.resume("chdir")) == {"accepted": 4}
+    assert statuses(results.reportflow.download("pdfs")) == {"ready": 3, "accepted": 1}  # settled: no request id
+    assert sent(service) == once(people(4)["name"])
+    assert not (tmp_path / "elsewhere" / ".reportflow").exists()
+    made(people(2), run="chdir")  # a run of this directory's own
+    assert len(rf.load("chdir")) == 2

@@ -14,7 +14,7 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import checked_path, place
 from reportflow_pandas.journal.events import events_of
 from reportflow_pandas.journal.mails import mails_of
-from reportflow_pandas.journal.runs import load as load_run
+from reportflow_pandas.journal.runs import at_home, load as load_run
 from reportflow_pandas.journal.schema import open_to_read, path_of
 from reportflow_pandas.results.results_frame import text_column
 from reportflow_pandas.settings import current
@@ -71,7 +71,7 @@ def account(run: str, path: str | Path | None = None) -> pd.DataFrame:
 
 
 def _facts(run: str) -> Iterable[tuple[str, str, str]]:
-    settings = current()
+    settings = at_home(current(), run)
     kept = load_run(settings.runs, run)
     meta = kept.meta
     status = Counter(kept.outcomes.counts())

@@ -29,6 +29,7 @@ from reportflow_pandas.export.atomic_write import place
 from reportflow_pandas.export.csv_file import harmless
 from reportflow_pandas.export.source_columns import beside, documents_of
 from reportflow_pandas.journal.events import note_event
+from reportflow_pandas.journal.runs import at_home
 from reportflow_pandas.results.pdf_folder import safe_name
 from reportflow_pandas.results.results_frame import provenance, text_column
 from reportflow_pandas.rows.file_names import file_names
@@ -142,8 +143,9 @@ def hand_over(
             (str(results.index[at]), attrs.get("run", ""), _text(results["file_id"].iloc[at])),
         )
     archive.write_index()
-    note_decisions(results, decisions, current())
-    note_event(current().runs, attrs.get("run", ""), "handed over", archive.added, clock)
+    settings = at_home(current(), attrs.get("run", ""))
+    note_decisions(results, decisions, settings)
+    note_event(settings.runs, attrs.get("run", ""), "handed over", archive.added, clock)
     _warn(released, results)
     return _told(results, released, lines)
 

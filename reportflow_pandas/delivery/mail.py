@@ -16,6 +16,7 @@ from reportflow_pandas.delivery.smtp import smtp_address
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.source_columns import documents_of
 from reportflow_pandas.journal.mails import MailLedger
+from reportflow_pandas.journal.runs import at_home
 from reportflow_pandas.results.results_frame import provenance
 from reportflow_pandas.settings import Settings, current
 
@@ -129,7 +130,7 @@ def mail(
     if per_minute is not None and not per_minute > 0:
         raise ConfigurationError(f"per_minute={per_minute!r} is no number of mails above 0; nothing was sent")
     source = documents_of(results, source)
-    chosen = settings or current()
+    chosen = at_home(settings or current(), attrs["run"])
     spoken: Literal["en", "ja"] = language or ("ja" if chosen.language == "ja" else "en")
     released = release(results, decisions, verb="mail", required=False)
     planned = letters(

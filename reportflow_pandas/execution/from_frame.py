@@ -96,7 +96,8 @@ class FromFrame:
         if options.verify:
             require_readers()
         self._rows = rows = document_rows(frame, options)
-        frame, options = rows.frame, rows.options
+        # of this moment: a run in the background minds no later rf.configure(), and no other working directory
+        frame, options = rows.frame, replace(rows.options, settings=rows.options.effective_settings)
         name = _fresh_name(options) if options.run is None else schema.checked_name(options.run)
         self.options = options
         self.info = _begun(options, name, len(frame))

@@ -13,9 +13,13 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.journal import ledger, schema
 from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.journal.recorded import meta_of
-from reportflow_pandas.settings import Owner
+from reportflow_pandas.lru import LruDict
+from reportflow_pandas.settings import RUNS, Owner
 
-__all__ = ["RunFile", "lock_of", "open_run", "refuse_another"]
+__all__ = ["BEGUN_BELOW_THE_WORKING_DIRECTORY", "RunFile", "lock_of", "open_run", "refuse_another"]
+
+BEGUN_BELOW_THE_WORKING_DIRECTORY: LruDict[str, Path] = LruDict(1000)
+"""Folders of runs that this process opened where no folder was configured: a script may change its directory."""
 
 
 @dataclass(eq=False, slots=True)
@@ -99,6 +103,8 @@ def open_run(
             connection.close()
         lock.free()
         raise
+    if folder == RUNS.absolute():
+        BEGUN_BELOW_THE_WORKING_DIRECTORY[name] = folder
     return RunFile(name, path, created, lock, connection)
 
 

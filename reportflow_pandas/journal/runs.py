@@ -7,7 +7,7 @@ import re
 import sqlite3
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Literal, TypeVar
@@ -20,14 +20,15 @@ from reportflow_pandas.journal import recorded, schema
 from reportflow_pandas.journal.frames import Known
 from reportflow_pandas.journal.lock import RunLock, is_locked
 from reportflow_pandas.journal.recorded import Frame, RecentCall, meta_of, one_moment
-from reportflow_pandas.journal.run_file import lock_of, refuse_another
-from reportflow_pandas.settings import Owner
+from reportflow_pandas.journal.run_file import BEGUN_BELOW_THE_WORKING_DIRECTORY, lock_of, refuse_another
+from reportflow_pandas.settings import RUNS, Owner, Settings
 
 __all__ = [
     "Evidence",
     "Frame",
     "Recorded",
     "Summary",
+    "at_home",
     "awaited",
     "begun",
     "evidence",
@@ -203,7 +204,7 @@ def frame_of(folder: Path, run: str) -> tuple[dict[str, Any], Frame]:
         return meta_of(connection), recorded.frame_of(connection)
 
 
-def begun(folder: Path, run: str, *, base_url: str, owner: Owner) -> dict[str, Any]:
+def begun(folder: Path, run: str, *, base_url: str, owner: Owner, proven: bool = False) -> dict[str, Any]:
     """Return what is known of a run, as `Journal.meta`; nothing where there is none of this name.
 
     Parameters are those of `Journal.open`.
@@ -218,7 +219,8 @@ def begun(folder: Path, run: str, *, base_url: str, owner: Owner) -> dict[str, A
         return {}
     with opened(path) as connection:
         meta = meta_of(connection)
-    refuse_another(meta, run, base_url, owner)
+    if not (proven and meta.get("service") == owner.service):
+        refuse_another(meta, run, base_url, owner)
     return meta
 
 
@@ -305,6 +307,14 @@ def unsent(
                     yield document
                 else:
                     outcomes.restore(recorded.outcome_at(connection, place.document.number, document.position))
+
+
+def at_home(settings: Settings, run: str) -> Settings:
+    """Return settings by which a run is found although this process has changed its working directory since."""
+    begun_in = BEGUN_BELOW_THE_WORKING_DIRECTORY.get(run)
+    if begun_in is None or settings.runs != RUNS.absolute() or schema.path_of(settings.runs, run).exists():
+        return settings
+    return replace(settings, runs=begun_in)
 
 
 def is_sending(folder: Path, run: str) -> bool:
