@@ -12,7 +12,7 @@ import pandas as pd
 from reportflow_pandas import generation, jobs, plan as planning, preview as previewing, result_verbs as verbs
 from reportflow_pandas.delivery.combine import combine as combine_pdfs
 from reportflow_pandas.delivery.hand_over import hand_over as hand_over_documents
-from reportflow_pandas.delivery.mail import mail as mail_documents
+from reportflow_pandas.mail import mail as mail_documents
 from reportflow_pandas.results import display
 from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.runs import retry as retry_rows, settle as settle_rows

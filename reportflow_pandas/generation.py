@@ -10,7 +10,8 @@ import pandas as pd
 from reportflow_pandas import event_loop
 from reportflow_pandas.argument_help import takes_options
 from reportflow_pandas.execution.from_frame import FromFrame
-from reportflow_pandas.execution.run import Run, watched
+from reportflow_pandas.execution.run import Run
+from reportflow_pandas.execution.work import watched
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Arguments, Options
 

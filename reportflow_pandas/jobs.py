@@ -27,7 +27,7 @@ from reportflow_pandas.queue.messages import QUEUE_BACKOFF_SECONDS, OnCrash
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.settings import current
 
-__all__ = ["Job", "JobWarning", "job", "submit"]
+__all__ = ["Job", "JobWarning", "job", "started", "submit"]
 
 
 class Job:
@@ -88,6 +88,7 @@ class Job:
     def progress(self) -> dict[str, int]:
         """Counts of rows: ``total``, ``done``, ``accepted``, ``ready``, ``failed``, ``unknown``, ``not_sent``.
 
+        Of mails (``mail(…, background=True)``): of messages, with ``sent`` in place of ``accepted`` and ``ready``.
         And ``wait``: the seconds that the run still waits for a limit, or for the service.
         """
         return self._work.progress
@@ -230,10 +231,11 @@ def submit(
     if queue is not None:
         machines = RunQueue(queue, on_crash)
         event_loop.run(machines.check())
-    return _started(Background(Run(source, machines), on_row=on_row, notifier=notifier), on_done)
+    return started(Background(Run(source, machines), on_row=on_row, notifier=notifier), on_done)
 
 
-def _started(work: Background, on_done: Callable[[Job], object] | None = None) -> Job:
+def started(work: Background, on_done: Callable[[Job], object] | None = None) -> Job:
+    """Return the job of work that begins now; `job` finds it by its run."""
     job = _jobs[work.folder, work.id] = Job(work)
     if on_done is not None:
         work.on_done = partial(on_done, job)
@@ -285,5 +287,5 @@ def job(run: str, *, queue: str | None = None) -> Job:
         source = FromLedger(run, settings, positions=frozenset())
         if source.queue is not None:
             event_loop.run(source.queue.check())
-            return _started(Background(Run(source, source.queue)))
+            return started(Background(Run(source, source.queue)))
     return Job(Recorded(settings.runs, run))

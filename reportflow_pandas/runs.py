@@ -13,14 +13,14 @@ import pandas as pd
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.from_frame import FromFrame, Only, remembered
-from reportflow_pandas.execution.from_ledger import FromLedger, index_of
-from reportflow_pandas.execution.run import Run, watched
+from reportflow_pandas.execution.from_ledger import FromLedger, index_of, recorded_results
+from reportflow_pandas.execution.run import Run
+from reportflow_pandas.execution.work import watched
 from reportflow_pandas.journal import marks, runs as shelf
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.results_frame import moments, outcome_of, provenance, results_frame
-from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.document_keys import positions_of
 from reportflow_pandas.rows.grouping import by_document
@@ -84,7 +84,7 @@ def load(run: str) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The results frame.
+        The results frame; of a run that mailed documents with the columns of ``mail``, as far as they are known.
 
     Raises
     ------
@@ -106,10 +106,7 @@ def load(run: str) -> pd.DataFrame:
     >>> loaded["status"].tolist()
     ['accepted', 'accepted']
     """
-    recorded = shelf.load(shelf.at_home(current(), run).runs, run)
-    return results_frame(
-        recorded.outcomes, index_of(recorded.meta, recorded.frame), RunInfo.of_meta(recorded.meta).attrs()
-    )
+    return recorded_results(shelf.at_home(current(), run).runs, run)
 
 
 def resume(

@@ -37,6 +37,7 @@ LAYERS = [
     ["version_comparison"],
     ["runs"],
     ["jobs"],
+    ["mail"],
     ["accessor", "cli", "webhook", "examples", "__init__"],
 ]
 """From the lowest up: a module or package may import from its own layer and those below."""

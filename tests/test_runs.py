@@ -23,6 +23,7 @@ from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.engine import rate_limit
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.execution import from_frame, run
+from reportflow_pandas.execution.work import watched
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.next_steps import line_that_goes_on
@@ -552,7 +553,7 @@ def test_an_unnamed_run_whose_name_another_process_took_meanwhile_leaves_that_on
     other = people(3).reportflow.generate(**plain())
     assert other.attrs["reportflow"]["run"] == late.name
     with pytest.raises(rf.ConfigurationError, match=f"another process began a run '{late.name}'"):
-        run.watched(late)
+        watched(late)
     assert len(service.documents) == 3
     pd.testing.assert_frame_equal(rf.load(late.name), other)
 

@@ -5,15 +5,16 @@ from __future__ import annotations
 import argparse
 import warnings
 from pathlib import Path
+from typing import cast
 
 import pandas as pd
 
 import reportflow_pandas as rf
 from reportflow_pandas.cli.output import ACCEPTED, INTERRUPTED, SOME_FAILED, complain, counted, say
-from reportflow_pandas.delivery.mail import mail as mail_documents
 from reportflow_pandas.delivery.mail_preview import MailPreview
 from reportflow_pandas.delivery.release import DeliveryWarning, is_left_out
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
+from reportflow_pandas.mail import mail as mail_documents
 from reportflow_pandas.settings import configure
 
 __all__ = ["add_arguments", "mail"]
@@ -117,7 +118,7 @@ def _mailed(
         if error.results is None or not error.results["mail_status"].eq("sent").any():
             raise
         return error.results, str(error), SOME_FAILED
-    return made, "", None
+    return cast("pd.DataFrame | MailPreview", made), "", None  # no job: it runs in the foreground
 
 
 def _text(path: Path, option: str) -> str:

@@ -33,6 +33,10 @@ FLUSH_POLL_SECONDS = 0.005
 
 _FORM = "smtps://USER:PASSWORD@mail.example.com, or smtp://… where the server speaks STARTTLS"
 
+_EXPIRED = 10
+_OTHER_NAME = (62, 64)
+"""``X509_V_ERR_CERT_HAS_EXPIRED``, ``_HOSTNAME_MISMATCH`` and ``_IP_ADDRESS_MISMATCH`` (OpenSSL, x509_vfy.h)."""
+
 _DOT = re.compile(rb"(?m)^\.")
 
 
@@ -319,17 +323,36 @@ def _words(text: str | bytes) -> str:
 def _unreachable(place: str, error: BaseException) -> str:
     cause = error.__cause__ if isinstance(error.__cause__, ssl.SSLError) else error
     if isinstance(cause, ssl.SSLCertVerificationError):
+        return f"the certificate of the mail server {place} is refused ({cause.verify_message}). {_renewed(cause)}"
+    words = _words(str(error)) or type(error).__name__
+    if isinstance(cause, ssl.SSLError) and cause.reason == "WRONG_VERSION_NUMBER":
         return (
-            f"the certificate of the mail server {place} is not trusted ({cause.verify_message}). A company's own "
-            "authority is told with rf.configure(ca_bundle='company.pem'). Nothing was sent"
+            f"the mail server {place} does not speak TLS from the first byte ({cause.reason}). If it begins "
+            "with STARTTLS, its address is smtp://…, often port 587"
         )
+    return f"no mail server can be reached at {place}: {words}{_patience(error)}"
+
+
+def _renewed(error: ssl.SSLCertVerificationError) -> str:
+    """Return what helps against a certificate that is refused, by OpenSSL's number for why."""
+    if error.verify_code == _EXPIRED:
+        return "It has to be renewed by who runs the server; is this machine's date right?"
+    if error.verify_code in _OTHER_NAME:
+        return "It belongs to another name: use the name in rf.configure(smtp=…) that your provider gives"
+    return "A company's own authority is told with rf.configure(ca_bundle='company.pem')"
+
+
+def _patience(error: BaseException) -> str:
+    if not isinstance(error, TimeoutError):  # aiosmtplib's are, too
+        return ""
     return (
-        f"no mail server can be reached at {place}: {_words(str(error)) or type(error).__name__}. Nothing was sent"
+        ". It took the connection or the command and said nothing: smtps://… is for a port that speaks TLS at once"
     )
 
 
 def _without_tls(place: str) -> ConfigurationError:
     return ConfigurationError(
         f"the mail server {place} offers no TLS (STARTTLS), and neither a password nor a customer's document is "
-        "sent without it. Use its port for TLS: rf.configure(smtp='smtps://…'). Nothing was sent"
+        "sent without it: a program between may have removed the offer. Use its port for TLS: "
+        "rf.configure(smtp='smtps://…')"
     )

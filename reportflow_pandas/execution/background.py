@@ -20,14 +20,13 @@ from reportflow_pandas import event_loop, exit_hook
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
-from reportflow_pandas.execution.from_ledger import index_of
-from reportflow_pandas.execution.run import PLANNING_GRACE_SECONDS, Run, kind_of
+from reportflow_pandas.execution.from_ledger import index_of, recorded_results
+from reportflow_pandas.execution.run import PLANNING_GRACE_SECONDS, kind_of
+from reportflow_pandas.execution.work import Work
 from reportflow_pandas.journal import runs
 from reportflow_pandas.next_steps import elsewhere
 from reportflow_pandas.notebook.panel import Snapshot
 from reportflow_pandas.notify import Notifier, ended, workbook_of
-from reportflow_pandas.results.results_frame import results_frame
-from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.results.summary import in_one_line
 
 __all__ = ["EXIT_WAIT_SECONDS", "Background", "JobWarning", "Recorded", "Status"]
@@ -57,8 +56,8 @@ class Background:
 
     Parameters
     ----------
-    run : Run
-        What is carried out.
+    run : Work
+        What is carried out: a run, or its mails.
     on_row : callable, optional
         Told of each row's outcome, in the thread of callbacks.
     on_done : callable, optional
@@ -69,7 +68,7 @@ class Background:
 
     def __init__(
         self,
-        run: Run,
+        run: Work,
         *,
         on_row: Callable[[Outcome], object] | None = None,
         on_done: Callable[[], object] | None = None,
@@ -134,6 +133,7 @@ class Background:
             self.run.no_pdf(),
             self.run.progress.outage,
             self.run.progress.reason,
+            self.run.listed_in,
         )
 
     def summary(self) -> str:
@@ -205,6 +205,8 @@ class Background:
             self.finished.set()
             if self._raised > 1:
                 self._say(_more_times(self._raised - 1))
+            if self.error is None and not self.run.interrupted and (told := self.run.closing_words()):
+                self.warn(told)
             if self.on_done is not None:
                 self._call("on_done", self.on_done)
             if self._notifier:
@@ -306,7 +308,7 @@ class _AtExit:
         if not run.progress.ended and run.queue is not None:
             dispatch = run.dispatch
             became = elsewhere(
-                run.info.attrs(),
+                self._work.results().attrs["reportflow"],
                 run.counts(),
                 awaited=dispatch.awaited if dispatch is not None else 0,
                 fed=dispatch is not None and dispatch.fed,
@@ -316,7 +318,7 @@ class _AtExit:
             became = f"it did not end in time; rf.load({run.name!r}) shows what was sent"
         elif error is not None:
             became = f"{type(error).__name__}: {error}. {run.summary()}; {run.way_on()}"
-        elif not run.interrupted or self._complete:
+        elif not run.interrupted or run.complete:
             return ""
         else:
             became = run.goodbye(raised=False)
@@ -324,11 +326,6 @@ class _AtExit:
             f"the program ended before it did. {' '.join(became.split())}. job.wait() or job.result() waits for it"
         )
         return f"job {run.name}: {said}"
-
-    @property
-    def _complete(self) -> bool:
-        counts = self._work.run.counts()
-        return not (counts["not_sent"] or counts["unknown"] or self._work.run.options.download)
 
 
 class Recorded:
@@ -396,10 +393,7 @@ class Recorded:
 
     def results(self) -> pd.DataFrame:
         """Return the results frame as the ledger has it now."""
-        recorded = runs.load(self.folder, self.id)
-        return results_frame(
-            recorded.outcomes, index_of(recorded.meta, recorded.frame), RunInfo.of_meta(recorded.meta).attrs()
-        )
+        return recorded_results(self.folder, self.id)
 
     def has_ended(self) -> bool:
         """Tell whether no process carries it out."""

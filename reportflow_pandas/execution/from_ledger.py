@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -23,11 +24,13 @@ from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.options import Options
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.results import index_labels
+from reportflow_pandas.results.mail_columns import with_recorded_mails
+from reportflow_pandas.results.results_frame import results_frame
 from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.rows.download_folders import download_root
 from reportflow_pandas.settings import Settings
 
-__all__ = ["FromLedger", "index_of"]
+__all__ = ["FromLedger", "index_of", "recorded_results"]
 
 DOCUMENTS_AT_ONCE = 500
 """Read from the ledger together."""
@@ -150,3 +153,10 @@ def index_of(meta: Mapping[str, Any], frame: runs.Frame) -> pd.Index[Any]:
     if frame.labels is None:
         return pd.RangeIndex(len(frame.names))
     return index_labels.rebuilt(frame.labels, meta.get("index") or {})
+
+
+def recorded_results(folder: Path, run: str) -> pd.DataFrame:
+    """Return the results of a run as its ledger has them, those of its mails too."""
+    recorded = runs.load(folder, run)
+    index, attrs = index_of(recorded.meta, recorded.frame), RunInfo.of_meta(recorded.meta).attrs()
+    return with_recorded_mails(results_frame(recorded.outcomes, index, attrs), folder)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 import pandas as pd
 
-from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.attempts import Line, line_to
 from reportflow_pandas.engine.batching import Feed, pack
@@ -21,17 +20,17 @@ from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.engine.rate_limit import Kind
 from reportflow_pandas.engine.runner import Runner
-from reportflow_pandas.errors import AuthError, InvalidRows, ReportFlowError, RunInterrupted
+from reportflow_pandas.errors import AuthError, InvalidRows, ReportFlowError
 from reportflow_pandas.execution.backends import Backend, Files, runner_of
 from reportflow_pandas.execution.blocking import in_thread
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import goes_on, interrupted
-from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Options
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.results.download import fetch_outcomes
+from reportflow_pandas.results.mail_columns import with_recorded_mails
 from reportflow_pandas.results.missing_pdfs import documents_of
 from reportflow_pandas.results.pdf_folder import SUPERSEDED, PdfFolder
 from reportflow_pandas.results.results_frame import results_frame
@@ -46,7 +45,7 @@ from reportflow_pandas.verify.verified_results import with_verdicts
 if TYPE_CHECKING:  # it needs the packages of an extra
     from reportflow_pandas.verify.run_check import Checked
 
-__all__ = ["PLANNING_GRACE_SECONDS", "Run", "Source", "execute", "kind_of", "watched"]
+__all__ = ["PLANNING_GRACE_SECONDS", "Run", "Source", "execute", "kind_of"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -158,6 +157,8 @@ class Run:
         Whether it was stopped by a person.
     """
 
+    listed_in = "job.results().reportflow.failed"
+
     def __init__(
         self, source: Source, queue: RunQueue | None = None, on_row: Callable[[Outcome], None] | None = None
     ) -> None:
@@ -165,6 +166,7 @@ class Run:
         self.options = source.options
         self.settings: Settings = source.options.effective_settings
         self.clock = self.settings.clock
+        self.progress_shown = source.options.progress
         self.name = source.info.run
         self.progress = Progress(self.clock)
         self.interrupted = False
@@ -373,6 +375,8 @@ class Run:
     def results(self) -> pd.DataFrame:
         """Return the results frame so far."""
         results = results_frame(self.source.outcomes, self.source.index, self.info.attrs())
+        with contextlib.suppress(ReportFlowError):  # a disk that fails hides no outcome of a document
+            results = with_recorded_mails(results, self.settings.runs)
         return with_verdicts(results, self._checked) if self._checked is not None else results
 
     def counts(self) -> dict[str, int]:
@@ -413,6 +417,16 @@ class Run:
             line += f", {folder.superseded:,} older ones moved to {folder.path / SUPERSEDED}"
         return line
 
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left to be sent or downloaded."""
+        counts = self.counts()
+        return not (counts["not_sent"] or counts["unknown"] or self.options.download)
+
+    def closing_words(self) -> str:
+        """Return nothing: the results say it all."""
+        return ""
+
     def goodbye(self, *, raised: bool = True) -> str:
         """Return what a person should know who interrupted the run."""
         unknown = self.source.outcomes.counts()["unknown"]
@@ -450,27 +464,3 @@ def _why(error: Exception) -> str:
     if isinstance(error, InvalidRows):
         return f"{kind}: rows or columns of the frame cannot become documents"
     return f"{kind}: {' '.join(str(error).split())}" if isinstance(error, ReportFlowError) else kind
-
-
-def watched(work: Run) -> pd.DataFrame:
-    """Carry a run out on the private loop, with its bar, and return its results.
-
-    Raises
-    ------
-    RunInterrupted
-        Ctrl-C, or "Interrupt kernel".
-    """
-    bar = Bar(work.progress, work.options.progress)
-    results = None
-    try:
-        results = event_loop.run(
-            work.carry_out(), paint=bar.paint, interrupt=work.interrupt, how=work.settings.loop
-        )
-    except KeyboardInterrupt:
-        # a second one: what was in flight was not waited for
-        raise RunInterrupted(work.goodbye(), work.results()) from None
-    finally:
-        bar.close(work.summary() if results is not None else "")
-    if work.interrupted:
-        raise RunInterrupted(work.goodbye(), results)
-    return results

@@ -35,7 +35,8 @@ from reportflow_pandas.export.style import (
 )
 from reportflow_pandas.export.texts import DECISIONS, STATUSES, Words, decision_of
 from reportflow_pandas.results.results_frame import known
-from reportflow_pandas.results.summary import summary
+from reportflow_pandas.results.summary import summary, without_mail
+from reportflow_pandas.rows.input_frame import rows_phrase
 
 __all__ = ["Cover"]
 
@@ -87,6 +88,7 @@ class Cover:
         self._odd(page)
         self._pdfs(page)
         self._read_back(page)
+        self._mails(page)
         self._times(page)
         self._decisions(page, typed)
         self._about(page, typed, traps)
@@ -201,6 +203,19 @@ class Cover:
             page.entry(says[f"verdict_{verdict}"], number, text=meaning, colours=STATUS_COLOURS[status])
         for parameter, why in self.not_judged.items():
             page.entry(says["not_judged"], text=clean_text(f"{parameter}: {why}"))
+
+    def _mails(self, page: TextSheet) -> None:
+        """Write how many were mailed, and who was not and why."""
+        if "mail_status" not in self.results.columns:
+            return
+        says = self.words.says
+        page.section(says["mails"], says["documents"], "", says["rows"])
+        number = int((self.results["mail_status"] == "sent").sum())
+        page.entry(says["mails_sent"], number, colours=STATUS_COLOURS["ready"])
+        for reason, labels in without_mail(self.results).items():
+            page.entry(
+                clean_text(f"{says['no_mail']}: {reason}"), len(labels), text=clean_text(rows_phrase(labels))
+            )
 
     def _present(self, name: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
         if name not in self.results.columns:

@@ -7,7 +7,7 @@ A table of its own in the run's ledger, made by the first mail. ``state`` is not
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,6 +37,7 @@ CREATE TABLE IF NOT EXISTS mails (
     error TEXT,
     begun_at REAL NOT NULL,              -- seconds since 1970, UTC
     answered_at REAL,
+    wanted INTEGER NOT NULL DEFAULT 1,   -- 0: another address took its place since
     UNIQUE (document, address)
 )
 """
@@ -45,7 +46,7 @@ _INTENT = """
 INSERT INTO mails (document, address, row, message_id, sha256, state, begun_at) VALUES (?, ?, ?, ?, ?, 'intent', ?)
 ON CONFLICT (document, address) DO UPDATE SET
     message_id = excluded.message_id, sha256 = excluded.sha256, state = 'intent', error = NULL,
-    begun_at = excluded.begun_at, answered_at = NULL
+    begun_at = excluded.begun_at, answered_at = NULL, wanted = 1
 """
 
 _LOST = "the process ended while the message was on its way; it is not known whether the mail server took it"
@@ -63,6 +64,8 @@ class Mail:
     message_id: str
     sha256: str | None
     answered_at: float | None
+    wanted: bool
+    """Whether the last call about its document asked for this address."""
 
 
 class MailLedger:
@@ -85,6 +88,7 @@ class MailLedger:
     """
 
     def __init__(self, folder: Path, run: str, clock: Clock) -> None:
+        self.run = run
         self._clock = clock
         path = path_of(folder, run)
         if not path.exists():
@@ -114,6 +118,10 @@ class MailLedger:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Let another process mail this run."""
         self._connection.close()
         self._lock.free()
 
@@ -132,6 +140,16 @@ class MailLedger:
     def known(self) -> dict[tuple[str, str], Mail]:
         """Return what became of each message so far, by document and address."""
         return {(mail.document, mail.address): mail for mail in _mails(self._connection)}
+
+    def drop(self, mails: Sequence[Mail]) -> None:
+        """Note that these messages are asked for no more, because other addresses took their place."""
+        with self._written():
+            self._connection.execute("BEGIN")
+            self._connection.executemany(
+                "UPDATE mails SET wanted = 0 WHERE document = ? AND address = ?",
+                [(mail.document, mail.address) for mail in mails],
+            )
+            self._connection.execute("COMMIT")
 
     def intend(self, document: str, address: str, row: int, message_id: str, sha256: str | None) -> None:
         """Write down, onto the disk, that a message's content is about to be sent."""
@@ -165,7 +183,7 @@ def _mails(connection: sqlite3.Connection) -> Iterable[Mail]:
     return [
         Mail(document, address, row, "unknown" if state == "intent" else state, *rest)
         for document, address, row, state, *rest in connection.execute(
-            "SELECT document, address, row, state, error, message_id, sha256, answered_at FROM mails "
+            "SELECT document, address, row, state, error, message_id, sha256, answered_at, wanted FROM mails "
             "ORDER BY number"
         )
     ]

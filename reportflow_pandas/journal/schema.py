@@ -43,7 +43,7 @@ __all__ = [
 APPLICATION = 0x52466A31
 """SQLite's ``application_id`` of a journal."""
 
-SCHEMA = 3
+SCHEMA = 4
 """SQLite's ``user_version``: the form of the tables below. Each change of a table raises it."""
 
 SUFFIX = ".sqlite"

@@ -30,7 +30,7 @@ RATE_WINDOW_SECONDS = 15.0
 FAILURES_LISTED = 5
 """Failures that are listed."""
 
-LISTED = ("accepted", "ready", "failed", "unknown", "not_sent")
+LISTED = ("accepted", "ready", "sent", "failed", "unknown", "not_sent")
 """The order in which counts are told."""
 
 
@@ -60,6 +60,8 @@ class Snapshot:
         Seconds that it still waits at most for a service that is away.
     reason : str
         What it waits for while ``wait`` is not 0.
+    listed_in : str
+        Where all rows that failed are.
     """
 
     at: float
@@ -72,6 +74,7 @@ class Snapshot:
     no_pdf: int = 0
     outage: float = 0.0
     reason: str = "rate limit"
+    listed_in: str = "job.results().reportflow.failed"
 
 
 class Watched(Protocol):
@@ -214,7 +217,7 @@ class Panel:
         parts += [
             _pill(word, f"{counts[word]:,} {word.replace('_', ' ')}")
             for word in LISTED
-            if counts[word] and (word != "not_sent" or status != "running")
+            if counts.get(word) and (word != "not_sent" or status != "running")
         ]
         if now.no_pdf:
             parts.append(_pill("failed", f"{now.no_pdf:,} without a PDF for good"))
@@ -247,7 +250,7 @@ class Panel:
             for label, outcome in now.failures
         )
         more = self._failed - len(now.failures)
-        rest = f"<li>and {more:,} more: <code>job.results().reportflow.failed</code></li>" if more > 0 else ""
+        rest = f"<li>and {more:,} more: <code>{now.listed_in}</code></li>" if more > 0 else ""
         return f'<ul style="margin:2px 0 0 18px;padding:0">{why}{lines}{rest}</ul>'
 
     def _cancel(self, _button: object) -> None:

@@ -41,6 +41,7 @@ STATUS_COLOURS = {
 
 STATUS_PILLS = {
     "ready": ("C9EBD3", "14532D"),
+    "sent": ("C9EBD3", "14532D"),
     "accepted": ("DCEBFB", "1E4E8C"),
     "failed": ("F9D2CF", "8F1D14"),
     "unknown": ("FCE7B8", "7A4B00"),

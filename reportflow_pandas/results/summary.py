@@ -4,14 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["checked_results", "in_one_line", "summary", "without_pdf_for_good"]
+__all__ = ["checked_results", "in_one_line", "summary", "without_mail", "without_pdf_for_good"]
 
 _NEEDED = ("row", "status")
+
+MOST_REASONS = 10
+"""Reasons for which there was no mail that are told one by one: servers word their refusals for each person."""
 
 
 def checked_results(results: pd.DataFrame) -> pd.DataFrame:
@@ -53,7 +57,7 @@ def summary(results: pd.DataFrame) -> pd.Series[int]:
         PDF can never be made), ``failed``, ``unknown``, ``not_sent``; ``no_pdf``, where there are any, for those;
         then, most frequent first, ``"kind: invalid"`` and so on for each ``error_kind`` there is. A kind counts
         accepted documents too whose download failed, so the kinds need not add up to the failures. After ``mail``
-        also ``"mail: sent"`` and so on.
+        also ``"mail: sent"`` and so on, and why the others got none: ``"no mail: the decision is reject"``.
 
     Raises
     ------
@@ -90,7 +94,30 @@ def summary(results: pd.DataFrame) -> pd.Series[int]:
     if "mail_status" in results.columns:
         mails = results["mail_status"].dropna().astype(object).value_counts()
         counts |= {f"mail: {state}": int(n) for state, n in mails.items()}
+        counts |= {f"no mail: {reason}": len(labels) for reason, labels in without_mail(results).items()}
     return pd.Series(counts, dtype="int64", name="documents")
+
+
+def without_mail(results: pd.DataFrame) -> dict[str, list[Any]]:
+    """Return why rows got no mail, the commonest reason first, and which rows: their index labels.
+
+    Examples
+    --------
+    >>> mailed = {"mail_status": ["sent", "failed"], "mail_error": [None, "550 no such user"]}
+    >>> without_mail(pd.DataFrame(mailed, index=["a", "b"]))
+    {'550 no such user': ['b']}
+    """
+    if not {"mail_status", "mail_error"} <= set(results.columns):
+        return {}
+    found: dict[str, list[Any]] = {}
+    for label, state, reason in zip(results.index, results["mail_status"], results["mail_error"], strict=True):
+        if isinstance(state, str) and state != "sent":
+            found.setdefault(reason if isinstance(reason, str) else "none was asked for", []).append(label)
+    ordered = sorted(found.items(), key=lambda one: -len(one[1]))
+    kept, rest = ordered[:MOST_REASONS], ordered[MOST_REASONS:]
+    return dict(kept) | (
+        {"another reason, see mail_error": [at for _, some in rest for at in some]} if rest else {}
+    )
 
 
 def in_one_line(counts: Mapping[str, int], *, saved: int = 0, folder: Path | None = None) -> str:

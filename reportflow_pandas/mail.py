@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Hashable
 from email.headerregistry import Address
 from typing import Literal
@@ -9,13 +10,15 @@ from typing import Literal
 import pandas as pd
 
 from reportflow_pandas.delivery.mail_preview import MailPreview
+from reportflow_pandas.delivery.mail_run import MailRun
 from reportflow_pandas.delivery.message import Letters, addresses_in, letters
-from reportflow_pandas.delivery.release import note_decisions, release
-from reportflow_pandas.delivery.sending import Sending
+from reportflow_pandas.delivery.release import DeliveryWarning, release
 from reportflow_pandas.delivery.smtp import smtp_address
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.execution.background import Background
+from reportflow_pandas.execution.work import watched
 from reportflow_pandas.export.source_columns import documents_of
-from reportflow_pandas.journal.mails import MailLedger
+from reportflow_pandas.jobs import Job, started
 from reportflow_pandas.journal.runs import at_home
 from reportflow_pandas.results.results_frame import provenance
 from reportflow_pandas.settings import Settings, current
@@ -39,9 +42,10 @@ def mail(
     language: Literal["en", "ja"] | None = None,
     per_minute: float | None = None,
     preview: bool = False,
+    background: bool = False,
     progress: bool | Literal["auto"] = "auto",
     settings: Settings | None = None,
-) -> pd.DataFrame | MailPreview:
+) -> pd.DataFrame | MailPreview | Job:
     r"""Mail each document to its person, once.
 
     One message for each document and address. Only rows whose PDF was downloaded get one; with ``decisions`` only
@@ -77,6 +81,8 @@ def mail(
         At most so many messages a minute, evenly spaced.
     preview : bool
         Send nothing, return the first message as it would arrive.
+    background : bool
+        Return a `Job` at once: ``.progress`` counts messages, ``.result()`` is the frame.
     progress : bool or "auto"
         A bar.
     settings : Settings, optional
@@ -86,7 +92,8 @@ def mail(
     -------
     pandas.DataFrame
         These results with ``mail_status`` (``sent``, ``failed``, ``unknown``, ``not_sent``), ``mail_error``
-        (why; for a row that got none, too) and ``mailed_at`` (UTC). With ``preview`` a `MailPreview`.
+        (why; for a row that got none, too; of several addresses, which) and ``mailed_at`` (UTC). With ``preview``
+        a `MailPreview`, with ``background`` a `Job`.
 
     Raises
     ------
@@ -97,6 +104,7 @@ def mail(
         An address that is missing or none, a line break in a subject; before the first mail.
     AuthError, ConnectionFailed
         The server refuses the password, or none answers (any more); ``.results`` is the frame so far.
+        With ``background`` this and the next two are raised by the job's ``.result()``.
     JournalError
         The disk is full: no mail is sent whose intent cannot be written down; ``.results`` is the frame so far.
     RunInterrupted
@@ -152,10 +160,23 @@ def mail(
         )
     address = smtp_address(chosen.smtp)
     _require_aiosmtplib()
-    with MailLedger(chosen.runs, attrs["run"], chosen.clock) as ledger:
-        sending = Sending(results, planned, released, style, ledger, chosen, address, per_minute, unknown=unknown)
-        made = sending.carried_out(progress)
-    note_decisions(results, decisions, chosen)
+    work = MailRun(
+        results,
+        planned,
+        released,
+        style,
+        chosen,
+        address,
+        decisions=decisions,
+        per_minute=per_minute,
+        unknown=unknown,
+        progress_shown=progress,
+    )
+    if background:
+        return started(Background(work))
+    made = watched(work)
+    if told := work.closing_words():
+        warnings.warn(told, DeliveryWarning, stacklevel=3)
     return made
 
 
