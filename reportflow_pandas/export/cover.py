@@ -36,12 +36,13 @@ from reportflow_pandas.export.style import (
 from reportflow_pandas.export.texts import DECISIONS, STATUSES, Words, decision_of
 from reportflow_pandas.results.results_frame import known
 from reportflow_pandas.results.summary import summary, without_mail
-from reportflow_pandas.rows.input_frame import rows_phrase
+from reportflow_pandas.rows.input_frame import label_shown
 
 __all__ = ["Cover"]
 
 _WIDTHS: dict[str, float] = {"A": 2, "B": 38, "C": 17, "D": 14, "E": 100}
 _MOST_LINES = 100
+_MOST_LABELS = 50
 _COUNTS = ("rows", "shown", "calls", "version")
 
 
@@ -213,9 +214,11 @@ class Cover:
         number = int((self.results["mail_status"] == "sent").sum())
         page.entry(says["mails_sent"], number, colours=STATUS_COLOURS["ready"])
         for reason, labels in without_mail(self.results).items():
-            page.entry(
-                clean_text(f"{says['no_mail']}: {reason}"), len(labels), text=clean_text(rows_phrase(labels))
+            why = f"{says['no_mail']}: {self.words.mail_reasons.get(reason, reason)}"
+            who = ", ".join(map(label_shown, labels[:_MOST_LABELS])) + (
+                ", …" if len(labels) > _MOST_LABELS else ""
             )
+            page.entry(clean_text(why), len(labels), text=clean_text(who))
 
     def _present(self, name: str) -> np.ndarray[Any, np.dtype[np.bool_]]:
         if name not in self.results.columns:

@@ -44,6 +44,8 @@ class Words:
     """By `Trap`."""
     says: dict[str, str]
     run: dict[str, str]
+    mail_reasons: dict[str, str]
+    """By the English one, which stands in ``mail_error``."""
 
     def advise(self, status: str, kind: str | None, run: Mapping[str, str]) -> str:
         """Say what to do about one document; ``run`` is what the results know of theirs."""

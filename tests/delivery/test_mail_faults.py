@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
 from support.mail_server import mail_server, scripted_server
+from support.mailed_runs import PEOPLE, mailed
 
 import reportflow_pandas as rf
 from reportflow_pandas.delivery.smtp import MailConnection, smtp_address
@@ -19,32 +17,6 @@ from reportflow_pandas.journal.mails import MailLedger, mails_of
 from reportflow_pandas.settings import current
 
 pytestmark = pytest.mark.filterwarnings("ignore::reportflow_pandas.delivery.release.DeliveryWarning")
-
-PEOPLE = 8
-
-
-@pytest.fixture
-def results(tmp_path: Path) -> Iterator[pd.DataFrame]:
-    frame = pd.DataFrame({"No": range(PEOPLE)})
-    with rf.use_local(render=False):
-        rf.configure(runs=tmp_path / "runs", sender="billing@example.com")
-        made = frame.reportflow.generate(
-            "certificate", check=False, params=["No"], run="november", download=tmp_path / "pdfs", progress=False
-        )
-        yield made.assign(Email=[f"person{at}@example.com" for at in range(PEOPLE)])
-
-
-def quick() -> rf.Settings:
-    class Hasty(type(current().clock)):  # type: ignore[misc]
-        async def sleep(self, seconds: float) -> None:
-            await asyncio.sleep(0)
-
-    return replace(current(), clock=Hasty())
-
-
-def mailed(results: pd.DataFrame, **more: Any) -> pd.DataFrame:
-    arguments = {"to": "Email", "subject": "No. {index}", "body": "Here.", "progress": False, "settings": quick()}
-    return results.reportflow.mail(**arguments | more)
 
 
 def test_a_server_that_takes_one_connection_only_gets_all_mails_over_it(results: pd.DataFrame) -> None:
@@ -247,3 +219,110 @@ def test_an_intent_is_on_the_disk_before_the_content_is_announced(results: pd.Da
         mailed(results.iloc[[0]])
     assert seen == ["intent"]
     assert [mail.state for mail in mails_of(current().runs, "november")] == ["sent"]
+
+
+async def spoken(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, *, messages: int, greeting_after: float = 0
+) -> int:
+    """Speak as a mail server does, take so many messages, and hang up; returns how many were taken."""
+    await asyncio.sleep(greeting_after)
+    writer.write(b"220 hi\r\n")
+    taken = 0
+    while taken < messages and (line := await reader.readline()):
+        if line.upper().startswith(b"DATA"):
+            writer.write(b"354 go\r\n")
+            await reader.readuntil(b"\r\n.\r\n")
+            taken += 1
+        writer.write(b"250 OK\r\n")
+    await writer.drain()
+    return taken
+
+
+@pytest.mark.parametrize("messages", [1, 3])
+def test_a_server_that_closes_after_n_messages_gets_each_once(results: pd.DataFrame, messages: int) -> None:
+    taken: list[int] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(await spoken(reader, writer, messages=messages))
+
+    with scripted_server(script) as port:
+        rf.configure(smtp=f"smtp://127.0.0.1:{port}")
+        assert mailed(results)["mail_status"].tolist() == ["sent"] * PEOPLE
+    assert sum(taken) == PEOPLE
+
+
+def test_a_server_that_greets_slowly_is_waited_for(results: pd.DataFrame) -> None:
+    taken: list[int] = []
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(await spoken(reader, writer, messages=PEOPLE, greeting_after=0.1))
+
+    with scripted_server(script) as port:
+        rf.configure(smtp=f"smtp://127.0.0.1:{port}")
+        assert mailed(results)["mail_status"].tolist() == ["sent"] * PEOPLE
+    assert sum(taken) == PEOPLE
+
+
+def test_a_server_that_never_greets_is_left_with_what_may_be_wrong(
+    results: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(
+        MailConnection.__init__, "__kwdefaults__", {"command_seconds": 0.2, "final_answer_seconds": 1}
+    )
+
+    async def script(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+
+    with scripted_server(script) as port:
+        rf.configure(smtp=f"smtp://127.0.0.1:{port}")
+        with pytest.raises(rf.ConnectionFailed, match=r"smtps://.*Nothing was sent"):
+            mailed(results)
+
+
+def test_a_password_that_is_refused_in_the_middle_ends_the_call_and_is_not_tried_again_and_again(
+    results: pd.DataFrame,
+) -> None:
+    logins, taken = [0], [0]
+
+    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Take one message a connection, and three logins; then the account is locked."""
+        writer.write(b"220 hi\r\n")
+        while line := await reader.readline():
+            word = line[:4].upper()
+            if word == b"EHLO":
+                writer.write(b"250-here\r\n250 AUTH PLAIN\r\n")
+            elif word == b"AUTH":
+                logins[0] += 1
+                writer.write(b"235 in\r\n" if logins[0] <= 3 else b"535 locked\r\n")
+            elif word == b"DATA":
+                writer.write(b"354 go\r\n")
+                await reader.readuntil(b"\r\n.\r\n")
+                taken[0] += 1
+                writer.write(b"250 taken\r\n")
+                await writer.drain()
+                return
+            else:
+                writer.write(b"250 OK\r\n")
+
+    with scripted_server(script) as port:
+        rf.configure(smtp=f"smtp://ann:secret@127.0.0.1:{port}")
+        with pytest.raises(rf.AuthError, match=r"locked.*3 of 8 mails are sent.*Call mail again") as ended:
+            mailed(results)
+    assert "secret" not in str(ended.value)
+    assert ended.value.results["mail_status"].value_counts().to_dict() == {"not_sent": PEOPLE - 3, "sent": 3}
+    assert taken[0] == 3
+    assert logins[0] <= 3 + 4, "each connection is refused once"
+
+
+def test_of_two_addresses_in_a_cell_the_refused_one_alone_is_tried_again_and_named(results: pd.DataFrame) -> None:
+    results["Email"] = ["a@example.com; b@example.com", *results["Email"][1:]]
+    with mail_server() as server:
+        rf.configure(smtp=server.address)
+        server.refusals["b@example.com"] = ["550 no such user"]
+        first = mailed(results)
+        assert first["mail_status"].iloc[0] == "failed"
+        assert first["mail_error"].iloc[0] == "b@example.com: failed, 550 no such user (1 of 2 addresses: sent)"
+        second = mailed(results)
+        assert second["mail_status"].tolist() == ["sent"] * PEOPLE
+        assert second["mail_error"].isna().all()
+        assert set(server.recipients.values()) == {1}
