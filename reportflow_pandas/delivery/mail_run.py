@@ -60,6 +60,7 @@ class MailRun:
     queue: None = None
     dispatch: None = None
     on_row: Any = None
+    warnings: tuple[str, ...] = ()
     pdf_folder: None = None
     listed_in = "the column mail_error of job.results()"
 

@@ -113,7 +113,7 @@ class Background:
     @property
     def warnings(self) -> list[str]:
         """As `Job.warnings`."""
-        return [*self.run.source.info.warnings, *self._failed_beside]
+        return [*self.run.warnings, *self._failed_beside]
 
     @property
     def progress(self) -> dict[str, int]:

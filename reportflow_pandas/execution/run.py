@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -416,6 +416,11 @@ class Run:
         if folder.superseded:
             line += f", {folder.superseded:,} older ones moved to {folder.path / SUPERSEDED}"
         return line
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What looked odd in the rows."""
+        return self.source.info.warnings
 
     @property
     def complete(self) -> bool:

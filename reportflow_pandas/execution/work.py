@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Literal, Protocol
 
@@ -36,6 +36,10 @@ class Work(Protocol):
     @property
     def progress_shown(self) -> bool | Literal["auto"]:
         """Whether there is a bar."""
+
+    @property
+    def warnings(self) -> Sequence[str]:
+        """What looked odd before it began."""
 
     @property
     def queue(self) -> RunQueue | None:
