@@ -7,8 +7,8 @@ import hashlib
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import replace
+from typing import Any
 
-from reportflow_pandas.clock import Clock
 from reportflow_pandas.delivery.mail_book import ENDED, MailBook
 from reportflow_pandas.delivery.message import Letter, Letters
 from reportflow_pandas.delivery.smtp import Delivery, MailConnection, SmtpAddress
@@ -76,6 +76,8 @@ class Sending:
         self._per_minute = per_minute
         self._stopping = False
         self._tasks: list[asyncio.Task[None]] = []
+        self._resting: set[asyncio.Task[Any] | None] = set()
+        """Those that wait before a message, or before another try."""
         self._next_start = 0.0
         self._at_work = 0
 
@@ -84,7 +86,10 @@ class Sending:
         self._stopping = True
         loop = asyncio.get_running_loop()
         for task in self._tasks:
-            loop.call_later(SHUTDOWN_GRACE_SECONDS, task.cancel)
+            if task in self._resting:
+                task.cancel()
+            else:
+                loop.call_later(SHUTDOWN_GRACE_SECONDS, task.cancel)
 
     async def carry_out(self) -> None:
         """Send them; see `error` for what ended it early."""
@@ -166,15 +171,22 @@ class Sending:
             await self._pause(attempt)
 
     async def _pause(self, attempt: int) -> None:
-        clock = self._clock
-        await clock.sleep(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * (1 + clock.random() / 2))
+        await self._rest(FIRST_PAUSE_SECONDS * 2 ** (attempt - 1) * (1 + self._clock.random() / 2))
+
+    async def _rest(self, seconds: float) -> None:
+        task = asyncio.current_task()
+        self._resting.add(task)
+        try:
+            await self._clock.sleep(seconds)
+        finally:
+            self._resting.discard(task)
 
     async def _sent(self, letter: Letter, connection: MailConnection) -> None:
         """Send one message, on new connections where the server hangs up or asks to come later."""
         attempt, carried = 1, -1
         outcome = Delivery("later", ENDED)
         while True:
-            await self._paced(self._clock)
+            await self._paced()
             if self._ending:
                 break
             if not connection.is_open:
@@ -232,14 +244,14 @@ class Sending:
             self._book.record(letter, outcome)
         return outcome
 
-    async def _paced(self, clock: Clock) -> None:
+    async def _paced(self) -> None:
         if not self._per_minute:
             return
-        now = clock.monotonic()
+        now = self._clock.monotonic()
         start = max(now, self._next_start)
         self._next_start = start + 60.0 / self._per_minute
         if start > now:
-            await clock.sleep(start - now)
+            await self._rest(start - now)
 
 
 _GIVEN_UP = "interrupted while the message was on its way; it is not known whether the mail server took it"
