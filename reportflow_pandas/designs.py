@@ -14,6 +14,7 @@ from reportflow_pandas.api.models import Design, Parameter
 from reportflow_pandas.engine.attempts import Line, Refused, line_to
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, NotFoundError
+from reportflow_pandas.notebook.shown_frame import ShownFrame
 from reportflow_pandas.settings import current
 
 __all__ = ["designs", "find_design", "parameters", "parameters_of"]
@@ -45,7 +46,7 @@ def designs() -> pd.DataFrame:
     True
     """
     found = _ask(lambda client: client.designs())
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "design_id": [design.id for design in found],
             "label": [design.label for design in found],
@@ -55,6 +56,7 @@ def designs() -> pd.DataFrame:
             ),
         }
     )
+    return ShownFrame.of(frame, "no designs")
 
 
 def parameters(design_id: str, version: int | Literal["latest"] = "latest") -> pd.DataFrame:
@@ -89,7 +91,7 @@ def parameters(design_id: str, version: int | Literal["latest"] = "latest") -> p
     if version != "latest" and (isinstance(version, bool) or not isinstance(version, int)):
         raise ConfigurationError(f"version={version!r}: 'latest' or a whole number")
     found = _ask(lambda client: client.parameters(design_id, None if version == "latest" else version))
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "name": [parameter.name for parameter in found],
             "type": [parameter.type for parameter in found],
@@ -98,6 +100,7 @@ def parameters(design_id: str, version: int | Literal["latest"] = "latest") -> p
             "fields": [", ".join(field.name for field in parameter.spec) for parameter in found],
         }
     )
+    return ShownFrame.of(frame, "no parameters")
 
 
 async def find_design(client: Client, line: Line, design_id: str) -> Design:

@@ -84,7 +84,7 @@ class Preview:
         )
         return (
             f'<div style="display:flex;flex-wrap:wrap;gap:12px">{pictures}</div>'
-            f'<div style="color:#666;font-size:12px;margin-top:4px">{caption}</div>'
+            f'<div style="color:var(--jp-ui-font-color2,inherit);font-size:12px;margin-top:4px">{caption}</div>'
         )
 
     def save(self, path: str | Path) -> Path:

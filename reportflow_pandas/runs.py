@@ -18,6 +18,7 @@ from reportflow_pandas.execution.run import Run
 from reportflow_pandas.execution.work import watched
 from reportflow_pandas.journal import marks, runs as shelf
 from reportflow_pandas.journal.events import note_event
+from reportflow_pandas.notebook.shown_frame import ShownFrame
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.results_frame import moments, outcome_of, provenance, results_frame
@@ -54,7 +55,7 @@ def runs() -> pd.DataFrame:
     def count(summary: shelf.Summary, *words: str) -> int:
         return sum(summary.counts.get(word, 0) for word in words)
 
-    return pd.DataFrame(
+    frame = pd.DataFrame(
         {
             "run": [one.run for one in found],
             "state": [one.state for one in found],
@@ -71,6 +72,7 @@ def runs() -> pd.DataFrame:
             "problem": [one.problem for one in found],
         }
     )
+    return ShownFrame.of(frame, "no runs")
 
 
 def load(run: str) -> pd.DataFrame:

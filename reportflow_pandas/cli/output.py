@@ -21,8 +21,10 @@ from reportflow_pandas.export.atomic_write import checked_path
 from reportflow_pandas.export.reader import read_lines
 from reportflow_pandas.printable import printable
 from reportflow_pandas.reading.locations import origin_of, where
+from reportflow_pandas.results.service_words import in_plain_words
 from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.input_frame import called
+from reportflow_pandas.settings import current
 
 __all__ = [
     "ACCEPTED",
@@ -158,10 +160,16 @@ def outcome_lines(results: pd.DataFrame, *, download: bool, rows: pd.DataFrame |
     if len(needing):
         lines += ["", "First rows to look at:" if len(needing) > SHOWN else "Rows to look at:"]
         lines += [
-            f"  {label!s:>6}  {row.file_name}{_place(rows, row.row)}: {row.error}"
+            f"  {label!s:>6}  {row.file_name}{_place(rows, row.row)}: {_what_happened(row.error)}"
             for label, row in zip(needing.index, needing.head(SHOWN).itertuples(index=False), strict=False)
         ]
     return lines
+
+
+def _what_happened(error: object) -> str:
+    """Return the service's words, after what they mean where that is known."""
+    words = in_plain_words(error, current().language)
+    return str(error) if words is None else f"{words} ({error})"
 
 
 def _verdict_lines(results: pd.DataFrame) -> list[str]:

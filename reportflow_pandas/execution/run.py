@@ -35,6 +35,7 @@ from reportflow_pandas.results.missing_pdfs import documents_of
 from reportflow_pandas.results.pdf_folder import SUPERSEDED, PdfFolder
 from reportflow_pandas.results.results_frame import results_frame
 from reportflow_pandas.results.run_info import RunInfo
+from reportflow_pandas.results.service_words import reasons
 from reportflow_pandas.results.summary import in_one_line
 from reportflow_pandas.rows.documents import Documents
 from reportflow_pandas.rows.download_folders import download_root
@@ -240,6 +241,7 @@ class Run:
                 self.source.outcomes.cut_off(f"the run ended before this row's turn: {why}")
             if isinstance(early, ReportFlowError):
                 early.results = self.results()
+            self.progress.lines += reasons(self.source.outcomes, self.source.index, self.settings.language)
             counts = self.source.outcomes.counts()
             word = "was interrupted" if self.interrupted else "ended"
             log.info("run %s %s after %.1f s: %s", self.name, word, self.clock.monotonic() - started, counts)

@@ -41,6 +41,7 @@ from reportflow_pandas.rows.input_frame import label_shown
 __all__ = ["Cover"]
 
 _WIDTHS: dict[str, float] = {"A": 2, "B": 38, "C": 17, "D": 14, "E": 100}
+_MOST_REASONS = 30
 _MOST_LINES = 100
 _MOST_LABELS = 50
 _COUNTS = ("rows", "shown", "calls", "version")
@@ -155,16 +156,22 @@ class Cover:
     def _reasons(self, page: TextSheet) -> None:
         if "error_kind" not in self.results.columns:
             return
-        told = self.results[["status", "error_kind"]].dropna(subset="error_kind").astype(object)
+        told = (
+            self.results.reindex(columns=["status", "error_kind", "error"])
+            .dropna(subset="error_kind")
+            .astype(object)
+        )
         if told.empty:
             return
         words = self.words
         page.section(words.says["reasons"], words.says["documents"], "", words.headings["advice"])
-        for (status, kind), number in Counter(zip(told["status"], told["error_kind"], strict=True)).most_common(
-            30
-        ):
+        advice = Counter(
+            (status, kind, words.advise(status, kind, self.known, message))
+            for status, kind, message in zip(told["status"], told["error_kind"], told["error"], strict=True)
+        )
+        for (status, kind, what), number in advice.most_common(_MOST_REASONS):
             label = f"{words.statuses.get(status, status)}: {words.kinds.get(kind, kind)}"
-            page.entry(label, number, text=words.advise(status, kind, self.known))
+            page.entry(label, number, text=what)
 
     def _odd(self, page: TextSheet) -> None:
         """Write what looked odd in the rows before they were sent."""

@@ -270,11 +270,12 @@ class Layout:
     def of_failed(self) -> list[Column]:
         """Return the columns of the sheet Failed."""
         statuses, kinds = self.results["status"].tolist(), self._series("error_kind").tolist()
+        errors = self._series("error").tolist()
         run = known(self.results)
 
         def advice(at: int) -> str:
             kind = kinds[at]
-            return self.words.advise(statuses[at], kind if isinstance(kind, str) else None, run)
+            return self.words.advise(statuses[at], kind if isinstance(kind, str) else None, run, errors[at])
 
         columns = [
             *self.left(),

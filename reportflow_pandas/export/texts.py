@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
 from reportflow_pandas.next_steps import line_that_goes_on, resumable
+from reportflow_pandas.results.service_words import in_plain_words
 
 __all__ = [
     "DECISIONS",
@@ -33,6 +34,7 @@ DECISIONS = ("approve", "redo", "reject")
 class Words:
     """All texts of one language."""
 
+    language: Language
     headings: dict[str, str]
     statuses: dict[str, str]
     decisions: dict[str, str]
@@ -47,8 +49,17 @@ class Words:
     mail_reasons: dict[str, str]
     """By the English one, which stands in ``mail_error``."""
 
-    def advise(self, status: str, kind: str | None, run: Mapping[str, str]) -> str:
-        """Say what to do about one document; ``run`` is what the results know of theirs."""
+    def advise(self, status: str, kind: str | None, run: Mapping[str, str], message: object = None) -> str:
+        """Say what to do about one document, after what the service's message means where that is known.
+
+        ``run`` is what the results know of theirs.
+        """
+        meant = in_plain_words(message, self.language)
+        return (
+            f"{'' if meant is None else self.says['meant'].format(meant=meant)}{self._advice(status, kind, run)}"
+        )
+
+    def _advice(self, status: str, kind: str | None, run: Mapping[str, str]) -> str:
         if status == "unknown":
             return self.advice["unknown_outcome"]
         otherwise = "retry" if status == "not_sent" and kind is None else "other"
@@ -60,7 +71,7 @@ class Words:
 
 def _read(language: Language) -> Words:
     texts: dict[str, Any] = tomllib.loads(Path(__file__).with_name(f"{language}.toml").read_text("utf-8"))
-    return Words(**texts)
+    return Words(language, **texts)
 
 
 WORDS: dict[str, Words] = {"en": _read("en"), "ja": _read("ja")}

@@ -10,7 +10,17 @@ from typing import Any, Literal, TextIO
 
 from reportflow_pandas.engine.progress import Phase, Progress
 
-__all__ = ["EVERY", "PICTURE_COLOURS", "Bar", "away", "holds", "in_notebook", "progress_log", "visible"]
+__all__ = [
+    "EVERY",
+    "PICTURE_COLOURS",
+    "PICTURE_FRAME",
+    "Bar",
+    "away",
+    "holds",
+    "in_notebook",
+    "progress_log",
+    "visible",
+]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -256,8 +266,11 @@ def _widget() -> Any:
 BAR_PIXELS = 160
 """Width of a bar in a notebook, however little room its text leaves."""
 
-PICTURE_COLOURS = {"success": "#2e9e4f", "warning": "#c77700", "danger": "#b3261e"}
-"""Of the last picture of a bar and a panel, by the bar's style."""
+PICTURE_COLOURS = {"success": "#2a9149", "warning": "#b86e00", "danger": "#d93b30"}
+"""Of the last picture of a bar and a panel, by the bar's style: each 3.9:1 or more on white and on black."""
+
+PICTURE_FRAME = "#858585"
+"""Of the line around it; 3:1 and more on either, which is what WCAG 2.2 asks of graphics."""
 
 
 def _last_picture(bar: Any) -> dict[str, str]:
@@ -272,7 +285,7 @@ def _last_picture(bar: Any) -> dict[str, str]:
         "text/html": (
             '<div style="display:flex;flex-wrap:wrap;align-items:center;gap:0 8px">'
             f"{before}"
-            f'<span style="flex:none;width:{BAR_PIXELS}px;height:14px;border:1px solid #8a8a8a">'
+            f'<span style="flex:none;width:{BAR_PIXELS}px;height:14px;border:1px solid {PICTURE_FRAME}">'
             f'<span style="display:block;height:100%;width:{share:.0%};background:{colour}"></span></span>'
             f"{after}</div>"
         ),

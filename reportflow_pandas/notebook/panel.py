@@ -16,8 +16,11 @@ from typing import Any, Protocol
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcome
-from reportflow_pandas.notebook.bar import PICTURE_COLOURS, away, holds, in_notebook
+from reportflow_pandas.notebook.bar import PICTURE_COLOURS, PICTURE_FRAME, away, holds, in_notebook
 from reportflow_pandas.results.display import STATUS_PILLS, folder_link
+from reportflow_pandas.results.service_words import grouped
+from reportflow_pandas.rows.input_frame import rows_phrase
+from reportflow_pandas.settings import current
 
 __all__ = ["Panel", "Snapshot", "Watched", "seconds_left", "show"]
 
@@ -179,9 +182,9 @@ class Panel:
         return {
             "text/plain": plain,
             "text/html": (
-                '<div style="border:1px solid #8a8a8a;padding:6px 12px;max-width:760px">'
+                f'<div style="border:1px solid {PICTURE_FRAME};padding:6px 12px;max-width:760px">'
                 f'<div class="widget-html">{title}</div>'
-                '<div style="height:14px;margin:4px 0;border:1px solid #8a8a8a">'
+                f'<div style="height:14px;margin:4px 0;border:1px solid {PICTURE_FRAME}">'
                 f'<div style="height:100%;width:{share:.0%};background:{colour}"></div></div>'
                 f'<div class="widget-html">{line}</div><div>{failures}</div></div>'
             ),
@@ -245,9 +248,10 @@ class Panel:
 
     def _list(self, now: Snapshot) -> str:
         why = f"<li>{html.escape(now.error)}</li>" if now.error else ""
+        told = ((label, outcome.error or outcome.error_kind or "") for label, outcome in now.failures)
         lines = "".join(
-            f"<li>{html.escape(repr(label))}: {html.escape(outcome.error or outcome.error_kind or '')}</li>"
-            for label, outcome in now.failures
+            f"<li>{rows_phrase(labels)}: {html.escape(words)}</li>"
+            for words, labels in grouped(told, current().language).items()
         )
         more = self._failed - len(now.failures)
         rest = f"<li>and {more:,} more: <code>{now.listed_in}</code></li>" if more > 0 else ""

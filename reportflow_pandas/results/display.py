@@ -16,9 +16,12 @@ import pandas as pd
 
 from reportflow_pandas.contract import opens_in_browser
 from reportflow_pandas.results.results_frame import is_results
+from reportflow_pandas.results.service_words import grouped, in_plain_words
 from reportflow_pandas.results.summary import without_pdf_for_good
+from reportflow_pandas.rows.input_frame import rows_phrase
+from reportflow_pandas.settings import current
 
-__all__ = ["STATUS_COLOURS", "STATUS_PILLS", "file_link", "folder_link", "overview_html"]
+__all__ = ["STATUS_PILLS", "file_link", "folder_link", "overview_html"]
 
 SHOWN = 8
 """Rows that are listed, and that a page has."""
@@ -29,15 +32,8 @@ MOST_EMBEDDED = 1_000
 LONGEST_TOLD = 160
 """Characters of an error; the frame has it whole."""
 
-STATUS_COLOURS = {
-    "failed": "#b3261e",
-    "unknown": "#9a6700",
-    "not_sent": "#666666",
-    "accepted": "#2563a8",
-    "ready": "#22783c",
-}
-"""On a screen, readable on white and on dark; rows are listed in this order, what needs a person first."""
-
+ORDER = ("failed", "unknown", "not_sent", "accepted", "ready")
+"""What needs a person first."""
 
 STATUS_PILLS = {
     "ready": ("C9EBD3", "14532D"),
@@ -47,7 +43,7 @@ STATUS_PILLS = {
     "unknown": ("FCE7B8", "7A4B00"),
     "not_sent": ("E5E7EB", "374151"),
 }
-"""Background and text, readable whatever is around them."""
+"""Background and text, readable whatever is around them: on a light page and on a dark one."""
 
 
 def overview_html(frame: pd.DataFrame) -> str | None:
@@ -64,15 +60,16 @@ def overview_html(frame: pd.DataFrame) -> str | None:
     counts = frame["status"][~never].value_counts()
     pills = [
         _pill(status, f"{counts[status]:,} {status.replace('_', ' ')}")
-        for status in STATUS_COLOURS
+        for status in ORDER
         if counts.get(status, 0)
     ]
     if never.any():
         pills.append(_pill("failed", f"{int(never.sum()):,} without a PDF for good"))
-    first = frame["status"].map(list(STATUS_COLOURS).index).mask(never, 0)
+    first = frame["status"].map(ORDER.index).mask(never, 0)
     order = first.argsort(kind="stable").to_numpy()
     ordered = frame.iloc[order[:MOST_EMBEDDED]]
-    rows = [_values(label, row) for label, row in zip(ordered.index, ordered.itertuples(), strict=True)]
+    language = current().language
+    rows = [_values(label, row, language) for label, row in zip(ordered.index, ordered.itertuples(), strict=True)]
     more = len(frame) - SHOWN
     note = f'<p class="rf-more rf-soft">and {more:,} more rows</p>' if more > 0 else ""
     beyond = len(frame) - len(rows)
@@ -86,7 +83,7 @@ def overview_html(frame: pd.DataFrame) -> str | None:
     return (
         f'<div id="{root}"><style>{_style(root)}</style>'
         f"<div><b>{len(frame):,} documents</b> · {design} · run {html.escape(attrs.get('run', ''))}</div>"
-        f'<div class="rf-counts">{"".join(pills)}</div>'
+        f'<div class="rf-counts">{"".join(pills)}</div>{_reasons(frame, language)}'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(map(_line, rows[:SHOWN]))}</tbody></table>"
         f"{note}{left_out}{live}</div>"
     )
@@ -98,8 +95,21 @@ Values: TypeAlias = tuple[str, str, str, str | None, str | None, str]
 """Of a row: label, status, file name, link to the file, link to the page, what happened."""
 
 
-def _values(label: Any, row: Any) -> Values:
-    told = "" if pd.isna(row.error) else str(row.error)
+def _reasons(frame: pd.DataFrame, language: str | None) -> str:
+    """Return why rows failed, one line for those of which the same is said."""
+    failed = frame.loc[frame["status"].eq("failed"), "error"]
+    groups = grouped(failed.items(), language)
+    if not groups:
+        return ""
+    lines = [f"<li>{rows_phrase(rows)}: {html.escape(_cut(words))}</li>" for words, rows in groups.items()]
+    more = len(lines) - SHOWN
+    rest = f"<li>and {more:,} more reasons</li>" if more > 0 else ""
+    return f'<ul class="rf-reasons">{"".join(lines[:SHOWN])}{rest}</ul>'
+
+
+def _values(label: Any, row: Any, language: str | None) -> Values:
+    told = "" if pd.isna(row.error) else _cut(str(row.error))
+    words = in_plain_words(row.error, language)
     return (
         label if isinstance(label, str) else repr(label),
         str(row.status),
@@ -107,8 +117,12 @@ def _values(label: Any, row: Any) -> Values:
         None if pd.isna(row.path) else file_link(str(row.path)),
         # for people to click: nothing of ours ever fetches it
         str(row.url) if opens_in_browser(row.url) else None,
-        told if len(told) <= LONGEST_TOLD else told[: LONGEST_TOLD - 1] + "…",
+        told if words is None else f"{words}\n{told}",
     )
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= LONGEST_TOLD else text[: LONGEST_TOLD - 1] + "…"
 
 
 def _line(values: Values) -> str:
