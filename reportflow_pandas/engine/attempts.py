@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from math import inf
 from typing import TypeVar
 
 from reportflow_pandas.clock import Clock
@@ -58,14 +59,15 @@ class Held(Exception):  # noqa: N818 - never leaves the package
 class Tries:
     """Counts the tries of one call and the seconds they took; waiting for the rate limit is left out."""
 
-    __slots__ = ("count", "elapsed", "first_at", "in_flight", "probe", "waited")
+    __slots__ = ("count", "elapsed", "in_flight", "last_at", "previous_at", "probe", "waited")
 
     def __init__(self) -> None:
         self.count = 0
         self.elapsed = 0.0
         self.waited = 0.0
         self.in_flight = False
-        self.first_at: float | None = None
+        self.previous_at = self.last_at = -inf
+        """When the last two tries began."""
         self.probe = False
         """Whether this call goes ahead to see if an outage is over."""
 
@@ -157,7 +159,7 @@ class Line:
             try:
                 slot = await self._prepared(kind, bucket, tries, sending, refused)
                 started = self.clock.monotonic()
-                tries.first_at = started if tries.first_at is None else tries.first_at
+                tries.previous_at, tries.last_at = tries.last_at, started
                 tries.count += 1
                 tries.in_flight = True
                 try:
@@ -261,7 +263,8 @@ class Line:
         outage.missed(started, error)
         if isinstance(decision, Retry | Fail) and outage.away:
             raise Held from error
-        if isinstance(decision, Fail) and tries.first_at is not None and outage.alone(tries.first_at):
+        # what others were answered before this try and the one before it says nothing of them
+        if isinstance(decision, Fail) and outage.alone(tries.previous_at if tries.count > 1 else started):
             return self.policy.pause(tries.count, self.clock)
         return decision
 

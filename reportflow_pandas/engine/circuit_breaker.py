@@ -151,6 +151,16 @@ class Outage:
         return self._state != "closed"
 
     @property
+    def over(self) -> bool:
+        """Whether it was given up."""
+        return self._over is not None
+
+    @property
+    def seen(self) -> str:
+        """What was seen last in place of an answer, on one line."""
+        return " ".join(str(self._last or "").split())
+
+    @property
     def heard(self) -> bool:
         """Whether the service has answered at all."""
         return self._answered_at > -inf
@@ -188,7 +198,7 @@ class Outage:
             self._watch = asyncio.get_running_loop().create_task(self._until_it_is_back())
 
     def alone(self, since: float) -> bool:
-        """Tell whether nothing was answered since a call's first try: then its failing is not its own."""
+        """Tell whether nothing was answered since a call's last tries: then its failing is not its own."""
         return -inf < self._answered_at <= since
 
     # -- what calls ask --------------------------------------------------------------------------------------

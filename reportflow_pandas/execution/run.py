@@ -330,6 +330,7 @@ class Run:
             phase=phase,
             stop_on_failure=options.on_error == "raise",
             settled=self._row_collected if self.on_row is not None else None,
+            away=self.progress.away,
         )
 
     def _row_collected(self, position: int) -> None:

@@ -23,6 +23,7 @@ from reportflow_pandas.errors import (
 from reportflow_pandas.settings import Limits
 
 __all__ = [
+    "AWAY",
     "CANCELLED",
     "QUEUE_BACKOFF_SECONDS",
     "SENT",
@@ -49,6 +50,9 @@ SET_ASIDE = "set aside"
 
 SENT = "sent"
 """The field of a job that counts the tries whose first byte may have left."""
+
+AWAY = "away"
+"""The key of a queue that tells of a service which workers cannot reach, and expires when they wait no longer."""
 
 CANCELLED = "cancelled"
 """The key of a queue that exists when its run was cancelled."""

@@ -118,6 +118,7 @@ class RunQueue:
         phase: Phase,
         stop_on_failure: bool,
         settled: Callable[[int], None] | None,
+        away: Callable[[float], None],
     ) -> Dispatch:
         """Return what carries the run out, the backend in place of the engine's `Runner`."""
         return Dispatch(
@@ -134,6 +135,7 @@ class RunQueue:
             stop_on_failure=stop_on_failure,
             settled=settled,
             warn=self.warn,
+            away=away,
         )
 
 

@@ -9,6 +9,7 @@ was never sent.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from typing import Any
@@ -21,11 +22,14 @@ from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.errors import JournalError
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import LATE
-from reportflow_pandas.queue.messages import SENT, Terms
+from reportflow_pandas.queue.messages import AWAY, SENT, Terms
 
 __all__ = ["Lease", "LeaseLost", "ServedRun"]
 
 log = logging.getLogger("reportflow_pandas")
+
+TELL_SECONDS = 2.0
+"""For telling the submitter of an outage when the worker ends."""
 
 STORE_AGAIN_SECONDS = 0.5
 """Until an answer that could not be stored is stored again."""
@@ -53,12 +57,40 @@ class ServedRun:
         self.checked_at = time.monotonic()
         self._redis = redis
         self._keys = keys
+        self._telling: asyncio.Task[None] | None = None
+
+    @property
+    def given_up(self) -> bool:
+        """Whether the service stayed away; a run that goes on later begins from the start here."""
+        return self.line.outage is not None and self.line.outage.over
 
     async def close(self) -> None:
         """End what looks after its calls."""
         await self.bull.lockManager.close()
+        if self._telling is not None:
+            await asyncio.wait([self._telling], timeout=TELL_SECONDS)
+            self._telling.cancel()
         if self.line.outage is not None:
             self.line.outage.close()
+
+    def tell_away(self, seconds: float) -> None:
+        """Let the submitter know that the service is away and for how long it is waited for; 0.0: it is back."""
+        before, outage = self._telling, self.line.outage
+        why = outage.seen if outage is not None else ""
+
+        async def tell() -> None:
+            if before is not None:
+                await asyncio.wait([before])
+            key = self._keys.of(self.name, AWAY)
+            with contextlib.suppress(RedisError, OSError):
+                if seconds > 0:
+                    await self._redis.set(key, why, px=round(seconds * 1000))
+                else:
+                    await self._redis.delete(key)
+
+        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+
+        self._telling = asyncio.get_running_loop().create_task(tell())
 
     async def keep(self, job: Any, answer: dict[str, Any], token: str) -> None:
         """Store an answer; it was paid for, so Redis is waited for."""

@@ -18,7 +18,7 @@ from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import LATE, Collection, Enqueued, some
 from reportflow_pandas.queue.connection import ended, workers_alive
-from reportflow_pandas.queue.messages import CANCELLED, SetAside, Terms, part_of, written
+from reportflow_pandas.queue.messages import AWAY, CANCELLED, SetAside, Terms, part_of, written
 
 __all__ = ["TERMS", "Dispatch"]
 
@@ -69,6 +69,8 @@ class Dispatch:
         As for `Runner`.
     warn : callable, optional
         Told what people should know.
+    away : callable, optional
+        Told for how many seconds workers wait at most for a service that is away; 0.0 when they do not.
     """
 
     def __init__(
@@ -87,6 +89,7 @@ class Dispatch:
         stop_on_failure: bool = False,
         settled: Callable[[int], None] | None = None,
         warn: Callable[[str], None] | None = None,
+        away: Callable[[float], None] = lambda _: None,
     ) -> None:
         import bullmq  # noqa: PLC0415 - only who uses a queue needs it
 
@@ -101,6 +104,8 @@ class Dispatch:
         self._phase = phase
         self._told = told
         self._warn = warn or (lambda text: log.warning("%s", text))
+        self._away = away
+        self._is_away = False
         self._queue = bullmq.Queue(queue, {"connection": client, "prefix": keys.prefix, "skipVersionCheck": True})
         self._calls = Collection(
             queue,
@@ -151,6 +156,7 @@ class Dispatch:
         try:
             await self._collect_all(self._feeding)
         finally:
+            self._away(0.0)
             await ended(self._feeding)
             await self._calls.give_up()
         await self._tidy()
@@ -325,7 +331,25 @@ class Dispatch:
         if len(self._calls.given_up) > lost:
             await self._announce_again()
         await self._look_for_workers(counts)
+        if self._is_away or not found:
+            await self._look_for_outage()
         return found
+
+    async def _look_for_outage(self) -> None:
+        """Learn from the workers that the service is away, and that it is back."""
+        async with self._client.pipeline(transaction=False) as together:
+            together.get(self._keys.of(self._name, AWAY))
+            together.pttl(self._keys.of(self._name, AWAY))
+            why, left = await together.execute()
+        is_away = why is not None and left > 0
+        if is_away and not self._is_away:
+            self._warn(
+                f"the workers get no answer of the service's own ({why}): they send nothing and wait for it, at "
+                f"most {left / 1000:.0f} s more"
+            )
+        if is_away or self._is_away:
+            self._away(left / 1000 if is_away else 0.0)
+        self._is_away = is_away
 
     async def _announce_again(self) -> None:
         """Put up the sign again if Redis was emptied."""

@@ -182,9 +182,10 @@ class Worker:
         for name in names:
             if name not in self._served and name not in self._refused:
                 await self._open(name)
-        for name in [name for name, served in self._served.items() if name not in names and not served.in_flight]:
-            await self._served.pop(name).close()
-            log.info("run %s has ended", name)
+        for name, served in list(self._served.items()):
+            if (name not in names or served.given_up) and not served.in_flight:
+                await self._served.pop(name).close()
+                log.info("run %s has ended", name)
         self._refused &= set(names)
         for served in list(self._served.values()):
             if served.name in names and time.monotonic() > served.checked_at + self._lease / 2:
@@ -230,15 +231,15 @@ class Worker:
             window=Window(self._store),
         )
         client = await self._client(terms.timeout)
+        self._served[name] = served = ServedRun(
+            name, terms, redis=self._redis, keys=self._keys, bull=bull, line=line, client=client
+        )
         line.outage = Outage(
             partial(line.look, client.designs),
             end=lambda error: log.warning("run %s: %s", terms.run, error),
-            say=lambda _: None,
-            clock=self._settings.clock,
-            patience=self._settings.outage,
-        )
-        self._served[name] = ServedRun(
-            name, terms, redis=self._redis, keys=self._keys, bull=bull, line=line, client=client
+            say=served.tell_away,
+            clock=line.clock,
+            patience=line.patience,
         )
         self._free.set()
         log.info("run %s: serving it", terms.run)

@@ -286,6 +286,9 @@ class Download:
                 )
             except Held:
                 # another one goes first after the outage: it may be this file whose answers never come whole
+                if its.probe and len(self._open) == 1:
+                    self._lost(one, "network", self._outage.seen, None)
+                    return
                 tries[one.position] = its
                 left.append(one)
             except Refused as refused:
