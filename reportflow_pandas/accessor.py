@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
-from typing import Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Coroutine
+from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
 
 import pandas as pd
 
@@ -20,23 +20,54 @@ from reportflow_pandas.verification import verify as verify_results
 from reportflow_pandas.verify.spot_check import spot_check as spot_check_of
 from reportflow_pandas.verify.verified_results import findings as findings_of
 
-__all__ = ["ReportFlowAccessor"]
+__all__ = ["DataFrame", "ReportFlowAccessor"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
 
+if TYPE_CHECKING:
 
-def _bound(function: Callable[Concatenate[pd.DataFrame, P], T]) -> Callable[Concatenate[ReportFlowAccessor, P], T]:
+    class DataFrame(pd.DataFrame):
+        """``pandas.DataFrame``, of which editors and type checkers know ``reportflow``."""
+
+        @property
+        def reportflow(self) -> ReportFlowAccessor:
+            """The verbs of this package."""
+else:
+    DataFrame = pd.DataFrame
+
+
+@overload
+def _bound(
+    function: Callable[Concatenate[pd.DataFrame, P], pd.DataFrame],
+) -> Callable[Concatenate[ReportFlowAccessor, P], DataFrame]: ...
+@overload
+def _bound(
+    function: Callable[Concatenate[pd.DataFrame, P], Coroutine[Any, Any, pd.DataFrame]],
+) -> Callable[Concatenate[ReportFlowAccessor, P], Coroutine[Any, Any, DataFrame]]: ...
+@overload
+def _bound(
+    function: Callable[Concatenate[pd.DataFrame, P], T],
+) -> Callable[Concatenate[ReportFlowAccessor, P], T]: ...
+
+
+def _bound(
+    function: Callable[Concatenate[pd.DataFrame, P], Any],
+) -> Callable[Concatenate[ReportFlowAccessor, P], Any]:
     """Return a method that calls the function with the accessor's frame."""
 
     @functools.wraps(function)
-    def method(self: ReportFlowAccessor, /, *args: P.args, **arguments: P.kwargs) -> T:
+    def method(self: ReportFlowAccessor, /, *args: P.args, **arguments: P.kwargs) -> Any:
         return function(self._frame, *args, **arguments)
 
     signature = inspect.signature(function)
     own = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY), *list(signature.parameters.values())[1:]]
     method.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
     return method
+
+
+_failed_of = _bound(verbs.failed_of)
+_unknown_of = _bound(verbs.unknown_of)
 
 
 class ReportFlowAccessor:
@@ -72,8 +103,17 @@ class ReportFlowAccessor:
     # on a results frame
     _repr_html_ = _bound(display.overview_html)
     summary = _bound(verbs.summary)
-    failed = property(_bound(verbs.failed_of))
-    unknown = property(_bound(verbs.unknown_of))
+
+    @property
+    def failed(self) -> DataFrame:
+        """The rows that failed."""
+        return _failed_of(self)
+
+    @property
+    def unknown(self) -> DataFrame:
+        """The rows whose outcome is not known: sent, but no answer came back."""
+        return _unknown_of(self)
+
     retry = _bound(retry_rows)
     settle = _bound(settle_rows)
     download = _bound(verbs.download)

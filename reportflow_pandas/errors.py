@@ -31,7 +31,10 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "ApiError",
@@ -85,7 +88,7 @@ class ReportFlowError(_Whole, Exception):
     ``%xmode Plain`` (or ``Verbose``) that of every error to come.
     """
 
-    results: Any = None
+    results: pd.DataFrame | None = None
 
     def _render_traceback_(self) -> list[str]:
         """Show the message in IPython without a traceback, unless a mode is chosen that asks for one."""
@@ -114,7 +117,7 @@ class InvalidRows(ReportFlowError, ValueError):  # noqa: N818 - the public name 
         What ``df.reportflow.check()`` returns, where the check refused.
     """
 
-    def __init__(self, message: str, rows: Sequence[Any] = (), problems: Any = None) -> None:
+    def __init__(self, message: str, rows: Sequence[Any] = (), problems: pd.DataFrame | None = None) -> None:
         super().__init__(message)
         self.rows = list(rows)
         self.problems = problems
@@ -237,7 +240,7 @@ class RunInterrupted(_Whole, KeyboardInterrupt):
         The results frame so far.
     """
 
-    def __init__(self, message: str, results: Any = None) -> None:
+    def __init__(self, message: str, results: pd.DataFrame) -> None:
         super().__init__(message)
         self.results = results
 
@@ -257,7 +260,7 @@ class RunCancelled(_Whole, asyncio.CancelledError):
         The results frame so far.
     """
 
-    def __init__(self, message: str, results: Any = None) -> None:
+    def __init__(self, message: str, results: pd.DataFrame) -> None:
         super().__init__(message)
         self.results = results
 

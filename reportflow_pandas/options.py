@@ -6,10 +6,10 @@ import dataclasses
 import difflib
 import json
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, Self, TypedDict
+from typing import Any, Literal, Self, TypeAlias, TypedDict
 
 import pandas as pd
 
@@ -21,12 +21,16 @@ __all__ = [
     "Arguments",
     "Constant",
     "Options",
+    "RowsChosen",
     "Table",
     "grouped_by",
     "seconds",
 ]
 
 Endpoint = Literal["auto", "async/single", "async/multiple", "sync/single", "sync/multiple"]
+
+RowsChosen: TypeAlias = "pd.Series[Any] | pd.Index[Any] | Sequence[Hashable] | AbstractSet[Hashable] | Hashable"
+"""A boolean mask, index labels, or one label."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,7 +134,7 @@ class Arguments(TypedDict, total=False):
     wait: float | str
     run: str | None
     key: str | Sequence[str] | None
-    again: Any
+    again: RowsChosen | None
     on_error: Literal["collect", "raise"]
     check: bool | Literal["warn"]
     drop_missing: bool
@@ -246,7 +250,7 @@ class Options:
     wait: float | str = "15min"
     run: str | None = None
     key: str | Sequence[str] | None = None
-    again: Any = None
+    again: RowsChosen | None = None
     on_error: Literal["collect", "raise"] = "collect"
     check: bool | Literal["warn"] = True
     drop_missing: bool = False

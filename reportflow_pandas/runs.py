@@ -19,6 +19,7 @@ from reportflow_pandas.execution.work import watched
 from reportflow_pandas.journal import marks, runs as shelf
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.notebook.shown_frame import ShownFrame
+from reportflow_pandas.options import RowsChosen
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.results_frame import moments, outcome_of, provenance, results_frame
@@ -392,7 +393,7 @@ def _merged(results: pd.DataFrame, sent: pd.DataFrame, rows: list[int], places: 
     return merged
 
 
-def settle(results: pd.DataFrame, rows: Any) -> pd.DataFrame:
+def settle(results: pd.DataFrame, rows: RowsChosen) -> pd.DataFrame:
     """Mark ``unknown`` rows as accepted, after a look in the web app. Sends nothing.
 
     Parameters

@@ -96,7 +96,7 @@ def _sent(frame: pd.DataFrame, design: str, chosen: dict[str, Any]) -> tuple[pd.
             INTERRUPTED,
         )
     except ReportFlowError as error:
-        if not _anything_sent(error.results):
+        if error.results is None or not _anything_sent(error.results):
             raise
         return (
             error.results,

@@ -74,7 +74,7 @@ def read_rows(
     --------
     >>> import tempfile, pathlib
     >>> path = pathlib.Path(tempfile.mkdtemp()) / "orders.csv"
-    >>> _ = path.write_text("Id;Amount\\n0171;1.234,50\\n")
+    >>> _ = path.write_text("Id;Amount\n0171;1.234,50\n")
     >>> read_rows(path).to_dict("records")
     [{'Id': '0171', 'Amount': Decimal('1234.50')}]
     """

@@ -1,0 +1,48 @@
+"""Every example of a docstring runs as it stands, in an empty folder."""
+
+from __future__ import annotations
+
+import doctest
+import importlib
+import pkgutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+import reportflow_pandas as rf
+from reportflow_pandas import settings
+
+NO_IMPORT = ("__main__", "mypy_plugin")
+"""Modules that are for other programs to start."""
+
+
+def examples() -> Iterator[doctest.DocTest]:
+    """Yield every docstring that has an example."""
+    finder = doctest.DocTestFinder(exclude_empty=True)
+    for found in pkgutil.walk_packages(rf.__path__, f"{rf.__name__}."):
+        if not found.name.endswith(NO_IMPORT):
+            yield from (test for test in finder.find(importlib.import_module(found.name)) if test.examples)
+    yield from (test for test in finder.find(rf) if test.examples)
+
+
+EXAMPLES = {test.name: test for test in examples()}
+
+
+@pytest.mark.parametrize("name", sorted(EXAMPLES))
+@pytest.mark.filterwarnings("ignore::reportflow_pandas.CheckWarning")
+def test_the_example_of_a_docstring_prints_what_it_says(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    said: list[str] = []
+    try:
+        runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE, verbose=False)
+        runner.run(EXAMPLES[name], out=said.append)
+    finally:
+        settings.configure(runs=None)
+    assert not said, "".join(said)
+
+
+def test_there_are_examples_to_run() -> None:
+    assert len(EXAMPLES) > 50
