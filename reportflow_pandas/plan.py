@@ -16,6 +16,7 @@ import pandas as pd
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.argument_help import takes_options
+from reportflow_pandas.contract import SYNC_ANSWER_SECONDS
 from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.outcomes import Outcomes
@@ -35,6 +36,14 @@ from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.settings import Limits
 
 __all__ = ["Plan", "check", "note_pages", "plan"]
+
+MANY_IN_A_SYNC_CALL = 20
+"""More documents than this in one sync call, on average, and the plan advises the async endpoint."""
+
+SYNC_ADVICE = (
+    f"a sync call answers when all its documents are made, and the service gives it {SYNC_ANSWER_SECONDS:.0f} s: "
+    "beyond that their outcome is unknown. endpoint='async/multiple' has no such bound"
+)
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -113,6 +122,8 @@ class Plan:
         ]
         if self.pages is not None:
             lines.insert(2, ("pages", f"about {self.pages:,}, if all have as many as the one of the last preview"))
+        if self.endpoint == "sync/multiple" and self.documents > MANY_IN_A_SYNC_CALL * self.calls:
+            lines.append(("advice", SYNC_ADVICE))
         if self.downloads:
             lines.insert(3, ("downloads", f"{self.downloads:,}"))
         if self.already:

@@ -421,3 +421,12 @@ def test_after_a_preview_the_plan_estimates_pages_and_says_that_it_does() -> Non
         plan = orders.reportflow.plan("invoice", **arguments)
     assert plan.pages == len(shown.pages) * len(orders)
     assert f"about {plan.pages:,}, if all have as many as the one of the last preview" in repr(plan)
+
+
+def test_the_plan_of_big_sync_calls_advises_the_async_endpoint(
+    service: LocalService, orders: pd.DataFrame, invoices: dict[str, Any]
+) -> None:
+    advice = "endpoint='async/multiple'"
+    assert advice in repr(orders.reportflow.plan(**invoices, endpoint="sync/multiple"))
+    assert advice not in repr(orders.head(15).reportflow.plan(**invoices, endpoint="sync/multiple"))
+    assert advice not in repr(orders.reportflow.plan(**invoices))

@@ -31,7 +31,7 @@ from math import inf
 from typing import Literal
 
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.contract import CONVERSION_FAILED_WORDS
+from reportflow_pandas.contract import CONVERSION_FAILED_WORDS, SYNC_ANSWER_SECONDS
 from reportflow_pandas.errors import (
     ApiError,
     AuthError,
@@ -90,6 +90,12 @@ PLAN_HINT = (
     "The service still refuses after a full window of waiting. Perhaps the plan is used up, or another program "
     "uses the whole limit of this workspace"
 )
+
+SYNC_HINT = (
+    f"The service gives a sync call {SYNC_ANSWER_SECONDS:.0f} s. The async endpoints have no such bound: "
+    "endpoint='async/multiple', or leave endpoint= out"
+)
+"""What the vendor advises after a 504 (docs, limitations)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,7 +245,9 @@ class RetryPolicy:
                 attempt + 1,
             )
             return decision
-        return Unknown(status, _text(error))
+        return Unknown(
+            status, f"{_text(error)}. {SYNC_HINT}" if status == 504 and kind == "sync" else _text(error)
+        )
 
     def _read(self, error: ReportFlowError, kind: CallKind, attempt: int, clock: Clock) -> Decision:
         """Look-ups and files: asking twice costs nothing but a call."""

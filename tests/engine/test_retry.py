@@ -272,3 +272,14 @@ def test_a_conversion_that_failed_is_asked_for_once_and_only_for_a_file(words: s
     assert decide(error, "download") == Fail("no_pdf", 500, words)
     assert isinstance(decide(error, "get"), Retry)
     assert isinstance(decide(error, "async"), Retry)
+
+
+def test_a_sync_call_beyond_the_services_time_points_at_the_async_endpoints() -> None:
+    policy = RetryPolicy()
+    cases: list[tuple[CallKind, bool]] = [("sync", True), ("async", False)]
+    for kind, told in cases:
+        decided = policy.decide(
+            OutcomeUnknown("Gateway Timeout", 504), kind=kind, attempt=1, clock=SimulatedClock()
+        )
+        assert isinstance(decided, Unknown)
+        assert ("endpoint='async/multiple'" in decided.text) is told
