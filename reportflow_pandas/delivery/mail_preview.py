@@ -38,7 +38,8 @@ class MailPreview:
         if page is not None:
             shown = (
                 f'<iframe sandbox srcdoc="{markup.escape(page.get_content(), quote=True)}" '
-                'style="width:100%;height:320px;border:1px solid var(--jp-border-color2,#ccc);background:#fff">'
+                'style="box-sizing:border-box;width:100%;height:320px;border:1px solid '
+                'var(--jp-border-color2,#ccc);background:#fff">'
                 "</iframe>"
             )
         else:

@@ -7,6 +7,7 @@ import html as markup
 import re
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
+from email.header import Header
 from email.headerregistry import Address
 from email.message import EmailMessage
 from email.policy import SMTP, SMTPUTF8
@@ -94,12 +95,23 @@ class Letters:
             message.add_alternative(letter.html, subtype="html")
         if pdf is not None:
             name = f"{letter.name}.pdf"
-            # the name twice: some programs read it from the content type only
-            message.add_attachment(
-                pdf, maintype="application", subtype="pdf", filename=name, params={"name": name}
-            )
+            message.add_attachment(pdf, maintype="application", subtype="pdf", filename=name)
+            attached = list(message.iter_attachments())[-1]
+            del attached["Content-Type"]
+            attached.set_raw("Content-Type", _named_type(name))
         message["Content-Language"] = self.language  # last: whatever sets the content removes it
         return message
+
+
+def _named_type(name: str) -> str:
+    """Return the attachment's content type with its name as RFC 2047 encodes words.
+
+    RFC 2231, in which ``Content-Disposition`` has the name, is what a parameter asks for; Outlook and the programs
+    that read the name from here know encoded words only. `email` would make RFC 2231 of it here, too.
+    """
+    plain = name.isascii() and len(name) <= 50 and not set(name) & set('"\\=?')
+    written = name if plain else Header(name, "utf-8", maxlinelen=70, header_name=" name=").encode(linesep="\r\n")
+    return f'application/pdf;\r\n name="{written}"'
 
 
 def letters(  # noqa: PLR0917 - what a mail is made of
@@ -127,6 +139,9 @@ def letters(  # noqa: PLR0917 - what a mail is made of
     frame = _frame(results, source).iloc[list(positions)]
     if not attach and "{url" not in body:
         body = f"{body.rstrip()}\n\n{_LINK[language]}\n"
+    if html is not None and not attach and "{url" not in html:
+        link = _LINK[language].replace("{url}", '<a href="{url}">{url}</a>')
+        html = f"{html.rstrip()}\n<p>{link}</p>\n"
     addresses = _addresses(frame, to, "to")
     copies = [()] * len(frame) if cc is None else _addresses(frame, cc, "cc", may_be_missing=True)
     subjects = [text.replace("\t", " ").strip(" ") for text in filled(frame, subject, argument="subject")]

@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import subprocess
+import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from subprocess import PIPE
 
 import pytest
 from support.mail_server import MailServer, mail_server
@@ -77,3 +83,22 @@ def test_only_what_a_reviewed_workbook_approves_leaves(words: list[str], server:
     review(Path("review.xlsx"), {1: "approve"})
     assert main([*words, "--review", "review.xlsx"]) == 0
     assert list(server.recipients) == ["person1@example.com"]
+
+
+def test_ctrl_c_ends_with_130_says_how_to_go_on_and_nobody_is_mailed_twice(
+    words: list[str], server: MailServer, tmp_path: Path
+) -> None:
+    environment = os.environ | {"REPORTFLOW_RUNS": str(tmp_path / "runs"), "REPORTFLOW_SMTP": server.address}
+    command = [sys.executable, "-m", "reportflow_pandas.cli", *words, "--per-minute", "60"]
+    with subprocess.Popen(command, env=environment, stdout=PIPE, stderr=PIPE, text=True) as process:  # noqa: S603 - ours
+        while not server.taken and process.poll() is None:
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, told = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert "Traceback" not in told
+    assert "of 4 mails are sent" in told
+    assert "Call mail again" in told
+    assert "not sent" in out
+    assert main(words) == 0
+    assert server.recipients == {f"person{at}@example.com": 1 for at in range(4)}

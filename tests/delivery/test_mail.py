@@ -235,11 +235,15 @@ def test_several_addresses_in_a_cell_get_a_message_each(
 
 
 def test_a_link_goes_in_place_of_the_file(results: pd.DataFrame, orders: pd.DataFrame, server: MailServer) -> None:
-    mailed(results, orders, attach=False)
+    mailed(results, orders, attach=False, html="<p>Hello</p>")
     message = server.taken[0][1]
     assert not list(message.iter_attachments())
     at = orders["Email"].tolist().index(server.taken[0][0])
-    assert results["url"].iloc[at] in message.get_content()
+    text, page = message.get_body(("plain",)), message.get_body(("html",))
+    assert text is not None
+    assert page is not None
+    assert results["url"].iloc[at] in text.get_content()
+    assert f'<a href="{results["url"].iloc[at]}">' in page.get_content()
 
 
 def test_a_dry_run_sends_nothing_and_shows_the_first_message(
