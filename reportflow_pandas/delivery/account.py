@@ -97,7 +97,8 @@ def _facts(run: str) -> Iterable[tuple[str, str, str]]:
     yield "pages", "pages (the plan counts pages)", _pages_told(pages, counted, made)
     for event in events_of(settings.runs, run):
         what = event.what if event.what not in ("approve", "redo", "reject") else f"reviewed: {event.what}"
-        yield "people", what, f"{event.documents:,} documents, {_moment(event.at)}, by {event.person}"
+        many = "document" if event.documents == 1 else "documents"
+        yield "people", what, f"{event.documents:,} {many}, {_moment(event.at)}, by {event.person}"
     mails = mails_of(settings.runs, run)
     for state, count in sorted(Counter(mail.state for mail in mails).items()):
         yield "mails", f"mails {state.replace('_', ' ')}", f"{count:,}"
@@ -174,11 +175,13 @@ def _write_xlsx(path: Path, run: str, frame: pd.DataFrame) -> None:
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
     from openpyxl.styles import Alignment, Font  # noqa: PLC0415
 
+    from reportflow_pandas.export.style import on_paper  # noqa: PLC0415
+
     workbook = openpyxl.Workbook(write_only=True)
     sheet = workbook.create_sheet("Account")
     for column, width in zip("ABC", (14, 36, 70), strict=True):
         sheet.column_dimensions[column].width = width
-    sheet.page_setup.orientation, sheet.page_setup.fitToWidth = "landscape", 1
+    on_paper(sheet, f"Account of run {run}")
     title = WriteOnlyCell(sheet, value=f"Account of run {run}")
     title.font, title.data_type = Font(bold=True, size=14), "s"
     sheet.append([title])

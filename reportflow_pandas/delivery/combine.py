@@ -94,10 +94,10 @@ def combine(
     for row in rows:
         wanted.setdefault(values[row], []).append(row)
     targets = _targets(path, by, list(wanted))
-    return {
-        value: _combined(results.iloc[chosen], targets[value], f"{targets[value].stem}")
-        for value, chosen in wanted.items()
-    }
+    written = {}
+    for value, chosen in wanted.items():  # no comprehension: its frame would hide the caller's line from warnings
+        written[value] = _combined(results.iloc[chosen], targets[value], targets[value].stem)
+    return written
 
 
 def _between(results: pd.DataFrame, first: Hashable | None, last: Hashable | None) -> list[int]:
@@ -205,7 +205,7 @@ def _combined(results: pd.DataFrame, target: Path, title: str) -> Path:
         warnings.warn(
             f"{target.name} holds {len(results) - count:,} of {len(results):,} documents: {_told(left_out)}",
             DeliveryWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
     return written
 

@@ -7,6 +7,7 @@ its copy for people.
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import datetime as dt
 import hashlib
@@ -17,7 +18,7 @@ from collections.abc import Hashable, Sequence
 from dataclasses import astuple, dataclass, fields
 from itertools import chain, count
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import pandas as pd
 
@@ -29,6 +30,7 @@ from reportflow_pandas.export.atomic_write import place
 from reportflow_pandas.export.csv_file import harmless
 from reportflow_pandas.export.source_columns import beside, documents_of
 from reportflow_pandas.journal.events import note_event
+from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.journal.runs import at_home
 from reportflow_pandas.results.pdf_folder import safe_name
 from reportflow_pandas.results.results_frame import provenance, text_column
@@ -39,6 +41,7 @@ __all__ = ["check_archive", "hand_over"]
 
 INDEX = "index.csv"
 INDEX_FOR_PEOPLE = "index.xlsx"
+LOCK = ".hand_over.lock"
 BLOCK_BYTES = 1 << 20
 
 
@@ -135,14 +138,15 @@ def hand_over(
     names = _names(results, source, file_name)
     archive = _Archive(Path(os.path.abspath(Path(folder).expanduser())), clock)  # noqa: PTH100 - no link is followed
     lines: dict[int, IndexLine] = {}
-    for at in released.positions:
-        lines[at] = archive.add(
-            Path(results["path"].iloc[at]),
-            names[at],
-            (searched[0][at], searched[1][at], searched[2][at]),
-            (str(results.index[at]), attrs.get("run", ""), _text(results["file_id"].iloc[at])),
-        )
-    archive.write_index()
+    with archive:
+        for at in released.positions:
+            lines[at] = archive.add(
+                Path(results["path"].iloc[at]),
+                names[at],
+                (searched[0][at], searched[1][at], searched[2][at]),
+                (str(results.index[at]), attrs.get("run", ""), _text(results["file_id"].iloc[at])),
+            )
+        archive.write_index()
     settings = at_home(current(), attrs.get("run", ""))
     note_decisions(results, decisions, settings)
     note_event(settings.runs, attrs.get("run", ""), "handed over", archive.added, clock)
@@ -194,7 +198,7 @@ def check_archive(folder: str | Path) -> pd.DataFrame:
 
 
 class _Archive:
-    """A folder with its index; lines that are there are never changed."""
+    """A folder with its index; lines that are there are never changed, and one process at a time adds some."""
 
     def __init__(self, path: Path, clock: Clock) -> None:
         self._path = path
@@ -203,10 +207,35 @@ class _Archive:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as reason:
             raise _unusable(path, reason) from reason
-        self._lines = _read_index(path)
+        self._lines: list[IndexLine] = []
         self._added: list[IndexLine] = []
+        self._known: dict[tuple[str, str, str], IndexLine] = {}
+        self._files: set[str] = set()
+
+    def __enter__(self) -> Self:
+        file = self._path / LOCK
+        try:
+            self._lock = RunLock(file, "", self._clock.now())
+        except OSError as reason:
+            raise _unusable(self._path, reason) from reason
+        except ConfigurationError:
+            raise ConfigurationError(
+                f"another process hands documents over to {str(self._path)!r}; nothing was copied. Call hand_over "
+                f"again when it has ended (its lock is {file.name})"
+            ) from None
+        try:
+            self._lines = _read_index(self._path)
+        except BaseException:
+            self.__exit__()
+            raise
         self._known = {(line.sha256, line.run, line.document): line for line in self._lines}
         self._files = {line.file.casefold() for line in self._lines}
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        with contextlib.suppress(OSError):  # Windows deletes no open file: an empty lock stays
+            (self._path / LOCK).unlink()
+        self._lock.free()
 
     def add(
         self, pdf: Path, name: str, searched: tuple[str, str, str], document: tuple[str, str, str]
@@ -256,8 +285,9 @@ class _Archive:
             return
         lines = self._lines + self._added
         try:
-            place(self._path / INDEX, lambda temporary: _write_csv(temporary, lines))
+            # the record last: a call that is cut off between the two is repeated as a whole
             place(self._path / INDEX_FOR_PEOPLE, lambda temporary: _write_xlsx(temporary, lines))
+            place(self._path / INDEX, lambda temporary: _write_csv(temporary, lines))
         except OSError as reason:
             raise _unusable(self._path, reason) from reason
 
@@ -309,14 +339,21 @@ def _write_csv(path: Path, lines: Sequence[IndexLine]) -> None:
 def _write_xlsx(path: Path, lines: Sequence[IndexLine]) -> None:
     import openpyxl  # noqa: PLC0415 - takes a while to load
     from openpyxl.cell import WriteOnlyCell  # noqa: PLC0415
+    from openpyxl.styles import Font  # noqa: PLC0415
+
+    from reportflow_pandas.export.style import on_paper  # noqa: PLC0415
 
     workbook = openpyxl.Workbook(write_only=True)
     sheet = workbook.create_sheet("Documents")
+    on_paper(sheet, "Documents")
     sheet.freeze_panes = "A2"
     sheet.auto_filter.ref = f"A1:J{len(lines) + 1}"
     for column, width in zip("ABCDEFGHIJ", (8, 12, 32, 14, 32, 66, 16, 24, 26, 26), strict=True):
         sheet.column_dimensions[column].width = width
-    sheet.append(COLUMNS)
+    heads = [WriteOnlyCell(sheet, value=name) for name in COLUMNS]
+    for head in heads:
+        head.font = Font(bold=True)
+    sheet.append(heads)
     for line in lines:
         cells: list[Any] = []
         for name, text in zip(COLUMNS, astuple(line), strict=True):
@@ -388,7 +425,7 @@ def _warn(released: Release, results: pd.DataFrame) -> None:
             f"{len(released.positions):,} of {len(results):,} documents were handed over; left out: "
             f"{released.told(results.index)}",
             DeliveryWarning,
-            stacklevel=3,
+            stacklevel=4,
         )
 
 

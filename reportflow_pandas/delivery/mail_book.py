@@ -59,6 +59,10 @@ class MailBook:
         By position, of each address of a row.
     second : list of int
         Positions of rows whose person got an earlier document of theirs.
+    phase : Phase
+        How far this call is, for its bar.
+    sent_now : int
+        Messages that this call sent.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class MailBook:
         self.outcomes: dict[int, list[MailOutcome]] = {}
         self.second: list[int] = []
         self.phase = Phase()
+        self.sent_now = 0
         self._results = results
         self._rows = results["row"].tolist()
         self._released = released
@@ -180,6 +185,7 @@ class MailBook:
         self.phase.done += 1
         self.phase.failed += state in ("failed", "not_sent")
         self.phase.unknown += state == "unknown"
+        self.sent_now += state == "sent"
         if state != "sent":
             # without the address: a list of customers does not belong into a log
             log.warning("run %s, row %d: mail %s: %s", self._ledger.run, self._row(letter), state, text)

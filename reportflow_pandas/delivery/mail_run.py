@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -16,6 +17,7 @@ from reportflow_pandas.delivery.smtp import SmtpAddress
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.errors import ReportFlowError
+from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.journal.mails import MailLedger
 from reportflow_pandas.rows.input_frame import rows_phrase
 from reportflow_pandas.settings import Settings
@@ -103,6 +105,10 @@ class MailRun:
         finally:
             self.progress.ended = True
             self._ledger.close()
+            with contextlib.suppress(ReportFlowError):  # a full disk: the mails themselves are written down
+                await asyncio.to_thread(
+                    note_event, self.settings.runs, self.name, "mailed", self._book.sent_now, self.clock
+                )
         if (error := self._sending.error) is not None:
             if isinstance(error, ReportFlowError):
                 error.results = self.results()

@@ -42,6 +42,8 @@ def test_an_account_tells_what_was_made_reviewed_mailed_superseded_and_by_whom(
     assert told["pages (the plan counts pages)"] == str(pages)
     assert told["mails sent"] == "3" == str(len(server.taken))
     assert told["handed over"].startswith("3 documents, ")
+    assert told["mailed"].startswith("3 documents, ")
+    assert told["mailed"].endswith("by auditor-test")
     approved = told["reviewed: approve"]
     assert isinstance(approved, str), "one review that was used twice is told once"
     assert approved.endswith("by auditor-test")
@@ -65,7 +67,7 @@ def test_a_settled_row_is_told_with_who_settled_it(tmp_path: Path, monkeypatch: 
         assert results["status"].tolist() == ["unknown"]
         results.reportflow.settle([0])
         told = rf.account("lost").set_index("item")["value"]
-    assert told["settled"].startswith("1 documents, ")
+    assert told["settled"].startswith("1 document, ")
     assert told["settled"].endswith("by auditor-test")
 
 

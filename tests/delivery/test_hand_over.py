@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 import hashlib
 import warnings
 from pathlib import Path
@@ -15,6 +16,7 @@ import reportflow_pandas as rf
 from reportflow_pandas.cli import main
 from reportflow_pandas.delivery.hand_over import check_archive
 from reportflow_pandas.delivery.release import DeliveryWarning
+from reportflow_pandas.journal.lock import RunLock
 
 pytestmark = pytest.mark.filterwarnings("ignore::reportflow_pandas.delivery.release.DeliveryWarning")
 
@@ -128,6 +130,43 @@ def test_a_copy_whose_line_was_lost_with_the_process_is_taken_up(results: pd.Dat
     made = results.reportflow.hand_over(archive, decisions(results, "approve", None, None, None))
     assert made["file"].tolist()[0] == first.name
     assert copied(archive) == [first.name]
+
+
+def test_two_processes_do_not_add_to_one_archive_at_once(results: pd.DataFrame, tmp_path: Path) -> None:
+    archive, approved = tmp_path / "archive", decisions(results, *["approve"] * 4)
+    archive.mkdir()
+    lock = RunLock(archive / ".hand_over.lock", "", dt.datetime.now(dt.UTC))
+    with pytest.raises(rf.ConfigurationError, match=r"another process hands documents over.*nothing was copied"):
+        results.reportflow.hand_over(archive, approved)
+    assert not copied(archive)
+    lock.free()
+    results.reportflow.hand_over(archive, approved)
+    assert len(copied(archive)) == 4
+    assert check_archive(archive).empty
+    assert not (archive / ".hand_over.lock").exists()
+
+
+def test_a_call_that_is_cut_off_between_its_two_indexes_is_repeated_as_a_whole(
+    results: pd.DataFrame, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    archive, approved = tmp_path / "archive", decisions(results, *["approve"] * 4)
+
+    def die(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr("reportflow_pandas.delivery.hand_over._write_csv", die)
+        with pytest.raises(KeyboardInterrupt):
+            results.reportflow.hand_over(archive, approved)
+    results.reportflow.hand_over(archive, approved)
+    assert len(copied(archive)) == 4
+    assert check_archive(archive).empty
+
+
+def test_a_warning_names_the_line_that_handed_over(results: pd.DataFrame, tmp_path: Path) -> None:
+    with pytest.warns(DeliveryWarning) as told:
+        results.reportflow.hand_over(tmp_path / "archive", decisions(results, "approve", None, None, None))
+    assert told[0].filename == __file__
 
 
 def test_a_foreign_index_is_left_as_it_is(results: pd.DataFrame, tmp_path: Path) -> None:
