@@ -211,20 +211,18 @@ def test_calls_go_over_tls_where_the_certificate_is_trusted(size: int) -> None:
         stub = Stub(lambda _: reply(202, ACCEPTED))
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
         authority.issue_cert("127.0.0.1").configure_cert(context)
-        server = await asyncio.start_server(stub.serve, "127.0.0.1", 0, ssl=context, limit=1 << 22)
-        address = f"https://127.0.0.1:{server.sockets[0].getsockname()[1]}"
         trust = ssl.create_default_context()
         authority.configure_trust(trust)
         trusting = aiohttp.TCPConnector(ssl=trust)
         body = b"x" * size
-        async with Client(Settings(app_key=KEY, base_url=address), connector=trusting) as client:
-            answers = [await client.send("async/multiple", body) for _ in range(2)]
-        async with Client(Settings(app_key=KEY, base_url=address)) as client:
-            with pytest.raises(ConnectionFailed, match="certificate is not trusted"):
-                await client.send("async/multiple", body)
-        await trusting.close()
-        server.close()
-        await server.wait_closed()
+        async with listening(stub.serve, context) as port:
+            settings = Settings(app_key=KEY, base_url=f"https://127.0.0.1:{port}")
+            async with Client(settings, connector=trusting) as client:
+                answers = [await client.send("async/multiple", body) for _ in range(2)]
+            async with Client(settings) as client:
+                with pytest.raises(ConnectionFailed, match="certificate is not trusted"):
+                    await client.send("async/multiple", body)
+            await trusting.close()
         return stub, answers
 
     stub, answers = asyncio.run(main())

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import json
 import socket
+import ssl
 import struct
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
 from dataclasses import dataclass, field
@@ -120,9 +121,9 @@ class Stub:
 
 
 @contextlib.asynccontextmanager
-async def listening(talk: Talk) -> AsyncIterator[int]:
+async def listening(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
     """Have ``talk`` hold every conversation on a port, which is given back; leave none behind."""
-    running: set[asyncio.Task[None]] = set()
+    running: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
 
     async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -135,15 +136,16 @@ async def listening(talk: Talk) -> AsyncIterator[int]:
 
     def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         task = asyncio.create_task(hold(reader, writer))
-        running.add(task)
-        task.add_done_callback(running.discard)
+        running[task] = writer
+        task.add_done_callback(running.pop)
 
-    server = await asyncio.start_server(begin, "127.0.0.1", 0, limit=1 << 22, backlog=200)
+    server = await asyncio.start_server(begin, "127.0.0.1", 0, limit=1 << 22, backlog=200, ssl=tls)
     try:
         yield server.sockets[0].getsockname()[1]
     finally:
         server.close()
-        for task in list(running):
+        for task, writer in list(running.items()):
+            writer.close()  # a task that is cancelled before it began closes nothing
             task.cancel()
         await asyncio.gather(*running, return_exceptions=True)
         await server.wait_closed()
