@@ -279,23 +279,12 @@ def create(path: Path, meta: dict[str, str]) -> None:
     """
     draft = path.with_name(path.name + ".new")
     try:
-        _swept(draft)
-        # made before SQLite sees it: its files beside this one take over the mode
-        os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
-        connection = sqlite3.connect(draft, isolation_level=None)
         try:
-            connection.execute("PRAGMA synchronous = FULL")
-            (mode,) = connection.execute("PRAGMA journal_mode = WAL").fetchone()
-            if mode != "wal":
-                raise sqlite3.OperationalError("no write-ahead log is possible here; perhaps a network drive")
-            connection.executescript(
-                f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {_TABLES} COMMIT;"
-            )
-            connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
-            # closing copies the log too, but hides a full disk, and half a journal would be left
-            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        finally:
-            connection.close()
+            _draft(draft, meta, "WAL")
+        except sqlite3.OperationalError as error:
+            if not error.sqlite_errorname.startswith(_NO_SHARED_MEMORY):
+                raise
+            _draft(draft, meta, _ROLLBACK)
         # never over a file that appeared meanwhile
         if path.exists():
             raise FileExistsError(17, "another run of this name appeared")
@@ -305,6 +294,32 @@ def create(path: Path, meta: dict[str, str]) -> None:
         with contextlib.suppress(OSError):
             _swept(draft)
         raise unusable(path.parent, error) from error
+
+
+_NO_SHARED_MEMORY = ("SQLITE_IOERR", "SQLITE_PROTOCOL")
+"""How SQLite's errors begin where a write-ahead log cannot be: network drives, https://sqlite.org/wal.html#noshm."""
+
+_ROLLBACK = "TRUNCATE"
+"""The mode of commits there: as durable, with two syncs more."""
+
+
+def _draft(draft: Path, meta: dict[str, str], mode: str) -> None:
+    """Write a journal's first content."""
+    _swept(draft)
+    # made before SQLite sees it: its files beside this one take over the mode
+    os.close(os.open(draft, os.O_CREAT | os.O_EXCL | os.O_RDWR, 0o600))
+    connection = sqlite3.connect(draft, isolation_level=None)
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        connection.execute(f"PRAGMA journal_mode = {mode}")
+        connection.executescript(
+            f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {_TABLES} COMMIT;"
+        )
+        connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
+        # closing copies the log too, but hides a full disk, and half a journal would be left
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    finally:
+        connection.close()
 
 
 def open_to_write(path: Path) -> sqlite3.Connection:
@@ -389,7 +404,7 @@ def _examine(path: Path, connection: sqlite3.Connection, *, write: bool) -> None
         return
     (mode,) = connection.execute("PRAGMA journal_mode").fetchone()
     if mode != "wal":
-        raise sqlite3.OperationalError(f"the write-ahead log was switched off ({mode})")
+        connection.execute(f"PRAGMA journal_mode = {_ROLLBACK}")
     # what a cut copy left is better found here than half-way through a run
     (verdict,) = connection.execute("PRAGMA quick_check(1)").fetchone()
     if verdict != "ok":

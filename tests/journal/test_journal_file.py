@@ -252,21 +252,6 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path: Path) -> None:
         opened(tmp_path / "runs" / "deeper")
 
 
-def test_a_folder_without_a_write_ahead_log_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect = sqlite3.connect
-
-    class Network(sqlite3.Connection):
-        """A network drive: it has no shared memory."""
-
-        def execute(self, said: str, *rest: object) -> sqlite3.Cursor:  # type: ignore[override]
-            return super().execute("SELECT 'delete'" if "journal_mode" in said else said, *rest)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(sqlite3, "connect", lambda *where, **how: connect(*where, **how, factory=Network))
-    with pytest.raises(ConfigurationError, match=r"network drive.*REPORTFLOW_RUNS"):
-        opened(tmp_path)
-    assert not list(tmp_path.glob("*.sqlite"))
-
-
 def test_a_folder_without_locks_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def no_locks(*_: object) -> None:
         raise OSError(37, "No locks available")
