@@ -194,6 +194,10 @@ class DocumentText:
             at -= 1
         return ""
 
+    def hides(self, text: str) -> bool:
+        """Tell whether a text is in the file and no eye sees it."""
+        return bool(self.hidden) and len(text) > 1 and text in "".join(unit.text for unit in self.hidden)
+
     def right_to_left(self, raw: str) -> Place | None:
         """Return where a text in Arabic or Hebrew letters begins: its words stand there, either way round."""
         if not any(unicodedata.bidirectional(char) in ("R", "AL") for char in raw):

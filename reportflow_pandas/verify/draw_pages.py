@@ -85,20 +85,13 @@ def _drawn(page: Any, job: dict[str, Any]) -> dict[str, Any]:
     picture = Image.frombuffer("RGB", (width, height), pixels, "raw", "BGRX", stride, 1)
     if job["marks"]:
         pen = ImageDraw.Draw(picture, "RGBA")
+        wide, high = width / max(across, 1), height / max(along, 1)
         for left, bottom, right, top in job["marks"]:
-            corners = [_on_picture(page, width, height, *corner) for corner in ((left, top), (right, bottom))]
-            (x1, x2), (y1, y2) = (sorted(side) for side in zip(*corners, strict=True))
-            around = (x1 - 4, y1 - 3, x2 + 4, y2 + 3)
+            around = (left * wide - 4, height - top * high - 3, right * wide + 4, height - bottom * high + 3)
             pen.rounded_rectangle(around, radius=3, outline=MARK, fill=MARK_FILL, width=2)
     target = io.BytesIO()
     picture.quantize(COLOURS, dither=Image.Dither.NONE).save(target, format="PNG", optimize=True)
     return {"png": base64.b64encode(target.getvalue()).decode(), "size": [width, height]}
-
-
-def _on_picture(page: Any, width: int, height: int, x: float, y: float) -> tuple[int, int]:
-    across, down = ctypes.c_int(), ctypes.c_int()
-    pdfium.FPDF_PageToDevice(page, 0, 0, width, height, 0, x, y, ctypes.byref(across), ctypes.byref(down))
-    return across.value, down.value
 
 
 if __name__ == "__main__":

@@ -11,6 +11,7 @@ from reportflow_pandas.verify.expected_values import ExpectedValues, Form, Value
 from reportflow_pandas.verify.finding import BOX_SIGNS, KINDS, Finding
 from reportflow_pandas.verify.layout import Layout, reads, slot_of
 from reportflow_pandas.verify.line_checks import TableCheck, shown
+from reportflow_pandas.verify.state_words import states_of, words_of
 from reportflow_pandas.verify.table_layout import NUMBER, has_letters, parsed
 from reportflow_pandas.verify.text_forms import is_cjk, masked
 from reportflow_pandas.verify.value_places import Matches
@@ -101,6 +102,9 @@ def judge(
             Finding("same", found=f"this is the PDF of another row: {run.labels.get(other, other)}", page=1),
         ]
     findings += singles
+    told = {finding.parameter for finding in findings}
+    more = [*_states(layout, document, expected, matches), *_too_seldom(layout, document, expected, matches)]
+    findings += [finding for finding in more if finding.parameter not in told]
     outside = layout.outside(document) if layout.tables else ()
     for name, table in layout.tables.items():
         lines = expected.tables.get(name, [])
@@ -315,6 +319,51 @@ def _hidden(document: DocumentText, path: str, value: Value, hidden: Unit) -> Fi
         if places
         else Finding("cut", path, shown(value), found, hidden.page + 1, ((hidden.page, hidden.box),))
     )
+
+
+def _states(layout: Layout, document: DocumentText, expected: ExpectedValues, matches: Matches) -> list[Finding]:
+    """Return values that are not printed themselves and whose words are not there, or are others'."""
+    if not layout.states.words:
+        return []
+    words = words_of(document, matches.covered(expected), layout.fixed)
+    findings = []
+    for name, word in layout.states.contradictions(words, states_of(expected.singles)):
+        value = expected.singles.get(name)
+        places = [words[word]] if word is not None else []
+        findings.append(
+            Finding.at(
+                "missing",
+                document,
+                places,
+                parameter=name,
+                expected=shown(value) if value is not None else "blank",
+                found=document.raw(*places[0]) if places else "",
+            )
+        )
+    return findings
+
+
+def _too_seldom(
+    layout: Layout, document: DocumentText, expected: ExpectedValues, matches: Matches
+) -> list[Finding]:
+    """Return parameters of one and the same value that stands there less often than each of them needs."""
+    findings = []
+    for paths in matches.shared():
+        places = matches.places[min(paths)]
+        if paths in layout.each and len(places) < sum(layout.often.get(path, 0) for path in paths):
+            findings.append(
+                Finding.at(
+                    "missing",
+                    document,
+                    [],
+                    parameter=" or ".join(sorted(paths)),
+                    expected=shown(expected.singles[min(paths)]),
+                    found="it stands there only once"
+                    if len(places) == 1
+                    else f"it stands there only {len(places)} times",
+                )
+            )
+    return findings
 
 
 # -- texts of others -----------------------------------------------------------------------------------------

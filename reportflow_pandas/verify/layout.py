@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms
+from reportflow_pandas.verify.state_words import StateWords
 from reportflow_pandas.verify.table_layout import Anchor, TableLayout, has_letters
 from reportflow_pandas.verify.text_forms import masked
 from reportflow_pandas.verify.value_places import Tag
@@ -79,6 +80,12 @@ class Layout:
         Those that are often left out: an alarm only where something else stands in their place.
     conditions : dict of Condition
         When a parameter is left out.
+    states : StateWords
+        Words that go with values which are not printed themselves.
+    often : dict of int
+        In how many places a parameter stands at least.
+    each : set of frozenset of str
+        Parameters that stand in all their places even where they have one and the same value.
     tables : dict of TableLayout
     """
 
@@ -94,6 +101,9 @@ class Layout:
     by_place: set[str] = field(default_factory=set)
     not_judged: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
+    states: StateWords = field(default_factory=StateWords)
+    often: dict[str, int] = field(default_factory=dict)
+    each: set[frozenset[str]] = field(default_factory=set)
     tables: dict[str, TableLayout] = field(default_factory=dict)
     usual_tags: dict[str, set[Tag]] = field(default_factory=dict)
     has_empty_pages: bool = False

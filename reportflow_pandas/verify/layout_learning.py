@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms, learned_forms
 from reportflow_pandas.verify.layout import Condition, Layout, Slot, reads, slot_of
+from reportflow_pandas.verify.state_words import learn_words, states_of, words_of
 from reportflow_pandas.verify.table_layout import TableLayout, has_letters
 from reportflow_pandas.verify.table_learning import learn_table
 from reportflow_pandas.verify.text_forms import masked
@@ -22,6 +23,8 @@ _OFTEN = 0.5
 """Share of documents from which a parameter counts as printed; the rest of them may be faulty."""
 _OFTEN_SILENT = 0.1
 """Share of documents that may lack a parameter without anything in its place; more is the design's wish."""
+_LEAST_HAVING = 4
+"""Documents that have a parameter of which one alone may lack it and is faulty, however rare the parameter is."""
 _HARDLY = 0.2
 _RARELY = 0.98
 _LEAST_EXPLAINED = 3
@@ -64,6 +67,8 @@ def learn(sample: Sample, *, seed: int = 0) -> Layout:
         layout.tables[table] = own_table
     _learn_tags(layout, kept, own)
     _judge_parameters(layout, kept, own)
+    _learn_states(layout, kept, own)
+    _learn_repetition(layout, own)
     empty = sum(bool(layout.empty_pages(document)) for document, _ in kept)
     layout.has_empty_pages = empty > _EMPTY_SHARE * len(kept)
     layout.page_counts = sorted((expected.size, len(document.sizes)) for document, expected in kept)
@@ -234,7 +239,8 @@ def _judge_parameters(layout: Layout, sample: Sample, matches: Sequence[Matches]
         told = f"found in {len(having) - len(missing):,} of {len(having):,} documents"
         chance = layout.chance.get(path, 0.0)
         is_known = layout.bound_share.get(path, 0) >= _OFTEN or 1 - share <= 0.5 * (1 - chance)
-        if share >= _OFTEN and is_known and silent <= _OFTEN_SILENT and not is_choice:
+        is_slip = len(mute) == 1 and len(having) >= _LEAST_HAVING
+        if share >= _OFTEN and is_known and (silent <= _OFTEN_SILENT or is_slip) and not is_choice:
             layout.judged.add(path)
         elif share >= _OFTEN and is_known:
             layout.judged.add(path)
@@ -248,6 +254,37 @@ def _judge_parameters(layout: Layout, sample: Sample, matches: Sequence[Matches]
             layout.not_judged[path] = (
                 told if share < _OFTEN else "its values stand in most other documents as well"
             )
+
+
+def _learn_states(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> None:
+    """Learn the words that go with values which are not printed themselves."""
+    seen = [
+        (words_of(document, own.covered(expected), layout.fixed), states_of(expected.singles))
+        for (document, expected), own in zip(sample, matches, strict=True)
+    ]
+    layout.states = learn_words(seen, {*layout.not_judged, *layout.conditions})
+    for name in layout.states.parameters:
+        layout.not_judged.pop(name, None)
+
+
+def _learn_repetition(layout: Layout, matches: Sequence[Matches]) -> None:
+    """Learn how often parameters stand in a document, and which do so even where their values are the same."""
+    counts: dict[str, list[int]] = defaultdict(list)
+    for own in matches:
+        shared = {path for paths in own.shared() for path in paths}
+        for path, places in own.places.items():
+            if places and path not in shared:
+                counts[path].append(len(places))
+    layout.often = {path: sorted(all_)[len(all_) // 20] for path, all_ in counts.items()}
+    kept: Counter[frozenset[str]] = Counter()
+    seen: Counter[frozenset[str]] = Counter()
+    for own in matches:
+        for paths in own.shared():
+            seen[paths] += 1
+            kept[paths] += len(own.places[min(paths)]) >= sum(layout.often.get(path, 0) for path in paths)
+    layout.each = {
+        paths for paths, number in seen.items() if number >= _LEAST_EXPLAINED and kept[paths] >= 0.8 * number
+    }
 
 
 def _is_of_one_value(path: str, sample: Sample, having: Sequence[int], missing: Sequence[int]) -> bool:
@@ -275,7 +312,11 @@ def _replaced(layout: Layout, document: DocumentText, expected: ExpectedValues, 
     looking_like = {
         path
         for path, places in own.places.items()
-        if not places and layout.stand_in(document, covered, path, expected.singles[path].text)
+        if not places
+        and (
+            layout.stand_in(document, covered, path, expected.singles[path].text)
+            or document.hides(expected.singles[path].text)
+        )
     }
     return looking_like | {
         path

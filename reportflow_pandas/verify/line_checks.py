@@ -8,6 +8,7 @@ from difflib import SequenceMatcher
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import TEXT, Value
 from reportflow_pandas.verify.finding import BOX_SIGNS, Finding
+from reportflow_pandas.verify.state_words import states_of, words_of_line
 from reportflow_pandas.verify.table_layout import (
     Anchor,
     Lines,
@@ -186,7 +187,36 @@ class TableCheck:
         taken, lost = texts_found(self.layout, self.document, window, self.lines, at)
         if lost:
             return [self._lost_text(window, at, name, taken) for name in lost]
-        return self._numbers(window, at, taken) or (self._foreign_text(window, at, taken) if at >= 0 else [])
+        found = self._numbers(window, at, taken)
+        if found or at < 0:
+            return found
+        return self._foreign_text(window, at, taken) or self._states(window, at, taken)
+
+    def _states(self, window: Window, at: int, taken: Sequence[Place]) -> list[Finding]:
+        """Return values that are not printed themselves and whose words are not there, or are others'."""
+        learned = self.layout.states
+        if not learned.words:
+            return []
+        covered = bytearray(len(self.document.stream) + 1)
+        for place in taken:
+            covered[place.begin : place.end] = b"\x01" * (place.end - place.begin)
+        words = words_of_line(self.document, covered, window.units)
+        line = self.lines[at]
+        findings = []
+        for name, word in learned.contradictions(words, states_of(line)):
+            if word is not None or not window.is_last:
+                place = words[word] if word is not None else Place(window.begin, window.begin + 1)
+                findings.append(
+                    Finding.at(
+                        "missing",
+                        self.document,
+                        [place],
+                        parameter=self._named(at, name),
+                        expected=shown(line[name]) if name in line else "blank",
+                        found=self.document.raw(*place) if word is not None else "",
+                    )
+                )
+        return findings
 
     def _lost_text(self, window: Window, at: int, name: str, taken: Sequence[Place]) -> Finding:
         document = self.document

@@ -7,6 +7,7 @@ the page's lower left corner.
 from __future__ import annotations
 
 import ctypes
+import math
 import re
 import unicodedata
 from collections.abc import Iterator
@@ -24,6 +25,9 @@ SPACE_GAP, SAME_LEVEL = 0.18, 0.5
 """Of the letters' height: what stands further apart are two words; what shares less of it is another line."""
 WIDE_GAP = 0.9
 """Of the letters' height: what stands further apart is another unit (a cell, a column)."""
+
+TINY_POINTS = 1.5
+"""Height of letters that nobody can read."""
 
 FAINT_ALPHA, FAINT_GREY = 60, 225
 LEAST_CONTRAST = 24
@@ -67,6 +71,8 @@ class Page:
             pdfium.FPDF_ClosePage(self.page)
             raise PageUnreadable(f"the text of page {number + 1} can't be read")
         self.size = (pdfium.FPDF_GetPageWidthF(self.page), pdfium.FPDF_GetPageHeightF(self.page))
+        self._turns = pdfium.FPDFPage_GetRotation(self.page) % 4
+        self._edges = self._page_box()
         self._rect = pdfium.FS_RECTF()
         self._reference = ctypes.byref(self._rect)
         self._outlines: dict[tuple[int, str], tuple[Any, ...] | None] = {}
@@ -91,8 +97,26 @@ class Page:
             text = "".join(chr(code) if 0 < code < 0x110000 else "\ufffd" for code in codes)
         return text
 
+    def _page_box(self) -> Box:
+        """Return what of the page is shown, in the file's own coordinates."""
+        rect = pdfium.FS_RECTF()
+        if not pdfium.FPDF_GetPageBoundingBox(self.page, ctypes.byref(rect)):
+            return (0.0, 0.0, *(self.size if self._turns % 2 == 0 else self.size[::-1]))
+        return (rect.left, rect.bottom, rect.right, rect.top)
+
     def box(self, at: int) -> Box:
-        """Return the room of a character, as high as its font."""
+        """Return the room of a character, as high as its font, from the lower left corner of the page as shown."""
+        left, bottom, right, top = self._own_box(at)
+        x, y, far_x, far_y = self._edges
+        if self._turns == 0:
+            return (left - x, bottom - y, right - x, top - y)
+        if self._turns == 1:
+            return (bottom - y, far_x - right, top - y, far_x - left)
+        if self._turns == 2:
+            return (far_x - right, far_y - top, far_x - left, far_y - bottom)
+        return (far_y - top, left - x, far_y - bottom, right - x)
+
+    def _own_box(self, at: int) -> Box:
         if not pdfium.FPDFText_GetLooseCharBox(self.text, at, self._reference):
             return (0.0, 0.0, 0.0, 0.0)
         rect = self._rect
@@ -109,7 +133,7 @@ class Page:
         chars = list(shown)
         for begin, end in self._joined(list(self._spans(text)), chars):
             found += self._divided(chars, begin, end, hidden)
-        return found
+        return _reunited(found)
 
     def _joined(self, spans: list[tuple[int, int]], chars: list[str]) -> Iterator[tuple[int, int]]:
         """Yield spans, those together that PDFium took for lines of their own though they stand side by side."""
@@ -179,19 +203,22 @@ class Page:
 
     def _hidden(self, text: str) -> set[int]:
         """Return the characters that the text has and the picture has not."""
-        clipped, doubtful = self._suspects()
+        clipped, doubtful, small = self._suspects()
         width, height = self.size
         hidden: set[int] = set()
-        if not clipped and not doubtful:
+        if not clipped and not doubtful and not small:
             return hidden
         doubts: dict[int, list[int]] = {}
         for at, char in enumerate(text):
             if char.isspace():
                 continue
             pointer = _address(pdfium.FPDFText_GetTextObject(self.text, at))
+            if pointer in small and self._is_tiny(at):
+                hidden.add(at)
+                continue
             clip = clipped.get(pointer)
             if clip is not None:
-                left, bottom, right, top = self.box(at)
+                left, bottom, right, top = self._own_box(at)
                 x, y = (left + right) / 2, (bottom + top) / 2
                 if not (clip[0] <= x <= clip[2] and clip[1] <= y <= clip[3]):
                     hidden.add(at)
@@ -202,12 +229,20 @@ class Page:
             hidden |= self._without_contrast(doubts)
         return hidden
 
-    def _suspects(self) -> tuple[dict[int, Box], set[int]]:
-        """Return text objects that are clipped, with the box that is left, and those that may not be seen."""
+    def _is_tiny(self, at: int) -> bool:
+        matrix = pdfium.FS_MATRIX()
+        if not pdfium.FPDFText_GetMatrix(self.text, at, ctypes.byref(matrix)):
+            return False
+        size: float = pdfium.FPDFText_GetFontSize(self.text, at)
+        return size * math.hypot(matrix.c, matrix.d) < TINY_POINTS
+
+    def _suspects(self) -> tuple[dict[int, Box], set[int], set[int]]:
+        """Return text objects that are clipped, with what is left of them; those in doubt; small ones."""
         clipped: dict[int, Box] = {}
         doubtful: set[int] = set()
+        small: set[int] = set()
         texts: list[tuple[int, Box]] = []
-        page = (-1.0, -1.0, self.size[0] + 1, self.size[1] + 1)
+        page = (self._edges[0] - 1, self._edges[1] - 1, self._edges[2] + 1, self._edges[3] + 1)
         for count, (thing, kind, around) in enumerate(self._objects()):
             if count > MOST_OBJECTS:
                 raise PageUnreadable(f"a page of it has more than {MOST_OBJECTS:,} objects")
@@ -219,22 +254,16 @@ class Page:
                 clip = _within(_clip(thing), around)
                 limit = _within(clip, page) if clip is not None else page
                 assert limit is not None  # noqa: S101 - for the type checker
-                if (
-                    box[0] < limit[0] - 0.5
-                    or box[1] < limit[1] - 0.5
-                    or box[2] > limit[2] + 0.5
-                    or box[3] > limit[3] + 0.5
-                ):
+                if not _holds(limit, box):
                     clipped[pointer] = limit
                 if _is_faint(thing):
                     doubtful.add(pointer)
+                if box[3] - box[1] < TINY_POINTS:
+                    small.add(pointer)
                 texts.append((pointer, box))
             elif (box[2] - box[0]) * (box[3] - box[1]) > 20 and _covers(thing, kind):
-                for pointer, under in texts:
-                    x, y = (under[0] + under[2]) / 2, (under[1] + under[3]) / 2
-                    if box[0] < x < box[2] and box[1] < y < box[3]:
-                        doubtful.add(pointer)
-        return clipped, doubtful
+                doubtful |= {pointer for pointer, under in texts if _has_middle(box, under)}
+        return clipped, doubtful, small
 
     def _objects(self) -> Iterator[tuple[Any, int, Box | None]]:
         """Yield what is painted, in its order, with the clipping of the forms around it."""
@@ -309,6 +338,31 @@ class Page:
         return True
 
 
+def _reunited(units: list[list[Any]]) -> list[list[Any]]:
+    """Return units, those together that are parts of one word though others stand between them in the file.
+
+    A letter in another font, and turned text beside it on the page, tear a word apart.
+    """
+    ends: dict[int, list[int]] = {}
+    kept: list[list[Any]] = []
+    for unit in units:
+        _, left, bottom, _, top, hidden = unit
+        for at in (at for edge in (left, left - 1, left + 1) for at in ends.get(edge, ())):
+            head = kept[at]
+            low, high = sorted((head[4] - head[2], top - bottom))
+            level = min(head[4], top) - max(head[2], bottom)
+            if head[5] == hidden and low > 0.6 * high and level > 0.7 * low and at < len(kept) - 1:
+                head[0] += unit[0]
+                ends[head[3]].remove(at)
+                head[2], head[3], head[4] = min(head[2], bottom), unit[3], max(head[4], top)
+                ends.setdefault(head[3], []).append(at)
+                break
+        else:
+            ends.setdefault(unit[3], []).append(len(kept))
+            kept.append(unit)
+    return kept
+
+
 def _alike(letters: dict[str, Any]) -> set[str]:
     """Return letters of one font and one script that have one outline, a complicated one: its box for "none"."""
     sized: dict[int, list[str]] = {}
@@ -377,6 +431,21 @@ def _clip(thing: Any) -> Box | None:
             across, along = zip(*points, strict=True)
             left = _within(left, (min(across), min(along), max(across), max(along)))
     return left
+
+
+def _holds(limit: Box, box: Box) -> bool:
+    """Tell whether a box lies within another one, but for half a point."""
+    return (
+        box[0] >= limit[0] - 0.5
+        and box[1] >= limit[1] - 0.5
+        and box[2] <= limit[2] + 0.5
+        and box[3] <= limit[3] + 0.5
+    )
+
+
+def _has_middle(box: Box, of: Box) -> bool:
+    x, y = (of[0] + of[2]) / 2, (of[1] + of[3]) / 2
+    return box[0] < x < box[2] and box[1] < y < box[3]
 
 
 def _within(one: Box | None, other: Box | None) -> Box | None:

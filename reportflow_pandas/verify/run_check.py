@@ -171,8 +171,7 @@ def _not_judged(layout: Layout) -> dict[str, str]:
             told[name] = table.reason
             continue
         sources = {source.fields[0] for source in table.numbers if source is not None and len(source.fields) == 1}
-        fields = {path.removeprefix(f"{name}.") for path in layout.forms if path.startswith(f"{name}.")}
-        for one in sorted(fields - set(table.texts) - sources):
+        for one in sorted(table.fields - set(table.texts) - sources - table.states.parameters):
             told[table.path(one)] = "not found in its place in most lines"
     return told
 

@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 from reportflow_pandas.verify.document_text import SOFT, DocumentText, Place
 from reportflow_pandas.verify.expected_values import TEXT, Forms, Value
+from reportflow_pandas.verify.state_words import StateWords
 from reportflow_pandas.verify.text_forms import masked
 
 __all__ = [
@@ -78,6 +79,8 @@ class TableLayout:
 
     Attributes
     ----------
+    fields : set of str
+        All that a line may have.
     anchor : str
         Field by which a line is known; empty where the table is not printed or nothing tells its lines apart.
     sorts : set
@@ -92,11 +95,14 @@ class TableLayout:
         What else stands in a line.
     row_units : set of str
         Fixed text that belongs to lines, not to pages.
+    states : StateWords
+        Words that go with a line's values which are not printed themselves.
     reason : str
         Why its lines are not judged.
     """
 
     name: str
+    fields: set[str] = field(default_factory=set)
     anchor: str = ""
     sorts: set[tuple[str, str]] = field(default_factory=set)
     texts: dict[str, bool] = field(default_factory=dict)
@@ -105,6 +111,7 @@ class TableLayout:
     silent_when_blank: set[str] = field(default_factory=set)
     glue: set[str] = field(default_factory=set)
     row_units: set[str] = field(default_factory=set)
+    states: StateWords = field(default_factory=StateWords)
     forms: Forms = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
     running: set[tuple[str, int]] = field(default_factory=set)

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues
+from reportflow_pandas.verify.state_words import learn_words, states_of, words_of_line
 from reportflow_pandas.verify.table_layout import (
     Lines,
     NumberSource,
@@ -55,6 +56,7 @@ def learn_table(
     if not having:
         layout.reason = "it has no lines"
         return
+    layout.fields = {name for _, lines, _ in having for line in lines for name in line}
     layout.anchor = _anchor_of(layout, having)
     if not layout.anchor:
         layout.reason = "no text in its lines was found in the documents"
@@ -67,6 +69,7 @@ def learn_table(
         return
     _learn_texts(layout, usable)
     _learn_numbers(layout, usable)
+    _learn_states(layout, usable)
 
 
 Having = Sequence[tuple[DocumentText, Lines, bool]]
@@ -204,6 +207,30 @@ def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
     layout.glue = {text for text, number in glue.items() if number >= 2}
     layout.numbers = _voted(readings[False] or readings[True], sources)
     _learn_blanks(layout, usable, plain)
+
+
+def _learn_states(layout: TableLayout, usable: Sequence[Whole]) -> None:
+    """Learn the words that go with a line's values which are not printed themselves: a tick, ``yes``."""
+    sources = {source.fields for source in layout.numbers if source is not None}
+    told = {
+        name
+        for _, lines, _, _ in usable
+        for line in lines
+        for name, value in line.items()
+        if name not in layout.texts and (name,) not in sources and not value.is_picture
+    }
+    if not told:
+        return
+    seen = []
+    for document, lines, numbers, windows in usable:
+        covered = bytearray(len(document.stream) + 1)
+        for at, window in zip(numbers, windows, strict=True):
+            taken, _ = texts_found(layout, document, window, lines, at)
+            for begin, end in taken:
+                covered[begin:end] = b"\x01" * (end - begin)
+            if not window.is_last:
+                seen.append((words_of_line(document, covered, window.units), states_of(lines[at])))
+    layout.states = learn_words(seen, told)
 
 
 def _learn_blanks(layout: TableLayout, usable: Sequence[Whole], plain: Sequence[str]) -> None:

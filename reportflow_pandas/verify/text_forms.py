@@ -212,8 +212,14 @@ def _date_forms() -> tuple[DateForm, ...]:
         ("era", "long"),
         ("era", "short"),
         ("era", "dots"),
+        ("kanji", "era"),
+        ("kanji", "year"),
         ("ordinal", "MMMM {}, y"),
         ("ordinal", "{} MMMM y"),
+        ("ordinal", "{} 'of' MMMM y"),
+        ("ordinal", "{} 'of' MMMM, y"),
+        ("ordinal", "{} 'day of' MMMM y"),
+        ("ordinal", "{} 'day of' MMMM, y"),
     ]
     return tuple(own + [(locale, pattern) for locale in LOCALES for pattern in DATE_PATTERNS])
 
@@ -228,6 +234,8 @@ def date_text(value: date, form: DateForm) -> str:
         return normal(re.sub(r"(?<!\d)0(\d)", r"\1", value.strftime(pattern)))
     if kind == "era":
         return _era(value, pattern)
+    if kind == "kanji":
+        return _kanji(value, pattern)
     if kind == "ordinal":
         ending = "th" if 10 <= value.day % 100 <= 20 else {1: "st", 2: "nd", 3: "rd"}.get(value.day % 10, "th")
         return normal(format_date(value, pattern.replace("{}", f"'{value.day}{ending}'"), locale="en"))
@@ -244,6 +252,27 @@ def _era(value: date, pattern: str) -> str:
                 return f"{letter}{year}.{value.month}.{value.day}".lower()
             return f"{letter}{year:02}.{value.month:02}.{value.day:02}".lower()
     return ""
+
+
+_KANJI_DIGITS = "〇一二三四五六七八九"
+
+
+def _kanji(value: date, pattern: str) -> str:
+    """Return a date in kanji numerals, as in vertical text: 令和八年十一月三日, 二〇二六年十一月三日."""
+
+    def said(number: int) -> str:
+        tens, ones = divmod(number, 10)
+        ten = ("" if tens == 1 else _KANJI_DIGITS[tens]) + "十" if tens else ""
+        return ten + (_KANJI_DIGITS[ones] if ones else "")
+
+    head = "".join(_KANJI_DIGITS[int(digit)] for digit in str(value.year))
+    if pattern == "era":
+        begin, name, _ = next((era for era in ERAS if value >= era[0]), (None, "", ""))
+        if begin is None:
+            return ""
+        year = value.year - begin.year + 1
+        head = name + ("元" if year == 1 else said(year))
+    return f"{head}年{said(value.month)}月{said(value.day)}日"
 
 
 @functools.lru_cache(maxsize=256)

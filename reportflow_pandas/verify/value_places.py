@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
@@ -72,6 +73,14 @@ class Matches:
         for path, allowed in usual.items():
             if self.places.get(path) and path not in self.broken:
                 self.evidence[path] = [place for place, tag in self.tags(path, spans) if tag in allowed]
+
+    def shared(self) -> list[frozenset[str]]:
+        """Return the parameters that have one and the same value in this document."""
+        paths: dict[tuple[Place, ...], set[str]] = defaultdict(set)
+        for path, places in self.places.items():
+            if places and path not in self.broken:
+                paths[tuple(sorted(places))].add(path)
+        return [frozenset(own) for own in paths.values() if len(own) > 1]
 
     def found(self, path: str) -> bool:
         """Tell whether a value stands anywhere."""

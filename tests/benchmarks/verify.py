@@ -23,7 +23,16 @@ from reportflow_pandas.verify.readings import Readings
 from reportflow_pandas.verify.run_check import Checked, check_run
 from tests.support import planted_faults
 
-DESIGNS = {"receipt": 120, "certificate": 120, "invoice": 120, "quotation": 120, "orders": 90, "badge": 120}
+DESIGNS = {
+    "receipt": 120,
+    "certificate": 120,
+    "invoice": 120,
+    "quotation": 120,
+    "bill": 120,
+    "orders": 90,
+    "badge": 120,
+    "delivery": 120,
+}
 """By design, how many documents a run has."""
 
 KINDS = [*planted_faults.CHANGES, *planted_faults.OTHER_FAULTS]

@@ -16,6 +16,7 @@ import pikepdf
 import reportflow_pandas as rf
 from reportflow_pandas.local.compiler import render
 from reportflow_pandas.local.designs import DesignVersion, load_designs, packaged_designs
+from tests.support import web_letter
 
 Params = dict[str, Any]
 
@@ -194,6 +195,8 @@ def design(name: str) -> DesignVersion:
 
 def printed(name: str, params: Params) -> bytes:
     """Return a document's PDF."""
+    if name == "letter":
+        return web_letter.printed(_without_blanks(params))
     return render(design(name), _without_blanks(params), created=CREATED)
 
 
@@ -356,6 +359,77 @@ def badge(rng: random.Random, number: int, native: bool) -> Params:
     }
 
 
+def delivery(rng: random.Random, number: int, native: bool) -> Params:
+    name, firm = _person(rng, native)
+    native_goods = ["三脚", "絹張りの傘", "防水ケース(大)", "充電式バッテリー・二個組", "レンズ用の布"]
+    items = [
+        {
+            "Sku": f"{rng.choice(['TR', 'LX', 'C', 'BAT'])}-{rng.randrange(10, 9999)}",
+            "Name": rng.choice(native_goods)
+            if native
+            else f"{_title(rng, False)}, {rng.choice(GOODS).capitalize()}",
+            "Lot": "" if rng.random() < 0.15 else f"L{rng.randrange(2400, 2699)}{rng.choice('ABCD')}",
+            "Quantity": rng.choice([1, 2, 2, 5, 10, 144, 1200]),
+            "Checked": rng.random() < 0.8,
+        }
+        for _ in range(rng.choice([1, 2, 4, 9, 16, 33, 70]))
+    ]
+    street = f"{rng.choice(STREETS)} {rng.randrange(1, 200)}, {rng.randrange(10000, 99999)} {rng.choice(CITIES)}"
+    return {
+        "NoteNo": f"DN-{rng.randrange(24, 27)}-{number:06}",
+        "Shipped": _day(rng),
+        "Arrives": _day(rng),
+        "Recipient": firm or name,
+        "Address": f"{rng.choice(NATIVE_CITIES)}本町{rng.randrange(1, 9)}-{rng.randrange(1, 30)}"
+        if native
+        else street,
+        "Attention": "" if rng.random() < 0.5 else _person(rng, native)[0],
+        "Insured": rng.random() < 0.6,
+        "Fragile": rng.random() < 0.4,
+        "Chilled": rng.random() < 0.2,
+        "Weight": rng.choice([0.4, 2, 7.25, 12.5, 118, 1040.5]) + rng.randrange(40),
+        "Value": rng.randrange(1000, 900000) if native else round(rng.uniform(20, 30000), 2),
+        "Language": "ja" if native else "en",
+        "Remarks": ""
+        if rng.random() < 0.4
+        else (
+            "。".join(_title(rng, True) for _ in range(4))
+            if native
+            else " ".join(_title(rng, False) for _ in range(6))
+        ),
+        "Items": items,
+    }
+
+
+def bill(rng: random.Random, number: int, native: bool) -> Params:
+    name, firm = _person(rng, native)
+    lines = [
+        {
+            "Description": _title(rng, native),
+            "Quantity": rng.choice([1, 1, 2, 3, 7.5, 40]),
+            "Unit": rng.choice(["", "時間", "式"] if native else ["", "hours", "pieces"]),
+            "UnitPrice": rng.choice([3300, 12000, 480]) if native else rng.choice([95, 12.5, 1450, 0.35]),
+            "Tax": rng.choice([10, 8] if native else [19, 7]),
+        }
+        for _ in range(rng.choice([1, 2, 3, 5, 9, 24]))
+    ]
+    return {
+        "Number": f"B-{number:05}",
+        "Date": _day(rng),
+        "DueDate": "" if rng.random() < 0.2 else _day(rng),
+        "Customer": firm or name,
+        "CustomerAddress": f"{rng.choice(NATIVE_CITIES)}{rng.randrange(1, 9)}-{rng.randrange(1, 30)}"
+        if native
+        else f"{rng.choice(STREETS)} {rng.randrange(1, 200)}\n{rng.choice(CITIES)}",
+        "Sender": "株式会社あおぞら映像" if native else "Fjordlys Film AS",
+        "SenderAddress": "" if rng.random() < 0.3 else ("渋谷区1-2-3" if native else "Havnegata 12, Tromsø"),
+        "Bank": "" if rng.random() < 0.5 else f"IBAN NO93 {rng.randrange(1000, 9999)} {rng.randrange(1000, 9999)}",
+        "Notes": "" if rng.random() < 0.6 else _title(rng, native),
+        "Currency": "JPY" if native else "EUR",
+        "Lines": lines,
+    }
+
+
 ROWS: dict[str, Callable[[random.Random, int, bool], Params]] = {
     "invoice": invoice,
     "quotation": quotation,
@@ -363,6 +437,9 @@ ROWS: dict[str, Callable[[random.Random, int, bool], Params]] = {
     "certificate": certificate,
     "orders": orders,
     "badge": badge,
+    "bill": bill,
+    "delivery": delivery,
+    "letter": web_letter.letter,
 }
 """By design: a row for a number, in Japanese or not."""
 
@@ -519,6 +596,14 @@ def date_changed(rng: random.Random, params: Params, others: list[Params]) -> tu
     return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
 
 
+def flag(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
+    path = _scalar_or_line(rng, params, lambda v: isinstance(v, bool))
+    if path is None:
+        return None
+    own = _get(params, path)
+    return _put(params, path, rng.choice([not own, None])), f"{path}: not {own}"
+
+
 CHANGES: dict[str, Callable[[random.Random, Params, list[Params]], tuple[Params, str] | None]] = {
     "swapped": swapped,
     "blanked": blanked,
@@ -527,6 +612,7 @@ CHANGES: dict[str, Callable[[random.Random, Params, list[Params]], tuple[Params,
     "line_missing": line_missing,
     "line_doubled": line_doubled,
     "date": date_changed,
+    "flag": flag,
 }
 """Faults by which another document is printed than was asked for."""
 
@@ -554,7 +640,52 @@ def with_boxes(name: str, rng: random.Random, params: Params, others: list[Param
     return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
 
 
-OTHER_FAULTS = ("another_row", "blank_page", "truncated", "boxes")
+UNSEEN = {
+    "covered": "q BT /Own 9 Tf 60 60 Td ({}) Tj ET 1 1 1 rg 50 50 340 30 re f Q",
+    "mode 3": "q BT 3 Tr /Own 9 Tf 60 60 Td ({}) Tj ET Q",
+    "white": "q 1 1 1 rg BT /Own 9 Tf 60 60 Td ({}) Tj ET Q",
+    "tiny": "q BT /Own 0.4 Tf 60 60 Td ({}) Tj ET Q",
+    "outside": "q BT /Own 9 Tf 60 -40 Td ({}) Tj ET Q",
+    "transparent": "q /Clear gs BT /Own 9 Tf 60 60 Td ({}) Tj ET Q",
+    "clipped": "q 10 10 2 2 re W n BT /Own 9 Tf 60 60 Td ({}) Tj ET Q",
+}
+"""Ways in which a text may be in a PDF and no eye sees it."""
+
+
+def with_unseen(name: str, rng: random.Random, params: Params, others: list[Params]) -> tuple[bytes, str] | None:
+    """Return the document with a value that its text has and its picture has not, in one of several ways."""
+    path = _scalar_or_line(
+        rng,
+        params,
+        lambda v: isinstance(v, str) and len(v) >= 3 and v.isascii() and v.isprintable() and not _is_date(v),
+    )
+    if path is None:
+        return None
+    own = _get(params, path)
+    without = printed(name, _put(params, path, ""))
+    if without == printed(name, params):
+        return None
+    way = rng.choice(sorted(UNSEEN))
+    return with_text(without, own, UNSEEN[way]), f"{path}: {own!r} is {way}"
+
+
+def with_text(pdf: bytes, text: str, way: str) -> bytes:
+    """Return a PDF with a text of plain letters on its first page, as these operators print it."""
+    said = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
+    with pikepdf.open(io.BytesIO(pdf)) as document:
+        page, name = document.pages[0], pikepdf.Name
+        page.contents_coalesce()
+        font = pikepdf.Dictionary(Type=name.Font, Subtype=name.Type1, BaseFont=name.Helvetica)
+        page.add_resource(font, name.Font, name.Own)
+        page.add_resource(pikepdf.Dictionary(Type=name.ExtGState, ca=0), name.ExtGState, name.Clear)
+        page.contents_add(b"q", prepend=True)
+        page.contents_add(b"Q " + way.format(said).encode())
+        target = io.BytesIO()
+        document.save(target)
+    return target.getvalue()
+
+
+OTHER_FAULTS = ("another_row", "blank_page", "truncated", "boxes", "unseen")
 
 
 def plant(name: str, wanted: list[Params], fault: str, count: int, seed: int) -> dict[int, Planted]:
@@ -576,6 +707,11 @@ def plant(name: str, wanted: list[Params], fault: str, count: int, seed: int) ->
             if pdf == clean:
                 continue  # what is not printed cannot be wrong
             planted[at] = Planted(params, pdf, fault, detail)
+        elif fault == "unseen":
+            made = with_unseen(name, rng, params, others)
+            if made is None:
+                continue
+            planted[at] = Planted(params, made[0], fault, made[1])
         elif fault == "another_row":
             taken = rng.randrange(len(others))
             planted[at] = Planted(params, printed(name, others[taken]), fault, f"row {taken + (taken >= at)}")

@@ -1,0 +1,206 @@
+"""Words that go with a value which is not printed itself: ``yes`` and ``no``, a tick, a section, ``€``."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
+from reportflow_pandas.verify.expected_values import Value
+from reportflow_pandas.verify.text_forms import is_cjk, masked
+
+__all__ = ["Contradiction", "StateWords", "Word", "learn_words", "states_of", "words_of", "words_of_line"]
+
+Word = tuple[str, str]
+"""The fixed text before it, and the word: digits hidden, values of the row as one blank."""
+
+State = tuple[str, str | None]
+"""A parameter, and the text that its value has; None for a blank one."""
+
+_MOST_STATES = 12
+_LEAST_SEEN = 4
+_FAULTY_SHARE = 0.02
+"""Of the documents: so many may contradict their rows when a word is learned."""
+_FAULTY_WORD = 0.1
+"""The same, of the documents that have the word."""
+_CHANCE = 1e-5
+"""A word that goes with a state by chance as likely as this is not learned."""
+_COVERED_SHARE = 0.95
+"""Of a state's documents that have one of its words: from here on a document without any lacks it."""
+_COLUMN_POINTS = 6
+_PUNCTUATION = re.compile(r"[#\0.,:;'()/]+")
+
+
+class Contradiction(NamedTuple):
+    """A parameter whose words are those of another value, with a place; None where it has none of its own."""
+
+    parameter: str
+    word: Word | None
+
+
+@dataclass
+class StateWords:
+    """What was learned.
+
+    Attributes
+    ----------
+    words : dict
+        Word to the states that it goes with.
+    complete : set of State
+        States of which each document has a word.
+    """
+
+    words: dict[Word, set[State]] = field(default_factory=dict)
+    complete: set[State] = field(default_factory=set)
+
+    @property
+    def parameters(self) -> set[str]:
+        """The parameters that can be judged by words."""
+        return {name for states in self.words.values() for name, _ in states}
+
+    def contradictions(self, words: Iterable[Word], states: Mapping[str, str | None]) -> list[Contradiction]:
+        """Return the parameters whose values a document contradicts by its words."""
+        found: dict[str, Contradiction] = {}
+        said: set[State] = set()
+        for word in words:
+            for state in self.words.get(word, ()):
+                said.add(state)
+                name, text = state
+                if states.get(name) != text:
+                    found.setdefault(name, Contradiction(name, word))
+        for state in self.complete - said:
+            if states.get(state[0]) == state[1]:
+                found.setdefault(state[0], Contradiction(state[0], None))
+        return list(found.values())
+
+
+def words_of(document: DocumentText, covered: bytearray, fixed: set[str]) -> dict[Word, Place]:
+    """Return the words of a document that are no values of its row, with where they stand."""
+    found: dict[Word, Place] = {}
+    previous = ""
+    for unit in document.units:
+        if text := _uncovered(unit, covered):
+            found.setdefault((previous if previous in fixed else "*", text), Place(unit.begin, unit.end))
+        previous = masked(unit.text)
+    return found
+
+
+def words_of_line(document: DocumentText, covered: bytearray, units: Iterable[int]) -> dict[Word, Place]:
+    """Return the words of a table's line, each with its column in place of what stands before it."""
+    found: dict[Word, Place] = {}
+    for number in units:
+        unit = document.units[number]
+        if text := _uncovered(unit, covered):
+            column = f"@{(unit.box[0] + unit.box[2]) // _COLUMN_POINTS:.0f}"
+            found.setdefault((column, text), Place(unit.begin, unit.end))
+    return found
+
+
+def _uncovered(unit: Unit, covered: bytearray) -> str:
+    text = unit.text
+    if any(covered[unit.begin : unit.end]):
+        text = "".join("\0" if covered[unit.begin + at] else char for at, char in enumerate(text))
+        text = re.sub("\0+", "\0", text)
+    text = masked(text)
+    return text if _PUNCTUATION.sub("", text) else ""
+
+
+def states_of(values: Mapping[str, Value]) -> dict[str, str | None]:
+    """Return the states of a row's parameters, or of a line's fields; what is not there is blank."""
+    states: dict[str, str | None] = {name: value.text for name, value in values.items()}
+    # explains words, and is no parameter: the language of a run in two
+    states[""] = str(any(is_cjk(char) for value in values.values() for char in value.text))
+    return states
+
+
+def learn_words(seen: Sequence[tuple[Iterable[Word], Mapping[str, str | None]]], told: set[str]) -> StateWords:
+    """Return the words that go with values.
+
+    Parameters
+    ----------
+    seen : sequence of tuple
+        Words and states of each document (or line); states that explain words without being told of count too.
+    told : set of str
+        Parameters that shall be judged by words.
+    """
+    having: dict[State, set[int]] = defaultdict(set)
+    where: dict[Word, set[int]] = defaultdict(set)
+    names = {name for _, states in seen for name in states}
+    for number, (words, states) in enumerate(seen):
+        for name in names:
+            having[name, states.get(name)].add(number)
+        for word in words:
+            where[word].add(number)
+    values = Counter(name for name, _ in having)
+    known = {state: numbers for state, numbers in having.items() if values[state[0]] <= _MOST_STATES}
+    most_faulty = max(1.0, _FAULTY_SHARE * len(seen))
+    learned = StateWords()
+    for word, explaining in _explained(where, known, set(range(len(seen))), most_faulty):
+        if own := {state for state in explaining if state[0] in told}:
+            learned.words.setdefault(word, set()).update(own)
+    for state in {state for states in learned.words.values() for state in states}:
+        documents = known[state]
+        saying = [where[word] for word, states in learned.words.items() if state in states]
+        least = max(len(documents) - most_faulty, _COVERED_SHARE * len(documents))
+        if len(documents.intersection(set().union(*saying))) >= least:
+            learned.complete.add(state)
+    return learned
+
+
+Documents = set[int]
+
+
+def _explained(
+    where: Mapping[Word, Documents], known: Mapping[State, Documents], every: Documents, most_faulty: float
+) -> Iterator[tuple[Word, set[State]]]:
+    """Yield words with the states that explain them: among all documents, and among those with the same place.
+
+    In a run of two languages ``yes`` goes with English first of all; in its place it goes with the flag alone.
+    """
+    yield from _likeliest(where, known, every, most_faulty)
+    places: dict[str, dict[Word, Documents]] = defaultdict(dict)
+    for word, documents in where.items():
+        if word[0] != "*":
+            places[word[0]][word] = documents
+    for words in places.values():
+        yield from _likeliest(words, known, set().union(*words.values()), most_faulty, is_choice=True)
+
+
+def _likeliest(
+    words: Mapping[Word, Documents],
+    known: Mapping[State, Documents],
+    there: Documents,
+    most_faulty: float,
+    *,
+    is_choice: bool = False,
+) -> Iterator[tuple[Word, set[State]]]:
+    """Yield words with the states that explain them best; words of one choice (yes, no) support each other."""
+    inside = {state: documents & there for state, documents in known.items()}
+    telling = {state: documents for state, documents in inside.items() if 0 < len(documents) < len(there)}
+    chances: dict[Word, dict[State, float]] = {}
+    of_choice: dict[str, float] = defaultdict(float)
+    for word, documents in words.items():
+        if _LEAST_SEEN <= len(documents) <= len(there) - _LEAST_SEEN:
+            most = max(len(documents) > _LEAST_SEEN, min(most_faulty, _FAULTY_WORD * len(documents)))
+            chances[word] = {
+                state: _chance(len(documents & own), len(documents), len(own) / len(there))
+                for state, own in telling.items()
+                if len(documents - own) <= most
+            }
+            for name in {name for name, _ in chances[word]}:
+                of_choice[name] += min(chance for (other, _), chance in chances[word].items() if other == name)
+    for word, states in chances.items():
+        told = {state: min(chance, of_choice[state[0]] if is_choice else 0.0) for state, chance in states.items()}
+        least = min(told.values(), default=0.0)
+        if least <= math.log(_CHANCE):
+            yield word, {state for state, chance in told.items() if chance <= least + 1e-9}
+
+
+def _chance(hits: int, count: int, share: float) -> float:
+    """Return the logarithm of how likely so many of a word's documents have a state by chance."""
+    ways = math.lgamma(count + 1) - math.lgamma(hits + 1) - math.lgamma(count - hits + 1)
+    return ways + hits * math.log(share) + (count - hits) * math.log(1 - share)
