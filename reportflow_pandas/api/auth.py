@@ -36,6 +36,14 @@ Failure = Callable[[], ReportFlowError]
 """Makes the error of a failed renewal, a new one for each call that waited for it."""
 
 
+class Hidden(CIMultiDict[str]):
+    """Headers with a credential that their text doesn't show: tracebacks with local variables travel far."""
+
+    def __repr__(self) -> str:
+        """Show the names."""
+        return f"<{', '.join(self)}: ***>"
+
+
 class Credential(Protocol):
     """The one credential of a client."""
 
@@ -70,7 +78,7 @@ class AppKey:
 
     def __init__(self, key: str) -> None:
         self._key = key
-        self._headers = CIMultiDict({KEY_HEADER: key})
+        self._headers = Hidden({KEY_HEADER: key})
 
     async def headers(self) -> Mapping[str, str]:
         """Return the key's header."""
@@ -107,7 +115,7 @@ class ClientCredentials:
         self._secret = client_secret
         self._clock = clock
         self._post = post
-        self._headers: CIMultiDict[str] | None = None
+        self._headers: Hidden | None = None
         self._token = ""
         self._renew_at = 0.0
         self._renewal: asyncio.Task[Failure | None] | None = None
@@ -138,7 +146,7 @@ class ClientCredentials:
             self._renewal.cancel()
             await asyncio.gather(self._renewal, return_exceptions=True)
 
-    async def _renew(self) -> CIMultiDict[str]:
+    async def _renew(self) -> Hidden:
         if self._renewal is None:
             self._renewal = asyncio.create_task(self._fetch(), name="reportflow_pandas token")
         renewal = self._renewal
@@ -177,7 +185,7 @@ class ClientCredentials:
             return partial(AuthError, status, why, hint="Check client_id, client_secret and token_url")
         lifetime = _seconds(value.get("expires_in"))
         self._token = token
-        self._headers = CIMultiDict({"Authorization": f"Bearer {token}"})
+        self._headers = Hidden({"Authorization": f"Bearer {token}"})
         # A token shorter than two such spans is used for its first half.
         self._renew_at = started + max(lifetime - TOKEN_RENEWAL_SECONDS, lifetime / 2)
         return None

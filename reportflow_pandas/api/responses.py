@@ -93,6 +93,10 @@ class Answer(NamedTuple):
     poured: bool = False
     """The body went into the caller's file."""
 
+    def __repr__(self) -> str:
+        """Show no word of the body: a service may echo a key, and tracebacks with local variables travel far."""
+        return f"<Answer {self.status}, {len(self.body)} bytes>"
+
 
 class Reader:
     """Reads answers.

@@ -2,17 +2,26 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Any, Literal
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 import orjson
 
 from reportflow_pandas.contract import GONE_FIELD
 
-__all__ = ["Answer", "Refusal", "attachment", "html_answer", "json_answer", "refusal_body"]
+__all__ = [
+    "Answer",
+    "Refusal",
+    "attachment",
+    "html_answer",
+    "json_answer",
+    "names_this_machine",
+    "refusal_body",
+]
 
 JSON_TYPE = "application/json; charset=utf-8"
 
@@ -102,3 +111,12 @@ def attachment(name: str) -> str:
         return f'attachment; filename="{name}"'
     plain = name.encode("ascii", "replace").decode().replace("?", "_")
     return f"attachment; filename=\"{plain}\"; filename*=UTF-8''{quote(name, safe='')}"
+
+
+def names_this_machine(host: str) -> bool:
+    """Tell whether a ``Host`` is this machine's own, and no site's name that leads to it (DNS rebinding)."""
+    try:
+        name = (urlsplit(f"//{host}").hostname or "").rstrip(".")
+        return name == "localhost" or ipaddress.ip_address(name).is_loopback
+    except ValueError:
+        return False

@@ -12,7 +12,7 @@ from aiohttp import web
 from reportflow_pandas.local.answer_faults import deliver
 from reportflow_pandas.local.design_folders import DesignFolders
 from reportflow_pandas.local.designs import Design
-from reportflow_pandas.local.http_answers import Answer, Refusal, html_answer
+from reportflow_pandas.local.http_answers import Answer, Refusal, html_answer, names_this_machine
 from reportflow_pandas.local.page_html import (
     Filter,
     design_sheet,
@@ -116,9 +116,8 @@ class Page:
         return enter
 
     def _refuse_strangers(self, request: web.Request) -> None:
-        """Refuse names other than this machine's: another site's name may have been pointed at it."""
-        allowed = ("127.0.0.1", "localhost")
-        if urlsplit(f"//{request.host}").hostname not in allowed:
+        """Refuse other machines' names, wherever the service listens, and steps that another page takes."""
+        if not names_this_machine(request.host):
             raise Refusal(403, "this page is for this machine only: open it by 127.0.0.1")
         origin = request.headers.get("Origin")
         if request.method == "POST" and origin is not None and urlsplit(origin).netloc != request.host:

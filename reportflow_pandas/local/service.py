@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections import Counter
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import fields
 from typing import Any, Self
 
@@ -15,6 +15,7 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local.credentials import Credentials
 from reportflow_pandas.local.design_folders import DesignFolders, FolderChoice
 from reportflow_pandas.local.designs import Design
+from reportflow_pandas.local.http_answers import names_this_machine, refusal_body
 from reportflow_pandas.local.page_routes import Page
 from reportflow_pandas.local.records import CallRecord, Document, WebhookRecord
 from reportflow_pandas.local.render_queue import Rendering, require_compiler
@@ -26,6 +27,7 @@ from reportflow_pandas.local.webhook import Webhook
 __all__ = ["LocalService", "local_service"]
 
 HOST = "127.0.0.1"
+EVERYWHERE = ("0.0.0.0", "::", "")  # noqa: S104 - the person's own choice
 
 
 class LocalService:
@@ -133,7 +135,7 @@ class LocalService:
 
     async def _serve(self, started: threading.Event) -> None:
         self._loop, self._stopping = asyncio.get_running_loop(), asyncio.Event()
-        application = web.Application()
+        application = web.Application(middlewares=[self._refuse_foreign_names])
         application.add_routes(self._api.routes())
         application.add_routes(self._page.routes())
         application.router.add_route("*", "/{other:.*}", self._api.unknown())
@@ -161,12 +163,30 @@ class LocalService:
             await self._rendering.stop()
             self._api.stop()
 
+    @web.middleware
+    async def _refuse_foreign_names(
+        self, request: web.Request, handler: Callable[[web.Request], Awaitable[web.StreamResponse]]
+    ) -> web.StreamResponse:
+        """Refuse a browser that was led here by another site's name, which could use the known key.
+
+        Where the service listens for other machines, their names for this one are not known.
+        """
+        if not self._for_others and not names_this_machine(request.host):
+            words = f"this service is for this machine only: call it 127.0.0.1 or localhost, not {request.host}"
+            return web.Response(status=403, body=refusal_body(403, words), content_type="application/json")
+        return await handler(request)
+
     # addresses and credentials
+
+    @property
+    def _for_others(self) -> bool:
+        """Whether other machines may call."""
+        return self.host in EVERYWHERE or not names_this_machine(self._address)
 
     @property
     def _address(self) -> str:
         """The address by which this machine reaches it."""
-        if self.host in ("0.0.0.0", "::", ""):  # noqa: S104 - the person's own choice
+        if self.host in EVERYWHERE:
             return HOST
         return f"[{self.host}]" if ":" in self.host else self.host
 
