@@ -11,7 +11,8 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.cli.job_file import JobFile, arguments_for, reading_of
-from reportflow_pandas.cli.output import complain, in_a_shell
+from reportflow_pandas.cli.output import complain
+from reportflow_pandas.cli.shell_words import in_a_shell
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.reading.read_rows import read_file
 from reportflow_pandas.reading.reading_options import Reading

@@ -9,8 +9,9 @@ import pandas as pd
 
 from reportflow_pandas.cli.asked import Asked
 from reportflow_pandas.cli.job_file import JobFile
-from reportflow_pandas.cli.output import ACCEPTED, REFUSED, counted, in_a_shell, say
+from reportflow_pandas.cli.output import ACCEPTED, REFUSED, counted, say
 from reportflow_pandas.cli.serve import local_for
+from reportflow_pandas.cli.shell_words import in_a_shell
 from reportflow_pandas.errors import InvalidRows
 from reportflow_pandas.plan import check as check_rows
 from reportflow_pandas.reading.reading_options import listed
@@ -41,7 +42,7 @@ def check(arguments: argparse.Namespace) -> int:
     for level, problem, suggestion in zip(
         problems["level"], problems["problem"], problems["suggestion"], strict=True
     ):
-        say(in_a_shell(f"{level!s:<8} {problem}"))
+        say(in_a_shell(f"{level!s:<8} {problem}"), colour="red" if level == "error" else "yellow")
         if suggestion:
             say(in_a_shell(f"{'':<8} {suggestion}"))
     errors = int((problems["level"] == "error").sum())

@@ -18,7 +18,9 @@ from tqdm import tqdm
 
 from reportflow_pandas import __version__
 from reportflow_pandas.cli import archive, check, demo, generate, listing, mailing, runs, serve, worker
-from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, complain, in_a_shell
+from reportflow_pandas.cli.output import INTERRUPTED, REFUSED, complain
+from reportflow_pandas.cli.parser import Parser
+from reportflow_pandas.cli.shell_words import in_a_shell, painted
 from reportflow_pandas.cli.streams import standing_alone
 from reportflow_pandas.errors import CheckWarning, ReportFlowError
 from reportflow_pandas.notebook.bar import progress_log
@@ -134,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return verb(arguments)
         except ReportFlowError as error:
-            complain(in_a_shell(f"reportflow-pandas: {error}", advice=True))
+            complain(in_a_shell(f"reportflow-pandas: {error}"), colour="red")
             return REFUSED
         except KeyboardInterrupt:
             complain("Interrupted.")
@@ -145,8 +147,8 @@ _LISTS = (listing.designs, listing.parameters, runs.runs)
 """Commands whose output is all they do: they wait for its reader (``| less``)."""
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+def _parser() -> Parser:
+    parser = Parser(
         prog="reportflow-pandas",
         description="One row, one PDF: Report Flow documents from a file of rows.",
         epilog=EXAMPLES,
@@ -253,13 +255,11 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _verb(
-    verbs: argparse._SubParsersAction[argparse.ArgumentParser], name: str, verb: Verb, what: str
-) -> argparse.ArgumentParser:
+def _verb(verbs: argparse._SubParsersAction[Parser], name: str, verb: Verb, what: str) -> argparse.ArgumentParser:
     parser: argparse.ArgumentParser = verbs.add_parser(
         name, help=what, description=what[0].upper() + what[1:] + "."
     )
-    parser.set_defaults(verb=verb)
+    parser.set_defaults(verb=verb, parser=parser)
     parser.add_argument(
         "--log-level",
         choices=("debug", "info", "warning", "error"),
@@ -400,6 +400,9 @@ def _logging_to_stderr(level: str, *, as_json: bool = False) -> Iterator[None]:
     handler, before = _BesideBars(), log.level
     plain = logging.Formatter("%(asctime)s %(levelname)s %(message)s")
     handler.setFormatter(worker.JsonLines() if as_json else plain)
+    if level == "warning" and not as_json:
+        # the command itself says why it ended, once
+        handler.addFilter(lambda record: not str(record.msg).startswith("run %s ended early"))
     log.addHandler(handler)
     log.setLevel(level.upper())
     progress_log.setLevel(min(log.level, logging.INFO))
@@ -420,7 +423,8 @@ def _warnings_as_lines() -> Iterator[None]:
 
         def show(message: Warning | str, category: type[Warning], *where: Any, **more: Any) -> None:
             if issubclass(category, CheckWarning):
-                tqdm.write(f"Warning: {message}", file=sys.stderr)
+                lead = painted("Warning:", "yellow", sys.stderr)
+                tqdm.write(f"{lead} {in_a_shell(str(message))}", file=sys.stderr)
             else:
                 before(message, category, *where, **more)
 

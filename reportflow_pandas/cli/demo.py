@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
-from reportflow_pandas.cli.output import exit_code, outcome_lines, say, shown, write_workbook
+from reportflow_pandas.cli.output import exit_code, say, say_outcome, shown, write_workbook
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.examples import example_orders
@@ -61,8 +61,7 @@ def demo(arguments: argparse.Namespace) -> int:
         counts = service.counts()
     seconds = SYSTEM_CLOCK.monotonic() - started
     what, written = write_workbook(results, folder / "review.xlsx", orders[SHOWN])
-    for line in outcome_lines(results, download=True):
-        say(line)
+    say_outcome(results, download=True)
     spent = sum(count for endpoint, count in counts.items() if endpoint.startswith(("async/", "sync/")))
     fetched = sum(count for endpoint, count in counts.items() if endpoint.startswith("download"))
     looked = sum(counts.values()) - spent - fetched

@@ -18,9 +18,9 @@ from reportflow_pandas.cli.output import (
     complain,
     counted,
     exit_code,
-    outcome_lines,
     ready_for,
     say,
+    say_outcome,
     shown,
     with_places,
     write_workbook,
@@ -68,8 +68,7 @@ def generate(arguments: argparse.Namespace) -> int:
     name = design if run["design"] in ("", design) else f"{run['design']} ({design})"
     version = f", version {run['version']}" if run["version"] else ""
     say(f"{counted(len(results), 'row')} of {rows.name}, design {name}{version}:")
-    for line in outcome_lines(results, download=download, rows=documents):
-        say(line)
+    say_outcome(results, download=download, rows=documents)
     say()
     say(f"{counted(int(run['calls']), 'generation call')}, {seconds:.1f} s")
     if download:

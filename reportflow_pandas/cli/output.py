@@ -16,6 +16,7 @@ from typing import Any, TextIO
 import pandas as pd
 
 from reportflow_pandas import result_verbs as verbs
+from reportflow_pandas.cli.shell_words import painted
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
 from reportflow_pandas.export.reader import read_lines
@@ -33,76 +34,45 @@ __all__ = [
     "SOME_FAILED",
     "complain",
     "exit_code",
-    "in_a_shell",
     "outcome_lines",
     "say",
+    "say_outcome",
 ]
 
 ACCEPTED, SOME_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130
-_OPTION = re.compile(
-    r"\b(sheet|header|decimal|thousands|encoding|separator|hidden|as_shown)="
-    r"(?:True|('[^']*'|\"[^\"]*\"|\d+)|(?![\w(\[{]))"
-)
-_TEXT_OPTION = re.compile(r"\btext=\[([^\]]*)\]")
-_NAME = re.compile(r"'[^']*'|\"[^\"]*\"")
-"""Arguments of ``read_rows`` in messages."""
+
+_COUNTS = re.compile(r" +[1-9][\d,]* (accepted|failed|unknown|not sent)\b")
+_COLOURS = {"accepted": "green", "failed": "red", "unknown": "yellow", "not sent": "yellow"}
 
 SHOWN = 5
 """Rows that are printed; the workbook has all."""
 
 
-def say(text: str = "") -> None:
-    """Print a line for people and pipes."""
-    _write(sys.stdout, text)
+def say(text: str = "", *, colour: str = "") -> None:
+    """Print a line for people and pipes; ``colour`` is that of its first line on a terminal."""
+    _write(sys.stdout, text, colour)
 
 
-def complain(text: str) -> None:
+def complain(text: str, *, colour: str = "") -> None:
     """Print a line that is no result."""
-    _write(sys.stderr, text)
+    _write(sys.stderr, text, colour)
 
 
-def _write(stream: TextIO | None, text: str) -> None:
+def _write(stream: TextIO | None, text: str, colour: str) -> None:
     """Write a line, if anybody takes it: what a command did does not depend on that."""
     with contextlib.suppress(OSError, ValueError):
         if stream is not None:
-            stream.write(printable(text) + "\n")
+            first, line_break, rest = printable(text).partition("\n")
+            first = painted(first, colour, stream) if colour else first
+            stream.write(f"{first}{line_break}{rest}\n")
             stream.flush()
 
 
-def in_a_shell(message: str, *, advice: bool = False) -> str:
-    """Return a message with arguments as they are typed here, and how other advice in Python is followed."""
-    message = _OPTION.sub(
-        lambda found: f"--{found[1].replace('_', '-')} {_typed(found[2] or '')}".rstrip(), message
-    )
-    message = _TEXT_OPTION.sub(
-        lambda found: " ".join(f"--text {_typed(name)}" for name in _NAME.findall(found[1])), message
-    )
-    if not advice:
-        return message
-    ways = {
-        "tables={": "tables go into a job file: --options job.toml with [tables.Lines], file and on",
-        "params={": "params go into a job file: --options job.toml with [params]",
-        "check='warn'": "--check warn",
-        "rf.designs()": "reportflow-pandas designs",
-        "rf.runs()": "reportflow-pandas runs",
-        "rf.configure(runs=": "export REPORTFLOW_RUNS=FOLDER",
-        "rf.configure(base_url=": "export REPORTFLOW_API_BASE_URL=https://…",
-        "rf.configure(app_key=": "export REPORT_FLOW_APP_KEY=ak_…",
-        "rf.configure(proxy=": "export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
-        "rf.configure(ca_bundle=": "export REQUESTS_CA_BUNDLE=company.pem",
-        "same_workspace=True": "reportflow-pandas resume RUN --same-workspace",
-        "rf.configure(workspace=": "export REPORTFLOW_WORKSPACE=NAME",
-    }
-    found = [way for words, way in ways.items() if words in message]
-    return message + (
-        f"\nIn a shell: {'; '.join(found)}. See also reportflow-pandas generate --help" if found else ""
-    )
-
-
-def _typed(word: str) -> str:
-    """Return a quoted word as it is typed in a shell."""
-    plain = word[1:-1] if word[:1] in ("'", '"') else word
-    return "TAB" if plain == "\\t" else shlex.quote(plain) if plain else ""
+def say_outcome(results: pd.DataFrame, *, download: bool, rows: pd.DataFrame | None = None) -> None:
+    """Print what became of a run in a few lines."""
+    for line in outcome_lines(results, download=download, rows=rows):
+        counts = _COUNTS.match(line)
+        say(line, colour=_COLOURS[counts[1]] if counts else "")
 
 
 def counted(number: int, word: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import contextlib
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,18 +19,18 @@ from reportflow_pandas.cli.output import (
     complain,
     counted,
     exit_code,
-    outcome_lines,
     ready_for,
     say,
+    say_outcome,
     shown,
     table,
     write_workbook,
 )
-from reportflow_pandas.cli.serve import SLICE
+from reportflow_pandas.cli.serve import SLICE, local_for
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ReportFlowError, RunInterrupted
 from reportflow_pandas.next_steps import at_a_prompt
-from reportflow_pandas.settings import current
+from reportflow_pandas.settings import EMBEDDED, current
 
 __all__ = ["resume", "runs", "webhook"]
 
@@ -73,14 +74,14 @@ def resume(arguments: argparse.Namespace) -> int:
         more["progress"] = arguments.progress
     before = rf.load(arguments.run)
     started = SYSTEM_CLOCK.monotonic()
-    results, stopped, code = _resumed(arguments.run, more)
+    with _service_of(before):
+        results, stopped, code = _resumed(arguments.run, more)
     seconds = SYSTEM_CLOCK.monotonic() - started
     what, written = write_workbook(results, out, None)
     run = results.attrs["reportflow"]
     good = int(before["status"].isin(["accepted", "ready"]).sum())
     say(f"Run {arguments.run}, {counted(len(results), 'row')}, {good:,} of them accepted before:")
-    for line in outcome_lines(results, download=bool(run["download"])):
-        say(line)
+    say_outcome(results, download=bool(run["download"]))
     say()
     say(f"{counted(int(run['calls']), 'generation call')}, {seconds:.1f} s")
     if run["download"]:
@@ -89,6 +90,16 @@ def resume(arguments: argparse.Namespace) -> int:
     if stopped:
         complain(f"\n{stopped}")
     return code if code is not None else exit_code(results, download=bool(run["download"]))
+
+
+@contextlib.contextmanager
+def _service_of(results: pd.DataFrame) -> Iterator[None]:
+    """Have a run of an embedded service go on at one, where this process is not set to one on this machine."""
+    wanted = results.attrs["reportflow"].get("service") == EMBEDDED and not current().on_this_machine
+    if wanted:
+        complain("This run was made on the embedded service, so it goes on there: nothing is billed.")
+    with local_for(wanted=wanted):
+        yield
 
 
 def _resumed(run: str, more: dict[str, Any]) -> tuple[pd.DataFrame, str, int | None]:

@@ -53,6 +53,19 @@ def test_a_nightly_job_sends_new_rows_only(
     assert len(pd.read_excel("review.xlsx", sheet_name="Results", engine="openpyxl")) == 8
 
 
+def test_a_run_of_the_embedded_service_goes_on_there_with_no_key_and_no_service_left(
+    job: list[str], local: Start, capsys: pytest.CaptureFixture[str]
+) -> None:
+    service = local(faults=[Fault(status=400, file_name="Person 2")])
+    assert main(job) == 1
+    service.stop()
+    assert main(["resume", "nightly"]) == 0
+    told = capsys.readouterr()
+    assert "5 of them accepted before" in told.out
+    assert "1 generation call," in told.out
+    assert "goes on there: nothing is billed" in told.err
+
+
 def test_a_run_can_be_named_in_the_job_file(job: list[str], service: LocalService) -> None:
     Path("job.toml").write_text('run = "monthly"\n' + Path("job.toml").read_text())
     assert main(job[:-2]) == 0

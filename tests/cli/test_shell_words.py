@@ -1,0 +1,99 @@
+"""Refusals in a shell: once each, in the words that are typed there."""
+
+from __future__ import annotations
+
+import io
+import tomllib
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from reportflow_pandas.api.models import Parameter
+from reportflow_pandas.cli.command import main
+from reportflow_pandas.cli.shell_words import in_a_shell, painted
+from reportflow_pandas.rows.mapping import paste
+
+
+@pytest.mark.parametrize(
+    ("python", "typed"),
+    [
+        ("rf.designs() lists them", "`reportflow-pandas designs` lists them"),
+        ("rf.resume('my run') goes on", "`reportflow-pandas resume 'my run'` goes on"),
+        ("rf.resume('a', same_workspace=True)", "`reportflow-pandas resume a --same-workspace`"),
+        ("check='warn' goes on", "--check warn goes on"),
+        ("max_documents=3 allows no more", "--max-documents 3 allows no more"),
+        ("params={…, 'Total': None}", "[params] Total = { blank = true } in a job file (--options job.toml)"),
+        ("params={…, 'Total': broken}", "params={…, 'Total': broken}"),
+        (
+            "Nest a frame: tables={'Lines': rf.Table(lines, on='…')}",
+            'Nest a frame: [tables.Lines] file = "lines.csv", on = "…" in a job file (--options job.toml)',
+        ),
+        ("decimal=',' reads them", "--decimal , reads them"),
+    ],
+)
+def test_advice_in_python_becomes_what_is_typed(python: str, typed: str) -> None:
+    assert in_a_shell(python) == typed
+
+
+def test_a_mapping_to_paste_becomes_the_table_of_a_job_file() -> None:
+    names = ["Id", "Customer name", "Größe", "Note"]
+    frame = pd.DataFrame(columns=["Id", "Customr name", "Größe"])
+    mapping = paste(frame, (), [Parameter(name, "text", name) for name in names])
+    shown = in_a_shell(f"To correct and paste:\n{mapping}\n--check warn goes on")
+    assert shown.startswith("To correct and paste into a job file (--options job.toml):\n[params]\n")
+    table = tomllib.loads(shown.split("):\n")[1].rpartition("\n")[0])
+    assert table["params"] == {"Id": "Id", "Customer name": "…", "Größe": "Größe", "Note": "…"}
+    assert "# 'Customr name'?" in shown
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_colours_are_for_terminals_whose_reader_wants_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
+    assert painted("2 failed", "red", Terminal()) == "\x1b[31m2 failed\x1b[0m"
+    assert painted("2 failed", "red", io.StringIO()) == "2 failed"
+    assert painted("2 failed", "red", None) == "2 failed"
+    monkeypatch.setenv("TERM", "dumb")
+    assert painted("2 failed", "red", Terminal()) == "2 failed"
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("NO_COLOR", "1")
+    assert painted("2 failed", "red", Terminal()) == "2 failed"
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["generat", "orders.csv"], "there is no command 'generat'. Did you mean generate?"),
+        (["xyz"], "there is no command 'xyz'. There are demo, check, generate"),
+        (
+            ["generate", "orders.csv", "--desing", "ID"],
+            "unrecognized arguments: --desing ID. Did you mean --design?",
+        ),
+        (["runs", "--limit"], "unrecognized arguments: --limit"),
+    ],
+)
+def test_what_was_probably_meant_is_named(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(words) == 2
+    told = capsys.readouterr().err
+    assert said in told
+    assert told.count("\n") == 2
+
+
+def test_a_refusal_is_said_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    pd.DataFrame({"Nmae": ["Ann"]}).to_csv("people.csv", index=False)
+    for command in (
+        ["generate", "people.csv", "--design", "certificate", "--local"],
+        ["generate", "people.csv", "--design", "certificat", "--local"],
+    ):
+        assert main(command) == 2
+        told = capsys.readouterr().err
+        assert "ended early" not in told
+        assert told.count("reportflow-pandas: ") == 1
