@@ -81,6 +81,7 @@ class Asked:
             separator=reading.separator,
             as_shown=reading.as_shown,
             hidden=reading.hidden,
+            keep_unknown=True,
             say=_complained,
         )
         frame, chosen = arguments_for(frame, job, reading=of_tables)
@@ -117,6 +118,7 @@ def _reading(arguments: argparse.Namespace, job: JobFile) -> Reading:
         separator="\t" if separator in ("TAB", "\\t") else separator,
         as_shown=arguments.as_shown or said.as_shown,
         hidden=arguments.hidden or said.hidden,
+        keep_unknown=True,  # the design tells which columns matter
         say=_complained,
     )
 

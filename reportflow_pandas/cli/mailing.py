@@ -83,7 +83,7 @@ def mail(arguments: argparse.Namespace) -> int:
     if code is not None:
         return code
     wanted = made["mail_status"].isin(["failed", "unknown"]) | (
-        made["mail_status"].eq("not_sent") & ~made["mail_error"].map(is_left_out).astype(bool)
+        made["mail_status"].eq("not_sent") & ~made["mail_error"].map(is_left_out).astype("bool")
     )
     if wanted.any():
         say(f"\n{counted(int(wanted.sum()), 'mail')} did not leave; call again to send what is missing")

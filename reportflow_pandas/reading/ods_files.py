@@ -16,7 +16,7 @@ from reportflow_pandas.reading.file_kinds import needed
 from reportflow_pandas.reading.reading_options import Reading
 from reportflow_pandas.reading.sheet_content import Place, Sheet
 from reportflow_pandas.reading.shown import ShownText, as_written
-from reportflow_pandas.reading.table import ERROR_WORDS
+from reportflow_pandas.reading.table import is_error_word
 from reportflow_pandas.reading.workbook_sheets import chosen_sheet
 from reportflow_pandas.reading.xlsx_files import without_noise
 
@@ -133,7 +133,7 @@ def _value(cell: Any, place: Place, sheet: _Sheet) -> Any:
     kind = _attribute(cell, _OFFICE, "value-type")
     formula = _attribute(cell, _TABLE, "formula")
     shown = _shown(cell)
-    if _attribute(cell, _CALC, "value-type") == "error" or (formula and shown in ERROR_WORDS):
+    if _attribute(cell, _CALC, "value-type") == "error" or (formula and is_error_word(shown)):
         sheet.errors[place] = shown or "#N/A"
         return shown or "#N/A"
     if not kind:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import contextlib
+import gc
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Literal
@@ -94,7 +96,23 @@ def read_rows(
 
 def read_file(path: Path, reading: Reading) -> pd.DataFrame:
     """Return the rows of a file; see `read_rows`."""
-    kind = kind_of(path)
+    with _without_collector():
+        return _read(path, kind_of(path), reading)
+
+
+@contextlib.contextmanager
+def _without_collector() -> Iterator[None]:
+    """Pause the cycle collector: cells make no cycles, and a million of them cost it a quarter of the time."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
+
+
+def _read(path: Path, kind: str, reading: Reading) -> pd.DataFrame:
     if kind == "text":
         return read_text(path, reading)
     if kind in ("parquet", "folder"):

@@ -41,6 +41,9 @@ class Reading:
         Whether cells are texts as the sheet shows them.
     hidden : str
         What becomes of hidden rows: ``"refuse"``, ``"skip"``, ``"keep"``.
+    keep_unknown : bool
+        Whether cells whose value is not known stay in the frame until a document needs them; else the file is
+        refused.
     say : callable
         Told what people should know; None: the log.
     """
@@ -54,6 +57,7 @@ class Reading:
     separator: str | None = None
     as_shown: bool = False
     hidden: str = "refuse"
+    keep_unknown: bool = False
     say: Callable[[str], None] = _log.info
 
     def __post_init__(self) -> None:

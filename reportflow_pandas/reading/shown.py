@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-__all__ = ["VALUED_TYPES", "ShownText", "as_written", "with_values"]
+__all__ = ["VALUED_TYPES", "ShownText", "UnknownValue", "as_written", "with_values"]
 
 VALUED_TYPES = ("number", "date", "boolean")
 """Types of parameters that take the value; the others take the text."""
@@ -41,6 +41,32 @@ class ShownText(str):
 
     def __reduce__(self) -> tuple[Any, ...]:
         return type(self), (str(self), self.value)
+
+
+class UnknownValue:
+    """A cell whose value is not known: an error, or a formula that was never worked out.
+
+    It stays in a frame until a document needs it, which refuses it then.
+
+    Parameters
+    ----------
+    word : str
+        What the sheet shows: ``"#N/A"``; empty for a formula.
+    why : str
+        Where it stands, what it is and what to do, for the refusal.
+    """
+
+    __slots__ = ("why", "word")
+
+    def __init__(self, word: str, why: str) -> None:
+        self.word = word
+        self.why = why
+
+    def __str__(self) -> str:
+        return self.word
+
+    def __repr__(self) -> str:
+        return f"<{self.word or 'formula without a value'}>"
 
 
 def with_values(cells: pd.Series[Any], kind: str) -> pd.Series[Any]:

@@ -18,27 +18,20 @@ from reportflow_pandas.reading.locations import Note, Origin, location_index
 from reportflow_pandas.reading.reading_options import Reading, listed, refusal
 from reportflow_pandas.reading.shown import as_written
 
-__all__ = ["ERROR_WORDS", "Lines", "Table", "framed", "table_of"]
+__all__ = ["ERROR_WORDS", "Lines", "Table", "framed", "is_error_word", "table_of"]
 
-ERROR_WORDS = frozenset(
-    (
-        *(
-            "#N/A",
-            "#REF!",
-            "#VALUE!",
-            "#DIV/0!",
-            "#NAME?",
-            "#NUM!",
-            "#NULL!",
-            "#SPILL!",
-            "#CALC!",
-            "#GETTING_DATA",
-        ),
-        *("#FIELD!", "#BLOCKED!", "#CONNECT!", "#BUSY!", "#UNKNOWN!", "#EXTERNAL!", "#PYTHON!"),
-        *("Err:502", "Err:508", "Err:522"),
-    )
-)
-"""What spreadsheets show in place of a value that they can't work out."""
+_ERRORS = """
+#N/A #REF! #VALUE! #DIV/0! #NAME? #NUM! #NULL! #SPILL! #CALC! #GETTING_DATA #FIELD! #BLOCKED! #CONNECT! #BUSY!
+#UNKNOWN! #EXTERNAL! #PYTHON! Err:502 Err:504 Err:508 Err:509 Err:510 Err:522 Err:523
+#NV #WERT! #BEZUG! #ZAHL! #ÜBERLAUF! #VALEUR! #NOM? #NOMBRE! #NUL! #¡VALOR! #¡REF! #¡NUM! #¡DIV/0! #¡NULO!
+#¿NOMBRE? #N/D #N/D! #VALOR! #NOME? #NÚM! #NULO! #RIF! #VALORE! #WAARDE! #VERW! #NAAM? #GETAL! #ARG! #ADR!
+#LICZBA! #NAZWA? #N/B #LEEG! #VÄRDEFEL! #REFERENS! #OGILTIGT! #SAKNAS! #VÆRDI! #VERDI!
+"""
+ERROR_WORDS = frozenset(_ERRORS.split())
+"""What spreadsheets show in place of a value that they can't work out, in English and as others export it."""
+
+_TOO_NARROW = 3
+"""Number signs, and nothing else, from which on a cell is one whose column was too narrow to show it."""
 
 CELLS_SHOWN = 5
 """Cells or lines that a refusal names."""
@@ -51,6 +44,9 @@ _TITLES_WITHIN = 20
 
 _TEXT_SHOWN = 40
 """Characters of a value in a message."""
+
+_FRAGMENTS = 100
+"""Columns from which on pandas warns of a frame that is put together from single ones."""
 
 _MANY = 2**53
 """Whole numbers from here on are none in a float."""
@@ -104,6 +100,17 @@ class Table:
     def at(self, name: str) -> int | None:
         """Return the position of the column of this name."""
         return self.names.index(name) if name in self.names else None
+
+
+def is_error_word(text: str) -> bool:
+    """Tell whether a text is what a spreadsheet shows where it has no value to show.
+
+    Examples
+    --------
+    >>> is_error_word("#N/A"), is_error_word("######"), is_error_word("#1")
+    (True, True, False)
+    """
+    return text in ERROR_WORDS or (text[:1] == "#" and len(text) >= _TOO_NARROW and not text.strip("#"))
 
 
 def is_empty(cell: Any) -> bool:
@@ -214,7 +221,7 @@ def _short(cell: Any) -> str:
 
 
 def _heading(cell: Any, place: int) -> str:
-    return f"column {place + 1}" if is_empty(cell) else as_written(cell)
+    return f"column {place + 1}" if is_empty(cell) else as_written(cell).strip()
 
 
 def without_empty(lines: Lines, say: Callable[[str], None], name: str) -> Lines:
@@ -234,6 +241,8 @@ def framed(table: Table, columns: Sequence[pd.Series[Any]], origin: Origin, note
     frame = (
         pd.concat([column.set_axis(index) for column in columns], axis=1) if columns else pd.DataFrame(index=index)
     )
+    if len(columns) > _FRAGMENTS:
+        frame = frame.copy()
     frame.columns = pd.Index(table.names)
     known = dataclasses.replace(origin, runs=runs_of(table.numbers), header=table.header, notes=list(notes))
     return known.kept_in(frame)

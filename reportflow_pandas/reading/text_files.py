@@ -2,64 +2,40 @@
 
 from __future__ import annotations
 
-import codecs
 import csv
 import io
-import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.reading.inference import Inferred, groups_thousands_only, inferred, series_of_texts
 from reportflow_pandas.reading.locations import Note, Origin
 from reportflow_pandas.reading.reading_options import Reading, refusal
-from reportflow_pandas.reading.shown import ShownText, as_written
+from reportflow_pandas.reading.shown import ShownText, UnknownValue, as_written
 from reportflow_pandas.reading.table import (
     CELLS_SHOWN,
-    ERROR_WORDS,
     Lines,
     Table,
     framed,
     header_of,
+    is_error_word,
     short,
     table_of,
     without_empty,
 )
+from reportflow_pandas.reading.text_encodings import decoded
 
-__all__ = ["decoded", "read_text"]
+__all__ = ["read_text"]
 
-_BOMS = (
-    (codecs.BOM_UTF8, "utf-8-sig"),
-    (codecs.BOM_UTF32_LE, "utf-32"),
-    (codecs.BOM_UTF32_BE, "utf-32"),
-    (codecs.BOM_UTF16_LE, "utf-16"),
-    (codecs.BOM_UTF16_BE, "utf-16"),
-)
-_ENCODINGS = (
-    ("cp932", "Excel in Japan"),
-    ("cp1252", "Excel in Western Europe"),
-    ("cp1250", "Excel in Central Europe"),
-    ("cp1251", "Excel in Cyrillic"),
-    ("gb18030", "Excel in China"),
-    ("big5", "Excel in Taiwan"),
-    ("cp949", "Excel in Korea"),
-)
 _SEPARATORS = (",", ";", "\t", "|")
-_ENCODINGS_SHOWN = 3
-_SAMPLE_SIGNS = 20
-"""Characters by which people know the right encoding."""
 _SAMPLE_LINES = 100
 """Lines that tell the separator."""
-_BYTES_LOOKED_AT = 1 << 16
-"""Of a file whose encoding is guessed."""
 _FEWEST_COLUMNS_OF_A_ROW = 4
 """Lines inside quotes look like rows only where rows have some columns: many addresses have two commas."""
-_ZEROS_ON_ONE_SIDE = 5
-"""Times as many zeros in every second byte as in the others has a text in UTF-16."""
 _LINE_SHOWN = 120
 """Characters of a line in a message."""
 
@@ -90,98 +66,19 @@ def read_text(path: Path, reading: Reading) -> pd.DataFrame:
     _several_columns(lines, at, path, separator)
     _same_width(lines, at, path, separator)
     table = table_of(lines, path, reading, at)
-    _no_errors(table, path, reading)
+    unknown = _errors(table, path, reading)
     columns = [
         Inferred(series_of_texts(cells), "text")
         if name in reading.text
         else inferred(cells, reading.decimal, reading.thousands)
         for name, cells in zip(table.names, table.columns, strict=True)
     ]
-    columns = _by_the_other_columns(table, columns, reading)
+    columns = _by_the_other_columns(table, columns, separator, reading)
     if reading.as_shown:
         columns = [_as_it_stands(cells, column) for cells, column in zip(table.columns, columns, strict=True)]
     notes += [note for at, column in enumerate(columns) for note in _notes(table, at, column, path)]
-    return framed(table, [column.cells for column in columns], Origin(path.name, "line"), notes)
-
-
-def decoded(path: Path, encoding: str | None) -> str:
-    """Return a file's text.
-
-    Raises
-    ------
-    ConfigurationError
-        It is written in another encoding, with those that are likely.
-    """
-    content = path.read_bytes()
-    marked = next((name for mark, name in _BOMS if content.startswith(mark)), None)
-    used = marked if encoding is None or marked in ("utf-8-sig", "utf-16", "utf-32") else encoding
-    if used is None:
-        used = _without_mark(content)
-    try:
-        text = content.decode(used)
-    except UnicodeDecodeError as reason:
-        line = content.count(b"\n", 0, reason.start) + 1
-        raise refusal(
-            path, f"is not written in {used.removesuffix('-sig')} (line {line}). {_other_encodings(content, used)}"
-        ) from None
-    except LookupError:
-        raise ConfigurationError(
-            f"encoding={encoding!r}: there is none of this name; 'utf-8', 'cp932' and 'cp1252' are common"
-        ) from None
-    if "\x00" in text:
-        raise refusal(path, "holds bytes that no text has: it is damaged, or no text file. Save it as 'CSV UTF-8'")
-    return text.removeprefix("\ufeff")
-
-
-def _without_mark(content: bytes) -> str:
-    """Return the encoding of a file that doesn't begin with a mark: UTF-16 shows by its zeros."""
-    head = content[:_BYTES_LOOKED_AT]
-    if b"\x00" not in head:
-        return "utf-8"
-    even, odd = head[0::2].count(0), head[1::2].count(0)
-    if max(even, odd) < _ZEROS_ON_ONE_SIDE * min(even, odd):
-        return "utf-8"  # zeros anywhere: no text at all, which decoding tells
-    return "utf-16-le" if odd > even else "utf-16-be"
-
-
-def _other_encodings(content: bytes, used: str) -> str:
-    ways = [(name, where) for name, where in _ENCODINGS if name != used and _decodes(content, name)]
-    likely = _likely(content)
-    if likely in dict(ways):  # the commonest of those that say the same
-        likely = next(name for name, _ in ways if content.decode(name) == content.decode(likely))
-    ways.sort(key=lambda way: way[0] != likely)
-    named = "; ".join(
-        f"encoding={name!r} ({where}) reads {_sample(content, name)!r}" for name, where in ways[:_ENCODINGS_SHOWN]
-    )
-    return (
-        f"What it may be: {named}. Add the right one, or save it as 'CSV UTF-8'"
-        if named
-        else "Save it as 'CSV UTF-8'"
-    )
-
-
-def _sample(content: bytes, encoding: str) -> str:
-    """Return the first word that is no plain English, by which people know the right encoding."""
-    text = content[:_BYTES_LOOKED_AT].decode(encoding, errors="ignore")
-    words = (word for word in re.split(r"[\s,;|]+", text) if not word.isascii())
-    return next(words, "")[:_SAMPLE_SIGNS]
-
-
-def _decodes(content: bytes, encoding: str) -> bool:
-    try:
-        content.decode(encoding)
-    except UnicodeDecodeError:
-        return False
-    return True
-
-
-def _likely(content: bytes) -> str:
-    try:
-        from charset_normalizer import from_bytes  # noqa: PLC0415 - of the extra `files`, needed here only
-    except ImportError:
-        return ""
-    best = from_bytes(content[:_BYTES_LOOKED_AT], cp_isolation=[name for name, _ in _ENCODINGS]).best()
-    return best.encoding if best is not None else ""
+    cells = [_with_unknown(column.cells, unknown.get(at)) for at, column in enumerate(columns)]
+    return framed(table, cells, Origin(path.name, "line"), notes)
 
 
 # separators and lines
@@ -354,27 +251,51 @@ def _called(separator: str) -> str:
     return {",": "comma", ";": "semicolon", "\t": "tab"}.get(separator, repr(separator))
 
 
-def _no_errors(table: Table, path: Path, reading: Reading) -> None:
-    """Refuse errors of a spreadsheet that were exported as texts."""
+def _errors(table: Table, path: Path, reading: Reading) -> dict[int, dict[int, UnknownValue]]:
+    """Return, by column and row, what a spreadsheet exported in place of values; refuse it where it can't stay.
+
+    Such cells are left empty in the table.
+    """
     found = [
-        (number, name, cell)
-        for name, cells in zip(table.names, table.columns, strict=True)
-        if name not in reading.text and not ERROR_WORDS.isdisjoint(cells)
-        for number, cell in zip(table.numbers, cells, strict=True)
-        if cell in ERROR_WORDS
+        (row, at, cell)
+        for at, (name, cells) in enumerate(zip(table.names, table.columns, strict=True))
+        if name not in reading.text
+        for row, cell in enumerate(cells)
+        if cell and cell[0] in "#E" and is_error_word(cell)
     ]
-    if found:
-        listing = "; ".join(
-            f"line {number}: {name!r} is {cell}" for number, name, cell in sorted(found)[:CELLS_SHOWN]
-        )
+    if not found:
+        return {}
+    listing = "; ".join(
+        f"line {table.numbers[row]}: {table.names[at]!r} is {cell}"
+        for row, at, cell in sorted(found)[:CELLS_SHOWN]
+    )
+    what = (
+        f"holds errors of a spreadsheet in place of {len(found):,} value{'s' if len(found) > 1 else ''} "
+        f"({listing}{'; …' if len(found) > CELLS_SHOWN else ''})"
+    )
+    cure = "Correct the formulas and export it again, or empty the fields"
+    if not reading.keep_unknown:
         raise refusal(
             path,
-            f"holds errors of a spreadsheet in place of {len(found):,} value{'s' if len(found) > 1 else ''} "
-            f"({listing}{'; …' if len(found) > CELLS_SHOWN else ''}). Correct the formulas and export it again, "
-            f"or "
-            "empty the fields. If the words shall be printed as they stand: "
-            f"text={sorted({name for _, name, _ in found})!r}",
+            f"{what}. {cure}. If the words shall be printed as they stand, or no document needs them: "
+            f"text={sorted({table.names[at] for _, at, _ in found})!r}",
         )
+    reading.say(f"{path.name} {what}. Refused where a document needs it")
+    unknown: dict[int, dict[int, UnknownValue]] = {}
+    for row, at, cell in found:
+        why = f"{path.name}, line {table.numbers[row]}, has {cell} in place of a value. {cure}"
+        unknown.setdefault(at, {})[row] = UnknownValue(cell, f"{why}; text={[table.names[at]]!r}")
+        table.columns[at][row] = ""
+    return unknown
+
+
+def _with_unknown(cells: pd.Series[Any], unknown: Mapping[int, UnknownValue] | None) -> pd.Series[Any]:
+    if not unknown:
+        return cells
+    values = [None if missing else cell for cell, missing in zip(cells.tolist(), cells.isna(), strict=True)]
+    for row, value in unknown.items():
+        values[row] = value
+    return pd.Series(values, dtype=object)
 
 
 def _as_it_stands(cells: Sequence[str], column: Inferred) -> Inferred:
@@ -391,9 +312,19 @@ def _as_it_stands(cells: Sequence[str], column: Inferred) -> Inferred:
 # what is seen otherwise than printed
 
 
-def _by_the_other_columns(table: Table, columns: Sequence[Inferred], reading: Reading) -> list[Inferred]:
-    """Take ``1.234`` for no number where other columns show that the file's decimal sign is the comma."""
+def _by_the_other_columns(
+    table: Table, columns: Sequence[Inferred], separator: str, reading: Reading
+) -> list[Inferred]:
+    """Take ``1.234`` for no number where the file's decimal sign may be the comma.
+
+    Other columns show it, or semicolons between the fields: there a comma would be in the way of numbers.
+    """
     comma = any(column.kind == "decimal" and column.decimal == "," for column in columns)
+    point = any(
+        column.kind == "number" and "." in "".join(cells) and not groups_thousands_only(cells)
+        for column, cells in zip(columns, table.columns, strict=True)
+    )
+    comma |= separator == ";" and not point
     if not comma or reading.decimal is not None or reading.thousands is not None:
         return list(columns)
     return [

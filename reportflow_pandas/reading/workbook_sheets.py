@@ -15,14 +15,14 @@ from reportflow_pandas.reading.locations import Origin
 from reportflow_pandas.reading.reading_options import Reading, listed, nearest_name, refusal
 from reportflow_pandas.reading.sheet_content import Merge, Place, Sheet, cell_name
 from reportflow_pandas.reading.sheet_notes import asked_numbers, format_notes, merge_notes, read_numbers
-from reportflow_pandas.reading.shown import ShownText, as_written
+from reportflow_pandas.reading.shown import ShownText, UnknownValue, as_written
 from reportflow_pandas.reading.table import (
     CELLS_SHOWN,
-    ERROR_WORDS,
     Lines,
     framed,
     header_of,
     is_empty,
+    is_error_word,
     short,
     table_of,
     typed,
@@ -61,10 +61,10 @@ def chosen_sheet(path: Path, sheets: Sequence[tuple[str, bool]], reading: Readin
         raise refusal(
             path, f"has no sheet {wanted!r}. It has {listed(visible)}{also}.{nearest_name(wanted, names)}"
         )
+    if not names:
+        raise refusal(path, "has no sheet with cells")
     if not visible:
-        raise refusal(
-            path, f"shows no sheet with cells. Hidden ones are named: sheet={names[0] if names else ''!r}"
-        )
+        raise refusal(path, f"shows no sheet with cells. Hidden ones are named: sheet={names[0]!r}")
     if len(visible) > 1:
         reading.say(
             f"{path.name}: the sheet {visible[0]!r} is read; sheet= names another one of {listed(visible)}"
@@ -102,8 +102,7 @@ def frame_of_sheet(sheet: Sheet, path: Path, reading: Reading, others: Sequence[
     problems += told
     merged, told = _merges_filled(sheet, lines, header)
     problems += told
-    kept = set(lines.numbers)
-    problems += _unknown_cells(sheet, lines, header, kept, reading)
+    problems += _unknown_cells(sheet, lines, header, path, reading)
     table = table_of(lines, path, reading, at)
     asked = asked_numbers(table, path, sheet, reading)
     if problems:
@@ -212,40 +211,63 @@ def _in(line: Sequence[Any], column: int) -> Any:
 # cells whose value is not known
 
 
-def _unknown_cells(sheet: Sheet, lines: Lines, header: int, kept: set[int], reading: Reading) -> Iterable[str]:
+def _unknown_cells(sheet: Sheet, lines: Lines, header: int, path: Path, reading: Reading) -> Iterator[str]:
+    """Yield the refusals of cells whose value is not known; keep those that a document may never need."""
+    at = {number: position for position, number in enumerate(lines.numbers) if number >= header}
     text = _columns_of(lines, header, reading.text)
-    errors = {place: word for place, word in sheet.errors.items() if place[0] in kept and place[1] not in text}
+    errors = {place: word for place, word in sheet.errors.items() if place[0] in at and place[1] not in text}
     errors |= {
         (number, column): cell
         for number, cells in zip(lines.numbers, lines.cells, strict=True)
         for column, cell in enumerate(cells)
-        if type(cell) is str and cell[:1] == "#" and cell in ERROR_WORDS and column not in text
+        if type(cell) is str and cell[:1] in "#E" and is_error_word(cell) and column not in text and number in at
     }
-    errors = {place: word for place, word in sorted(errors.items()) if place[0] >= header}
+    unstored = [place for place in sorted(sheet.unstored) if place[0] in at]
+    kept: dict[Place, UnknownValue] = {}
+    said: list[str] = []
+    where = f"{path.name}, {sheet.name}!"
     if errors:
-        found = [f"{cell_name(place)} {word}" for place, word in errors.items()]
-        yield (
-            f"{_counted(len(errors), 'cell')} with an error in place of a value: {_some(found)}. Correct the "
-            "formulas, or empty the cells. If the words shall be printed as they stand: "
-            f"text={_headings(lines, header, errors)!r}"
-        )
-    unstored = [place for place in sorted(sheet.unstored) if place[0] in kept and place[0] >= header]
+        found = [f"{cell_name(place)} {word}" for place, word in sorted(errors.items())]
+        what = f"{_counted(len(errors), 'cell')} with an error in place of a value: {_some(found)}"
+        cure = "Correct the formulas, or empty the cells"
+        if reading.keep_unknown and all(number > header for number, _ in errors):
+            said.append(what)
+            for place, word in errors.items():
+                why = f"{where}{cell_name(place)} shows {word} in place of a value. {cure}"
+                kept[place] = UnknownValue(word, f"{why}; text={_headings(lines, header, [place])!r}")
+        else:
+            yield (
+                f"{what}. {cure}. If the words shall be printed as they stand, or no document needs them: "
+                f"text={_headings(lines, header, sorted(errors))!r}"
+            )
     if unstored:
-        yield (
-            f"{_counted(len(unstored), 'formula')} without a stored value: {_some(map(cell_name, unstored))}. The "
-            "program that wrote the file did not work them out: open it in Excel or LibreOffice and save it"
-        )
+        what = f"{_counted(len(unstored), 'formula')} without a stored value: {_some(map(cell_name, unstored))}"
+        cure = "The program that wrote the file did not work it out: open it in Excel or LibreOffice and save it"
+        if all(number > header and (reading.keep_unknown or column in text) for number, column in unstored):
+            said.append(what)
+            for place in unstored:
+                why = f"{where}{cell_name(place)} is a formula without a stored value. {cure}"
+                kept[place] = UnknownValue("", why)
+        else:
+            yield (
+                f"{what}. {cure.replace('work it out', 'work them out')}. If no document needs them: "
+                f"text={_headings(lines, header, unstored)!r}"
+            )
+    for (number, column), value in kept.items():
+        _put(lines.cells[at[number]], column, value)
+    for what in said:
+        reading.say(f"{path.name}, {sheet.name}: {what}. Refused where a document needs it")
 
 
 def _columns_of(lines: Lines, header: int, names: Sequence[str]) -> set[int]:
     headings = lines.cells[lines.numbers.index(header)]
-    return {at for at, heading in enumerate(headings) if not is_empty(heading) and as_written(heading) in names}
+    return {at for at, name in enumerate(headings) if not is_empty(name) and as_written(name).strip() in names}
 
 
 def _headings(lines: Lines, header: int, places: Iterable[Place]) -> list[str]:
     headings = lines.cells[lines.numbers.index(header)]
     names = [headings[column] for _, column in places if column < len(headings)]
-    return list(dict.fromkeys(as_written(name) for name in names if not is_empty(name)))
+    return list(dict.fromkeys(as_written(name).strip() for name in names if not is_empty(name)))
 
 
 def _some(things: Iterable[str]) -> str:
@@ -262,6 +284,9 @@ def _counted(number: int, word: str) -> str:
 
 def _column(name: str, cells: Sequence[Any], reading: Reading) -> pd.Series[Any]:
     if name in reading.text:
+        if any(type(cell) is UnknownValue for cell in cells):
+            known = [cell if cell is None or type(cell) is UnknownValue else as_written(cell) for cell in cells]
+            return pd.Series(known, dtype=object)
         return written([None if is_empty_text(cell) else cell for cell in cells])
     if reading.as_shown:
         plain = [ShownText(str(cell).upper(), cell) if type(cell) is bool else cell for cell in cells]

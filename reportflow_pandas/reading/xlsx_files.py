@@ -14,8 +14,10 @@ from openpyxl.styles.numbers import BUILTIN_FORMATS
 from openpyxl.utils.escape import unescape
 from openpyxl.worksheet._reader import (
     FORMULA_TAG,
+    INLINE_STRING,
     MERGE_TAG,
     ROW_TAG,
+    VALUE_TAG,
     WorkSheetParser,
 )
 from openpyxl.worksheet.merge import MergeCells
@@ -24,7 +26,7 @@ from openpyxl.xml.functions import iterparse
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.reading.number_formats import FormatCode, parsed_format
 from reportflow_pandas.reading.reading_options import Reading, refusal
-from reportflow_pandas.reading.sheet_content import FormatLook, Sheet
+from reportflow_pandas.reading.sheet_content import FormatLook, Place, Sheet
 from reportflow_pandas.reading.workbook_sheets import chosen_sheet, frame_of_sheet
 
 __all__ = ["cleaned_text", "read_xlsx", "without_noise"]
@@ -103,6 +105,8 @@ def _sheet(workbook: Any, worksheet: Any, reading: Reading) -> Sheet:
             timedelta_formats=workbook._timedelta_formats,  # noqa: SLF001 - the same
         )
         parser.sheet = sheet
+        parser.noughts = []
+        parser.worked_out = not _left_to_excel(workbook)
         for number, cells in parser.parse():
             line: list[Any] = []
             for cell in cells:
@@ -126,7 +130,21 @@ def _sheet(workbook: Any, worksheet: Any, reading: Reading) -> Sheet:
                     line[column] = value
             sheet.lines.add(number, line)
     sheet.merged = parser.merged
+    if not parser.worked_out:
+        sheet.unstored += parser.noughts
     return sheet
+
+
+def _left_to_excel(workbook: Any) -> bool:
+    """Tell whether the program that wrote the file left its formulas to Excel, as XlsxWriter does.
+
+    The part is read as it stands: openpyxl takes an attribute that is missing for true.
+    """
+    try:
+        content = workbook._archive.read("xl/workbook.xml")  # noqa: SLF001 - the file that openpyxl opened
+    except KeyError:
+        return False
+    return b'fullCalcOnLoad="1"' in content or b'fullCalcOnLoad="true"' in content
 
 
 def cleaned_text(text: str) -> str:
@@ -165,6 +183,10 @@ class _Parser(WorkSheetParser):
     """openpyxl's own parser of a sheet, which also tells what its cells alone don't."""
 
     sheet: Sheet
+    noughts: list[Place]
+    """Formulas whose stored value is 0."""
+    worked_out: bool
+    """Whether the formulas have values; known as soon as one has another value than 0."""
 
     def parse(self) -> Generator[tuple[int, list[dict[str, Any]]], None, None]:
         """Yield rows; all else but merged cells is passed over, so that it can't be in the way."""
@@ -185,10 +207,17 @@ class _Parser(WorkSheetParser):
     def parse_cell(self, element: Any) -> dict[str, Any]:
         """Return a cell; a formula without a value is noted."""
         cell: dict[str, Any] = super().parse_cell(element)
-        if (
-            cell["value"] is None
-            and element.get("t") not in ("str", "inlineStr")
-            and element.find(FORMULA_TAG) is not None
-        ):
-            self.sheet.unstored.append((cell["row"], cell["column"] - 1))
+        value = cell["value"]
+        if value is None:
+            if (
+                element.find(FORMULA_TAG) is not None
+                and (element.get("t") != "str" or element.find(VALUE_TAG) is None)
+                and element.find(INLINE_STRING) is None
+            ):
+                self.sheet.unstored.append((cell["row"], cell["column"] - 1))
+        elif not self.worked_out and element.find(FORMULA_TAG) is not None:
+            if value == 0 and cell["data_type"] == "n":
+                self.noughts.append((cell["row"], cell["column"] - 1))
+            else:
+                self.worked_out = True
         return cell

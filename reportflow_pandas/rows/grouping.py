@@ -15,6 +15,7 @@ import pandas as pd
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options, Table
 from reportflow_pandas.reading.locations import where
+from reportflow_pandas.reading.shown import UnknownValue
 from reportflow_pandas.rows.file_names import columns_in
 from reportflow_pandas.rows.input_frame import (
     aligned,
@@ -88,6 +89,15 @@ class Groups:
                 f"df[{self.columns[0]!r}] = df[{self.columns[0]!r}].ffill(); else fill it, or leave such rows out",
                 rows,
             )
+        for key in keys:
+            unknown = (
+                [at for at, cell in enumerate(key) if type(cell) is UnknownValue] if key.dtype == object else []
+            )
+            if unknown:
+                raise InvalidRows(
+                    f"group_by={group_by!r}: {key.iloc[unknown[0]].why}; nothing was sent",
+                    labels_at(flat.index, unknown),
+                )
         self.codes = _codes(keys)
         self.first: Positions = np.unique(self.codes, return_index=True)[1]
         self.frame = self._documents(keys)

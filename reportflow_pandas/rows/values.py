@@ -16,7 +16,7 @@ import numpy as np
 import orjson
 import pandas as pd
 
-from reportflow_pandas.reading.shown import VALUED_TYPES, ShownText
+from reportflow_pandas.reading.shown import VALUED_TYPES, ShownText, UnknownValue
 
 __all__ = [
     "BLANK",
@@ -277,6 +277,8 @@ _BY_TYPE: dict[type, Callable[[Any], Any]] = {
 
 
 def _unusual(value: Any) -> Any:
+    if isinstance(value, UnknownValue):
+        raise NotJson(value.why)
     if isinstance(value, Enum):
         return _plain(value.value)
     if isinstance(value, np.longdouble):

@@ -344,3 +344,57 @@ def _frame_or_refusal(path: Path, separator: str) -> pd.DataFrame | str:
         return read_rows(path, separator=separator, text=["alpha", "beta", "gamma"])
     except ConfigurationError as refusal:
         return str(refusal)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("cp932", "佐藤太郎"),
+        ("euc_jp", "佐藤太郎"),
+        ("gb18030", "王小明"),
+        ("cp949", "김철수"),
+        ("cp1252", "Jürgen"),
+    ],
+)
+def test_the_likeliest_encodings_come_first_with_what_they_read(tmp_path: Path, encoding: str, name: str) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(f"Id,Name\n1,{name}\n".encode(encoding))
+    with pytest.raises(ConfigurationError) as refusal:
+        read_rows(path)
+    assert f"{name!r}" in str(refusal.value).split("; ")[0]
+    used = str(refusal.value).partition("encoding='")[2].partition("'")[0]
+    assert read_rows(path, encoding=used)["Name"].tolist() == [name]
+
+
+def test_mail_text_and_the_end_mark_of_dos_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes("Id,Name\n1,佐藤\n\x1a".encode("iso2022_jp"))
+    assert read_rows(path)["Name"].tolist() == ["佐藤"]
+
+
+def test_a_zero_byte_in_a_text_is_refused_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_bytes(b"Id,Name,City\n1,Ann,Bonn\n2,B\x00b,Paris\n")
+    with pytest.raises(ConfigurationError, match=r"line 3\): it is damaged"):
+        read_rows(path)
+
+
+def test_semicolons_between_the_fields_leave_thousands_in_doubt(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("Id;Amount\n1;1.234\n2;12.500\n")
+    frame = read_rows(path)
+    assert frame["Amount"].tolist() == ["1.234", "12.500"]
+    assert [note.kind for note in notes(frame)] == ["ambiguous"]
+    assert read_rows(path, decimal=",")["Amount"].tolist() == [1234, 12500]
+    path.write_text("Id;Amount;Rate\n1;1.234;2.5\n2;12.500;3.5\n")
+    assert read_rows(path)["Rate"].tolist() == [2.5, 3.5]
+    assert not notes(read_rows(path))
+
+
+def test_spaces_after_each_separator_and_around_headings_are_none_of_the_values(tmp_path: Path) -> None:
+    path = tmp_path / "rows.csv"
+    path.write_text("Id, Amount , When\n7, 10.5, 2026-11-01\n8, 3, 2026-11-02\n")
+    frame = read_rows(path)
+    assert frame.columns.tolist() == ["Id", "Amount", "When"]
+    assert frame["Amount"].tolist() == [10.5, 3]
+    assert frame["When"].dt.day.tolist() == [1, 2]
