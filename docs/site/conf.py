@@ -34,5 +34,7 @@ html_theme_options = {
     "search_bar_text": "Search",
     "show_toc_level": 2,
 }
+# pages without neighbours have no sidebar of them
+html_sidebars: dict[str, list[str]] = {"index": [], "first_hour": [], "vendor": [], "ja/index": []}
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False

@@ -7,12 +7,15 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import get_args
 
 import pytest
 from conftest import required
 
 import reportflow_pandas as rf
 from reportflow_pandas import settings
+from reportflow_pandas.engine.retry import ErrorKind
+from reportflow_pandas.verify.finding import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted((DOCS / "site").rglob("*.md"))
@@ -122,3 +125,22 @@ def test_language_models_find_all_pages_in_one_text(site: Path) -> None:
         if page.name != "index.md" or page.parent.name in ("site", "ja"):
             assert page.stem == "api" or title[0] in whole
     assert "howto/mail.html" in index
+
+
+@pytest.mark.parametrize("page", ["reference/outcomes.md", "ja/outcomes.md"])
+def test_each_word_of_an_outcome_is_explained_in_both_languages(page: str) -> None:
+    text = (DOCS / "site" / page).read_text(encoding="utf-8")
+    words = [
+        "accepted",
+        "ready",
+        "failed",
+        "unknown",
+        "not_sent",
+        *get_args(ErrorKind),
+        *KINDS,
+        "0",
+        "1",
+        "2",
+        "130",
+    ]
+    assert [word for word in words if f"`{word}`" not in text] == []
