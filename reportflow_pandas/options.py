@@ -15,7 +15,7 @@ import pandas as pd
 
 from reportflow_pandas.contract import DOCUMENTS_PER_CALL, ENDPOINTS, SHARE_CODES
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.settings import Limits, Settings, current, duration as seconds, place
+from reportflow_pandas.settings import Limits, Settings, absolute_path, current, duration as seconds
 
 __all__ = [
     "Arguments",
@@ -287,7 +287,7 @@ class Options:
         if self.verify and self.download is None:
             raise ConfigurationError("verify=True reads PDFs on disk: download='pdfs' saves them there")
         if self.download is not None:
-            there = place(self.download, "download")
+            there = absolute_path(self.download, "download")
             if ".." not in Path(self.download).parts and str(there).count("{") == str(self.download).count("{"):
                 # a folder whose own name has braces would become a template
                 object.__setattr__(self, "download", there)

@@ -26,6 +26,7 @@ from reportflow_pandas.notebook.bar import visible
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.plan import note_pages
 from reportflow_pandas.rows.checks import refuse
+from reportflow_pandas.settings import absolute_path
 
 __all__ = ["Preview", "preview"]
 
@@ -100,7 +101,7 @@ class Preview:
         Path
             The (first) file.
         """
-        target = Path(path)
+        target = absolute_path(path, "path")
         if target.suffix.lower() != ".png":
             target.write_bytes(self.pdf)
             return target

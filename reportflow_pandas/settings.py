@@ -40,10 +40,10 @@ __all__ = [
     "Limits",
     "Owner",
     "Settings",
+    "absolute_path",
     "configure",
     "current",
     "duration",
-    "place",
     "point_at",
     "when_configured",
 ]
@@ -197,7 +197,7 @@ class Settings:
     def __post_init__(self) -> None:
         object.__setattr__(self, "plain_http", named_hosts(self.plain_http, "plain_http"))
         object.__setattr__(self, "base_url", service_address(self.base_url, self.plain_http))
-        object.__setattr__(self, "runs", place(self.runs, "runs"))
+        object.__setattr__(self, "runs", absolute_path(self.runs, "runs"))
         object.__setattr__(self, "outage", duration(self.outage, "outage"))
         self._check_network()
         if not isinstance(self.workspace, str) or not (self.workspace.strip() or self._workspace_is_derived):
@@ -223,7 +223,7 @@ class Settings:
             if self.proxy:
                 checked_proxy(self.proxy)
         if self.ca_bundle is not None:
-            bundle = place(self.ca_bundle, "ca_bundle")
+            bundle = absolute_path(self.ca_bundle, "ca_bundle")
             object.__setattr__(self, "ca_bundle", checked_bundle(bundle, "ca_bundle"))
         for name in ("language", "smtp", "sender"):
             value = getattr(self, name)
@@ -320,7 +320,7 @@ def _hash(*parts: str) -> str:
     return hashlib.blake2b("\n".join(parts).encode(), digest_size=9).hexdigest()
 
 
-def place(value: str | os.PathLike[str], name: str) -> Path:
+def absolute_path(value: str | os.PathLike[str], name: str) -> Path:
     """Return a file or folder as an absolute path: ``~`` and the working directory are looked at once, here."""
     try:
         return Path(value).expanduser().absolute()

@@ -22,6 +22,7 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.preparation import documents_of
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.preview import preview
+from reportflow_pandas.settings import absolute_path
 
 __all__ = ["PagePair", "VersionComparison", "compare_versions"]
 
@@ -128,7 +129,7 @@ class VersionComparison:
 
     def save(self, path: str | Path) -> Path:
         """Write one file that shows both versions, also without a network; its name ends in ``.html``."""
-        target = Path(path)
+        target = absolute_path(path, "path")
         if target.suffix.lower() not in (".html", ".htm"):
             raise ConfigurationError(f"save({str(path)!r}): the file is a page, so its name ends in .html")
         head = '<!doctype html><meta charset="utf-8"><title>Versions compared</title>'

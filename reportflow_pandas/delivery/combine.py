@@ -18,6 +18,7 @@ from reportflow_pandas.export.source_columns import beside, documents_of
 from reportflow_pandas.results.pdf_folder import safe_name
 from reportflow_pandas.results.results_frame import provenance
 from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
+from reportflow_pandas.settings import absolute_path
 
 if TYPE_CHECKING:
     import pikepdf
@@ -147,7 +148,7 @@ def _values_of(results: pd.DataFrame, by: str, source: pd.DataFrame | None) -> l
 
 
 def _targets(path: str | Path, by: str, values: list[T]) -> dict[T, Path]:
-    given = Path(path).expanduser()
+    given = absolute_path(path, "path")
     text = str(given)
     targets: dict[T, Path] = {}
     for value in values:

@@ -35,7 +35,7 @@ from reportflow_pandas.journal.runs import at_home
 from reportflow_pandas.results.pdf_folder import safe_name
 from reportflow_pandas.results.results_frame import provenance, text_column
 from reportflow_pandas.rows.file_names import file_names
-from reportflow_pandas.settings import current
+from reportflow_pandas.settings import absolute_path, current
 
 __all__ = ["check_archive", "hand_over"]
 
@@ -136,7 +136,7 @@ def hand_over(
     searched = [_texts(results, source, name, column) for name, column in
                 (("date", date), ("partner", partner), ("amount", amount))]  # fmt: skip
     names = _names(results, source, file_name)
-    archive = _Archive(Path(os.path.abspath(Path(folder).expanduser())), clock)  # noqa: PTH100 - no link is followed
+    archive = _Archive(Path(os.path.abspath(absolute_path(folder, "folder"))), clock)  # noqa: PTH100 - no link is followed
     lines: dict[int, IndexLine] = {}
     with archive:
         for at in released.positions:
@@ -177,7 +177,7 @@ def check_archive(folder: str | Path) -> pd.DataFrame:
     --------
     >>> check_archive("archive")                                             # doctest: +SKIP
     """
-    path = Path(folder).expanduser()
+    path = absolute_path(folder, "folder")
     if not (path / INDEX).is_file():
         raise ConfigurationError(
             f"{str(path)!r} has no {INDEX}: it is no folder that results.reportflow.hand_over(folder) has written"

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.settings import absolute_path
 
 __all__ = ["FileKept", "checked_path", "dated", "place"]
 
@@ -28,7 +29,7 @@ def checked_path(path: str | Path, suffix: str) -> Path:
     ConfigurationError
         Another suffix, a folder that does not exist, a path that is a folder.
     """
-    path = Path(path).expanduser()
+    path = absolute_path(path, "path")
     if path.suffix.lower() != suffix:
         raise ConfigurationError(f"{str(path)!r}: the name must end in {suffix}, such as 'review{suffix}'")
     if not path.parent.is_dir():

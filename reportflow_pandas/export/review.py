@@ -15,6 +15,7 @@ from reportflow_pandas.export.reader import Line, Matches, Reviewed, read_lines,
 from reportflow_pandas.export.texts import DECISIONS, WORDS, decision_of, plain
 from reportflow_pandas.results.index_labels import rebuilt
 from reportflow_pandas.results.summary import checked_results
+from reportflow_pandas.settings import absolute_path
 
 __all__ = ["REVIEW_ATTRS", "Typed", "read_review", "typed_before"]
 
@@ -61,7 +62,7 @@ def read_review(path: str | Path, results: pd.DataFrame | None = None) -> pd.Dat
     """
     if results is not None:
         checked_results(results)
-    reviewed = read_lines(Path(path).expanduser())
+    reviewed = read_lines(absolute_path(path, "path"))
     if results is not None:
         _refuse_other_run(reviewed, results)
     elif len(runs := sorted({line.run for line in reviewed.lines})) > 1:

@@ -11,6 +11,7 @@ from typing import TypeAlias
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local.designs import Design, load_designs, packaged_designs
+from reportflow_pandas.settings import absolute_path
 
 __all__ = ["DesignFolders", "FolderChoice"]
 
@@ -98,7 +99,8 @@ class DesignFolders(Mapping[str, Design]):
 def _paths(choice: str | os.PathLike[str] | Iterable[str | os.PathLike[str]] | None) -> list[Path]:
     if choice is None:
         return []
-    return [Path(folder) for folder in ([choice] if isinstance(choice, str | os.PathLike) else choice)]
+    folders = [choice] if isinstance(choice, str | os.PathLike) else choice
+    return [absolute_path(folder, "designs") for folder in folders]
 
 
 def _state(folders: Iterable[Path]) -> tuple[tuple[str, int, int], ...]:

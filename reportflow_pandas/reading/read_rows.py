@@ -14,6 +14,7 @@ import pandas as pd
 from reportflow_pandas.reading.file_kinds import kind_of
 from reportflow_pandas.reading.reading_options import Reading
 from reportflow_pandas.reading.text_files import read_text
+from reportflow_pandas.settings import absolute_path
 
 __all__ = ["read_file", "read_rows"]
 
@@ -91,7 +92,7 @@ def read_rows(
         as_shown=as_shown,
         hidden=hidden,
     )
-    return read_file(Path(path).expanduser(), reading)
+    return read_file(absolute_path(path, "path"), reading)
 
 
 def read_file(path: Path, reading: Reading) -> pd.DataFrame:

@@ -24,7 +24,7 @@ from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.printable import INVISIBLE
-from reportflow_pandas.settings import place
+from reportflow_pandas.settings import absolute_path
 
 __all__ = ["MANIFEST", "SUPERSEDED", "PdfFolder", "safe_folder_name", "safe_name"]
 
@@ -69,7 +69,7 @@ class PdfFolder:
     """
 
     def __init__(self, folder: str | Path, run: str | None = None, *, clock: Clock = SYSTEM_CLOCK) -> None:
-        self.path = place(folder, "download")
+        self.path = absolute_path(folder, "download")
         self.run = run
         self._clock = clock
         try:

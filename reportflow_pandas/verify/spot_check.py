@@ -13,6 +13,7 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.settings import absolute_path
 from reportflow_pandas.verify import spot_check_page
 from reportflow_pandas.verify.finding import Finding
 from reportflow_pandas.verify.reader_processes import answers, reader_count
@@ -137,7 +138,7 @@ class SpotCheck:
         Path
             The file.
         """
-        target = Path(path)
+        target = absolute_path(path, "path")
         if target.suffix.lower() not in (".html", ".htm"):
             raise ConfigurationError(f"save({str(path)!r}): the file is a page, so its name ends in .html")
         target.write_text(spot_check_page.whole(self, target.resolve().parent), encoding="utf-8")
