@@ -1,4 +1,4 @@
-"""A program that ends before its jobs: they stop cleanly, and whoever leaves is told how to go on."""
+"""A program that ends before its jobs: they stop cleanly, and the person who leaves is told how to go on."""
 
 from __future__ import annotations
 

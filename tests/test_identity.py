@@ -140,7 +140,7 @@ def test_an_unknown_row_whose_content_changed_stays_unknown_and_is_not_called_ac
 
 @pytest.fixture
 def stopped_again(local: Start) -> tuple[LocalService, pd.DataFrame]:
-    """A run of six, sent anew by mistake: the key was refused after two of them."""
+    """A run of six, sent again by mistake: the key was refused after two of them."""
     service = local(faults=[Fault("status:401", endpoint="async/single", at=9)])
     first = made(people(6), endpoint="async/single")
     made(people(6), endpoint="async/single", again=[0, 1])
@@ -159,7 +159,7 @@ def test_rows_that_were_to_be_sent_anew_and_were_not_are_still_accepted(
     assert set(loaded["status"]) == {"accepted"}
     assert loaded["file_id"].iloc[2:].tolist() == first["file_id"].iloc[2:].tolist()
     assert loaded["error_kind"].iloc[2:].tolist() == ["cancelled"] * 4
-    assert loaded["error"].iloc[2:].str.contains("sent anew").all()
+    assert loaded["error"].iloc[2:].str.contains("sent again").all()
     assert loaded["error_kind"].iloc[:2].isna().all()
 
 

@@ -105,7 +105,7 @@ def test_the_log_holds_no_value_of_a_document_and_no_key(
     assert service.app_key not in caplog.text
 
 
-def test_the_log_is_silent_unless_somebody_asks_for_it() -> None:
+def test_the_log_is_silent_unless_it_is_asked_for() -> None:
     assert any(
         isinstance(handler, logging.NullHandler) for handler in logging.getLogger("reportflow_pandas").handlers
     )

@@ -352,7 +352,7 @@ def test_the_plan_of_a_run_says_how_many_it_has_and_shows_the_first_that_is_sent
 
 
 def test_a_run_can_be_planned_while_it_is_sent_and_is_not_disturbed() -> None:
-    """What is in flight is not sent again by whoever goes on, so it counts as sent."""
+    """What is in flight is not sent again by the process that goes on, so it counts as sent."""
     with world(latency=5.0) as here:
         options = {**plain(), "run": "november", "endpoint": "async/single", "settings": here.settings}
         with here.clock.hold():

@@ -96,7 +96,7 @@ def test_a_workspace_is_an_address_and_a_credential() -> None:
     assert one.workspace != Settings(app_key=KEY, base_url="https://api.test").workspace
 
 
-def test_the_environment_decides_until_somebody_configures(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_environment_decides_until_something_is_configured(monkeypatch: pytest.MonkeyPatch) -> None:
     assert current().base_url == API_URL
     monkeypatch.setenv("REPORTFLOW_API_KEY", "ak_second_name")
     assert current().app_key == "ak_second_name"

@@ -165,7 +165,7 @@ def test_a_second_event_of_a_request_is_ignored(told: Callable[..., tuple[LocalS
 def test_an_event_that_the_service_does_not_confirm_marks_nothing(
     told: Callable[..., tuple[LocalService, Webhook]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not ready by the service's own word: asked for a few times, then let go; a later event is looked at anew."""
+    """Not ready by the service's own word: asked for a few times, then let go; a later event counts again."""
     monkeypatch.setattr(module, "PAUSES", (0.01, 0.01))
     service, webhook = told(manual=True)
     people(6).reportflow.generate(**plain(), run="november")

@@ -44,7 +44,7 @@ from reportflow_pandas.journal.frames import Terms
 from reportflow_pandas.journal.guard import refuse
 from reportflow_pandas.journal.ledger import Changes, Intent, Rows, Via
 from reportflow_pandas.journal.outcome_lines import clean, describe, spans, spans_by_release
-from reportflow_pandas.journal.recorded import NOT_ANEW, Frame
+from reportflow_pandas.journal.recorded import NOT_SENT_AGAIN, Frame
 from reportflow_pandas.journal.run_file import RunFile, open_run
 from reportflow_pandas.settings import Owner
 
@@ -375,7 +375,7 @@ class Journal:
             self._commits.open.saved.append((path, number))
             if position in self._shown:
                 # fetched, and still to be sent again
-                outcomes.error_kind[position], outcomes.error[position] = "cancelled", NOT_ANEW
+                outcomes.error_kind[position], outcomes.error[position] = "cancelled", NOT_SENT_AGAIN
         else:
             status = outcomes.http_status[position] or None
             reason = (outcomes.error_kind[position], clean(outcomes.error[position]), status, number)

@@ -11,13 +11,13 @@ from typing import Any
 
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
-from reportflow_pandas.journal.schema import decoded
+from reportflow_pandas.journal.schema import decoded, outcome_columns
 from reportflow_pandas.next_steps import LOOK_IT_UP
 
 __all__ = [
     "CHANGED",
     "LOST",
-    "NOT_ANEW",
+    "NOT_SENT_AGAIN",
     "Frame",
     "RecentCall",
     "all_described",
@@ -46,14 +46,14 @@ __all__ = [
 
 LOST = f"the process ended before the answer came: {LOOK_IT_UP}"
 IN_FLIGHT = "sent just now, the answer is awaited by the process that carries the run out"
-NOT_ANEW = (
-    "this document was accepted before; it was to be sent anew and was not: again=[label] sends it anew, and "
+NOT_SENT_AGAIN = (
+    "this document was accepted before; it was to be sent again and was not: again=[label] sends it, and "
     "rf.resume(run) all that are left"
 )
-BEFORE = "this was the document sent anew, the one before is still there: request"
+BEFORE = "this was the document sent again, the one before is still there: request"
 CHANGED = (
     "this document was accepted with other content than the row has now, and is not sent again by itself; "
-    "again=[label] sends it anew"
+    "again=[label] sends it"
 )
 
 _CHUNK = 500
@@ -202,11 +202,7 @@ def all_described(connection: sqlite3.Connection) -> Iterator[tuple[Any, ...]]:
 
 # -- what became of rows ---------------------------------------------------------------------------------------
 
-_COLUMNS = """
-d.status, d.file_name, coalesce(d.url, c.url), d.file_id, coalesce(d.request_id, c.request_id), d.path,
-d.error_kind, d.error, coalesce(d.http_status, c.http_status), coalesce(d.attempts, c.attempts, 0),
-coalesce(d.elapsed, c.elapsed), coalesce(d.accepted_at, c.accepted_at), r.changed
-"""
+_COLUMNS = f"{outcome_columns('d', 'c')}, r.changed"
 _ROWS = f"""
 SELECT r.position, {_COLUMNS} FROM rows r CROSS JOIN documents d ON d.number = r.number
 LEFT JOIN calls c ON c.number = d.call
@@ -217,14 +213,11 @@ def _outcome(line: tuple[Any, ...], awaited: str) -> Outcome:
     """Return a line of `_ROWS` as an outcome; ``awaited`` says of a call in flight why it is unknown."""
     position, status, *columns, changed = line
     if status == "in_flight":
-        nothing = (None,) * 5
-        return Outcome(position, "unknown", *nothing, "unknown_outcome", awaited, None, 1, None, None)
-    if status not in ("accepted", "ready"):
-        columns[-1] = None
+        return Outcome(position, "unknown", error_kind="unknown_outcome", error=awaited, attempts=1)
     outcome = Outcome(position, status, *columns)
-    if changed:
-        return replace(outcome, error_kind="changed", error=CHANGED)
-    return outcome
+    if outcome.accepted_at is not None and status not in ("accepted", "ready"):
+        outcome = replace(outcome, accepted_at=None)
+    return replace(outcome, error_kind="changed", error=CHANGED) if changed else outcome
 
 
 def fill(connection: sqlite3.Connection, outcomes: Outcomes, *, sending: bool = False) -> None:
@@ -356,7 +349,7 @@ def show_before(connection: sqlite3.Connection, outcomes: Outcomes) -> dict[int,
         before = outcome_at(connection, number, position)
         if outcomes.status_of(position) == "not_sent":
             certain = before.status != "unknown"
-            outcomes.restore(replace(before, error_kind="cancelled", error=NOT_ANEW) if certain else before)
+            outcomes.restore(replace(before, error_kind="cancelled", error=NOT_SENT_AGAIN) if certain else before)
             shown[position] = number
         else:
             error = outcomes.error[position] or ""

@@ -20,6 +20,7 @@ from typing import Any
 
 import orjson
 
+from reportflow_pandas.engine.outcomes import COLUMNS, KINDS
 from reportflow_pandas.errors import ConfigurationError, JournalError
 
 __all__ = [
@@ -35,6 +36,7 @@ __all__ = [
     "make_folder",
     "open_to_read",
     "open_to_write",
+    "outcome_columns",
     "path_of",
     "remove",
     "translated",
@@ -122,16 +124,23 @@ CREATE TABLE calls (
 CREATE TABLE meta (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 
 -- The results frame, for people with a SQLite shell.
-CREATE VIEW results AS SELECT
-    rows.position AS row, documents.status, coalesce(documents.file_name, rows.name || '.pdf') AS file_name,
-    coalesce(documents.url, calls.url) AS url, documents.file_id,
-    coalesce(documents.request_id, calls.request_id) AS request_id, documents.path, documents.error_kind,
-    documents.error, coalesce(documents.http_status, calls.http_status) AS http_status,
-    coalesce(documents.attempts, calls.attempts, 0) AS attempts,
-    coalesce(documents.elapsed, calls.elapsed) AS elapsed,
-    coalesce(documents.accepted_at, calls.accepted_at) AS accepted_at, rows.label
+CREATE VIEW results AS SELECT rows.position AS row, {columns}, rows.label
 FROM rows CROSS JOIN documents ON documents.number = rows.number LEFT JOIN calls ON calls.number = documents.call;
 """
+
+OF_A_CALL = ("request_id", "url", "http_status", "attempts", "elapsed", "accepted_at")
+"""What the rows of a call nearly always share: in ``calls``, and in ``documents`` only where it differs."""
+
+
+def outcome_columns(documents: str, calls: str) -> str:
+    """Return the columns of an outcome, from its status on, for a SELECT over the tables of these names."""
+    return ", ".join(
+        f"coalesce({documents}.{name}, {calls}.{name}{', 0' * (KINDS[name] == 'count')}) AS {name}"
+        if name in OF_A_CALL
+        else f"{documents}.{name}"
+        for name in COLUMNS[1:]
+    )
+
 
 _RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
 _NAME = re.compile(r"\w(?:[\w .\-+=()]*[\w\-+=()])?")
@@ -312,8 +321,11 @@ def _draft(draft: Path, meta: dict[str, str], mode: str) -> None:
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute(f"PRAGMA journal_mode = {mode}")
+        named = "coalesce(documents.file_name, rows.name || '.pdf') AS file_name"
+        columns = outcome_columns("documents", "calls").replace("documents.file_name", named)
+        tables = _TABLES.format(columns=columns)
         connection.executescript(
-            f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {_TABLES} COMMIT;"
+            f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {tables} COMMIT;"
         )
         connection.executemany("INSERT INTO meta VALUES (?, ?)", meta.items())
         # closing copies the log too, but hides a full disk, and half a journal would be left

@@ -193,7 +193,7 @@ def test_an_approval_of_an_earlier_document_does_not_release_the_new_one(
     path = results.reportflow.to_excel(tmp_path / "review.xlsx")
     review(path, {0: "approve", 1: "approve"})
     approved = rf.read_review(path)
-    results.loc["b", "file_id"] = "F-made-anew"
+    results.loc["b", "file_id"] = "F-made-again"
     made = results.reportflow.hand_over(tmp_path / "archive", approved)
     assert pd.isna(made["left_out"].iloc[0])
     assert made["left_out"].iloc[1] == "approved, but made again since"

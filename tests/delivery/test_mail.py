@@ -260,7 +260,7 @@ def test_a_document_that_was_made_again_is_a_second_mail_and_is_said_so(
     results: pd.DataFrame, orders: pd.DataFrame, server: MailServer, tmp_path: Path
 ) -> None:
     mailed(results, orders)
-    anew = orders.reportflow.generate(
+    made_again = orders.reportflow.generate(
         "invoice",
         check="warn",
         run="november",
@@ -270,7 +270,7 @@ def test_a_document_that_was_made_again_is_a_second_mail_and_is_said_so(
         again=[orders.index[3]],
     )
     with pytest.warns(DeliveryWarning, match=r"a second mail.*row 3"):
-        mailed(anew, orders)
+        mailed(made_again, orders)
     assert server.recipients == once_each(orders) | {"person3@example.com": 2}
 
 

@@ -316,7 +316,7 @@ def test_after_a_loss_the_limit_comes_back_to_nearly_where_it_was_and_then_goes_
 
 
 def test_a_refusal_holds_back_neither_a_place_nor_a_fixed_number() -> None:
-    """Closing is the window's: the gate lets in whoever has a place, also right after a 429."""
+    """Closing is the window's: the gate lets in each call that has a place, also right after a 429."""
     gate = Gate(2, clock=SimulatedClock())
     assert gate.try_enter()
     gate.leave("pushed_back", 60.0)

@@ -128,7 +128,7 @@ def test_runs_with_other_limits_and_windows_each_keep_their_own(
     store_of: StoreOf,
     runs: list[tuple[int, float, list[float]]],
 ) -> None:
-    """A call of a run begins only if fewer than the run's limit are counted, whoever made them."""
+    """A call of a run begins only if fewer than the run's limit are counted, of all runs."""
     clock = SimulatedClock()
     window = Window(store_of(clock))
     made: list[tuple[float, float, int, float]] = []
@@ -157,7 +157,7 @@ arrival = st.tuples(
 
 @settings(deadline=None, max_examples=150)
 @given(arrivals=st.lists(arrival, min_size=1, max_size=40), limit=st.integers(1, 6))
-def test_whoever_waits_and_leaves_no_free_slot_is_left_lying(
+def test_a_waiting_call_that_leaves_leaves_no_free_slot_behind(
     store_of: StoreOf, arrivals: list[tuple[float, float, bool, float | None]], limit: int
 ) -> None:
     """While a call waits, a slot that frees is taken; a cancelled call keeps its own, a waiter has none."""
@@ -310,7 +310,7 @@ def test_the_log_forgets_what_nobody_counts() -> None:
 
 
 def test_a_cancelled_waiter_leaves_the_line_clean(store_of: StoreOf) -> None:
-    """Whoever stood behind goes when the slot frees, as if the other had never been there."""
+    """The call behind goes when the slot frees, as if the other had never been there."""
     clock = SimulatedClock()
     store = store_of(clock)
     window = Window(store)

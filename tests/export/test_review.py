@@ -58,7 +58,7 @@ def path(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def reviewed(path: Path) -> Path:
-    """Give the workbook of five documents, the second one to be made anew."""
+    """Give the workbook of five documents, the second one to be made again."""
     write_workbook(make_results(5), path)
     review(path, {1: "redo"}, {1: "wrong sum"})
     return path
@@ -293,7 +293,7 @@ def test_results_that_forgot_their_run_are_matched_by_their_rows(reviewed: Path)
 
 def test_a_document_made_anew_since_has_no_decision_but_its_comment(reviewed: Path) -> None:
     results = make_results(5)
-    results.loc[1, "file_id"] = "F-made-anew"
+    results.loc[1, "file_id"] = "F-made-again"
     found = read_review(reviewed, results)
     assert found.decision.isna().all()
     assert found.comment[1] == "wrong sum"

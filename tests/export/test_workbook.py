@@ -417,7 +417,7 @@ def test_a_decision_does_not_pass_to_a_new_document_but_its_comment_stays(path: 
     results = make_results(["ready"] * 3)
     write_workbook(results, path)
     review(path, {0: "redo", 1: "approve"}, {0: "wrong sum"})
-    results.loc[0, "file_id"] = "F-made-anew"
+    results.loc[0, "file_id"] = "F-made-again"
     write_workbook(results, path)
     assert column(sheet_of(path), "decision") == [None, "approve", None]
     assert column(sheet_of(path), "comment") == ["wrong sum", None, None]

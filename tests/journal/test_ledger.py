@@ -164,13 +164,13 @@ def test_a_queues_call_of_which_one_row_was_sent_anew_is_collected_for_the_other
         await planned(journal, ["a", "b"])
         queued = await journal.intent([0, 1], "async/multiple")
         abandoned(journal)
-        with opened(tmp_path) as journal:  # without its queue: the rows are unknown, and one is sent anew
+        with opened(tmp_path) as journal:  # without its queue: the rows are unknown, and one is sent again
             outcomes = journal.go_on()
             assert [o.status for o in outcomes] == ["unknown", "unknown"]
             assert [d.position for d in journal.pending(unknown=True, positions=[1])] == [1]
             call = await journal.intent([1], "async/single")
             accept(outcomes, [1])
-            outcomes.file_id[1] = "sent anew"
+            outcomes.file_id[1] = "sent again"
             await journal.answered(call, outcomes.as_answered([1]))
         with opened(tmp_path, queue=True) as journal:
             outcomes = journal.go_on()
@@ -179,7 +179,7 @@ def test_a_queues_call_of_which_one_row_was_sent_anew_is_collected_for_the_other
             accept(outcomes, [0])
             await journal.answered(number, outcomes.as_answered([0]))
         loaded = runs.load(tmp_path, "november").outcomes
-        assert [(o.status, o.file_id) for o in loaded] == [("accepted", "file-0"), ("accepted", "sent anew")]
+        assert [(o.status, o.file_id) for o in loaded] == [("accepted", "file-0"), ("accepted", "sent again")]
 
     run(main)
 

@@ -50,14 +50,14 @@ def written(folder: Path) -> dict[str, tuple[int, int]]:
 def test_what_is_foretold_of_each_frame_is_what_its_run_sends(
     frames: list[tuple[list[tuple[str, str]], set[int]]],
 ) -> None:
-    """Each document ends in its own way; the next frame has some of them, equal ones, and some to send anew."""
+    """Each document ends in its own way; the next frame has some of them, equal ones, and some to send again."""
 
     async def main(folder: Path) -> None:
         for rows, again in frames:
-            texts, anew = [text for text, _ in rows], sorted(again)
-            told, statuses = foretold(folder, texts, anew)
+            texts, wanted = [text for text, _ in rows], sorted(again)
+            told, statuses = foretold(folder, texts, wanted)
             with opened(folder) as journal:
-                outcomes, fresh = await planned(journal, texts, again=anew)
+                outcomes, fresh = await planned(journal, texts, again=wanted)
                 assert told == [document.position for document in fresh]
                 assert statuses == [outcomes.status_of(position) for position in range(len(rows))]
                 for position in told:

@@ -1,4 +1,4 @@
-"""Take the pictures of the documentation anew: ``python tests/notebook/pictures.py``, then look at them.
+"""Take the pictures of the documentation: ``python tests/notebook/pictures.py``, then look at them.
 
 Needs what the tests need: Chromium, JupyterLab and LibreOffice.
 """

@@ -37,7 +37,7 @@ def test_partitions_of_a_frame_that_are_given_twice_are_sent_once(
     ("file", "patience"),
     [("compose.yaml", "stop_grace_period: 75s"), ("reportflow-worker@.service", "TimeoutStopSec=75")],
 )
-def test_whoever_ends_a_worker_waits_longer_than_its_grace_time(file: str, patience: str) -> None:
+def test_what_ends_a_worker_waits_longer_than_its_grace_time(file: str, patience: str) -> None:
     text = (EXAMPLES / file).read_text(encoding="utf-8")
     assert patience in text
     assert f"--grace {WORKER_GRACE_SECONDS:g}" in text

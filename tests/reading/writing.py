@@ -40,7 +40,7 @@ def sheet_file(
 
 
 def rewritten(source: Path, target: Path, edit: Callable[[str, bytes], bytes]) -> Path:
-    """Write a workbook anew, each of its parts edited."""
+    """Write a workbook again, each of its parts edited."""
     with zipfile.ZipFile(source) as old, zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as new:
         for part in old.namelist():
             new.writestr(part, edit(part, old.read(part)))
@@ -48,7 +48,7 @@ def rewritten(source: Path, target: Path, edit: Callable[[str, bytes], bytes]) -
 
 
 def replaced(source: Path, target: Path, part: str, pattern: bytes, by: bytes) -> Path:
-    """Write a workbook anew, with one of its parts changed."""
+    """Write a workbook again, with one of its parts changed."""
     return rewritten(source, target, lambda name, data: re.sub(pattern, by, data) if name.endswith(part) else data)
 
 

@@ -336,7 +336,7 @@ def test_without_knowing_the_rows_nothing_gives_up_its_name(tmp_path: Path) -> N
     assert names(tmp_path) == {"INV.pdf", "2/INV.pdf"}
 
 
-def test_what_somebody_wrote_over_an_old_pdf_keeps_its_name(tmp_path: Path) -> None:
+def test_what_was_written_over_an_old_pdf_keeps_its_name(tmp_path: Path) -> None:
     PdfFolder(tmp_path, "november").save("r/1", "INV.pdf", PDF).write_bytes(b"a shopping list")
     folder = PdfFolder(tmp_path, "november")
     folder.rows_have(["r/2"])

@@ -317,6 +317,6 @@ def test_half_a_character_is_found_in_a_column_of_texts() -> None:
 
 
 @pytest.mark.parametrize("dtype", ["str", "string", "string[python]", "string[pyarrow]", arrow(pa.string())])
-def test_texts_are_known_whoever_stores_them(dtype: Any) -> None:
+def test_texts_are_known_however_they_are_stored(dtype: Any) -> None:
     assert holds_texts(pd.Series(["a"], dtype=dtype).dtype) or pd.Series(["a"], dtype=dtype).dtype == object
     assert not holds_texts(pd.Series([1]).dtype)

@@ -159,7 +159,7 @@ def beside(work: Callable[[], T]) -> Future[T]:
     def run() -> None:
         try:
             future.set_result(work())
-        except BaseException as error:  # noqa: BLE001 - told to whoever asks for the result
+        except BaseException as error:  # noqa: BLE001 - told where the result is asked for
             future.set_exception(error)
 
     threading.Thread(target=run, daemon=True).start()

@@ -146,7 +146,7 @@ def test_a_cancelled_sleeper_does_not_move_virtual_time() -> None:
         assert clock.monotonic() == 20.0
 
 
-def test_a_closed_virtual_clock_wakes_whoever_sleeps() -> None:
+def test_a_closed_virtual_clock_wakes_all_that_sleep() -> None:
     clock = VirtualClock()
 
     async def main() -> None:

@@ -139,7 +139,7 @@ class VirtualClock(Clock):
         return done
 
     def close(self) -> None:
-        """Stop time and its thread; whoever still sleeps wakes up."""
+        """Stop time and its thread; what still sleeps wakes up."""
         self._patches.close()
         with self._changed:
             self._closed = True
@@ -172,12 +172,12 @@ class VirtualClock(Clock):
             left = seen + self._quiet - time.monotonic()
             if left > 0:
                 time.sleep(left)
-            elif self._somebody_works():
+            elif self._a_thread_works():
                 time.sleep(self._quiet)
             elif self._loops_are_idle() and self._last_activity == seen:
                 self._advance(seen)
 
-    def _somebody_works(self) -> bool:
+    def _a_thread_works(self) -> bool:
         with self._changed:
             return any(time.monotonic() - began < LONGEST_WORK_SECONDS for began in self._works.values())
 
@@ -198,7 +198,7 @@ class VirtualClock(Clock):
         with self._changed:
             while self._sleepers and (self._sleepers[0][3].done() or self._sleepers[0][2].is_closed()):
                 heapq.heappop(self._sleepers)
-            if not self._sleepers or self._holds or self._last_activity != seen or self._somebody_works():
+            if not self._sleepers or self._holds or self._last_activity != seen or self._a_thread_works():
                 return
             self._time = max(self._time, self._sleepers[0][0])
             due = []
