@@ -450,7 +450,7 @@ def test_a_journal_knows_its_own_kind(tmp_path: Path) -> None:
 
 
 def test_a_column_of_the_results_is_a_field_and_a_column_of_the_ledger(tmp_path: Path) -> None:
-    """Reading and the view for a SQLite shell follow from these; the heading in the workbook is the third place."""
+    """Reading, and the view for a SQLite shell, follow from these; the third place is the workbook's heading."""
     opened(tmp_path).close()
     with contextlib.closing(sqlite3.connect(next(tmp_path.glob("*.sqlite")))) as connection:
         of = {
