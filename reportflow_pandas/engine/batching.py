@@ -202,11 +202,11 @@ class Feed:
 
     def __init__(self, pack: Callable[[Iterator[Document]], Iterator[Call]]) -> None:
         self._held: deque[Document] = deque()
-        self._rest: Iterator[Document] = iter(())
         self._calls = pack(self._documents())
-        self._ended = False
+        self._ended = self._closed = False
         self._error: Exception | None = None
         self._more = asyncio.Event()
+        self._room = asyncio.Event()
         self._turn = asyncio.Lock()
         self.abandoned = False
         """Whether the run was interrupted, so that its calls are not pulled any more."""
@@ -221,11 +221,22 @@ class Feed:
         self._held.extend(documents)
         self._more.set()
 
-    def end(self, rest: Iterable[Document] = ()) -> None:
-        """Say that these were all, but for those that ``rest`` reads from the journal."""
-        self._rest = iter(rest)
+    async def has_room(self) -> bool:
+        """Wait until more documents should be held; False: none is taken any more."""
+        while self.full and not self._closed:
+            self._room.clear()
+            await self._room.wait()
+        return not self._closed
+
+    def end(self) -> None:
+        """Say that these were all."""
         self._ended = True
         self._more.set()
+
+    def close(self) -> None:
+        """Take no more: the run has ended, perhaps early."""
+        self._closed = True
+        self._room.set()
 
     def fail(self, error: Exception) -> None:
         """Say that no more will come, and why."""
@@ -239,7 +250,7 @@ class Feed:
             and self._error is None
             and not self._turn.locked()
         ):
-            return next(self._calls, None)
+            return self._call()
         return None
 
     async def next(self) -> Call | None:
@@ -257,9 +268,13 @@ class Feed:
                 await self._more.wait()
             if self._error is not None:
                 raise self._error
-            return next(self._calls, None)
+            return self._call()
+
+    def _call(self) -> Call | None:
+        call = next(self._calls, None)
+        self._room.set()
+        return call
 
     def _documents(self) -> Iterator[Document]:
         while self._held:
             yield self._held.popleft()
-        yield from self._rest

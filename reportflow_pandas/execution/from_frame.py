@@ -20,6 +20,7 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.blocking import in_thread
+from reportflow_pandas.execution.from_ledger import hand_on
 from reportflow_pandas.execution.preparation import (
     Prepared,
     as_begun,
@@ -199,7 +200,10 @@ class FromFrame:
         rest: Collection[int] = range(len(documents) if spilled is None else spilled, len(documents))
         if self._chosen is not None:
             rest = self._chosen.intersection(rest)
-        feed.end(ledger.pending(failed=False, positions=rest) if rest else ())
+        if rest:
+            await hand_on(ledger.pending(failed=False, positions=rest), feed)
+        else:
+            feed.end()
 
     def asked_for(self) -> Documents | None:
         """Return the documents of the frame."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import pandas as pd
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.attempts import Line
-from reportflow_pandas.engine.batching import Feed
+from reportflow_pandas.engine.batching import Document, Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.errors import ConfigurationError
@@ -30,13 +31,10 @@ from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.rows.download_folders import download_root
 from reportflow_pandas.settings import Settings
 
-__all__ = ["FromLedger", "index_of", "recorded_results"]
+__all__ = ["FromLedger", "hand_on", "index_of", "recorded_results"]
 
 DOCUMENTS_AT_ONCE = 500
 """Read from the ledger together."""
-
-LOOK_SECONDS = 0.05
-"""Between two looks whether the sender has room for more documents."""
 
 
 class FromLedger:
@@ -135,17 +133,29 @@ class FromLedger:
 
     async def documents(self, ledger: Journal, feed: Feed, phase: Phase) -> None:
         """Hand on what is not sent, has failed, or was asked for."""
-        clock = self.options.effective_settings.clock
         pending = ledger.pending(failed=True, unknown=self._unknown, positions=self._positions)
-        while True:
-            chunk = [document for _, document in zip(range(DOCUMENTS_AT_ONCE), pending, strict=False)]
-            if not chunk:
-                break
+
+        def counted(chunk: Sequence[Document]) -> None:
             phase.done -= sum(self.outcomes.status_of(document.position) != "not_sent" for document in chunk)
-            feed.add(chunk)
-            while feed.full:
-                await clock.sleep(LOOK_SECONDS)
-        feed.end()
+
+        await hand_on(pending, feed, counted)
+
+
+async def hand_on(
+    pending: Iterator[Document], feed: Feed, each: Callable[[Sequence[Document]], object] = len
+) -> None:
+    """Give a feed what the ledger has still to be sent, in chunks as there is room; ``each`` is told of them."""
+    while await feed.has_room():
+        chunk = await in_thread(partial(_next, pending))
+        each(chunk)
+        feed.add(chunk)
+        if len(chunk) < DOCUMENTS_AT_ONCE:
+            feed.end()
+            return
+
+
+def _next(pending: Iterator[Document]) -> list[Document]:
+    return list(islice(pending, DOCUMENTS_AT_ONCE))
 
 
 def index_of(meta: Mapping[str, Any], frame: runs.Frame) -> pd.Index[Any]:

@@ -113,6 +113,7 @@ async def execute(source: Source, backend: Backend, feed: Feed, ledger: Journal,
     planning = asyncio.ensure_future(_feed(source, ledger, feed, phase))
     try:
         await backend.run()
+        feed.close()
         try:
             await ledger.flush()
         except ReportFlowError as error:
@@ -219,7 +220,7 @@ class Run:
                     self._files.folder.rows_have(documents_of(self.source.outcomes))
                 if ledger is not None:
                     await self._send(client, line, ledger)
-                self._look_again()
+                await self._look_again()
                 if self._files is not None and not self.interrupted:
                     await self._staged(self._fetch(client, line, self._files.folder))
                     self._checked = await self._staged(self._read_back())
@@ -232,7 +233,7 @@ class Run:
             self.progress.ended = True
             if self.queue is not None:
                 await self.queue.close()
-            self._look_again()
+            await self._look_again()
             if self.source.ledger is not None:
                 self.source.ledger.close()
             if self.interrupted or early is not None:
@@ -303,7 +304,10 @@ class Run:
                 first_alone=source.first_alone,
             )
         else:
+            # before anything is planned again: what is in the queue is awaited, and not sent a second time
+            awaited = await in_thread(ledger.awaited) if ledger.meta["planned"] else {}
             backend = self._dispatch(self.queue, ledger, feed, phase)
+            backend.await_again(awaited)
         self._backend = backend
         if self.interrupted:
             backend.stop()
@@ -354,12 +358,12 @@ class Run:
             read_back_or_say, self.results(), documents, self.progress, lambda: self.interrupted
         )
 
-    def _look_again(self) -> None:
+    async def _look_again(self) -> None:
         """Learn what a webhook or a colleague wrote down meanwhile."""
         ledger = self.source.ledger
         if ledger is not None and ledger.meta["frame"]:
             with contextlib.suppress(ReportFlowError):
-                ledger.look_again()
+                await in_thread(ledger.look_again)
 
     # -- what it tells ---------------------------------------------------------------------------------------
 

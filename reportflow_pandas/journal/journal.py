@@ -13,11 +13,11 @@
     journal.record(call, outcomes, then)                  what became of its rows, told when it is on the disk
     journal.saved(position)                               a PDF
     journal.look_again()                                  what webhooks and people marked meanwhile
-    journal.reopen()                                      calls of a queue that are awaited still
+    journal.reopen(journal.awaited())                     calls of a queue that are awaited still
 
 What a folder of runs is asked is in `journal.runs`; what statuses mean, and who writes them, in `journal.ledger`.
-Nothing is replayed: opening costs one UPDATE. `go_on`, `standing` and `own_keys` read the whole frame: best in a
-thread.
+Nothing is replayed: opening costs one UPDATE. What reads the file (`standing`, `own_keys`, `go_on`, `pending`,
+`look_again`, `awaited`) belongs into a thread beside the event loop.
 """
 
 from __future__ import annotations
@@ -82,7 +82,6 @@ class Journal:
         self._file = file
         self._clock = clock
         self._via = via
-        self._reader: sqlite3.Connection | None = None
         last_document, last_call = recorded.last_numbers(connection)
         self._next_number = last_document + 1
         self._next_call = self._first_call = last_call + 1
@@ -140,9 +139,6 @@ class Journal:
         try:
             self._commits.close()
         finally:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
             self._file.close()
 
     def __enter__(self) -> Self:
@@ -155,12 +151,12 @@ class Journal:
 
     def standing(self) -> tuple[Frame, list[str], set[int]]:
         """Return the last rows, the status of each, and which were sent again; of a journal just opened."""
-        with self._reading() as reader:
+        with self._file.reading() as reader:
             return recorded.frame_of(reader), recorded.statuses_of(reader), recorded.sent_again(reader)
 
     def own_keys(self) -> list[tuple[bytes, int]]:
         """Return the key of each row that was last given, and how many equal ones come before it."""
-        with self._reading() as reader:
+        with self._file.reading() as reader:
             return recorded.keys_of(reader)
 
     async def begin(
@@ -266,7 +262,7 @@ class Journal:
                 "twice:\n"
                 f"    df.reportflow.generate(design_id={design!r}, run={self.run!r}, …)"
             )
-        with self._reading() as reader:
+        with self._file.reading() as reader:
             frame = recorded.frame_of(reader)
             self._numbers = recorded.numbers_of(reader)
             self._outcomes = Outcomes(frame.names)
@@ -284,7 +280,7 @@ class Journal:
         wanted = ["not_sent", *(["failed"] if failed else []), *(["unknown"] if unknown else [])]
         after = -1
         while True:
-            with self._reading() as reader:
+            with self._file.reading() as reader:
                 kept = recorded.pending_after(reader, after, wanted)
             if not kept:
                 return
@@ -385,10 +381,8 @@ class Journal:
     def look_again(self) -> None:
         """Bring the outcomes to what is known elsewhere: by webhooks, looks in the web app, an earlier try."""
         self._check()
-        # as it was noted, before rows show another document
-        self._commits.open.complete()
         outcomes = self._outcomes
-        with self._reading() as reader:
+        with self._file.reading() as reader:
             self._marks_seen = recorded.learn_marks(reader, outcomes, self._marks_seen)
             if self.meta["frame"] > 1:
                 self._shown |= recorded.show_before(reader, outcomes)
@@ -405,14 +399,17 @@ class Journal:
         self.meta |= facts
         await self._step(partial(ledger.write_meta, facts=facts))
 
-    def reopen(self) -> list[tuple[int, list[int], list[str]]]:
+    def awaited(self) -> dict[int, list[tuple[int, str]]]:
+        """Return the calls of a queue that were never seen answered, as `recorded.awaited_in`."""
+        with self._file.reading() as reader:
+            return recorded.awaited_in(reader)
+
+    def reopen(self, awaited: Mapping[int, list[tuple[int, str]]]) -> list[tuple[int, list[int], list[str]]]:
         """Take up calls that a process before put into the queue and never saw answered: workers may have answers.
 
         Return the number of each, its rows, and our ids of these; without rows that were sent again since.
         """
         self._check()
-        with self._reading() as reader:
-            awaited = recorded.awaited_in(reader)
         opened: list[tuple[int, list[int], list[str]]] = []
         for call, rows in awaited.items():
             # what this process has learned of a call since may not be on the disk yet
@@ -446,13 +443,6 @@ class Journal:
         if not found:
             raise JournalError(f"run {self.run!r} was closed before its rows were written down")
         return found[-1]
-
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        if self._reader is None:
-            self._reader = schema.open_to_read(self.path)
-        with schema.translated(self.path), recorded.one_moment(self._reader):
-            yield self._reader
 
     def _numbers_of(self, positions: Sequence[int]) -> Sequence[int]:
         if isinstance(self._numbers, range):

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Mapping
-from dataclasses import dataclass
+import threading
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +14,7 @@ from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.journal import ledger, schema
 from reportflow_pandas.journal.lock import RunLock
-from reportflow_pandas.journal.recorded import meta_of
+from reportflow_pandas.journal.recorded import meta_of, one_moment
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.settings import RUNS, Owner
 
@@ -37,7 +39,7 @@ class RunFile:
     lock : RunLock
         The right to send.
     connection : sqlite3.Connection
-        The one that writes.
+        The one that writes; another one reads.
     """
 
     run: str
@@ -45,9 +47,24 @@ class RunFile:
     created: bool
     lock: RunLock
     connection: sqlite3.Connection
+    _reader: sqlite3.Connection | None = None
+    _one_reads: threading.Lock = field(default_factory=threading.Lock)
+
+    @contextmanager
+    def reading(self) -> Iterator[sqlite3.Connection]:
+        """Read one state of it, beside what writes; threads take turns."""
+        with self._one_reads:
+            if self._reader is None:
+                self._reader = schema.open_to_read(self.path)
+            with schema.translated(self.path), one_moment(self._reader):
+                yield self._reader
 
     def close(self) -> None:
         """Close it and let others send. Doing so twice is harmless."""
+        with self._one_reads:
+            if self._reader is not None:
+                self._reader.close()
+                self._reader = None
         self.connection.close()
         self.lock.free()
 

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from reportflow_pandas.engine.batching import Call, Feed
@@ -128,9 +128,6 @@ class Dispatch:
         self._adding = self._fed = False
         self._alone_since: float | None = None
         self.calls_made = 0
-        if journal.meta["planned"]:
-            # before anything is planned again: what is in the queue is awaited, and not sent a second time
-            self._take_up()
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
 
@@ -202,9 +199,9 @@ class Dispatch:
                 await self._queue.obliterate(force=True)
                 await self._client.delete(self._keys.of(self._name, TERMS), self._keys.of(self._name, LATE))
 
-    def _take_up(self) -> None:
-        """Await what an earlier process put into the queue."""
-        for number, positions, ids in self._journal.reopen():
+    def await_again(self, awaited: Mapping[int, list[tuple[int, str]]]) -> None:
+        """Await what an earlier process put into the queue: as `Journal.awaited` has it."""
+        for number, positions, ids in self._journal.reopen(awaited):
             self._calls.open[self._id(number)] = Enqueued(number, positions, ids)
             self._phase.done -= len(positions)
 
@@ -224,7 +221,7 @@ class Dispatch:
             room = min(CHUNK_CALLS, 2 * room)
         if self._stopping_since is None:
             if not self._journal.created:
-                self._take_up()
+                self.await_again(await asyncio.to_thread(self._journal.awaited))
             self._fed = True
 
     async def _enqueue(self, calls: Sequence[tuple[Sequence[int], str, dict[str, Any]]], times: int = 1) -> None:

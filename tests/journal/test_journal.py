@@ -533,7 +533,7 @@ def test_a_call_that_no_worker_sent_is_sent_by_the_next_process_although_it_seem
             opened(tmp_path).close()
         with opened(tmp_path, queue=True) as journal:
             journal.go_on()
-            (call, positions, ids), _ = journal.reopen()
+            (call, positions, ids), _ = journal.reopen(journal.awaited())
             assert (positions, ids) == ([0], [documents(["a"])[0].id])
             # it still waited in the queue, and was taken back
             journal.clear(call, positions)
@@ -541,7 +541,7 @@ def test_a_call_that_no_worker_sent_is_sent_by_the_next_process_although_it_seem
             again = journal.go_on()
             assert [again.status_of(position) for position in range(3)] == ["not_sent", "unknown", "unknown"]
             assert [d.position for d in journal.pending()] == [0]
-            assert [rows for _, rows, _ in journal.reopen()] == [[1, 2]]
+            assert [rows for _, rows, _ in journal.reopen(journal.awaited())] == [[1, 2]]
 
     asyncio.run(main())
 
@@ -554,11 +554,11 @@ def test_a_call_whose_loss_is_being_written_down_is_not_awaited_again(tmp_path: 
         abandoned(journal)
         journal = opened(tmp_path, queue=True)
         outcomes = journal.go_on()
-        calls = [journal.reopen()[0][0], await journal.intent([1], "async/multiple")]
+        calls = [journal.reopen(journal.awaited())[0][0], await journal.intent([1], "async/multiple")]
         for position, call in enumerate(calls):
             outcomes.refused(position, "unknown", "unknown_outcome", "its worker is gone", None)
             journal.record(call, outcomes.as_answered([position]), lambda _: None)
-        assert journal.reopen() == []
+        assert journal.reopen(journal.awaited()) == []
         await journal.flush()
         abandoned(journal)
         with opened(tmp_path) as journal:

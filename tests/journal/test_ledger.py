@@ -174,7 +174,7 @@ def test_a_queues_call_of_which_one_row_was_sent_anew_is_collected_for_the_other
             await journal.answered(call, outcomes.as_answered([1]))
         with opened(tmp_path, queue=True) as journal:
             outcomes = journal.go_on()
-            [(number, positions, ids)] = journal.reopen()
+            [(number, positions, ids)] = journal.reopen(journal.awaited())
             assert (number, positions, ids) == (queued, [0], [documents(["a"])[0].id])
             accept(outcomes, [0])
             await journal.answered(number, outcomes.as_answered([0]))

@@ -91,8 +91,8 @@ def abandoned(journal: Journal) -> None:
     journal._commits._queue.put(None)
     journal._commits._thread.join()
     journal._commits._connection.close()
-    if journal._reader is not None:
-        journal._reader.close()
+    if journal._file._reader is not None:
+        journal._file._reader.close()
     journal._file.lock.free()
 
 
