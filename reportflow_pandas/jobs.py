@@ -18,7 +18,7 @@ from reportflow_pandas.execution.background import TICK_SECONDS, Background, Job
 from reportflow_pandas.execution.from_frame import FromFrame
 from reportflow_pandas.execution.from_ledger import FromLedger
 from reportflow_pandas.execution.run import Run
-from reportflow_pandas.journal import runs, schema
+from reportflow_pandas.journal import runs, runs_folder
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook import panel
 from reportflow_pandas.notify import Notifier
@@ -144,7 +144,7 @@ _jobs: LruDict[tuple[Path, str], Job] = LruDict(100, pinned=lambda job: job.stat
 def _remembered(run: str, folder: Path) -> Job | None:
     """Return this process's job of a name: one of another folder only where this one has no such run."""
     here = _jobs.get((folder.absolute(), run))
-    if here is not None or schema.path_of(folder, run).exists():
+    if here is not None or runs_folder.path_of(folder, run).exists():
         return here
     return next((other for (_, name), other in reversed(_jobs.items()) if name == run), None)
 

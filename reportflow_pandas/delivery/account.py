@@ -15,7 +15,8 @@ from reportflow_pandas.export.atomic_write import checked_path, place
 from reportflow_pandas.journal.events import events_of
 from reportflow_pandas.journal.mails import mails_of
 from reportflow_pandas.journal.runs import at_home, load as load_run
-from reportflow_pandas.journal.schema import open_to_read, path_of
+from reportflow_pandas.journal.runs_folder import path_of
+from reportflow_pandas.journal.schema import open_to_read
 from reportflow_pandas.results.results_frame import text_column
 from reportflow_pandas.settings import current
 

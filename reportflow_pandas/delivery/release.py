@@ -13,7 +13,7 @@ import pandas as pd
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.review import REVIEW_ATTRS
 from reportflow_pandas.journal.events import events_of, note_event
-from reportflow_pandas.journal.schema import path_of
+from reportflow_pandas.journal.runs_folder import path_of
 from reportflow_pandas.results.results_frame import known
 from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
 from reportflow_pandas.settings import Settings

@@ -32,7 +32,7 @@ from reportflow_pandas.execution.preparation import (
     tell,
 )
 from reportflow_pandas.execution.workspace import is_of_this_workspace
-from reportflow_pandas.journal import runs, schema
+from reportflow_pandas.journal import runs, runs_folder
 from reportflow_pandas.journal.journal import Journal, Terms
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.options import Options
@@ -99,7 +99,7 @@ class FromFrame:
         self._rows = rows = document_rows(frame, options)
         # of this moment: a run in the background minds no later rf.configure(), and no other working directory
         frame, options = rows.frame, replace(rows.options, settings=rows.options.effective_settings)
-        name = _fresh_name(options) if options.run is None else schema.checked_name(options.run)
+        name = _fresh_name(options) if options.run is None else runs_folder.checked_name(options.run)
         self.options = options
         self.info = _begun(options, name, len(frame))
         self.index = frame.index
@@ -357,7 +357,7 @@ def _fresh_name(options: Options) -> str:
     first = f"{settings.clock.now():%Y-%m-%d-%H%M%S}-{secrets.token_hex(3)}"
     names = chain([first], (f"{first}-{number}" for number in count(2)))
     return next(
-        name for name in names if name not in _options and not schema.path_of(settings.runs, name).exists()
+        name for name in names if name not in _options and not runs_folder.path_of(settings.runs, name).exists()
     )
 
 

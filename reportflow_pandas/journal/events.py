@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.journal.schema import open_to_read, open_to_write, path_of, translated
+from reportflow_pandas.journal.runs_folder import path_of
+from reportflow_pandas.journal.schema import open_to_read, open_to_write, translated
 
 __all__ = ["Event", "events_of", "note_event"]
 

@@ -18,7 +18,8 @@ from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError, JournalError
 from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.journal.run_file import lock_of
-from reportflow_pandas.journal.schema import open_to_read, open_to_write, path_of, translated
+from reportflow_pandas.journal.runs_folder import path_of
+from reportflow_pandas.journal.schema import open_to_read, open_to_write, translated
 
 __all__ = ["Mail", "MailLedger", "MailState", "mails_of"]
 

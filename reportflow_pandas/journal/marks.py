@@ -11,7 +11,7 @@ from typing import Literal, TypeVar
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ReportFlowError
-from reportflow_pandas.journal import ledger, recorded, schema
+from reportflow_pandas.journal import ledger, recorded, runs_folder
 from reportflow_pandas.journal.lock import is_locked
 from reportflow_pandas.journal.recorded import meta_of
 from reportflow_pandas.journal.run_file import lock_of
@@ -58,7 +58,7 @@ def owner_of(
     first : str
         The run to look at first.
     """
-    for run in sorted(schema.journals(folder), key=lambda name: name != first):
+    for run in sorted(runs_folder.journals(folder), key=lambda name: name != first):
         with contextlib.suppress(ReportFlowError), opened(folder / f"{run}.sqlite") as connection:
             meta = meta_of(connection)
             if (meta.get("service"), meta.get("workspace")) != owner:
@@ -95,7 +95,7 @@ def mark_ready(
     {"marked", "known", "stranger"}
         ``known``: it was marked before; ``stranger``: the run has no such document.
     """
-    with opened(schema.path_of(folder, run)) as connection:
+    with opened(runs_folder.path_of(folder, run)) as connection:
         with contextlib.suppress(sqlite3.OperationalError):  # without the index each mark reads all documents
             ledger.index_by_rf(connection)
         numbers = recorded.numbers_by_id(connection, [document_id])
@@ -128,7 +128,7 @@ def settle(folder: Path, run: str, positions: Collection[int], clock: Clock) -> 
     ConfigurationError
         There is no such run, or its file cannot be written.
     """
-    path = schema.path_of(folder, run)
+    path = runs_folder.path_of(folder, run)
     lost = not is_locked(lock_of(path))
     with opened(path) as connection:
 

@@ -12,7 +12,7 @@ from typing import Any
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.journal import ledger, schema
+from reportflow_pandas.journal import ledger, runs_folder, schema
 from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.journal.recorded import meta_of, one_moment
 from reportflow_pandas.lru import LruDict
@@ -80,16 +80,16 @@ def open_run(
     proven: bool = False,
 ) -> RunFile:
     """Open a run's file to send, or make one; parameters and errors are those of `Journal.open`."""
-    name = schema.checked_name(run)
+    name = runs_folder.checked_name(run)
     if not must_exist:
-        schema.make_folder(folder)
-    path = schema.path_of(folder, name)
+        runs_folder.make_folder(folder)
+    path = runs_folder.path_of(folder, name)
     if must_exist and not path.exists():
         schema.open_to_read(path)  # raises, naming the runs that there are
     try:
         lock = RunLock(lock_of(path), name, clock.now())
     except OSError as error:
-        raise schema.unusable(folder, error) from error
+        raise runs_folder.unusable(folder, error) from error
     connection = None
     try:
         created = not path.exists()

@@ -16,7 +16,7 @@ from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
-from reportflow_pandas.journal import recorded, schema
+from reportflow_pandas.journal import recorded, runs_folder, schema
 from reportflow_pandas.journal.frames import Known
 from reportflow_pandas.journal.lock import RunLock, is_locked
 from reportflow_pandas.journal.recorded import Frame, RecentCall, meta_of, one_moment
@@ -121,7 +121,7 @@ class Summary:
 
 def runs(folder: Path) -> list[Summary]:
     """Return the folder's runs by name. One that cannot be read says so and hides no other."""
-    return [_summary(folder, run) for run in schema.journals(folder)]
+    return [_summary(folder, run) for run in runs_folder.journals(folder)]
 
 
 def summary(folder: Path, run: str) -> Summary:
@@ -132,7 +132,7 @@ def summary(folder: Path, run: str) -> Summary:
     ConfigurationError
         There is no such run, or its file cannot be read.
     """
-    return _summarised(schema.path_of(folder, run), run)
+    return _summarised(runs_folder.path_of(folder, run), run)
 
 
 def _summary(folder: Path, run: str) -> Summary:
@@ -180,7 +180,7 @@ def load(folder: Path, run: str) -> Recorded:
     ConfigurationError
         There is no such run, or its file cannot be read.
     """
-    path = schema.path_of(folder, run)
+    path = runs_folder.path_of(folder, run)
     with opened(path) as connection, one_moment(connection):
         sending = is_locked(lock_of(path))
         meta, frame = meta_of(connection), recorded.frame_of(connection)
@@ -200,7 +200,7 @@ def frame_of(folder: Path, run: str) -> tuple[dict[str, Any], Frame]:
     ConfigurationError
         There is no such run, or its file cannot be read.
     """
-    with opened(schema.path_of(folder, run)) as connection, one_moment(connection):
+    with opened(runs_folder.path_of(folder, run)) as connection, one_moment(connection):
         return meta_of(connection), recorded.frame_of(connection)
 
 
@@ -214,7 +214,7 @@ def begun(folder: Path, run: str, *, base_url: str, owner: Owner, proven: bool =
     ConfigurationError
         It belongs to another service or workspace, or its file cannot be read.
     """
-    path = schema.path_of(folder, run)
+    path = runs_folder.path_of(folder, run)
     if not path.exists():
         return {}
     with opened(path) as connection:
@@ -246,7 +246,7 @@ class Evidence:
 
 def evidence(folder: Path, run: str) -> Evidence | None:
     """Return what tells a run's workspace; None where there is no run of this name."""
-    path = schema.path_of(folder, run)
+    path = runs_folder.path_of(folder, run)
     if not path.exists():
         return None
     with opened(path) as connection:
@@ -293,7 +293,7 @@ def unsent(
     ConfigurationError
         Its file cannot be read.
     """
-    path = schema.path_of(folder, run)
+    path = runs_folder.path_of(folder, run)
     known = Known()
     with contextlib.ExitStack() as stack:
         if path.exists():
@@ -312,19 +312,19 @@ def unsent(
 def at_home(settings: Settings, run: str) -> Settings:
     """Return settings by which a run is found although this process has changed its working directory since."""
     begun_in = BEGUN_BELOW_THE_WORKING_DIRECTORY.get(run)
-    if begun_in is None or settings.runs != RUNS.absolute() or schema.path_of(settings.runs, run).exists():
+    if begun_in is None or settings.runs != RUNS.absolute() or runs_folder.path_of(settings.runs, run).exists():
         return settings
     return replace(settings, runs=begun_in)
 
 
 def is_sending(folder: Path, run: str) -> bool:
     """Tell whether a process carries the run out just now; reads nothing of it."""
-    return is_locked(lock_of(schema.path_of(folder, run)))
+    return is_locked(lock_of(runs_folder.path_of(folder, run)))
 
 
 def awaited(folder: Path, run: str) -> int:
     """Return how many calls of a run are in its queue, or with a worker, and were never seen answered."""
-    with opened(schema.path_of(folder, run)) as connection:
+    with opened(runs_folder.path_of(folder, run)) as connection:
         return len(recorded.awaited_in(connection))
 
 
@@ -336,7 +336,7 @@ def forget(folder: Path, run: str, clock: Clock) -> None:
     ConfigurationError
         There is no such run, a process carries it out, or its files cannot be deleted.
     """
-    path = schema.path_of(folder, run)
+    path = runs_folder.path_of(folder, run)
     if not path.exists():
         schema.open_to_read(path)  # raises, naming the runs that there are
     lock = RunLock(lock_of(path), run, clock.now())
@@ -359,7 +359,7 @@ _UNNAMED = re.compile(r"(\d{4}-\d{2}-\d{2})-\d{6}-[0-9a-f]{6}(-\d+)?")
 
 def has_mails(folder: Path, run: str) -> bool:
     """Tell whether a run sent mails, or began to."""
-    path = schema.path_of(folder, run)
+    path = runs_folder.path_of(folder, run)
     if not path.exists():
         return False
     with contextlib.suppress(ConfigurationError), opened(path) as connection:
@@ -415,7 +415,7 @@ def recent_calls(folder: Path, owner: Owner, since: float) -> list[RecentCall]:
         Seconds since 1970: calls answered before are left out, and calls never answered that started before.
     """
     found: list[RecentCall] = []
-    for run in schema.journals(folder):
+    for run in runs_folder.journals(folder):
         path = folder / f"{run}.sqlite"
         with contextlib.suppress(OSError, ConfigurationError):  # a run that cannot be read sends nothing either
             files = [path, path.with_name(path.name + "-wal")]

@@ -1,4 +1,4 @@
-"""The ledger's file: its tables, its name, its folder, and the refusal of everything that is no ledger.
+"""The ledger's file: its tables, how it is opened, and the refusal of everything that is no ledger.
 
 A later issue adds a column to ``documents``, or a table, in `_TABLES`, and raises `SCHEMA`. Nothing here is newer
 than SQLite 3.34; no ``IN (…)`` in a CHECK, which opens a temporary b-tree at each write (49 instead of 15 thousand
@@ -10,9 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
-import re
 import sqlite3
-import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -22,22 +20,19 @@ import orjson
 
 from reportflow_pandas.engine.outcomes import COLUMNS, KINDS
 from reportflow_pandas.errors import ConfigurationError, JournalError
+from reportflow_pandas.journal.runs_folder import ELSEWHERE, SUFFIX, journals, unusable
 
 __all__ = [
     "APPLICATION",
     "DOCUMENTS_BY_KEY",
     "DOCUMENTS_BY_RF",
     "SCHEMA",
-    "checked_name",
     "create",
     "decoded",
     "encoded",
-    "journals",
-    "make_folder",
     "open_to_read",
     "open_to_write",
     "outcome_columns",
-    "path_of",
     "remove",
     "translated",
 ]
@@ -47,8 +42,6 @@ APPLICATION = 0x52466A31
 
 SCHEMA = 4
 """SQLite's ``user_version``: the form of the tables below. Each change of a table raises it."""
-
-SUFFIX = ".sqlite"
 
 DOCUMENTS_BY_KEY = "CREATE UNIQUE INDEX documents_by_key ON documents (key, nth, edition)"
 """Made when a second frame begins. Random keys in an index cost 34 instead of 10 µs a row at 600,000 rows, and
@@ -142,11 +135,6 @@ def outcome_columns(documents: str, calls: str) -> str:
     )
 
 
-_RESERVED = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt") for n in range(1, 10))}
-_NAME = re.compile(r"\w(?:[\w .\-+=()]*[\w\-+=()])?")
-_ELSEWHERE = "choose another folder with rf.configure(runs='…') or the environment's REPORTFLOW_RUNS"
-
-
 def encoded(value: Any) -> str:
     """Return JSON, also of what orjson refuses: lone surrogates, integers beyond 64 bits."""
     try:
@@ -161,109 +149,6 @@ def decoded(text: str) -> Any:
         return orjson.loads(text)
     except orjson.JSONDecodeError:
         return json.loads(text)
-
-
-# -- names and folders --------------------------------------------------------------------------------------
-
-
-def checked_name(run: str) -> str:
-    """Return a run's name as it is stored.
-
-    Letters of any script, digits, space and ``_-.+=()`` make a name of at most 80 characters that every file
-    system takes; composed and decomposed accents are one name.
-
-    Raises
-    ------
-    ConfigurationError
-        It cannot name a file everywhere.
-
-    Examples
-    --------
-    >>> checked_name("請求書 2026-11")
-    '請求書 2026-11'
-    """
-    name = unicodedata.normalize("NFC", run) if isinstance(run, str) else ""
-    if not _NAME.fullmatch(name) or len(name) > 80 or len(name.encode()) > 200:
-        raise ConfigurationError(
-            f"run={run!r}: a run is named by letters, digits, spaces and _-.+=(), beginning and ending with a "
-            "letter or digit, at most 80 of them: it becomes the name of a file. For example run='november'"
-        )
-    if name.split(".")[0].strip().casefold() in _RESERVED:
-        raise ConfigurationError(f"run={run!r}: Windows keeps this name for itself; for example run='{name}-run'")
-    return name
-
-
-def path_of(folder: Path, run: str) -> Path:
-    """Return where a run's journal is, or would be.
-
-    Raises
-    ------
-    ConfigurationError
-        No name, or the folder has a run whose name differs in case only: on many machines that is one file.
-    """
-    name = checked_name(run)
-    path = folder / (name + SUFFIX)
-    if not path.exists() or os.name == "nt":
-        for other in journals(folder):
-            if other != name and other.casefold() == name.casefold():
-                raise ConfigurationError(
-                    f"run={name!r}: {folder} has a run {other!r}. Names that differ in upper and lower case only "
-                    f"are one and the same on many machines: write run={other!r}, or choose another name"
-                )
-    return path
-
-
-def journals(folder: Path) -> list[str]:
-    """Return the names of a folder's runs, sorted; none where there is no folder."""
-    try:
-        found = [entry.name for entry in os.scandir(folder) if entry.name.endswith(SUFFIX)]
-    except FileNotFoundError:
-        return []
-    except OSError as error:
-        raise ConfigurationError(
-            f"the runs' folder {folder} cannot be read ({error.strerror}); {_ELSEWHERE}"
-        ) from error
-    return sorted(unicodedata.normalize("NFC", name.removesuffix(SUFFIX)) for name in found)
-
-
-def make_folder(folder: Path) -> None:
-    """Make the runs' folder: for its owner only, and kept out of version control.
-
-    A folder that is there already is used as it is.
-
-    Raises
-    ------
-    ConfigurationError
-        It cannot be made or written.
-    """
-    try:
-        if not folder.is_dir():
-            missing = [folder]
-            while not missing[-1].parent.exists():
-                missing.append(missing[-1].parent)
-            for one in reversed(missing):
-                with contextlib.suppress(FileExistsError):
-                    one.mkdir(mode=0o700)
-            _made_private(folder)
-        elif not any(folder.iterdir()):
-            _made_private(folder)
-        if not os.access(folder, os.W_OK | os.X_OK):
-            raise PermissionError(13, "no permission to write")
-    except OSError as error:
-        raise unusable(folder, error) from error
-
-
-def _made_private(folder: Path) -> None:
-    (folder / ".gitignore").write_text("*\n")
-
-
-def unusable(folder: Path, error: Exception) -> ConfigurationError:
-    """Return the error for a folder that cannot hold journals."""
-    said = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return ConfigurationError(
-        f"the runs' folder {folder} cannot be used ({said}): the journal of a run is written there before "
-        f"anything is sent, and nothing was sent. Free or mend it, or {_ELSEWHERE}"
-    )
 
 
 def _not_now(path: Path, error: Exception) -> ConfigurationError:
@@ -459,7 +344,7 @@ def journal_error(path: Path, error: BaseException) -> JournalError:
         "a recorded intent; calls in flight whose answer could not be recorded will show as unknown. What was "
         "accepted so far is in this exception's .results. Free the disk (or make it writable), then "
         f"rf.resume({run!r}) goes on; if the run ended before all its rows were written down, "
-        f"df.reportflow.generate(…, run={run!r}) does. Or {_ELSEWHERE}"
+        f"df.reportflow.generate(…, run={run!r}) does. Or {ELSEWHERE}"
     )
 
 

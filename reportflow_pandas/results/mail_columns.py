@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from reportflow_pandas.journal.mails import Mail, MailState, mails_of
-from reportflow_pandas.journal.schema import path_of
+from reportflow_pandas.journal.runs_folder import path_of
 from reportflow_pandas.results.results_frame import known, moments, text_column
 
 __all__ = ["MailOutcome", "documents_mailed", "with_mails", "with_recorded_mails"]

@@ -30,7 +30,7 @@ from support.virtual_service import people, plain
 import reportflow_pandas as rf
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Accepted
-from reportflow_pandas.journal.schema import path_of
+from reportflow_pandas.journal.runs_folder import path_of
 from reportflow_pandas.local.designs import load_designs
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.results.pdf_folder import PdfFolder

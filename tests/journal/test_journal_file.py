@@ -22,7 +22,8 @@ from reportflow_pandas.engine.outcomes import COLUMNS
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.journal import marks, runs, schema
 from reportflow_pandas.journal.journal import Journal
-from reportflow_pandas.journal.schema import APPLICATION, checked_name
+from reportflow_pandas.journal.runs_folder import checked_name
+from reportflow_pandas.journal.schema import APPLICATION
 
 HOLD = """
 import sys
