@@ -15,7 +15,7 @@ MOST_SHOWN = 60
 """Rows that are shown, as pandas does; the frame has all."""
 
 LONG = 16
-"""Characters from which a text may be broken anywhere."""
+"""Characters beyond which a text is wrapped; a time is not."""
 
 _PILLS = {"error": "failed", "warning": "unknown"}
 """Values of a column ``level``, and the status in whose colours they stand."""
@@ -23,9 +23,9 @@ _PILLS = {"error": "failed", "warning": "unknown"}
 _STYLE = """<style>
 .rf-frame { overflow-x: auto; }
 .rf-frame table { border-collapse: collapse; table-layout: auto; max-width: 100%; }
-.rf-frame th, .rf-frame td { text-align: left !important; vertical-align: top; white-space: pre-wrap !important;
+.rf-frame th, .rf-frame td { text-align: left !important; vertical-align: top; white-space: nowrap;
   padding: 3px 8px; max-width: 44em; }
-.rf-frame .rf-long { overflow-wrap: anywhere; min-width: 7.5em; }
+.rf-frame .rf-long { white-space: pre-wrap !important; overflow-wrap: anywhere; min-width: 7.5em; }
 </style>"""
 
 

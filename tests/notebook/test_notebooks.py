@@ -31,7 +31,7 @@ def test_the_quickstart_runs_from_top_to_bottom(tmp_path: Path) -> None:
     assert "documents made by this attempt: 0" in shown(cells, "refusal")
     assert "410 of 412 accepted, 2 failed" in shown(cells, "failures")
     assert "success     412" in shown(cells, "again")
-    assert "INV-8.pdf" in shown(cells, "failed")
+    assert "INV-8.pdf" in shown(cells, "failed-rows")
     pictures = [cell.outputs[0].data for cell in cells.cells if cell.id == "preview"]
     assert "data:image/png;base64," in pictures[0]["text/html"]
     assert len(list((tmp_path / "pdfs").glob("*.pdf"))) == 412

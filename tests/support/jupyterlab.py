@@ -20,7 +20,7 @@ from urllib.request import urlopen
 from conftest import SECRETS, required
 from support.kernels import kernel_environment
 
-__all__ = ["Lab", "lab_in"]
+__all__ = ["SCREENSHOTS", "Lab", "browser_in", "lab_in"]
 
 PATIENCE = 180.0
 """Seconds after which the browser or the server counts as hanging."""
@@ -164,7 +164,7 @@ def lab_in(folder: Path) -> Iterator[Lab]:
     required("jupyterlab", _importable("jupyterlab"))
     work = folder / "work"
     work.mkdir()
-    with _server(folder, work) as (address, token), _browser(str(chromium), str(driver), folder) as browser:
+    with _server(folder, work) as (address, token), browser_in(str(chromium), str(driver), folder) as browser:
         lab = Lab(browser, work)
         browser.get(f"{address}lab?token={token}")
         lab.until(
@@ -245,7 +245,7 @@ def _address(folder: Path, server: subprocess.Popen[bytes]) -> str:
 
 
 @contextmanager
-def _browser(chromium: str, driver: str, folder: Path) -> Iterator[Any]:
+def browser_in(chromium: str, driver: str, folder: Path) -> Iterator[Any]:
     from selenium import webdriver  # noqa: PLC0415 - asked for above
     from selenium.webdriver.chrome.service import Service  # noqa: PLC0415
 
