@@ -216,6 +216,26 @@ def test_a_bill_whose_sums_are_not_consistent_says_so(params: dict[str, Any], sa
     assert said is None or said in text
 
 
+@pytest.mark.parametrize(
+    ("params", "said"),
+    [
+        ({"Total": "19.80"}, None),
+        ({"Total": 21.78}, "The lines add up to $19.80, not to this total."),
+        ({"Total": 21.78, "Lines": []}, None),
+        ({"Total": 21.78, "Language": "ja", "Currency": "USD"}, "明細の合計は $19.80 で、合計と一致しません。"),
+    ],
+)
+def test_an_invoice_and_a_quotation_whose_lines_do_not_add_up_to_the_total_say_so(
+    params: dict[str, Any], said: str | None
+) -> None:
+    lines = [{"Track": "A", "Item": "A", "Quantity": 2, "UnitPrice": 9.9}]
+    for design in ("invoice", "quotation"):
+        for version in packaged_designs()[design].versions.values():
+            text = rendered(invoice(**{"Lines": lines, **params}), version)
+            assert ("add up to" in text or "一致しません" in text) == (said is not None)
+            assert said is None or said in text
+
+
 def test_the_parameters_of_a_bill_that_may_be_left_out_are_no_problem_of_a_frame() -> None:
     needed = {parameter.name for parameter in BILL.parameters if parameter.default is None}
     assert needed == {"Number", "Date", "Customer", "Lines"}

@@ -81,7 +81,9 @@ def test_what_is_shown_without_scripts_and_styles_is_the_end_and_not_the_beginni
         for output in cell.get("outputs", []):
             data = output.get("data", {})
             plain = f"{data.get('text/plain', '')}{output.get('text', '')}"
-            sanitised = re.sub(r"<(script|style)\b.*?</\1>|<[^>]*>", " ", data.get("text/html", ""), flags=re.S)
+            sanitised = re.sub(
+                r"<(script|style)\b.*?</\1>|<[^>]*>", " ", data.get("text/html", ""), flags=re.DOTALL
+            )
             for shown in (plain, sanitised):
                 assert not re.search(r"\b0%\||VBox\(|HBox\(|IntProgress\(|Loading widget", shown)
             if 'class="widget-html"' in data.get("text/html", ""):

@@ -1,4 +1,4 @@
-"""What a person needs of a page, computed by the browser: contrast of texts, and nothing beyond the page's edge."""
+"""What a person needs of a page, computed by the browser: contrast of texts, nothing beyond the right edge."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def look_at(browser: Any, picture: Path, *, width: int, zoom: float = 1.0, dark:
 
 
 def too_faint(browser: Any, areas: str) -> list[tuple[str, float]]:
-    """Return the texts in parts of the page (a CSS selector) that are too faint to be read, with their contrast."""
+    """Return the texts in parts of a page (a CSS selector) that are too faint to be read, and their contrast."""
     found: list[tuple[str, float]] = browser.execute_script(_TOO_FAINT, areas, LEAST_CONTRAST)
     return found
 
