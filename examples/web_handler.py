@@ -76,6 +76,7 @@ async def carry_out(number: str, order: dict[str, object], folder: Path) -> str:
         DESIGN,
         run=f"order-{number}",
         key="ReceiptId",
+        file_name="Receipt-{ReceiptId}",
         params=[name for name in rows.columns if name != "Email"],
         check="warn",
         download=folder / "pdfs",
@@ -96,6 +97,9 @@ async def work(app: web.Application) -> None:
         number, order = await app["queue"].get()
         try:
             state = await carry_out(number, order, app["folder"])
+        except rf.InvalidRows as reason:  # an address that is none, say: no later try could send it
+            log.warning("order %s: %s", number, reason)
+            app["inbox"].end(number, "refused")
         except Exception:
             # an order that cannot be sent now stays open: the next start of this program takes it up
             log.exception("order %s", number)
@@ -106,7 +110,10 @@ async def work(app: web.Application) -> None:
 
 async def receive(request: web.Request) -> web.Response:
     """Take an order and answer at once."""
-    order = await request.json()
+    try:
+        order = await request.json()
+    except ValueError:
+        order = None
     if not isinstance(order, dict) or "@" not in str(order.get("email")):
         return web.json_response({"error": "an order is an object with an email"}, status=400)
     number = request.app["inbox"].put(order)

@@ -59,7 +59,8 @@ class Handler:
 
     def ask(self, method: str, path: str, order: object = None) -> tuple[int, dict[str, str]]:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=10)
-        connection.request(method, path, None if order is None else json.dumps(order))
+        body = order if order is None or isinstance(order, bytes) else json.dumps(order)
+        connection.request(method, path, body)
         answer = connection.getresponse()
         told = json.loads(answer.read()) if answer.headers.get_content_subtype() == "json" else {}
         connection.close()
@@ -111,5 +112,6 @@ def test_each_person_gets_their_receipt_once_although_the_process_is_killed_twic
 def test_an_order_without_an_address_is_refused(tmp_path: Path, service: LocalService, server: MailServer) -> None:
     handler = Handler(tmp_path, service, server)
     assert handler.ask("POST", "/receipts", {"CustomerName": "Ann"})[0] == 400
+    assert handler.ask("POST", "/receipts", b"no JSON")[0] == 400
     handler.end(signal.SIGTERM)
     assert not service.documents
