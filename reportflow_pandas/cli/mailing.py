@@ -11,11 +11,14 @@ import pandas as pd
 
 import reportflow_pandas as rf
 from reportflow_pandas.cli.output import ACCEPTED, INTERRUPTED, SOME_FAILED, complain, counted, say
+from reportflow_pandas.cli.shell_words import in_a_shell
 from reportflow_pandas.delivery.mail_preview import MailPreview
 from reportflow_pandas.delivery.release import DeliveryWarning, is_left_out
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.mail import mail as mail_documents
-from reportflow_pandas.settings import configure
+from reportflow_pandas.results.summary import without_mail
+from reportflow_pandas.rows.input_frame import rows_phrase
+from reportflow_pandas.settings import configure, current
 
 __all__ = ["add_arguments", "mail"]
 
@@ -66,20 +69,18 @@ def mail(arguments: argparse.Namespace) -> int:
     decisions = None
     if arguments.review is not None:
         decisions = results.reportflow.read_review(arguments.review)
+    begun = pd.Timestamp(current().clock.now())
     with warnings.catch_warnings(record=True) as told:
         warnings.simplefilter("always", DeliveryWarning)
         made, stopped, code = _mailed(results, decisions, arguments)
     if isinstance(made, MailPreview):
         say(str(made))
         return ACCEPTED
-    counts = made["mail_status"].value_counts()
-    for state in ("sent", "failed", "unknown", "not_sent"):
-        if counts.get(state):
-            say(f"{int(counts[state]):>7,} {state.replace('_', ' ')}")
+    _say_counts(made, begun)
     for one in told:
         complain(str(one.message))
     if stopped:
-        complain(stopped)
+        complain(in_a_shell(stopped))
     if code is not None:
         return code
     wanted = made["mail_status"].isin(["failed", "unknown"]) | (
@@ -119,6 +120,18 @@ def _mailed(
             raise
         return error.results, str(error), SOME_FAILED
     return cast("pd.DataFrame | MailPreview", made), "", None  # no job: it runs in the foreground
+
+
+def _say_counts(made: pd.DataFrame, begun: pd.Timestamp) -> None:
+    """Say what became of the documents, and for which there was no mail and why."""
+    counts = made["mail_status"].value_counts()
+    before = int((made["mailed_at"] < begun).sum())
+    for state in ("sent", "failed", "unknown", "not_sent"):
+        if counts.get(state):
+            note = f", {before:,} of them by an earlier call" if state == "sent" and before else ""
+            say(f"{int(counts[state]):>7,} {state.replace('_', ' ')}{note}")
+    for reason, labels in without_mail(made).items():
+        say(f"        no mail for {rows_phrase(labels)}: {reason}")
 
 
 def _text(path: Path, option: str) -> str:

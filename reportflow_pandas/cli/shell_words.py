@@ -48,6 +48,14 @@ _WAYS = [
         (r"rf\.configure\(proxy=[^)]*\)", "export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
         (r"rf\.configure\(ca_bundle=[^)]*\)", "export REQUESTS_CA_BUNDLE=company.pem"),
         (r"rf\.configure\(workspace=[^)]*\)", "export REPORTFLOW_WORKSPACE=NAME"),
+        (r"rf\.configure\(smtp=[^)]*\)", "export REPORTFLOW_SMTP=smtps://USER:PASSWORD@mail.example.com"),
+        (r"rf\.configure\(sender=[^)]*\)", "--sender billing@example.com, or export REPORTFLOW_SENDER=…"),
+        (r"source=df", "--source FILE"),
+        (
+            r"results\.drop\(…\)\.reportflow\.mail\(…\)",
+            "a reviewed workbook that approves the others, --review FILE",
+        ),
+        (r"Call mail again with the same arguments", "Give the same command again"),
         (r"rf\.configure\(max_documents=[^)]*\)", "--max-documents N"),
         (r"max_documents=(?P<word>\d+)", "--max-documents {word}"),
     )

@@ -176,9 +176,12 @@ class MailRun:
         frame = self.results()
         states = frame["mail_status"].tolist()
         for state in _NOT_THERE:
-            labels = [index[at] for at in sorted(self._book.outcomes) if states[at] == state]
-            if labels:
-                told.append(f"{state.replace('_', ' ')}: {rows_phrase(labels)}, see mail_error")
+            rows = [at for at in sorted(self._book.outcomes) if states[at] == state]
+            if rows:
+                why = list(dict.fromkeys(frame["mail_error"].iloc[rows]))
+                more = "" if len(why) == 1 else f", and {len(why) - 1:,} other reasons in mail_error"
+                labels = [index[at] for at in rows]
+                told.append(f"{state.replace('_', ' ')}: {rows_phrase(labels)}: {why[0]}{more}")
         if self._book.second:
             labels = [index[at] for at in self._book.second]
             told.append(f"a second mail, for their document was made again: {rows_phrase(labels)}")

@@ -68,12 +68,25 @@ def test_a_refused_person_ends_with_1_and_is_named_without_the_address(
     assert main(words) == 1
     told = capsys.readouterr()
     assert "1 failed" in told.out
-    assert "failed: row 2" in told.err
+    assert "no mail for row 2: 550 no such user" in told.out
+    assert "person2" not in told.out + told.err
+    assert main(words) == 0
+    assert "4 sent, 3 of them by an earlier call" in capsys.readouterr().out
 
 
 def test_a_mistake_ends_with_2_before_the_first_mail(words: list[str], server: MailServer) -> None:
     assert main([*words, "--html", "missing.html"]) == 2
     assert main([word.replace("InvoiceId", "Number") for word in words]) == 2
+    assert not server.taken
+
+
+def test_advice_is_given_as_it_is_typed_in_a_shell(
+    words: list[str], server: MailServer, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*words[: words.index("--sender")]]) == 2
+    assert "--sender billing@example.com" in capsys.readouterr().err
+    assert main(["Mail" if word == "Email" else word for word in words]) == 2
+    assert "--source FILE" in capsys.readouterr().err
     assert not server.taken
 
 
@@ -98,7 +111,7 @@ def test_ctrl_c_ends_with_130_says_how_to_go_on_and_nobody_is_mailed_twice(
     assert process.returncode == 130
     assert "Traceback" not in told
     assert "of 4 mails are sent" in told
-    assert "Call mail again" in told
+    assert "Give the same command again" in told
     assert "not sent" in out
     assert main(words) == 0
     assert server.recipients == {f"person{at}@example.com": 1 for at in range(4)}

@@ -58,7 +58,7 @@ def test_who_got_none_and_why_is_among_the_jobs_warnings(results: pd.DataFrame, 
     job = started(results)
     made = job.result(30)
     assert job.warnings == [
-        "6 of 8 documents are mailed; no mail for row 2: no PDF on this disk; failed: row 5, see mail_error"
+        "6 of 8 documents are mailed; no mail for row 2: no PDF on this disk; failed: row 5: 550 no such user"
     ]
     assert made["mail_status"].value_counts().to_dict() == {"sent": 6, "failed": 1, "not_sent": 1}
 
