@@ -21,7 +21,7 @@ from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
 from reportflow_pandas.export.reader import read_lines
 from reportflow_pandas.printable import printable
-from reportflow_pandas.reading.locations import origin_of, where
+from reportflow_pandas.reading.locations import line_of_row, origin_of, where
 from reportflow_pandas.results.service_words import in_plain_words
 from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.input_frame import called
@@ -174,7 +174,7 @@ def with_places(source: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     if origin is None or not len(rows) or not where(rows, 0):
         return source
     name = f"{'line' if origin.unit == 'line' else 'row'} in {origin.file}"
-    lines = [where(rows, at) if origin.files else origin.line_of(label) for at, label in enumerate(rows.index)]
+    lines = [where(rows, at) if origin.files else line_of_row(rows, at) for at in range(len(rows))]
     return source if name in source.columns else source.assign(**{name: pd.Series(lines, index=source.index)})
 
 

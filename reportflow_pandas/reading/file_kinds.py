@@ -26,6 +26,10 @@ _OLD_EXCEL = (
     b"\x09\x08\x10\x00",
     b"\x09\x08\x08\x00",
 )
+_LARGE_PART = 100_000_000
+"""Bytes of a part of a workbook, unpacked, from which on it is looked at how much of it is repetition."""
+_MOST_PACKED = 300
+"""Times that a part is packed: 30,000 equal rows of openpyxl are packed 16 times, a zip bomb 1,000 times."""
 _STRICT = b"purl.oclc.org/ooxml"
 
 _FOREIGN = (
@@ -37,6 +41,7 @@ _FOREIGN = (
     (b"\x89PNG", "a picture"),
     (b"\xff\xd8\xff", "a picture"),
     (b"SQLite format 3", "an SQLite database"),
+    (b"MIME-Version:", "a web page (MHTML); open it in Excel and save it as .xlsx"),
     (b"ARROW1", "an Arrow file; write it as Parquet: df.to_parquet('rows.parquet')"),
     (b"ORC", "an ORC file; write it as Parquet: df.to_parquet('rows.parquet')"),
     (b"Obj\x01", "an Avro file; write it as Parquet: df.to_parquet('rows.parquet')"),
@@ -58,6 +63,10 @@ def kind_of(path: Path) -> str:
             raise _unknown_suffix(path)
         near = listed(one.name for one in _like(path))
         raise ConfigurationError(f"there is no file {str(path)!r}." + (f" The folder has {near}" if near else ""))
+    if path.name.startswith("~$"):
+        raise refusal(
+            path, f"is the mark of a workbook that is open in Excel. Name the workbook: {path.name[2:]!r}"
+        )
     try:
         with path.open("rb") as file:
             head = file.read(_HEAD_BYTES)
@@ -92,13 +101,22 @@ def _zip_kind(path: Path) -> str:
     try:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
-            kind = _office_kind(archive, names)
+            bomb = any(
+                one.file_size > _LARGE_PART and one.file_size > _MOST_PACKED * one.compress_size
+                for one in archive.infolist()
+            )
+            kind = "" if bomb else _office_kind(archive, names)
     except Exception as reason:  # noqa: BLE001 - a damaged archive raises whatever its bytes lead to
         raise refusal(
             path,
             f"is damaged, or was not downloaded whole ({reason}). Open it in Excel, which may repair it, and save "
             "it as .xlsx",
         ) from None
+    if bomb:
+        raise refusal(
+            path,
+            "would take more memory than any table, nearly all of it repetition. Save the rows alone as .xlsx",
+        )
     if kind == "locked":
         raise refusal(
             path, "is protected by a password. Open it, save it without one (Save As, no password) and try again"
@@ -153,7 +171,10 @@ def _ole_kind(path: Path) -> str:
 
 def _text_kind(path: Path, head: bytes) -> str:
     if not head.strip():
-        raise refusal(path, "is empty; its first line must name the columns")
+        of_text = path.suffix.lower() in TEXT_SUFFIXES
+        raise refusal(
+            path, f"is empty; {'its first line must name the columns' if of_text else 'was it saved whole?'}"
+        )
     for magic, what in _FOREIGN:
         if head.startswith(magic):
             raise refusal(path, f"is {what}. Rows are read from {', '.join(SUFFIXES)} files")

@@ -20,18 +20,24 @@ from reportflow_pandas.reading.shown import as_written
 
 __all__ = [
     "ATTRIBUTE",
+    "ROWS_ATTRIBUTE",
     "Note",
     "Origin",
     "headings_found",
+    "line_of_row",
     "location_index",
     "notes",
     "origin_of",
+    "placed_as",
     "places",
     "where",
 ]
 
 ATTRIBUTE = "reportflow_file"
 """Key in ``frame.attrs``."""
+
+ROWS_ATTRIBUTE = "reportflow_file_rows"
+"""Key in the ``attrs`` of a frame with labels of its own: those that its rows had when they were read."""
 
 PLACES_SHOWN = 5
 """Cells or lines that a phrase names; a wrong column has thousands."""
@@ -136,6 +142,13 @@ def location_index(rows: int) -> pd.Index[int]:
     ``reset_index`` makes a RangeIndex; this is none, so that no row is ever looked for in another row's line.
     """
     return pd.Index(list(range(rows)), dtype="int64")
+
+
+def placed_as(frame: pd.DataFrame, read: pd.DataFrame, positions: Sequence[int]) -> pd.DataFrame:
+    """Return a frame whose rows stand where those rows of a frame that was read from a file stand."""
+    if origin_of(read) is not None and _knows_places(read.index):
+        frame.attrs[ROWS_ATTRIBUTE] = json.dumps(read.index[positions].tolist())
+    return frame
 
 
 def origin_of(frame: pd.DataFrame) -> Origin | None:
@@ -253,16 +266,34 @@ def places(frame: pd.DataFrame, positions: Sequence[int], column: Any = None) ->
     return f"{len(positions):,} {noun}s ({listed}{more})"
 
 
+def line_of_row(frame: pd.DataFrame, position: int) -> int | None:
+    """Return the line of a row in its file; None where `where` is empty."""
+    found = _found(frame, position)
+    return found[2] if found is not None else None
+
+
 def _found(frame: pd.DataFrame, position: int) -> tuple[Origin, int, int] | None:
-    index = frame.index
-    if isinstance(index, pd.RangeIndex) or index.name is not None or index.dtype != "int64":
-        return None
     origin = origin_of(frame)
-    if origin is None or not 0 <= position < len(index):
+    if origin is None or not 0 <= position < len(frame):
         return None
-    label = int(index[position])
+    kept = frame.attrs.get(ROWS_ATTRIBUTE)
+    labels = _kept_labels(kept) if isinstance(kept, str) else frame.index
+    if len(labels) != len(frame) or (labels is frame.index and not _knows_places(frame.index)):
+        return None
+    label = int(labels[position])
     line = origin.line_of(label)
     return (origin, label, line) if line is not None else None
+
+
+def _knows_places(index: pd.Index[Any]) -> bool:
+    """Tell whether labels are those that the file's rows got."""
+    return not isinstance(index, pd.RangeIndex) and index.name is None and index.dtype == "int64"
+
+
+@functools.lru_cache(maxsize=8)
+def _kept_labels(text: str) -> list[int]:
+    labels: list[int] = json.loads(text)
+    return labels
 
 
 def _letters(origin: Origin, column: Any) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime as dt
 import functools
+import itertools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -50,6 +51,9 @@ _TOKENS = re.compile(
 _COLOUR = re.compile(r"\[(black|blue|cyan|green|magenta|red|white|yellow|colou?r ?\d+)\]", re.IGNORECASE)
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-([0-9A-Fa-f]+))?[^\]]*\]")
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
+_NUMBER_SECTIONS = 3
+"""Sections of a format for positive and negative numbers and nought; a fourth is for texts."""
+
 _MAX_DIGITS = 340
 """Digits of the largest float, and room for scaling."""
 
@@ -115,6 +119,20 @@ class FormatCode:
         return {"y", "m", "d"} <= first
 
     @functools.cached_property
+    def shows_time(self) -> bool:
+        """Whether hours, minutes or seconds are shown."""
+        return any(
+            token.kind == "elapsed" or (token.kind == "date" and token.text[0].lower() in "hns")
+            for token in self._first()
+        )
+
+    @functools.cached_property
+    def of_texts(self) -> bool:
+        """Whether texts may be shown otherwise than they are: with words around them, or not at all."""
+        kinds = {token.kind for token in self._of_texts()}
+        return len(self.sections) > _NUMBER_SECTIONS or ("text" in kinds and kinds != {"text"})
+
+    @functools.cached_property
     def scales(self) -> bool:
         """Whether another number than the cell's is shown: percents, thousands, millions."""
         return any(token.kind in ("percent", "scale") for token in self._first())
@@ -153,6 +171,8 @@ class FormatCode:
         >>> parsed_format("00000").shown(171), parsed_format("0%").shown(0.19)
         ('00171', '19%')
         """
+        if isinstance(value, str):
+            return self._text_shown(value) if self.of_texts else None
         if not self.known:
             return None
         if isinstance(value, bool):
@@ -162,6 +182,15 @@ class FormatCode:
         if isinstance(value, int | float | Decimal) and not self.is_date:
             return self._number_shown(Decimal(str(value)), decimal, thousands)
         return None
+
+    def _of_texts(self) -> Sequence[_Token]:
+        last = self.sections[min(_NUMBER_SECTIONS, len(self.sections) - 1)]
+        return last if len(self.sections) > _NUMBER_SECTIONS or any(one.kind == "text" for one in last) else ()
+
+    def _text_shown(self, text: str) -> str:
+        pieces = [text if token.kind in ("text", "general") else token.text for token in self._of_texts()]
+        kept = [token.kind in ("text", "general", "literal") for token in self._of_texts()]
+        return "".join(itertools.compress(pieces, kept))
 
     def _number_shown(self, number: Decimal, decimal: str, thousands: str) -> str | None:
         sections = self.sections[:3]

@@ -19,7 +19,7 @@ from reportflow_pandas.reading.ods_files import ods_sheet
 from reportflow_pandas.reading.reading_options import Reading, refusal
 from reportflow_pandas.reading.sheet_content import FormatLook, Sheet
 from reportflow_pandas.reading.workbook_sheets import chosen_sheet, frame_of_sheet
-from reportflow_pandas.reading.xlsx_files import cleaned_text, read_xlsx, unreadable, without_noise
+from reportflow_pandas.reading.xlsx_files import cleaned_text, impossible_day, read_xlsx, unreadable, without_noise
 
 __all__ = ["read_other"]
 
@@ -114,8 +114,10 @@ def _xls(path: Path, reading: Reading) -> tuple[Sheet, list[str]]:
                 sheet.errors[number + 1, column] = value
             else:
                 value = _xls_value(cell, book)
-                if value is not None and cell.ctype in (_SHEET_NUMBER, _SHEET_DATE):
-                    code = _xls_format(cell, book, reading)
+                if cell.ctype == _SHEET_DATE and (no_day := _xls_no_day(cell, book)):
+                    sheet.errors[number + 1, column] = value = no_day
+                elif value is not None and cell.ctype in (_SHEET_NUMBER, _SHEET_DATE):
+                    code = _xls_format(cell, book)
                     value = value if code is None else look(number + 1, column, value, code)
             line.append(value)
         sheet.lines.add(number + 1, line)
@@ -142,16 +144,19 @@ def _xls_value(cell: Any, book: Any) -> Any:
     return None
 
 
+def _xls_no_day(cell: Any, book: Any) -> str:
+    return impossible_day(cell.value, CALENDAR_MAC_1904 if book.datemode else CALENDAR_WINDOWS_1900)
+
+
 def _code_of(cell: Any, book: Any) -> FormatCode:
     return parsed_format(str(book.format_map[book.xf_list[cell.xf_index].format_key].format_str))
 
 
-def _xls_format(cell: Any, book: Any, reading: Reading) -> FormatCode | None:
+def _xls_format(cell: Any, book: Any) -> FormatCode | None:
     if book.xf_list[cell.xf_index].format_key in _BY_COMPUTER:
         return None
     code = _code_of(cell, book)
-    plain = code.general or (code.is_date and code.whole_date and not reading.as_shown)
-    return None if plain else code
+    return None if code.general else code
 
 
 # .xlsb

@@ -66,6 +66,13 @@ def cell_name(place: Place) -> str:
     return f"{get_column_letter(place[1] + 1)}{place[0]}"
 
 
+def _has_time(value: Any) -> bool:
+    """Tell whether a moment has a time of day; a time alone is a day before the calendar begins."""
+    if isinstance(value, dt.datetime):
+        return bool(value.hour or value.minute or value.second or value.microsecond)
+    return isinstance(value, dt.time | dt.timedelta)
+
+
 class FormatLook:
     """Looks at cells with a number format: what is seen otherwise than printed is noted, or kept as shown.
 
@@ -101,8 +108,8 @@ class FormatLook:
         return value
 
     def _otherwise(self, value: Any, code: FormatCode) -> bool:
-        if code.is_date and code.whole_date:
-            return False
+        if code.is_date and code.whole_date and not isinstance(value, str):
+            return not code.shows_time and _has_time(value)
         shown = code.shown(value)
         if isinstance(value, dt.time | dt.timedelta) and shown is not None:
             return shown.lstrip("0") != as_written(value).lstrip("0")

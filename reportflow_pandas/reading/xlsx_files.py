@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime as dt
 import warnings
 from collections.abc import Generator
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import IO, Any
 import openpyxl
 import pandas as pd
 from openpyxl.styles.numbers import BUILTIN_FORMATS
+from openpyxl.utils.datetime import CALENDAR_WINDOWS_1900
 from openpyxl.utils.escape import unescape
 from openpyxl.worksheet._reader import (
     FORMULA_TAG,
@@ -37,8 +39,19 @@ _FIRST_OWN_FORMAT = 164
 _BY_COMPUTER = {14, 22, *range(27, 37), *range(50, 59)}
 """Ids of built-in dates that each computer shows by its own settings: they have no text of their own."""
 
-_OWN_DATE = dataclasses.replace(parsed_format("yyyy-mm-dd"), code="the computer's own date", known=False)
-"""Such a format: what it shows can't be told."""
+_OWN_DATE, _OWN_MOMENT = (
+    dataclasses.replace(parsed_format(code), code="the computer's own date", known=False)
+    for code in ("yyyy-mm-dd", "yyyy-mm-dd hh:mm")
+)
+"""Such formats: what they show can't be told."""
+
+_OWN_MOMENT_ID = 22
+
+_NO_LEAP_DAY = 60
+"""The 29 February 1900 of Excel's calendar, which there never was."""
+
+_FIRST_YEAR = 1900
+"""Of Excel's calendar."""
 
 _SPREADSHEET_DIGITS = 15
 """Digits that a spreadsheet shows at most; it stores 17."""
@@ -93,7 +106,7 @@ def unreadable(path: Path, reason: BaseException) -> ConfigurationError:
 
 def _sheet(workbook: Any, worksheet: Any, reading: Reading) -> Sheet:
     sheet = Sheet(str(worksheet.title))
-    formats = _formats(workbook, reading)
+    formats = _formats(workbook)
     look = FormatLook(sheet, reading)
     with worksheet._get_source() as source:  # noqa: SLF001 - the part's name is known to openpyxl only
         parser = _Parser(
@@ -121,7 +134,7 @@ def _sheet(workbook: Any, worksheet: Any, reading: Reading) -> Sheet:
                     value = without_noise(value)
                 if cell["data_type"] == "e":
                     sheet.errors[number, column] = value
-                elif (code := formats.get(cell["style_id"])) is not None and kind is not str:
+                elif (code := formats.get(cell["style_id"])) is not None and (kind is not str or code.of_texts):
                     value = look(number, column, value, code)
                 if column == len(line):
                     line.append(value)
@@ -159,24 +172,33 @@ def without_noise(number: float) -> float:
     return float(format(number, f".{_SPREADSHEET_DIGITS}g"))
 
 
-def _formats(workbook: Any, reading: Reading) -> dict[int, FormatCode]:
+def _formats(workbook: Any) -> dict[int, FormatCode]:
     """Return the formats, by the cells' style ids, that show something else than the value."""
     formats: dict[int, FormatCode] = {}
     for style, cell in enumerate(workbook._cell_styles):  # noqa: SLF001 - openpyxl gives it cell by cell only
         number = cell.numFmtId
         if number in _BY_COMPUTER:
-            if reading.as_shown:
-                formats[style] = _OWN_DATE
+            formats[style] = _OWN_MOMENT if number == _OWN_MOMENT_ID else _OWN_DATE
             continue
         if number < _FIRST_OWN_FORMAT:
             code = BUILTIN_FORMATS.get(number, "General")
         else:
             code = workbook._number_formats[number - _FIRST_OWN_FORMAT]  # noqa: SLF001 - the same
         parsed = parsed_format(code)
-        if parsed.general or (parsed.is_date and parsed.whole_date and not reading.as_shown):
-            continue
-        formats[style] = parsed
+        if not parsed.general:
+            formats[style] = parsed
     return formats
+
+
+def impossible_day(serial: Any, epoch: dt.datetime) -> str:
+    """Return what a sheet shows for a number that is no day of its calendar; nothing for one that is."""
+    try:
+        number = float(serial)
+    except (TypeError, ValueError):  # a day in ISO 8601
+        return ""
+    if epoch != CALENDAR_WINDOWS_1900:
+        return ""
+    return "########" if number < 0 else "1900-02-29" if int(number) == _NO_LEAP_DAY else ""
 
 
 class _Parser(WorkSheetParser):
@@ -215,7 +237,11 @@ class _Parser(WorkSheetParser):
                 and element.find(INLINE_STRING) is None
             ):
                 self.sheet.unstored.append((cell["row"], cell["column"] - 1))
-        elif not self.worked_out and element.find(FORMULA_TAG) is not None:
+        elif type(value) is dt.datetime and value.year <= _FIRST_YEAR:
+            no_day = impossible_day(element.findtext(VALUE_TAG), self.epoch)
+            if no_day:
+                self.sheet.errors[cell["row"], cell["column"] - 1] = no_day
+        if not self.worked_out and value is not None and element.find(FORMULA_TAG) is not None:
             if value == 0 and cell["data_type"] == "n":
                 self.noughts.append((cell["row"], cell["column"] - 1))
             else:

@@ -288,8 +288,12 @@ def date_advice(cells: pd.Series[Any], wrong: Mask, code: str) -> str:
     present = [value for value in values if value is not None]
     if all(_is_real(value) and not isinstance(value, bool | np.bool_) for value in present):
         return _date_from_numbers(cells, present, code)
+    if dt.time() in odd:
+        return "Is this the right column? 00:00:00 is a 0 in the sheet: a formula makes it of an empty cell"
     if not all(isinstance(value, str) for value in present):
         return f"Is this the right column? {_examples(odd)} can't be told to be a date"
+    if not all(any(map(str.isdigit, value)) for value in present):
+        return f"Write all of them as 2026-11-23: {_examples(value for value in odd)} names no day"
     if not any(value.strip() for value in odd):
         return "An empty text is no date: make it missing (None), which prints blank"
     return _date_from_texts(cells, present, odd, code)

@@ -5,13 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.options import Options
 from reportflow_pandas.reading.locations import notes
 from reportflow_pandas.reading.shown import with_values
-from reportflow_pandas.rows.document_checks import duplicates, missing_glyphs, wrong_totals
+from reportflow_pandas.rows.document_checks import (
+    duplicates,
+    missing_glyphs,
+    total_lines,
+    total_rows,
+    wrong_totals,
+)
 from reportflow_pandas.rows.file_names import columns_in, equal_names
 from reportflow_pandas.rows.grouping import Groups
 from reportflow_pandas.rows.input_frame import (
@@ -83,7 +91,13 @@ def compare(
         found += [*_fields(sources, groups), *_records(frame, sources, parameters)]
         found += [*_unused(frame, options, sources, groups), *_values(frame, options, sources)]
         found += [*missing_glyphs(frame, sources, parameters), *_noted(frame, sources)]
-        found += [*_odd(frame, sources), *wrong_totals(frame, sources, parameters), *duplicates(frame, sources)]
+        totals = total_rows(frame, sources)
+        found += [
+            *total_lines(frame, totals),
+            *_odd(frame, sources, totals),
+            *wrong_totals(frame, sources, parameters),
+            *duplicates(frame, sources),
+        ]
     return sorted(found, key=lambda problem: problem.level)
 
 
@@ -369,14 +383,13 @@ def _values(frame: pd.DataFrame, options: Options, sources: Sources) -> Iterator
             yield from _line_values(source.parameter, source.nested, drop_missing=drop)
 
 
-def _odd(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:
+def _odd(frame: pd.DataFrame, sources: Sources, totals: npt.NDArray[np.bool_]) -> Iterator[Problem]:
     """Yield what looks odd in columns and in the lines that are sent."""
     for source in sources:
         if source.cells is not None:
             code = f"df[{source.column!r}]" if source.column is not None else "the function's result"
-            yield from odd_values(
-                source.cells, source.kind, Place(source.parameter, source.title, code, source.column), frame
-            )
+            place = Place(source.parameter, source.title, code, source.column)
+            yield from odd_values(source.cells, source.kind, place, frame, aside=totals)
         elif source.nested is not None:
             sent = source.nested.lines.iloc[source.nested.lines_with_document()]
             for field, column, kind in source.nested.fields:

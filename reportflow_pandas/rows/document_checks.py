@@ -20,7 +20,7 @@ from reportflow_pandas.rows.plausibility import ColumnTexts
 from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.rows.tables import Nested
 
-__all__ = ["duplicates", "missing_glyphs", "wrong_totals"]
+__all__ = ["duplicates", "missing_glyphs", "total_lines", "total_rows", "wrong_totals"]
 
 ROUNDING = 0.005
 """Currency units by which a line may be rounded."""
@@ -36,6 +36,48 @@ _ADDITION = re.compile(
     r"tax|vat|gst|mwst|ust|discount|rabatt|skonto|shipping|versand|freight|postage|fee|tip|surcharge|deposit|rounding"
     r"|税|値引|割引|送料|手数料"
 )
+
+
+_TOTAL_LINE = re.compile(
+    r"\s*(?:(?:grand|sub|net|running)[ -]?)?(?:totals?|sum(?:me|ma|s)?|gesamt(?:summe|betrag)?|zwischensumme"
+    r"|totale|somm[ae]|sous-total|razem|totaal|итого|合\s*計|小\s*計|総\s*計|総合計|計|合计|总计|小计|합계)\s*\W?",
+    re.IGNORECASE,
+)
+"""What stands in a line below, or between, the rows that adds them up."""
+
+MOST_LOOKED_AT = 1000
+"""Rows with many blanks that are looked at, from the last one up."""
+
+
+def total_rows(frame: pd.DataFrame, sources: Sources) -> npt.NDArray[np.bool_]:
+    """Tell of each row whether it adds others up: it names a total, and half of what it would print is blank."""
+    found = np.zeros(len(frame), dtype=bool)
+    cells = [source.cells for source in sources if source.cells is not None]
+    if len(cells) < 2 or len(frame) < 2:
+        return found
+    blank = np.sum([one.isna().to_numpy(dtype=bool) for one in cells], axis=0)
+    for place in np.flatnonzero(2 * blank >= len(cells))[-MOST_LOOKED_AT:].tolist():
+        words = frame.iloc[place].tolist()
+        found[place] = any(isinstance(word, str) and _TOTAL_LINE.fullmatch(word) for word in words)
+    return found
+
+
+def total_lines(frame: pd.DataFrame, totals: npt.NDArray[np.bool_]) -> Iterator[Problem]:
+    """Yield the rows that `total_rows` found: each of them would be a document."""
+    places = np.flatnonzero(totals).tolist()
+    if places:
+        labels = labels_at(frame.index, places)
+        cells = [value_shown(cell) for cell in frame.iloc[places[0]].tolist() if not np.all(pd.isna(cell))]
+        yield Problem(
+            "warning",
+            "",
+            f"{rows_at(frame, places)} looks like a total of the others ({', '.join(cells[:4])}), and would be a "
+            "document of its own",
+            f"Delete the line in the file, or leave it out: df.drop(index={labels[:1]!r})"
+            if len(places) == 1
+            else "Delete such lines in the file, or leave them out: df.drop(index=[…])",
+            labels,
+        )
 
 
 def duplicates(frame: pd.DataFrame, sources: Sources) -> Iterator[Problem]:

@@ -218,5 +218,5 @@ def _passthrough(frame: pd.DataFrame, options: Options) -> dict[str, pd.Series[A
             why = "it ties answers to rows" if text == RESERVED else "there are two of this name"
             raise ConfigurationError(f"passthrough: {text!r} cannot be echoed, {why}; rename the column")
         columns[text] = cells_of(frame, name)
-    refuse_in(frame.index, {f"passthrough column {name!r}": cells for name, cells in columns.items()})
+    refuse_in(frame, {f"passthrough column {name!r}": cells for name, cells in columns.items()})
     return columns

@@ -14,7 +14,7 @@ import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options, Table
-from reportflow_pandas.reading.locations import where
+from reportflow_pandas.reading.locations import placed_as, where
 from reportflow_pandas.reading.shown import UnknownValue
 from reportflow_pandas.rows.file_names import columns_in
 from reportflow_pandas.rows.input_frame import (
@@ -116,7 +116,7 @@ class Groups:
             index: pd.Index[Any] = firsts[0].rename(self.columns[0])
         else:
             index = pd.MultiIndex.from_arrays(firsts, names=self.columns)
-        return frame.set_axis(index, axis=0)
+        return placed_as(frame.set_axis(index, axis=0), flat, self.first.tolist())
 
     def conflict(self, name: Any, what: str) -> Conflict | None:
         """Return how a column differs within a group; None if it says one thing for each document.

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
-from reportflow_pandas.reading.locations import ATTRIBUTE, PLACES_SHOWN, places
+from reportflow_pandas.reading.locations import ATTRIBUTE, PLACES_SHOWN, ROWS_ATTRIBUTE, places
 from reportflow_pandas.rows.values import NotJson, as_text, column_values, holds_texts, json_value, series_of
 
 __all__ = [
@@ -114,7 +114,7 @@ def bare(frame: pd.DataFrame) -> pd.DataFrame:
     if not frame.attrs:
         return frame
     plain = pd.DataFrame(frame, copy=False)
-    plain.attrs = {name: frame.attrs[name] for name in (ATTRIBUTE,) if name in frame.attrs}
+    plain.attrs = {name: frame.attrs[name] for name in (ATTRIBUTE, ROWS_ATTRIBUTE) if name in frame.attrs}
     return plain
 
 

@@ -16,6 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reportflow_pandas.reading.table import is_error_word
 from reportflow_pandas.rows.input_frame import labels_at, rows_at, value_shown
 from reportflow_pandas.rows.mojibake import may_be_mojibake, repaired
 from reportflow_pandas.rows.problems import Problem
@@ -65,6 +66,7 @@ _OPTIONAL = re.compile(
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _SPACE = " \t\r\n\u00a0\u3000\u200b\ufeff"
 _ZEROS = re.compile(r"(?:^|\n)0\d+(?:\n|\Z)", re.ASCII)
+_SHORTENED = re.compile(r"-?\d(?:[.,]\d+)?E\+\d{2,3}", re.ASCII)
 _YEAR = re.compile(r"(\d{4})-\d{2}-\d{2}", re.ASCII)
 _LOST = "\ufffd"
 
@@ -120,7 +122,9 @@ class ColumnTexts:
         return found
 
 
-def odd_values(cells: pd.Series[Any], kind: str, place: Place, frame: pd.DataFrame) -> Iterator[Problem]:
+def odd_values(
+    cells: pd.Series[Any], kind: str, place: Place, frame: pd.DataFrame, *, aside: Mask | None = None
+) -> Iterator[Problem]:
     """Yield what looks odd in a column.
 
     Parameters
@@ -133,6 +137,8 @@ def odd_values(cells: pd.Series[Any], kind: str, place: Place, frame: pd.DataFra
         What the column is called.
     frame : pandas.DataFrame
         Whose rows the cells belong to.
+    aside : numpy.ndarray, optional
+        Rows whose blanks are no remark of their own.
     """
     if not len(cells) or kind in ("array", "collection", "image"):
         return
@@ -140,7 +146,7 @@ def odd_values(cells: pd.Series[Any], kind: str, place: Place, frame: pd.DataFra
     remark = _Remarks(place, frame)
     blank = _blank(cells, texts)
     if kind not in ("number", "boolean"):
-        yield from _blanks(cells, blank, remark)
+        yield from _blanks(cells, blank if aside is None else blank & ~aside, remark)
     if kind == "number":
         yield from _outliers(cells, remark)
     elif kind == "date":
@@ -149,6 +155,7 @@ def odd_values(cells: pd.Series[Any], kind: str, place: Place, frame: pd.DataFra
         yield from _too_long(cells, remark)
     if texts is not None and kind not in ("number", "boolean", "date"):
         yield from _zeros_lost(texts, remark)
+        yield from _lost_in_a_sheet(texts, remark)
         yield from _wrong_script(texts, remark)
 
 
@@ -297,6 +304,28 @@ def _zeros_lost(texts: ColumnTexts, remark: _Remarks) -> Iterator[Problem]:
         f"Give them back: {remark.place.code}.astype('string').str.zfill({width})",
         texts.where(short),
     )
+
+
+def _lost_in_a_sheet(texts: ColumnTexts, remark: _Remarks) -> Iterator[Problem]:
+    """Tell of what a spreadsheet wrote in place of a value: its errors, and long numbers that it shortened."""
+    if "#" in texts.together or "Err:" in texts.together:
+        errors = [text[:1] in ("#", "E") and is_error_word(text) for text in texts.strings]
+        if any(errors):
+            yield remark(
+                f"{{column}} is {value_shown(texts.strings[errors.index(True)])} in {{where}}: what a spreadsheet "
+                "shows where it has no value",
+                "Correct the formula, or empty the cell",
+                texts.where(errors),
+            )
+    if "E+" in texts.together:
+        short = [_SHORTENED.fullmatch(text) is not None for text in texts.strings]
+        if any(short):
+            yield remark(
+                f"{{column}} is {value_shown(texts.strings[short.index(True)])} in {{where}}: a spreadsheet "
+                "shortened a long number, and its other digits are not in the file",
+                "Format the column as text or 0 in the sheet, and export it again",
+                texts.where(short),
+            )
 
 
 def _wrong_script(texts: ColumnTexts, remark: _Remarks) -> Iterator[Problem]:

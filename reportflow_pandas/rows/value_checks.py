@@ -18,7 +18,7 @@ import pandas as pd
 
 from reportflow_pandas.errors import InvalidRows
 from reportflow_pandas.rows.advice import boolean_advice, bytes_advice, date_advice, list_advice, number_advice
-from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, rows_at, rows_phrase, value_shown
+from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, rows_at, value_shown
 from reportflow_pandas.rows.mapping import Sources
 from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.rows.values import NotJson, column_values, holds_texts, json_value
@@ -278,7 +278,7 @@ def refuse_unsayable(frame: pd.DataFrame, sources: Sources) -> None:
     rows: list[Any] = []
     for source in sources:
         if source.cells is not None:
-            found, text = _told(source.cells, source.kind, frame.index)
+            found, text = _told(source.cells, source.kind, frame, source.column)
             rows += found
             if found:
                 texts.append(f"{_whose(source.column, source.parameter)}, {text}")
@@ -291,7 +291,7 @@ def refuse_unsayable(frame: pd.DataFrame, sources: Sources) -> None:
             lines = source.nested.lines.iloc[source.nested.lines_with_document()]
             for _, column, kind in source.nested.fields:
                 found, text = (
-                    _told(cells_of(lines, column), kind, lines.index) if named(lines, column) else ([], "")
+                    _told(cells_of(lines, column), kind, lines, column) if named(lines, column) else ([], "")
                 )
                 if found:
                     texts.append(f"tables[{source.parameter!r}], column {column!r}, {text}")
@@ -302,12 +302,12 @@ def refuse_unsayable(frame: pd.DataFrame, sources: Sources) -> None:
     _raise(texts, rows)
 
 
-def refuse_in(index: pd.Index[Any], columns: Mapping[str, pd.Series[Any]]) -> None:
+def refuse_in(frame: pd.DataFrame, columns: Mapping[str, pd.Series[Any]]) -> None:
     """Raise for values that JSON cannot hold in columns that are no parameters, by their names for people."""
     texts: list[str] = []
     rows: list[Any] = []
     for name, cells in columns.items():
-        found, text = _told(cells, "", index)
+        found, text = _told(cells, "", frame)
         rows += found
         if found:
             texts.append(f"{name}, {text}")
@@ -324,10 +324,11 @@ def _whose(column: Any, parameter: str) -> str:
     return f"column {column!r}" if column is not None else f"params[{parameter!r}]"
 
 
-def _told(cells: pd.Series[Any], kind: str, index: pd.Index[Any]) -> tuple[list[Any], str]:
+def _told(cells: pd.Series[Any], kind: str, frame: pd.DataFrame, column: Any = None) -> tuple[list[Any], str]:
     bad = _unsayable(cells, kind)
-    labels = labels_at(index, [position for position, _ in bad])
-    return labels, f"{rows_phrase(labels)}: {bad[0][1]}" if bad else ""
+    positions = [position for position, _ in bad]
+    text = f"{rows_at(frame, positions, column)}: {bad[0][1]}" if bad else ""
+    return labels_at(frame.index, positions), text
 
 
 def _unsayable(cells: pd.Series[Any], kind: str) -> list[tuple[int, str]]:

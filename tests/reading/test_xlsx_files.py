@@ -22,6 +22,7 @@ from reportflow_pandas.reading.locations import notes, where
 from reportflow_pandas.reading.shown import ShownText
 
 FIRST = dt.datetime(2026, 11, 1)  # noqa: DTZ001 - a sheet has no time zones
+NOON = FIRST.replace(hour=12)
 
 
 def refused(path: Path, **how: Any) -> str:
@@ -480,3 +481,53 @@ def _expected(cell: Any) -> Any:
         return unescape(cell) or None
     # openpyxl writes 16 digits; the reader keeps 15 of them
     return float(f"{float(f'{cell:.16g}'):.15g}") if isinstance(cell, float) else cell
+
+
+@pytest.mark.parametrize(("serial", "shown"), [(60, "1900-02-29"), (-5, "########")])
+def test_a_number_that_is_no_day_of_the_sheets_calendar_is_refused(path: Path, serial: float, shown: str) -> None:
+    def change(sheet: Any) -> None:
+        sheet["B2"].value, sheet["B2"].number_format = serial, "yyyy-mm-dd"
+
+    with pytest.raises(ConfigurationError, match=f"B2 {shown}"):
+        read_rows(sheet_file(path, [receipt()], change=change))
+
+
+@pytest.mark.parametrize(
+    ("value", "form", "shown"),
+    [
+        (NOON, "yyyy-mm-dd", "2026-11-01"),
+        (NOON, "mm-dd-yy", None),
+        (0, "yyyy-mm-dd", None),
+        ("abc", '"Nr. "@', "Nr. abc"),
+        ("secret", ";;;", ""),
+    ],
+)
+def test_a_time_that_is_not_shown_and_words_around_a_text_are_noted(
+    path: Path, value: Any, form: str, shown: str | None
+) -> None:
+    def change(sheet: Any) -> None:
+        sheet["F2"].value, sheet["F2"].number_format = value, form
+
+    frame = read_rows(sheet_file(path, [receipt()], change=change))
+    (note,) = notes(frame)
+    assert ("otherwise" if shown is None else f"the sheet shows {shown!r}") in note.problem
+    if shown is not None:
+        assert read_rows(path, as_shown=True)["Description"].tolist() == [shown]
+
+
+def test_an_accounting_format_says_the_same_of_a_text(path: Path) -> None:
+    def change(sheet: Any) -> None:
+        sheet["F2"].number_format = '_-* #,##0.00\\ "€"_-;\\-* #,##0.00\\ "€"_-;_-* "-"??\\ "€"_-;_-@_-'
+
+    assert not notes(read_rows(sheet_file(path, [receipt()], change=change)))
+
+
+def test_a_part_that_is_nearly_all_repetition_is_not_unpacked(path: Path, tmp_path: Path) -> None:
+    sheet_file(path, [receipt()])
+    target = rewritten(
+        path,
+        tmp_path / "bomb.xlsx",
+        lambda part, data: b" " * 110_000_000 if part.endswith("sheet1.xml") else data,
+    )
+    with pytest.raises(ConfigurationError, match="more memory than any table"):
+        read_rows(target)

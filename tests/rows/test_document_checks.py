@@ -33,6 +33,28 @@ def test_rows_that_differ_only_in_what_is_not_sent_were_probably_multiplied_by_a
     assert "group_by=" in same.suggestion
 
 
+@pytest.mark.parametrize("word", ["Total", "TOTAL:", "Grand total", "Summe", "合計", "合 計", "小計", "Итого"])
+def test_a_line_that_adds_the_others_up_is_told_once(word: str) -> None:
+    frame = pd.DataFrame(
+        {
+            "Name": ["Ada", "Bob", "Cid", word],
+            "City": ["Oslo", "Rome", "Bonn", None],
+            "Course": ["A", "B", "C", None],
+            "Amount": [1.5, 2.5, 3.0, 7.0],
+        }
+    )
+    design = parameters_of(Name="text", City="text", Course="text", Amount="number")
+    (problem,) = problems_of(frame, design)
+    assert (problem.level, list(problem.rows)) == ("warning", [3])
+    assert f"looks like a total of the others ({word!r}, 7)" in problem.problem
+    assert problem.suggestion.endswith("df.drop(index=[3])")
+    assert problems_of(frame.drop(index=[3]), design) == []
+    assert (
+        problems_of(frame.assign(Name=["Ada", "Total Energies", "Cid", "Dan"], City="Oslo", Course="A"), design)
+        == []
+    )
+
+
 def test_one_name_twice_is_no_mistake() -> None:
     assert problems_of(PEOPLE[["Name"]], parameters_of(Name="text")) == []
 

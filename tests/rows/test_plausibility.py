@@ -55,6 +55,13 @@ ODD: dict[str, tuple[str, Any, str]] = {
     "Cyrillic read as Windows": ("text", ["Ada", "Привет".encode().decode("cp1251")], "was probably 'Привет'"),
     "characters lost": ("text", ["Ada", "M\ufffdller"], "'P' has lost characters in row 1"),
     "a control character": ("text", ["Ada", "Bob\x07"], "'P' holds characters that print nothing"),
+    "an error of a spreadsheet": (
+        "text",
+        ["Ada", "#REF!", "Cid"],
+        "'P' is '#REF!' in row 1: what a spreadsheet shows",
+    ),
+    "a column that was too narrow": ("text", ["Ada", "#####"], "'P' is '#####' in row 1"),
+    "a number that a sheet shortened": ("text", ["1.23457E+11", "80"], "shortened a long number"),
     "an identifier as a float": (
         "text",
         [9007199254740993.0, 9007199254740995.0],
@@ -84,6 +91,8 @@ ORDINARY: dict[str, tuple[str, Any]] = {
     "identifiers of several widths": ("text", ["1", "12", "123"]),
     "a single zero": ("text", ["0", "1", "12"]),
     "texts of many scripts": ("text", ["Łódź", "日本語テスト", "Привет", "Ångström", "«été»", "São Paulo"]),
+    "number signs in texts": ("text", ["#1", "Apt. #4", "#hashtag"]),
+    "an identifier with an E": ("text", ["1E5", "12E+X", "E+05"]),
     "several lines": ("text", ["Main Street 1\n12345 Town\tEast", "x"]),
     "identifiers that a float holds": ("text", [171.0, 172.0]),
 }
