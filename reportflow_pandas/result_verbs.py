@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 from typing import Literal
 
@@ -181,7 +180,7 @@ def download(
         )
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results[COLUMNS].itertuples(index=False)):
-        outcomes.restore(replace(outcome_of(row), row=position))
+        outcomes.restore(outcome_of(row)._replace(row=position))
     line = line_to(chosen)
     bar = Bar(line.progress, progress)
 

@@ -429,10 +429,10 @@ def settle(results: pd.DataFrame, rows: RowsChosen) -> pd.DataFrame:
     note_event(settings.runs, attrs["run"], "settled", len(settled_now), settings.clock)
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results.itertuples(index=False)):
-        outcomes.restore(replace(outcome_of(row), row=position))
+        outcomes.restore(outcome_of(row)._replace(row=position))
     for position in chosen:
         before = outcomes[position]
-        outcomes.restore(replace(before, status="accepted", error_kind=None, error=None))
+        outcomes.restore(before._replace(status="accepted", error_kind=None, error=None))
     settled = results_frame(outcomes, results.index, attrs)
     settled["row"] = results["row"].to_numpy()
     return settled

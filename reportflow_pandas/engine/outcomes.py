@@ -6,8 +6,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, fields, replace
-from typing import Any, Literal, TypeAlias, overload
+from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 __all__ = [
     "COLUMNS",
@@ -34,8 +33,7 @@ Kind = Literal["text", "count", "code", "seconds", "moment"]
 """What a column holds; a count is never missing."""
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one document: a row of the results frame, in the order of its columns. Missing is None."""
 
     row: int
@@ -74,11 +72,17 @@ _KINDS: dict[str, Kind] = {
     "Moment | None": "moment",
 }
 
-KINDS: dict[str, Kind] = {one.name: _KINDS.get(str(one.type), "text") for one in fields(Outcome)}
+KINDS: dict[str, Kind] = {
+    name: _KINDS.get(getattr(hint, "__forward_arg__", ""), "text")
+    for name, hint in Outcome.__annotations__.items()
+}
 """What each column of the results frame holds: one column for each field of `Outcome`."""
 
 COLUMNS = list(KINDS)
 """Of the results frame, in its order."""
+
+_APART = ("row", "status", "file_name")
+"""The first fields of `Outcome`, which `Outcomes` keeps in ways of their own."""
 
 _AS_PLANNED = ""
 
@@ -160,7 +164,7 @@ class Outcomes:
         rows = len(names)
         self.status = bytearray(rows)
         self.file_name = FileNames(names)
-        stored = {name: kind for name, kind in KINDS.items() if name not in ("row", "status", "file_name")}
+        stored = {name: kind for name, kind in KINDS.items() if name not in _APART}
         for name, kind in stored.items():
             setattr(self, name, _column(kind, rows))
         self._counts = [rows, 0, 0, 0, 0]
@@ -184,7 +188,7 @@ class Outcomes:
 
     def as_answered(self, positions: Sequence[int]) -> list[Outcome]:
         """Return rows as values, with the names that the service answered and None where it named none."""
-        return [replace(self[position], file_name=self.file_name[position]) for position in positions]
+        return [self[position]._replace(file_name=self.file_name[position]) for position in positions]
 
     def __iter__(self) -> Iterator[Outcome]:
         return (self[position] for position in range(len(self)))
@@ -265,8 +269,7 @@ class Outcomes:
         position = outcome.row
         self._mark(position, outcome.status)
         self.file_name[position] = outcome.file_name
-        for name, column, missing in self._stored:
-            value = getattr(outcome, name)
+        for value, (_, column, missing) in zip(outcome[len(_APART) :], self._stored, strict=True):
             column[position] = missing if value is None else value
 
     def forget(self, position: int) -> None:

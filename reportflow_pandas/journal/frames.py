@@ -6,7 +6,10 @@ from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-__all__ = ["Edition", "Known", "Place", "Terms"]
+from reportflow_pandas.engine.batching import Document
+from reportflow_pandas.engine.outcomes import Outcome
+
+__all__ = ["Edition", "Known", "Place", "Planned", "Rows", "Terms"]
 
 MAY_EXIST = ("accepted", "ready", "unknown", "in_flight")
 """Statuses of documents that were, or may have been, accepted: not sent again by themselves."""
@@ -39,6 +42,58 @@ class Terms:
     endpoint: str
     options: dict[str, Any] = field(default_factory=dict)
     key: list[str] | None = None
+
+
+class Rows(NamedTuple):
+    """Some rows of a frame.
+
+    Attributes
+    ----------
+    documents : sequence of Document
+        In the frame's order, without a gap.
+    keys : sequence of bytes
+        16 bytes each.
+    digests : sequence of bytes or None
+        Of the contents, where the user's key is the key.
+    labels : sequence of sequence or None
+        Index labels as JSON holds them.
+    folders : sequence of str or None
+        Below the download folder.
+    """
+
+    documents: Sequence[Document]
+    keys: Sequence[bytes]
+    digests: Sequence[bytes] | None
+    labels: Sequence[Sequence[Any]] | None
+    folders: Sequence[str] | None = None
+
+    def part(self, start: int, stop: int) -> Rows:
+        """Return some of them."""
+        digests = None if self.digests is None else self.digests[start:stop]
+        labels = None if self.labels is None else self.labels[start:stop]
+        folders = None if self.folders is None else self.folders[start:stop]
+        return Rows(self.documents[start:stop], self.keys[start:stop], digests, labels, folders)
+
+
+class Planned(NamedTuple):
+    """What became of some rows of a frame.
+
+    Attributes
+    ----------
+    numbers : list of int
+        The document of each.
+    fresh : list of int
+        Which of them, counted from the first, are to be sent.
+    known : list of Outcome
+        Of the others.
+    new : int
+        How many documents were added.
+    """
+
+    numbers: list[int]
+    fresh: list[int]
+    known: list[Outcome]
+    new: int
 
 
 class Edition(NamedTuple):

@@ -40,10 +40,10 @@ from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError, JournalError
 from reportflow_pandas.journal import ledger, recorded, schema
 from reportflow_pandas.journal.commits import Commits
-from reportflow_pandas.journal.frames import Terms
+from reportflow_pandas.journal.frames import Rows, Terms
 from reportflow_pandas.journal.guard import refuse
-from reportflow_pandas.journal.ledger import Changes, Intent, Rows, Via
-from reportflow_pandas.journal.outcome_lines import clean, describe, spans, spans_by_release
+from reportflow_pandas.journal.ledger import Changes, Intent, Via, spans
+from reportflow_pandas.journal.outcome_lines import clean, describe, spans_by_release
 from reportflow_pandas.journal.recorded import NOT_SENT_AGAIN, Frame
 from reportflow_pandas.journal.run_file import RunFile, open_run
 from reportflow_pandas.settings import Owner
@@ -205,7 +205,7 @@ class Journal:
         Parameters
         ----------
         documents, keys, digests, labels, folders
-            As in `journal.ledger.Rows`. Equal keys are told apart by their order.
+            As in `journal.frames.Rows`. Equal keys are told apart by their order.
         again : collection of int
             Positions that are sent again although the run has them.
 

@@ -7,9 +7,9 @@ from itertools import repeat
 from typing import Any
 
 from reportflow_pandas.engine.outcomes import MOST_ATTEMPTS, Outcome
-from reportflow_pandas.journal.ledger import Changes, Span
+from reportflow_pandas.journal.ledger import Changes, spans
 
-__all__ = ["clean", "describe", "spans", "spans_by_release"]
+__all__ = ["clean", "describe", "spans_by_release"]
 
 
 def describe(
@@ -38,7 +38,6 @@ def describe(
         return
     shared, own, alike = _split(outcomes)
     changes.answers.append((moment, *shared, call))
-    good: list[int] = []
     for one, number, values in zip(outcomes, numbers, own, strict=False):
         if one.status in ("accepted", "ready"):
             names = (one.status, one.file_id, clean(one.file_name))
@@ -46,14 +45,12 @@ def describe(
                 changes.accepted_alike.append((*names, number, call))
             else:
                 changes.accepted.append((*names, one.path, *values, number, call))
-            good.append(number)
+            changes.dropped.append(number)
         elif one.status == "not_sent":
             changes.given_back.append((one.error_kind, clean(one.error), *values[:-1], number, call))
         else:
             told = (one.status, one.error_kind, clean(one.error))
             changes.refused.append((*told, *values[:-1], number, call))
-    if good:
-        changes.dropped += spans(good)
 
 
 def _of_a_call(one: Outcome) -> tuple[Any, ...]:
@@ -88,28 +85,6 @@ def clean(text: str | None) -> str | None:
     if text is None or text.isascii():
         return text
     return text.encode("utf-8", "replace").decode()
-
-
-def spans(numbers: Sequence[int]) -> list[Span]:
-    """Return numbers, in any order, as the first and the last of those that follow each other.
-
-    Examples
-    --------
-    >>> spans([3, 5, 6, 7])
-    [(3, 3), (5, 7)]
-    """
-    if len(numbers) < 2:
-        return [(number, number) for number in numbers]
-    ordered = sorted(numbers)
-    if ordered[-1] - ordered[0] == len(ordered) - 1:
-        return [(ordered[0], ordered[-1])]
-    found: list[Span] = []
-    for number in ordered:
-        if found and number == found[-1][1] + 1:
-            found[-1] = (found[-1][0], number)
-        else:
-            found.append((number, number))
-    return found
 
 
 def spans_by_release(numbers: Sequence[int], released: Collection[int]) -> list[tuple[int, int, bool]]:

@@ -6,7 +6,7 @@ import sqlite3
 from array import array
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from reportflow_pandas.engine.batching import Document
@@ -216,8 +216,8 @@ def _outcome(line: tuple[Any, ...], awaited: str) -> Outcome:
         return Outcome(position, "unknown", error_kind="unknown_outcome", error=awaited, attempts=1)
     outcome = Outcome(position, status, *columns)
     if outcome.accepted_at is not None and status not in ("accepted", "ready"):
-        outcome = replace(outcome, accepted_at=None)
-    return replace(outcome, error_kind="changed", error=CHANGED) if changed else outcome
+        outcome = outcome._replace(accepted_at=None)
+    return outcome._replace(error_kind="changed", error=CHANGED) if changed else outcome
 
 
 def fill(connection: sqlite3.Connection, outcomes: Outcomes, *, sending: bool = False) -> None:
@@ -263,8 +263,7 @@ def learn_marks(connection: sqlite3.Connection, outcomes: Outcomes, seen: int) -
             continue
         here = outcomes[told.row]
         outcomes.restore(
-            replace(
-                here,
+            here._replace(
                 status=told.status,
                 file_name=outcomes.file_name[told.row],
                 file_id=here.file_id or told.file_id,
@@ -349,7 +348,7 @@ def show_before(connection: sqlite3.Connection, outcomes: Outcomes) -> dict[int,
         before = outcome_at(connection, number, position)
         if outcomes.status_of(position) == "not_sent":
             certain = before.status != "unknown"
-            outcomes.restore(replace(before, error_kind="cancelled", error=NOT_SENT_AGAIN) if certain else before)
+            outcomes.restore(before._replace(error_kind="cancelled", error=NOT_SENT_AGAIN) if certain else before)
             shown[position] = number
         else:
             error = outcomes.error[position] or ""

@@ -10,7 +10,8 @@ from hypothesis import given, settings as effort, strategies as st
 from support.journals import documents, key_of
 
 from reportflow_pandas.journal import schema
-from reportflow_pandas.journal.ledger import Rows, begin_frame, plan_later
+from reportflow_pandas.journal.frames import Rows
+from reportflow_pandas.journal.ledger import begin_frame, plan_later
 
 
 def told_apart(texts: Sequence[str], chunk: int) -> list[tuple[bytes, int]]:

@@ -15,7 +15,7 @@ from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, JournalError
 from reportflow_pandas.journal import commits, marks, runs
-from reportflow_pandas.journal.outcome_lines import spans
+from reportflow_pandas.journal.ledger import spans
 
 TEXTS = [f"row {number}" for number in range(10)]
 

@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-import dataclasses
-
 import pandas as pd
 
 from reportflow_pandas.engine.outcomes import Outcomes
@@ -50,5 +48,5 @@ def test_a_results_frame_stays_as_it_is_when_the_outcomes_go_on() -> None:
     frame = results_frame(outcomes, pd.RangeIndex(6), {})
     before = frame.copy(deep=True)
     for position in range(6):
-        outcomes.restore(dataclasses.replace(outcomes[5], row=position, status="failed", attempts=9, elapsed=7.0))
+        outcomes.restore(outcomes[5]._replace(row=position, status="failed", attempts=9, elapsed=7.0))
     pd.testing.assert_frame_equal(frame, before)
