@@ -12,6 +12,7 @@ import base64
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import inf
 from typing import Protocol
 
 import aiohttp
@@ -30,9 +31,19 @@ _MOST_STALE = 10
 
 
 class _UnderWay(Protocol):
-    """A call that can be ended from outside."""
+    """A call that can be ended from outside.
+
+    Attributes
+    ----------
+    due : float
+        The loop's time at which `ring` is to be called.
+    """
+
+    due: float
 
     def cut(self, error: Exception) -> None: ...
+
+    def ring(self) -> None: ...
 
 
 @dataclass(frozen=True)
@@ -47,11 +58,14 @@ class Route:
         Through which the connection goes; None: direct.
     authorization : Mapping
         The proxy's header.
+    heads : dict
+        The head of the last POST to each address up to its length, with the headers that it was made of.
     """
 
     request: aiohttp.ClientRequest
     proxy: Proxy | None
     authorization: Mapping[str, str] = field(repr=False)
+    heads: dict[URL, tuple[Mapping[str, str], bytes]] = field(default_factory=dict, repr=False)
 
     @property
     def forwarded(self) -> Proxy | None:
@@ -77,6 +91,8 @@ class Connections:
         self._routes: dict[URL, Route] = {}
         self.under_way: set[_UnderWay] = set()
         """Ended by `close`."""
+        self._looks_at = inf
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def closed(self) -> bool:
@@ -87,8 +103,26 @@ class Connections:
         """Close them all, and end what is under way on them."""
         for exchange in list(self.under_way):
             exchange.cut(aiohttp.ServerDisconnectedError())
+        self._looks_at = inf
+        if self._timer is not None:
+            self._timer.cancel()
         if not self._given:
             await self._connector.close()
+
+    def look_at(self, due: float) -> None:
+        """Have each call under way rung that is due then: one timer for all, as they nearly always end before."""
+        if due < self._looks_at:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._looks_at = due
+            self._timer = asyncio.get_running_loop().call_at(due, self._look)
+
+    def _look(self) -> None:
+        self._looks_at = inf
+        now = asyncio.get_running_loop().time()
+        for one in [one for one in self.under_way if one.due <= now]:
+            one.ring()
+        self.look_at(min((one.due for one in self.under_way), default=inf))
 
     def route(self, url: URL) -> Route:
         """Return how an address is reached.

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Mapping
+from math import inf
 from types import MappingProxyType, TracebackType
 from typing import BinaryIO, Self
 
@@ -78,15 +79,14 @@ class Exchange:
         "_connection",
         "_connections",
         "_content",
-        "_due",
         "_error",
         "_heard",
         "_quiet",
         "_spare",
         "_timeout",
-        "_timer",
         "_transport",
         "begun",
+        "due",
         "headers",
         "status",
     )
@@ -97,12 +97,11 @@ class Exchange:
         self._connection: aiohttp.connector.Connection | None = None
         self._transport: asyncio.Transport | None = None
         self._content: aiohttp.StreamReader | None = None
-        self._timer: asyncio.TimerHandle | None = None
-        self._due = 0.0
         self._spare = timeout.total or 0.0
         self._quiet = 0
         self._heard = 0
         self._error: Exception | None = None
+        self.due = inf
         self.begun = False
         self.status = 0
         self.headers: Mapping[str, str] = _NO_HEADERS
@@ -115,8 +114,6 @@ class Exchange:
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         self._connections.under_way.discard(self)
-        if self._timer is not None:
-            self._timer.cancel()
         if self._connection is None:
             return
         if kind is None and self._transport is not None and not self._transport.get_write_buffer_size():
@@ -135,7 +132,10 @@ class Exchange:
         total = self._timeout.total
         end = None if total is None else loop.time() + total
         route = self._connections.route(url)
-        head = _head(method, url, route, headers, length=len(body), content_type=content_type)
+        if content_type:
+            head = _head_of_a_post(url, route, headers, content_type, len(body))
+        else:
+            head = _head(method, url, route, headers) + b"\r\n"
         self._connection = await self._connections.to(route, self._timeout)
         protocol = self._connection.protocol
         transport = self._transport = self._connection.transport
@@ -177,41 +177,45 @@ class Exchange:
             self._connection.protocol.set_exception(error)
 
     def _watch(self, loop: asyncio.AbstractEventLoop, end: float | None) -> None:
-        """Set the timer of the whole call, or of its silence."""
+        """Say when the whole call is due, or the next look at its silence."""
         if end is not None:
-            self._due = end
-            self._timer = loop.call_at(end, self._time_is_up)
+            self.due = end
         elif self._timeout.sock_read is not None:
-            self._due = loop.time() + self._timeout.sock_read / _SILENCE_STEPS
-            self._timer = loop.call_at(self._due, self._listen)
+            self.due = loop.time() + self._timeout.sock_read / _SILENCE_STEPS
+        else:
+            return
+        self._connections.look_at(self.due)
 
-    def _time_is_up(self) -> None:
+    def ring(self) -> None:
+        """Look at the call, which is due, and say when it is due again."""
+        now = asyncio.get_running_loop().time()
+        late, self.due = now - self.due, inf
+        if self._timeout.total is not None:
+            self._time_is_up(now, late)
+        else:
+            self._listen(now, late)
+
+    def _time_is_up(self, now: float, late: float) -> None:
         """Give the call up, unless the process stood still: then the time it did not have is given back once."""
-        loop = asyncio.get_running_loop()
-        late = loop.time() - self._due
         if late <= _LATE_SECONDS or self._spare <= 0:
             self.cut(TimeoutError())
             return
         more = max(_LOOK_SECONDS, min(late, self._spare))
         self._spare -= more
-        self._due = loop.time() + more
-        self._timer = loop.call_at(self._due, self._time_is_up)
+        self.due = now + more
 
-    def _listen(self) -> None:
+    def _listen(self, now: float, late: float) -> None:
         """Give a download up that was silent for too long; a look that comes late counts for nothing."""
-        loop = asyncio.get_running_loop()
-        step = (self._timeout.sock_read or 0.0) / _SILENCE_STEPS
         heard = self._content.total_bytes if self._content is not None else 0
         if heard != self._heard:
             self._quiet = 0
-        elif loop.time() - self._due <= _LATE_SECONDS:
+        elif late <= _LATE_SECONDS:
             self._quiet += 1
         self._heard = heard
         if self._quiet >= _SILENCE_STEPS:
             self.cut(TimeoutError())
             return
-        self._due = loop.time() + step
-        self._timer = loop.call_at(self._due, self._listen)
+        self.due = now + (self._timeout.sock_read or 0.0) / _SILENCE_STEPS
 
 
 async def _write(transport: asyncio.WriteTransport, head: bytes, body: bytes) -> None:
@@ -229,9 +233,17 @@ async def _write(transport: asyncio.WriteTransport, head: bytes, body: bytes) ->
         await asyncio.sleep(0)
 
 
-def _head(
-    method: str, url: URL, route: Route, headers: Mapping[str, str], *, length: int, content_type: str
-) -> bytes:
+def _head_of_a_post(url: URL, route: Route, headers: Mapping[str, str], content_type: str, length: int) -> bytes:
+    """Return the head of a POST; but for the length, that of the call before serves again."""
+    known = route.heads.get(url)
+    if known is None or known[0] is not headers:
+        known = headers, _head("POST", url, route, headers, f"Content-Type: {content_type}") + b"Content-Length: "
+        route.heads[url] = known
+    return b"%b%d\r\n\r\n" % (known[1], length)
+
+
+def _head(method: str, url: URL, route: Route, headers: Mapping[str, str], *more: str) -> bytes:
+    """Return the lines of a request's head, without the empty one that ends it."""
     forwarded = route.forwarded
     # a proxy that forwards is asked for the whole address (RFC 9112, 3.2.2)
     target = url.raw_path_qs if forwarded is None else str(url)
@@ -245,12 +257,11 @@ def _head(
     if forwarded is not None:
         headers = {**headers, **route.authorization}
     lines += [f"{name}: {value}" for name, value in headers.items()]
-    if content_type:
-        lines += [f"Content-Type: {content_type}", f"Content-Length: {length}"]
+    lines += more
     head = "\r\n".join(lines)
     if head.count("\n") != len(lines) - 1 or head.count("\r") != len(lines) - 1:
         raise ConfigurationError("a credential or an address holds a line break: set it again, without one")
-    return f"{head}\r\n\r\n".encode()
+    return f"{head}\r\n".encode()
 
 
 class Transport:
@@ -289,7 +300,7 @@ class Transport:
         exchange = Exchange(self._connections, timeout)
         try:
             with exchange:
-                content = await (await exchange.answer("POST", url, headers, body, content_type)).read()
+                content = await _whole(await exchange.answer("POST", url, headers, body, content_type))
                 _check_whole(exchange.headers, content)
         except Exception as error:
             if not exchange.begun and not isinstance(error, FAILURES):
@@ -358,7 +369,7 @@ class Transport:
                 if to is not None and exchange.status in (200, 201, 203) and not is_page(exchange.headers):
                     body, poured = await _pour(content, exchange.headers, to)
                 else:
-                    body, poured = await content.read(), False
+                    body, poured = await _whole(content), False
                     _check_whole(exchange.headers, body)
         except FAILURES as error:
             problem = self._problem(error, url)
@@ -399,6 +410,11 @@ class Transport:
             f" request {told}" if told else "",
             f" ({problem})" if problem else "",
         )
+
+
+async def _whole(content: aiohttp.StreamReader) -> bytes:
+    """Return a body to its end: at once where all of it is here, as nearly always."""
+    return content.read_nowait() if content.is_eof() else await content.read()
 
 
 def _check_whole(headers: Mapping[str, str], body: bytes) -> None:

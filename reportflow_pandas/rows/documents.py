@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from itertools import repeat
 from typing import Any
 
@@ -30,9 +31,20 @@ RESERVED = "rf"
 """Our entry in ``passthrough``: the service echoes it, so an answer's entries are matched by it."""
 
 
+_IDS = 256
+"""Ids made at once: a tenth of what each costs alone."""
+
+
 def document_id(run: str, position: int) -> str:
     """Return the 16 characters by which an answer's entry is matched; they tell nothing about the row."""
-    digest = hashlib.blake2b(f"{run}\n{position}".encode(), digest_size=12).digest()
+    block, place = divmod(position, _IDS)
+    return _ids(run, block)[16 * place : 16 * place + 16]
+
+
+@lru_cache(maxsize=8)
+def _ids(run: str, block: int) -> str:
+    """Return the ids of `_IDS` positions, one behind the other."""
+    digest = hashlib.shake_128(f"{run}\n{block}".encode()).digest(12 * _IDS)
     return base64.urlsafe_b64encode(digest).decode()
 
 
