@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import email
 import email.policy
+from email.header import decode_header, make_header
 from email.message import EmailMessage
 from pathlib import Path
 
@@ -79,3 +80,18 @@ def test_a_domain_of_any_letters_is_the_one_that_browsers_open(domain: str, enco
 def test_an_address_with_other_letters_stands_in_its_header_as_it_is() -> None:
     raw, _ = arrived(letter_to("jörg@example.com"))
     assert "To: jörg@example.com".encode() in raw
+
+
+@pytest.mark.parametrize("name", ["INV-1", "請求書_山田商店", "請求書-" * 12, 'a "b" \\ c', "x" * 120])
+def test_programs_that_know_encoded_words_only_read_the_name_from_the_content_type(name: str) -> None:
+    """Outlook among them; everything else reads RFC 2231 from Content-Disposition."""
+    raw, message = arrived(letter_to("ann@example.com", name=name))
+    [attached] = message.iter_attachments()
+    assert attached.get_filename() == f"{name}.pdf"
+    as_of_old = email.message_from_bytes(raw).get_payload()[1]
+    assert isinstance(as_of_old, email.message.Message)
+    assert as_of_old.get_content_type() == "application/pdf"
+    written = as_of_old.get_param("name")
+    assert isinstance(written, str), "RFC 2231 would be parts of a tuple"
+    assert str(make_header(decode_header(written))) == f"{name}.pdf"
+    assert max(map(len, raw.split(b"\r\n"))) <= 100
