@@ -271,8 +271,8 @@ def _checked(path: Path, uri: str, *, write: bool) -> sqlite3.Connection:
             connection.close()
         if isinstance(error, OSError | sqlite3.OperationalError):
             raise (unusable(path.parent, error) if write else _not_now(path, error)) from error
-        if isinstance(error, sqlite3.DatabaseError):
-            strange = error.sqlite_errorcode == sqlite3.SQLITE_NOTADB
+        if isinstance(error, sqlite3.DatabaseError | UnicodeError):
+            strange = getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_NOTADB
             raise (foreign(path) if strange else damaged(path, str(error))) from error
         raise
     return connection
@@ -332,7 +332,8 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise journal_error(path, error) from error
-    except sqlite3.DatabaseError as error:
+    except (sqlite3.DatabaseError, json.JSONDecodeError, UnicodeError, TypeError, KeyError) as error:
+        # SQLite has no checksums: a value that was damaged is found where it is read
         raise damaged(path, str(error)) from error
 
 

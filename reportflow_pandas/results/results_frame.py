@@ -29,6 +29,10 @@ ATTRS = "reportflow"
 """Where ``results.attrs`` keeps the run it came from, as plain strings."""
 
 
+_NO_MOMENT_SECONDS = 1e11
+"""Beyond any time of day: what a damaged ledger may hold."""
+
+
 def results_frame(outcomes: Outcomes, index: pd.Index[Any], attrs: dict[str, str]) -> pd.DataFrame:
     """Return the results: one line for each row of the input, same index, same order.
 
@@ -83,11 +87,11 @@ def _column(outcomes: Outcomes, name: str) -> Any:  # noqa: PLR0911 - one return
 
 
 def moments(seconds: npt.NDArray[np.float64]) -> Any:
-    """Return seconds since 1970 as a UTC column; NaN becomes NaT.
+    """Return seconds since 1970 as a UTC column; NaN, and what is no time of day, becomes NaT.
 
     By whole microseconds: pandas 2.2 now and then overflows on NaN when it converts floats itself.
     """
-    missing = np.isnan(seconds)
+    missing = ~(np.abs(seconds) < _NO_MOMENT_SECONDS)
     stamps = np.round(np.where(missing, 0.0, seconds) * 1e6).astype("int64").astype("datetime64[us]")
     stamps[missing] = np.datetime64("NaT", "us")
     return pd.DatetimeIndex(stamps).tz_localize("UTC").array

@@ -29,7 +29,7 @@ from support.virtual_service import people, plain
 
 import reportflow_pandas as rf
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.api.models import Accepted
+from reportflow_pandas.api.models import Accepted, Delivered
 from reportflow_pandas.journal.runs_folder import path_of
 from reportflow_pandas.local.designs import load_designs
 from reportflow_pandas.local.service import LocalService
@@ -219,7 +219,7 @@ def test_answers_of_the_service(call: str, examples: int) -> None:
                 chosen = rf.Settings(app_key=KEY, base_url=stub.origin)
                 async with Client(chosen, timeout=2.0, sync_timeout=2.0) as client:
                     value = await CALLS[call](client)
-                if isinstance(value, Accepted):
+                if isinstance(value, Accepted) and not isinstance(value, Delivered):
                     assert value.request_id or any(file.file_id for file in value.files)
                 assert len(stub.requests) == 1
 
@@ -284,11 +284,12 @@ def test_journals(examples: int, service: LocalService, tmp_path: Path) -> None:
         table = rf.runs()
         assert table["run"].tolist() in (["november"], [])
         results = rf.load("november")
-        assert len(results) <= rows
-        assert set(results["status"]) <= {"accepted", "ready", "failed", "unknown", "not_sent"}
-        assert results["row"].is_unique
+        assert results["status"].tolist() == ["accepted"] * rows
+        assert results["row"].tolist() == list(range(rows))
 
-    fuzzed(read, examples, whole)
+    lost = bytearray(whole)
+    lost[16370] ^= ord("d")  # the rowid of a document: SQLite reads on, and the row looked unsent
+    fuzzed(read, examples, whole, found=(bytes(lost),))
     assert len(service.documents) == accepted
 
 

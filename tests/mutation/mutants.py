@@ -143,13 +143,16 @@ def survivors(name: str, count: int, seed: int) -> Iterator[tuple[Mutant, bool]]
     with tempfile.TemporaryDirectory() as folder:
         package = Path(folder) / "reportflow_pandas"
         shutil.copytree(ROOT / "reportflow_pandas", package, ignore=shutil.ignore_patterns("__pycache__"))
+        (package / file).write_text("1 / 0", encoding="utf-8")
+        assert _found(tests, folder), "the tests don't test the copy"
         for mutant in chosen[:count]:
             (package / file).write_text(mutant.module, encoding="utf-8")
             yield mutant, _found(tests, folder)
 
 
 def _found(tests: list[str], folder: str) -> bool:
-    command = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
+    # -P: else the package of the working directory is tested and not the mutant's
+    command = [sys.executable, "-P", "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", *tests]
     environment = {**os.environ, "PYTHONPATH": folder, "PYTHONDONTWRITEBYTECODE": "1"}
     try:
         ended = subprocess.run(  # noqa: S603 - our own line
