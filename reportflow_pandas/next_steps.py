@@ -9,15 +9,26 @@ import shlex
 from collections.abc import Mapping
 
 __all__ = [
+    "CHANGED",
     "LOOK_IT_UP",
+    "NOT_SENT_AGAIN",
+    "REST_NOT_FETCHED",
+    "REST_NOT_SENT",
+    "STATUS_IN_WORDS",
     "after_equal_refusals",
     "at_a_prompt",
+    "by_the_newest",
+    "cut_short",
     "elsewhere",
     "goes_on",
+    "if_the_same_workspace",
     "in_brief",
     "interrupted",
     "line_that_goes_on",
     "resumable",
+    "when_it_can_be_written",
+    "while_another_sends",
+    "with_its_rows",
 ]
 
 LOOK_IT_UP = (
@@ -25,6 +36,34 @@ LOOK_IT_UP = (
     "is there, or .retry(unknown=True) if it is not"
 )
 """About a document whose answer got lost."""
+
+NOT_SENT_AGAIN = (
+    "this document was accepted before; it was to be sent again and was not: again=[label] sends it, and "
+    "rf.resume(run) all that are left"
+)
+"""About a document of which an earlier one is shown."""
+
+CHANGED = (
+    "this document was accepted with other content than the row has now, and is not sent again by itself; "
+    "again=[label] sends it"
+)
+"""About a document whose row was edited after it was accepted, in a run with a key."""
+
+REST_NOT_SENT = "the rest was not sent. When it is back, .results.reportflow.retry() or rf.resume(run) sends it"
+"""What an outage leaves of a run that generates."""
+
+REST_NOT_FETCHED = (
+    "the PDFs that are left were not asked for. When it is back, results.reportflow.download(folder) fetches "
+    "them, at no cost"
+)
+"""What an outage leaves of a download."""
+
+STATUS_IN_WORDS = {
+    "failed": "not generated, not billed",
+    "unknown": "sent without an answer: they may exist. Look in the web app before you send them again",
+    "not_sent": "nothing was sent for them",
+}
+"""What a status means for what a person does about its rows."""
 
 
 def resumable(run: Mapping[str, str]) -> bool:
@@ -45,6 +84,39 @@ def goes_on(run: Mapping[str, str]) -> str:
     if not run["frame"]:
         return "nothing was sent or written down: generate again"
     return f"{line_that_goes_on(run)} goes on"
+
+
+def with_its_rows(run: str, design_id: str) -> str:
+    """Return the line that goes on with a run where its rows have to be given."""
+    return f"df.reportflow.generate(design_id={design_id!r}, run={run!r}, …)"
+
+
+def by_the_newest(run: str, verb: str) -> str:
+    """Return what to do with results of rows that were given again since: the verb is for the newest ones."""
+    return f"{verb} the newest results: rf.load({run!r})"
+
+
+def when_it_can_be_written(run: str, elsewhere: str) -> str:
+    """Return how a run goes on whose journal took no record; ``elsewhere`` is how another folder is chosen."""
+    return (
+        f"Free the disk (or make it writable), then rf.resume({run!r}) goes on; if the run ended before all its "
+        f"rows were written down, df.reportflow.generate(…, run={run!r}) does. Or {elsewhere}"
+    )
+
+
+def while_another_sends(run: str) -> str:
+    """Return what to do while another process carries a run out."""
+    return f"Wait for it to end, or stop it; rf.load({run!r}) shows meanwhile how far it is"
+
+
+def if_the_same_workspace(run: str) -> str:
+    """Return the line for a run that was begun with another key, or under another name, of one workspace."""
+    return f"rf.resume({run!r}, same_workspace=True)"
+
+
+def cut_short(run: str) -> str:
+    """Return what is known of a run that the end of the program did not wait for."""
+    return f"it did not end in time; rf.load({run!r}) shows what was sent"
 
 
 def at_a_prompt(run: Mapping[str, str]) -> str:

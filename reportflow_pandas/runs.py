@@ -18,6 +18,7 @@ from reportflow_pandas.execution.run import Run
 from reportflow_pandas.execution.work import watched
 from reportflow_pandas.journal import marks, runs as shelf
 from reportflow_pandas.journal.events import note_event
+from reportflow_pandas.next_steps import by_the_newest, with_its_rows
 from reportflow_pandas.notebook.shown_frame import ShownFrame
 from reportflow_pandas.options import RowsChosen
 from reportflow_pandas.queue.run_queue import RunQueue
@@ -327,8 +328,8 @@ def _as_they_were(attrs: dict[str, str], wanted: list[int], settings: Settings, 
     work = FromLedger(run, settings, positions=frozenset(wanted), **more)
     if str(work.info.frame) != attrs["frame"]:
         raise ConfigurationError(
-            f"run {run!r} was generated again since these results; nothing was sent. Retry the newest results: "
-            f"rf.load({run!r}).reportflow.retry()"
+            f"run {run!r} was generated again since these results; nothing was sent. "
+            f"{by_the_newest(run, 'Retry')}.reportflow.retry()"
         )
     return work
 
@@ -344,8 +345,7 @@ def _corrected(
     if options is None:
         raise ConfigurationError(
             f"this process does not know how run {attrs['run']!r} filled its design. Send the corrected frame: "
-            f"df.reportflow.generate(design_id={attrs['design_id']!r}, run={attrs['run']!r}, …); what was "
-            "accepted is not sent again"
+            f"{with_its_rows(attrs['run'], attrs['design_id'])}; what was accepted is not sent again"
         )
     documents = by_document(source, options.group_by_columns)
     if len(documents) != int(attrs["rows"]):
@@ -424,7 +424,7 @@ def settle(results: pd.DataFrame, rows: RowsChosen) -> pd.DataFrame:
     places = [int(results["row"].iloc[position]) for position in chosen]
     if str(recorded.meta["frame"]) != attrs.get("frame") and not _the_same(recorded, results.iloc[chosen], places):
         name = attrs["run"]
-        raise ConfigurationError(f"run {name!r} was given other rows since: settle rf.load({name!r})")
+        raise ConfigurationError(f"run {name!r} was given other rows since: {by_the_newest(name, 'settle')}")
     settled_now = marks.settle(settings.runs, attrs["run"], places, settings.clock)
     note_event(settings.runs, attrs["run"], "settled", len(settled_now), settings.clock)
     outcomes = Outcomes([""] * len(results))

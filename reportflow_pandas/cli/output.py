@@ -20,6 +20,7 @@ from reportflow_pandas.cli.shell_words import painted
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
 from reportflow_pandas.export.reader import read_lines
+from reportflow_pandas.next_steps import STATUS_IN_WORDS
 from reportflow_pandas.printable import printable
 from reportflow_pandas.reading.locations import line_of_row, origin_of, where
 from reportflow_pandas.results.service_words import in_plain_words
@@ -106,14 +107,9 @@ def outcome_lines(results: pd.DataFrame, *, download: bool, rows: pd.DataFrame |
             f"{int(never.sum()):>7,} accepted, and their PDFs can never be made: they are paid for, and "
             "nothing sends them again by itself"
         )
-    meanings = {
-        "failed": "not generated, not billed",
-        "unknown": "sent without an answer: they may exist. Look in the web app before you send them again",
-        "not_sent": "nothing was sent for them",
-    }
     lines += [
         f"{int(summary[status]):>7,} {status.replace('_', ' ')}: {meaning}"
-        for status, meaning in meanings.items()
+        for status, meaning in STATUS_IN_WORDS.items()
         if summary[status]
     ]
     bad = ~results["status"].isin(["accepted", "ready"]) | never

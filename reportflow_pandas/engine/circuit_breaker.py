@@ -16,9 +16,9 @@ from typing import Literal
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ApiError, ConnectionFailed, OutcomeUnknown, ReportFlowError
-from reportflow_pandas.next_steps import after_equal_refusals
+from reportflow_pandas.next_steps import REST_NOT_SENT, after_equal_refusals
 
-__all__ = ["NOT_FETCHED", "Alike", "Outage", "says_nothing"]
+__all__ = ["Alike", "Outage", "says_nothing"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -91,16 +91,6 @@ def says_nothing(error: ReportFlowError) -> bool:
     return isinstance(error, ApiError) and (error.status > 500 or error.status < 300)  # a page with status 200
 
 
-NOT_SENT = "the rest was not sent. When it is back, .results.reportflow.retry() or rf.resume(run) sends it"
-"""What an outage leaves of a run that generates, and how it goes on."""
-
-NOT_FETCHED = (
-    "the PDFs that are left were not asked for. When it is back, results.reportflow.download(folder) fetches "
-    "them, at no cost"
-)
-"""What it leaves of a download."""
-
-
 class Outage:
     """Holds the calls of a run while the service is away, and lets them go on when it is back.
 
@@ -128,7 +118,7 @@ class Outage:
         say: Callable[[float], None],
         clock: Clock,
         patience: float,
-        left: str = NOT_SENT,
+        left: str = REST_NOT_SENT,
     ) -> None:
         self._look = look
         self._end = end

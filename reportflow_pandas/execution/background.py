@@ -24,7 +24,7 @@ from reportflow_pandas.execution.from_ledger import index_of, recorded_results
 from reportflow_pandas.execution.run import PLANNING_GRACE_SECONDS, kind_of
 from reportflow_pandas.execution.work import Work
 from reportflow_pandas.journal import runs
-from reportflow_pandas.next_steps import elsewhere
+from reportflow_pandas.next_steps import cut_short, elsewhere
 from reportflow_pandas.notebook.panel import Snapshot
 from reportflow_pandas.notify import Notifier, ended, workbook_of
 from reportflow_pandas.results.summary import in_one_line
@@ -315,7 +315,7 @@ class _AtExit:
                 password=run.queue.needs_password,
             )
         elif not run.progress.ended:
-            became = f"it did not end in time; rf.load({run.name!r}) shows what was sent"
+            became = cut_short(run.name)
         elif error is not None:
             became = f"{type(error).__name__}: {error}. {run.summary()}; {run.way_on()}"
         elif not run.interrupted or run.complete:

@@ -35,6 +35,7 @@ from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs, runs_folder
 from reportflow_pandas.journal.journal import Journal, Terms
 from reportflow_pandas.lru import LruDict
+from reportflow_pandas.next_steps import by_the_newest
 from reportflow_pandas.options import Options
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.run_info import RunInfo
@@ -230,7 +231,7 @@ class FromFrame:
         if str(ledger.meta["frame"]) != only.frame:
             raise ConfigurationError(
                 f"run {self.info.run!r} was given other rows since these results, so it is not known which of "
-                f"them are accepted by now; nothing was sent. Retry the newest results: rf.load({self.info.run!r})"
+                f"them are accepted by now; nothing was sent. {by_the_newest(self.info.run, 'Retry')}"
             )
         frame, statuses, sent_again = ledger.standing()
         self._chosen = frozenset(

@@ -44,8 +44,9 @@ from reportflow_pandas.journal.frames import Rows, Terms
 from reportflow_pandas.journal.guard import refuse
 from reportflow_pandas.journal.ledger import Changes, Intent, Via, spans
 from reportflow_pandas.journal.outcome_lines import clean, describe, spans_by_release
-from reportflow_pandas.journal.recorded import NOT_SENT_AGAIN, Frame
+from reportflow_pandas.journal.recorded import Frame
 from reportflow_pandas.journal.run_file import RunFile, open_run
+from reportflow_pandas.next_steps import NOT_SENT_AGAIN, with_its_rows
 from reportflow_pandas.settings import Owner
 
 __all__ = ["Journal", "Terms"]
@@ -260,7 +261,7 @@ class Journal:
                 f"run {self.run!r} can't be resumed by its name alone: its process ended before all rows were "
                 "written down. Nothing was sent now. Give it the frame again, and what was accepted is not sent "
                 "twice:\n"
-                f"    df.reportflow.generate(design_id={design!r}, run={self.run!r}, …)"
+                f"    {with_its_rows(self.run, design)}"
             )
         with self._file.reading() as reader:
             frame = recorded.frame_of(reader)

@@ -19,6 +19,7 @@ from datetime import datetime
 from pathlib import Path
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.next_steps import while_another_sends
 
 __all__ = ["RunLock", "is_locked"]
 
@@ -112,8 +113,7 @@ def _taken(path: Path, run: str) -> int:
             time.sleep(0.005)  # another process's instant, which no clock of ours can hurry
     raise ConfigurationError(
         f"run {run!r} is being sent by {_holder(path)}. Two at once could send a document twice, so this one was "
-        f"refused and nothing was sent. Wait for it to end, or stop it; rf.load({run!r}) shows meanwhile how far "
-        "it is"
+        f"refused and nothing was sent. {while_another_sends(run)}"
     )
 
 

@@ -12,12 +12,10 @@ from typing import Any
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
 from reportflow_pandas.journal.schema import decoded, outcome_columns
-from reportflow_pandas.next_steps import LOOK_IT_UP
+from reportflow_pandas.next_steps import CHANGED, LOOK_IT_UP, NOT_SENT_AGAIN
 
 __all__ = [
-    "CHANGED",
     "LOST",
-    "NOT_SENT_AGAIN",
     "Frame",
     "RecentCall",
     "all_described",
@@ -46,15 +44,7 @@ __all__ = [
 
 LOST = f"the process ended before the answer came: {LOOK_IT_UP}"
 IN_FLIGHT = "sent just now, the answer is awaited by the process that carries the run out"
-NOT_SENT_AGAIN = (
-    "this document was accepted before; it was to be sent again and was not: again=[label] sends it, and "
-    "rf.resume(run) all that are left"
-)
 BEFORE = "this was the document sent again, the one before is still there: request"
-CHANGED = (
-    "this document was accepted with other content than the row has now, and is not sent again by itself; "
-    "again=[label] sends it"
-)
 
 _CHUNK = 500
 """Documents read at a time: a cursor left open would keep the write-ahead log from being emptied."""

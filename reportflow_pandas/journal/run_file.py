@@ -16,6 +16,7 @@ from reportflow_pandas.journal import ledger, runs_folder, schema
 from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.journal.recorded import meta_of, one_moment
 from reportflow_pandas.lru import LruDict
+from reportflow_pandas.next_steps import if_the_same_workspace
 from reportflow_pandas.settings import RUNS, Owner
 
 __all__ = ["BEGUN_BELOW_THE_WORKING_DIRECTORY", "RunFile", "lock_of", "open_run", "refuse_another"]
@@ -149,12 +150,12 @@ def refuse_another(meta: Mapping[str, Any], run: str, base_url: str, owner: Owne
             f"run {run!r} belongs to another workspace: to {begun.workspace!r}, and this process works for "
             f"{owner.workspace!r}. Nothing was sent. Either rf.configure(workspace={begun.workspace!r}), or give "
             f"this run another name. If it is the same workspace by a new name: "
-            f"rf.resume({run!r}, same_workspace=True)"
+            f"{if_the_same_workspace(run)}"
         )
     if begun != owner:
         raise ConfigurationError(
             f"run {run!r} belongs to another workspace, as far as can be told: it was begun with another key for "
             f"{base_url}, and the service knows none of its documents under this one. Nothing was sent: what that "
             "workspace has would be made and billed again. If the key was renewed and it is the same workspace: "
-            f"rf.resume({run!r}, same_workspace=True). Else set that workspace's key: rf.configure(app_key=…)"
+            f"{if_the_same_workspace(run)}. Else set that workspace's key: rf.configure(app_key=…)"
         )

@@ -21,6 +21,7 @@ import orjson
 from reportflow_pandas.engine.outcomes import COLUMNS, KINDS
 from reportflow_pandas.errors import ConfigurationError, JournalError
 from reportflow_pandas.journal.runs_folder import ELSEWHERE, SUFFIX, journals, unusable
+from reportflow_pandas.next_steps import when_it_can_be_written
 
 __all__ = [
     "APPLICATION",
@@ -343,9 +344,7 @@ def journal_error(path: Path, error: BaseException) -> JournalError:
     return JournalError(
         f"the journal {path} cannot be written any more ({error}). The run stops, because nothing is sent without "
         "a recorded intent; calls in flight whose answer could not be recorded will show as unknown. What was "
-        "accepted so far is in this exception's .results. Free the disk (or make it writable), then "
-        f"rf.resume({run!r}) goes on; if the run ended before all its rows were written down, "
-        f"df.reportflow.generate(…, run={run!r}) does. Or {ELSEWHERE}"
+        f"accepted so far is in this exception's .results. {when_it_can_be_written(run, ELSEWHERE)}"
     )
 
 

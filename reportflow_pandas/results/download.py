@@ -16,10 +16,11 @@ from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered, FileEntry
 from reportflow_pandas.engine.attempts import Held, Line, Refused, Tries
 from reportflow_pandas.engine.batching import Document
-from reportflow_pandas.engine.circuit_breaker import NOT_FETCHED, Outage, says_nothing
+from reportflow_pandas.engine.circuit_breaker import Outage, says_nothing
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, ConnectionFailed, NotReady, ReportFlowError
+from reportflow_pandas.next_steps import REST_NOT_FETCHED
 from reportflow_pandas.results.missing_pdfs import Wanted, known_by, missing
 from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.polling import Polling
@@ -82,7 +83,7 @@ class Download:
             say=line.progress.away,
             clock=line.clock,
             patience=line.patience,
-            left=NOT_FETCHED,
+            left=REST_NOT_FETCHED,
         )
         if heard:
             self._outage.answered()
@@ -335,7 +336,7 @@ class Download:
             await self._line.look(self._client.designs)
         except ReportFlowError as error:
             if says_nothing(error):
-                raise ConnectionFailed(f"{refused.decision.text}: {NOT_FETCHED}") from None
+                raise ConnectionFailed(f"{refused.decision.text}: {REST_NOT_FETCHED}") from None
         self._outage.answered()
 
     async def _save(self, one: Wanted, pdf: bytes) -> None:
