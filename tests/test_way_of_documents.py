@@ -1,17 +1,21 @@
-"""How `generate` becomes bytes and a frame: the modules that a document passes through, listed.
+"""How `generate` becomes bytes and a frame: the modules that a document passes through, in their order.
 
-On the way is a module that stands on the stack while a document is encoded, announced, posted, answered, recorded,
-or shown. What looks at the frame beforehand, and what others ask (a clock, a credential, a limit), is not.
+Two counts, for a reader has two questions. "What happens to my document?": the way below, each module that stands
+on the stack while it is encoded, announced, posted, answered, recorded and shown. "What runs at all?": every
+module in which anything runs during one plain call, what looks at the frame beforehand and what is asked on the
+way (a limit, a credential, a clock) included.
 """
 
 from __future__ import annotations
 
+import functools
+import itertools
 import json
 import subprocess
 import sys
 
 MOMENTS = {
-    "the run begins": ("execution/run.py", "watched"),
+    "the run begins": ("execution/work.py", "watched"),
     "a document is encoded": ("rows/documents.py", "Documents._document"),
     "its call is announced": ("journal/journal.py", "Journal.intent"),
     "its bytes leave": ("api/transport.py", "Transport.post"),
@@ -24,6 +28,7 @@ MOMENTS = {
 WAY = [
     "accessor.py",
     "generation.py",
+    "execution/work.py",
     "event_loop.py",
     "execution/run.py",
     "execution/from_frame.py",
@@ -32,15 +37,21 @@ WAY = [
     "engine/runner.py",
     "engine/sender.py",
     "engine/attempts.py",
-    "execution/backends.py",
-    "journal/journal.py",
-    "journal/commits.py",
     "api/client.py",
     "api/transport.py",
     "api/responses.py",
+    "execution/backends.py",
+    "journal/journal.py",
+    "journal/commits.py",
     "results/results_frame.py",
 ]
-"""In the order in which a reader meets them."""
+"""In the order in which a reader meets them: each calls those below it, but for `CALLED_BACK`."""
+
+CALLED_BACK = {("engine/attempts.py", "engine/sender.py")}
+"""A call is begun by its tries, when its slot is granted."""
+
+RUNS_AT_ALL = 64
+"""Modules in which anything runs; with 25 of them each would be longer than a module may be."""
 
 TRACED = """
 import json, sys, threading
@@ -49,36 +60,62 @@ import reportflow_pandas as rf
 
 package = Path(rf.__file__).parent
 moments = {tuple(place): what for what, place in json.loads(sys.argv[1]).items()}
-found = {what: [] for what in moments.values()}
+stacks = {what: set() for what in moments.values()}
+entered = set()
 
 def module(code):
     path = Path(code.co_filename)
-    return path.relative_to(package).as_posix() if path.is_relative_to(package) else None
+    return path.relative_to(package).as_posix() if path.is_relative_to(package) else ""
 
 def trace(frame, event, _):
-    if event != "call":
+    name = module(frame.f_code)
+    if event != "call" or not name or name.startswith("local/"):
         return
-    what = moments.get((module(frame.f_code), frame.f_code.co_qualname))
+    entered.add(name)
+    what = moments.get((name, frame.f_code.co_qualname))
+    stack = []
     while what and frame is not None:
-        if (name := module(frame.f_code)) and name not in found[what] and not name.startswith("local/"):
-            found[what].append(name)
+        if (name := module(frame.f_code)) and name != (stack or [""])[-1]:
+            stack.append(name)
         frame = frame.f_back
+    if what:
+        stacks[what].add(tuple(reversed(stack)))
 
 orders, lines = rf.example_orders()
 with rf.use_local(render=False):
+    tables = {"Lines": rf.Table(lines, on="InvoiceId")}
+    rows = orders.head(12)
     threading.setprofile(trace)
     sys.setprofile(trace)
-    tables = {"Lines": rf.Table(lines, on="InvoiceId")}
-    orders.head(12).reportflow.generate("invoice", tables=tables, progress=False)
+    rows.reportflow.generate("invoice", tables=tables, progress=False)
     sys.setprofile(None)
-print(json.dumps(found))
+    threading.setprofile(None)
+print(json.dumps([{what: sorted(found) for what, found in stacks.items()}, sorted(entered)]))
 """
 
 
-def test_a_document_passes_through_at_most_25_modules_in_one_direction() -> None:
+@functools.cache
+def traced() -> tuple[dict[str, list[list[str]]], list[str]]:
     command = [sys.executable, "-c", TRACED, json.dumps(MOMENTS)]
     answer = subprocess.run(command, capture_output=True, text=True, check=True)  # noqa: S603 - our own lines
-    found = json.loads(answer.stdout)
-    assert all(found.values()), found
-    assert {name for names in found.values() for name in names} == set(WAY)
+    stacks, entered = json.loads(answer.stdout)
+    return stacks, entered
+
+
+def test_a_document_passes_through_at_most_25_modules() -> None:
+    stacks, _ = traced()
+    assert all(stacks.values()), stacks
+    assert {name for found in stacks.values() for stack in found for name in stack} == set(WAY)
     assert len(WAY) <= 25
+
+
+def test_its_way_is_read_in_one_direction() -> None:
+    stacks, _ = traced()
+    steps = {step for found in stacks.values() for stack in found for step in itertools.pairwise(stack)}
+    back = {(caller, called) for caller, called in steps if WAY.index(called) < WAY.index(caller)}
+    assert back <= CALLED_BACK
+
+
+def test_a_plain_call_runs_in_no_more_modules_than_are_counted_here() -> None:
+    _, entered = traced()
+    assert len(entered) <= RUNS_AT_ALL, entered

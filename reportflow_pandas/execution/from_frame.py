@@ -107,7 +107,7 @@ class FromFrame:
         self.outcomes = Outcomes([""] * len(frame))
         self.ledger: Journal | None = None
         self.first_alone = True
-        self.folders = download_folders(frame, options.download)
+        self.folders = None if options.download is None else download_folders(frame, options.download)
         self._frame = frame
         self._only = only
         self._chosen: frozenset[int] | None = None

@@ -110,7 +110,8 @@ def refuse_offline(rows: DocumentRows, *, names: bool = True) -> None:
         sources = bind(frame, options, None, results=rows.called, groups=rows.groups)
         if options.params is not None:
             refuse_unsayable(frame, sources)
-    download_folders(frame, options.download)
+    if options.download is not None:
+        download_folders(frame, options.download)
     if options.file_name is not None and names:
         problems = compare(frame, options, [], None, file_names(frame, options.file_name, ""))
         if options.check is True:

@@ -241,12 +241,12 @@ class Run:
                 why = "it was interrupted" if early is None else kind_of(early)
                 self.source.outcomes.cut_off(f"the run ended before this row's turn: {why}")
             if isinstance(early, ReportFlowError):
-                early.results = self.results()
+                early.results = await in_thread(self.results)
             self.progress.lines += reasons(self.source.outcomes, self.source.index, self.settings.language)
             counts = self.source.outcomes.counts()
             word = "was interrupted" if self.interrupted else "ended"
             log.info("run %s %s after %.1f s: %s", self.name, word, self.clock.monotonic() - started, counts)
-        return self.results()
+        return await in_thread(self.results)
 
     def _say_how_a_renewed_key_goes_on(self, error: Exception) -> None:
         """Add to a refused key how its run goes on with a new one: keys are renewed."""
@@ -382,8 +382,10 @@ class Run:
     def results(self) -> pd.DataFrame:
         """Return the results frame so far."""
         results = results_frame(self.source.outcomes, self.source.index, self.info.attrs())
-        with contextlib.suppress(ReportFlowError):  # a disk that fails hides no outcome of a document
-            results = with_recorded_mails(results, self.settings.runs)
+        ledger = self.source.ledger
+        if ledger is not None and not ledger.created:  # of a new run nothing was mailed
+            with contextlib.suppress(ReportFlowError):  # a disk that fails hides no outcome of a document
+                results = with_recorded_mails(results, self.settings.runs)
         return with_verdicts(results, self._checked) if self._checked is not None else results
 
     def counts(self) -> dict[str, int]:

@@ -14,6 +14,7 @@ from reportflow_pandas.engine import batching
 from reportflow_pandas.journal import recorded
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
+from reportflow_pandas.results import mail_columns
 
 READERS = [
     "fill",
@@ -41,6 +42,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[bool]]:
 
     for name in READERS:
         monkeypatch.setattr(recorded, name, watched(name, getattr(recorded, name)))
+    monkeypatch.setattr(mail_columns, "mails_of", watched("mails_of", mail_columns.mails_of))
     return seen
 
 
@@ -59,4 +61,4 @@ def test_a_run_reads_its_journal_beside_the_event_loop(
     assert rf.resume("november")["status"].eq("accepted").all()
     assert sent(service)["Person 3"] == 2
     assert sent(service).total() == 1501
-    assert read == {name: {False} for name in READERS}
+    assert read == {name: {False} for name in [*READERS, "mails_of"]}
