@@ -134,7 +134,7 @@ class Panel:
         self._button = widgets.Button(
             description="Cancel",
             tooltip="Stop sending; what is in flight is waited for",
-            layout=widgets.Layout(width="100px"),
+            layout=widgets.Layout(width="100px", flex="none"),
         )
         self._button.on_click(self._cancel)
         _answer_while_a_cell_runs(self._button)
@@ -268,7 +268,7 @@ class Panel:
 def _pill(kind: str, words: str) -> str:
     """Return words on a ground of their own, readable on a light page and on a dark one."""
     ground, text = STATUS_PILLS[kind]
-    style = f"background:#{ground};color:#{text};border-radius:3px;padding:0 5px"
+    style = f"background:#{ground};color:#{text};border-radius:3px;padding:0 5px;white-space:nowrap"
     return f'<span style="{style}">{words}</span>'
 
 

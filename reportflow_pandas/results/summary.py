@@ -133,5 +133,6 @@ def in_one_line(counts: Mapping[str, int], *, saved: int = 0, folder: Path | Non
     bad = ("failed", "unknown", "not_sent")
     parts += [f"{counts[word]:,} {word.replace('_', ' ')}" for word in bad if counts[word]]
     if folder is not None:
-        parts.append(f"{saved:,} PDFs in {folder}")
+        here = Path.cwd()
+        parts.append(f"{saved:,} PDFs in {folder.relative_to(here) if folder.is_relative_to(here) else folder}")
     return ", ".join(parts)

@@ -11,6 +11,7 @@ import nbformat
 import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from support.jupyterlab import Lab, lab_in
+from support.page_checks import too_faint
 
 import reportflow_pandas as rf
 
@@ -158,6 +159,32 @@ while not Path("go-on").exists():
 print("over")
 """
 
+WITH_FAILURES = """
+import warnings
+
+import reportflow_pandas as rf
+
+rf.configure(base_url={base_url!r}, app_key={app_key!r})
+orders, lines = rf.example_orders()
+some = orders.head(40).copy()
+some.loc[[1, 5], "Total"] = None
+warnings.simplefilter("ignore", rf.CheckWarning)
+arguments = dict(
+    tables={{"Lines": rf.Table(lines.drop(columns="InvoiceLineId"), on="InvoiceId")}},
+    endpoint="async/single", concurrency=4, limits=False, check="warn",
+)
+"""
+
+NARROW = (640, 320)
+"""CSS pixels across; 320 is a window of 640 at a zoom of 200 %."""
+
+BARS = """
+return Array.from(document.querySelectorAll(".jp-OutputArea-output .widget-hprogress .progress")).map(bar => {
+  const box = bar.getBoundingClientRect();
+  return [box.left, box.right, document.documentElement.clientWidth];
+});
+"""
+
 BEHIND = """
 # takes a while at the service: whatever the job still sent would be counted meanwhile
 others = people.head(3).reportflow.generate("certificate", **arguments, endpoint="sync/single", progress=False)
@@ -193,6 +220,45 @@ def test_cancel_works_while_another_cell_blocks_the_kernel(lab: Lab, tmp_path: P
         assert [output["output_type"] for output in lab.cell("submit")["outputs"]] == ["display_data"]
         assert [output["text"] for output in lab.cell("busy")["outputs"]] == ["over\n"]
         assert [output["text"] for output in lab.cell("behind")["outputs"]] == [f"cancelled {sent} 0\n"]
+
+
+def test_bars_and_the_panel_can_be_read_narrow_and_zoomed_in_light_and_dark(lab: Lab, tmp_path: Path) -> None:
+    """While they move, and when they have ended."""
+    with rf.local_service(render=False, latency=0.5) as service:
+        notebook = written(
+            tmp_path / "narrow.ipynb",
+            start=WITH_FAILURES.format(base_url=service.base_url, app_key=service.app_key),
+            run='results = some.reportflow.generate("invoice", **arguments)',
+            submit='job = some.reportflow.submit("invoice", **arguments)\njob',
+            wait="_ = job.result()",
+        )
+        lab.open(notebook)
+        looked: set[str] = set()
+
+        def look(name: str) -> None:
+            for width in NARROW:
+                metrics = {"width": width, "height": 900, "deviceScaleFactor": 640 / width, "mobile": False}
+                lab.browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+                for theme in ("light", "dark"):
+                    lab.theme(theme)
+                    lab.show("run" if name == "bar" else "submit")
+                    lab.picture(f"{name}-{width}-{theme}")
+                    assert too_faint(lab.browser, ".jp-OutputArea-output") == []
+                    for left, right, edge in lab.browser.execute_script(BARS):
+                        assert right - left >= 60
+                        assert right <= edge
+            lab.browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
+        def watch() -> None:
+            for cell, name in (("run", "bar"), ("submit", "panel")):
+                if name not in looked and "failed" in " ".join(lab.cell(cell)["widgets"]):
+                    looked.add(name)
+                    look(name)
+
+        lab.run_all(watch)
+        assert looked == {"bar", "panel"}
+        look("ended")
+        lab.theme("light")
 
 
 def test_the_button_interrupts_a_run_and_says_in_one_line_how_to_go_on(lab: Lab, tmp_path: Path) -> None:

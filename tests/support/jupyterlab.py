@@ -103,6 +103,19 @@ class Lab:
             "window.jupyterapp.commands.execute(...arguments); return null", name, arguments
         )
 
+    def theme(self, name: str) -> None:
+        """Make the page ``light`` or ``dark``."""
+        self.command("apputils:change-theme", theme=f"JupyterLab {name.title()}")
+        wanted = str(name == "light").lower()
+        self.until(
+            lambda: (
+                self.browser.execute_script("return document.body.dataset.jpThemeLight") == wanted
+                and not self.browser.execute_script("return document.querySelector('.jp-Spinner, .jp-Dialog')")
+            ),
+            f"the page is {name}",
+        )
+        time.sleep(0.5)  # its style sheet is there; pictures are of what the page has settled to
+
     def press(self, cell: str, words: str) -> None:
         """Click a button among the outputs of a cell, with the mouse."""
         self.show(cell)

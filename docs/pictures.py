@@ -1,4 +1,4 @@
-"""Take the pictures of the documentation: ``python tests/notebook/pictures.py``, then look at them.
+"""Take the pictures of the documentation: ``python docs/pictures.py``, then look at them.
 
 Needs what the tests need: Chromium, JupyterLab and LibreOffice.
 """
@@ -16,41 +16,35 @@ import pypdfium2
 from nbformat.v4 import new_code_cell, new_notebook
 from PIL import Image, ImageChops
 
-ROOT = Path(__file__).parents[2]
-sys.path.insert(0, str(ROOT / "tests"))
+DOCS = Path(__file__).parent
+sys.path.insert(0, str(DOCS.parent / "tests"))
 
 from support.jupyterlab import Lab, lab_in  # noqa: E402 - found by the line above
 from support.reviewed_workbooks import find_libreoffice  # noqa: E402
 
-DOCS = ROOT / "docs"
-
 CELLS = {
     "start": """
+        import warnings
         import openpyxl
         import reportflow_pandas as rf
 
-        service = rf.use_local(latency=0.3)
-        orders, lines = rf.example_orders()
-        tables = {"Lines": rf.Table(lines, on="InvoiceId")}
-        orders.loc[[3, 17, 40], "Total"] = None
-        job_of = {"tables": tables, "check": "warn", "file_name": "INV-{InvoiceId}"}
-        slow = {"run": "november", "endpoint": "async/single", "limits": False}
-    """,
-    "panel": """
-        job = orders.reportflow.submit("invoice", **job_of, **slow)
-        job
-    """,
-    "result": """
-        results = job.result()
-    """,
-    "preview": """
-        orders.reportflow.preview("invoice", tables=tables, row=11)
-    """,
-    "faster": """
-        service.stop()
+        warnings.simplefilter("ignore", rf.CheckWarning)
         service = rf.use_local()
-        some = orders.head(16).reportflow.generate("invoice", **job_of, download="some")
-        columns = orders.head(16)[["CustomerName", "BillingCountry", "Total"]]
+        orders, lines = rf.example_orders()
+        tables = {"Lines": rf.Table(lines.drop(columns="InvoiceLineId"), on="InvoiceId")}
+        orders.loc[[3, 17], "Total"] = None
+    """,
+    "generate": """
+        results = orders.reportflow.generate(
+            "invoice", tables=tables, file_name="INV-{InvoiceId}",
+            run="november", download="pdfs", check="warn",
+        )
+    """,
+    "shown": """
+        results.reportflow
+    """,
+    "workbook": """
+        some, columns = results.head(16), orders.head(16)[["CustomerName", "BillingCountry", "Total"]]
         some.reportflow.to_excel("review.xlsx", source=columns)
         book = openpyxl.load_workbook("review.xlsx")
         sheet = book["Results"]
@@ -62,21 +56,10 @@ CELLS = {
             if decision == "redo":
                 sheet.cell(row, column["comment"]).value = "The customer has moved"
         book.save("review.xlsx")
-    """,
-    "quickstart": """
-        orders, lines = rf.example_orders()
-        results = orders.reportflow.generate(
-            design_id="invoice", tables={"Lines": rf.Table(lines, on="InvoiceId")}, download="pdfs"
-        )
-    """,
-    "shown": """
-        results.reportflow
-    """,
-    "end": """
         service.stop()
     """,
 }
-"""The cells, by their names: a picture is taken of ``panel``, ``preview`` and ``quickstart``."""
+"""The cells, by their names: a picture is taken of ``generate`` and ``shown``, light and dark."""
 
 BOUNDS = """
 const notebook = window.jupyterapp.shell.currentWidget.content;
@@ -88,15 +71,15 @@ return [Math.min(...boxes.map(one => one.left)), Math.min(...boxes.map(one => on
 
 
 def keep(picture: Image.Image, name: str, width: int) -> None:
-    """Cut the white margin off, and save small."""
+    """Cut the margin off, which has the colour of the last corner, and save small."""
     picture = picture.convert("RGB")
-    ink = ImageChops.difference(picture, Image.new("RGB", picture.size, "white")).getbbox()
+    ground = picture.getpixel((picture.width - 1, picture.height - 1))
+    ink = ImageChops.difference(picture, Image.new("RGB", picture.size, ground)).getbbox()
     picture = picture.crop(ink)
-    framed = Image.new("RGB", (picture.width + 24, picture.height + 24), "white")
+    framed = Image.new("RGB", (picture.width + 24, picture.height + 24), ground)
     framed.paste(picture, (12, 12))
     if framed.width > width:
         framed = framed.resize((width, framed.height * width // framed.width), Image.Resampling.LANCZOS)
-    DOCS.mkdir(exist_ok=True)
     framed.quantize(256).save(DOCS / f"{name}.png", optimize=True)
 
 
@@ -105,7 +88,7 @@ def cut(lab: Lab, *cells: str) -> Image.Image:
     lab.show(cells[0])
     page = Image.open(io.BytesIO(lab.browser.get_screenshot_as_png()))
     left, top, right, bottom = lab.browser.execute_script(BOUNDS, cells)
-    return page.crop((int(left) + 14, int(top) + 4, int(right), int(bottom) - 6))
+    return page.crop((int(left) + 14, int(top) + 4, int(right) - 4, int(bottom) - 6))
 
 
 def sheet(folder: Path, workbook: Path, word: str) -> Image.Image:
@@ -126,21 +109,18 @@ def written(path: Path) -> Path:
 def main() -> None:
     """Take all of them."""
     with tempfile.TemporaryDirectory() as name, lab_in(Path(name)) as lab:
-        lab.browser.set_window_size(1180, 1500)
+        lab.browser.set_window_size(1000, 1400)
         lab.open(written(Path(name) / "pictures.ipynb"))
-        taken: list[Image.Image] = []
-
-        def half_way() -> None:
-            words = " ".join(lab.cell("panel")["widgets"])
-            if not taken and "s left" in words and "3 failed" in words and lab.cell("result")["running"]:
-                taken.append(cut(lab, "panel", "result"))
-
-        lab.run_all(half_way)
-        keep(taken[0], "panel", 1000)
-        keep(cut(lab, "preview"), "preview", 1000)
-        keep(cut(lab, "quickstart", "shown"), "quickstart", 1000)
+        lab.run_all()
+        for theme in ("light", "dark"):
+            lab.theme(theme)
+            keep(cut(lab, "generate", "shown"), f"results-{theme}", 1000)
         results = sheet(Path(name), lab.folder / "review.xlsx", "CustomerName")
-        keep(results.crop((0, 0, int(results.width * 0.66), results.height)), "workbook", 1200)
+        keep(
+            results.crop((0, int(results.height * 0.06), results.width, int(results.height * 0.9))),
+            "workbook",
+            1200,
+        )
 
 
 if __name__ == "__main__":
