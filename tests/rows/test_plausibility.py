@@ -80,7 +80,7 @@ def test_what_looks_odd_is_told_with_row_and_value(case: str) -> None:
 ORDINARY: dict[str, tuple[str, Any]] = {
     "an optional column": ("text", [*NAMES[:3], None, None]),
     "two rows, one of them blank": ("text", ["Ada", None]),
-    "part of an optional column": ("text", pd.Series([None] * 4, dtype="str")),
+    "part of an optional column": ("text", pd.Series([None] * 4, dtype="string")),
     "prices of two decades": ("number", [0.99, 5.94, 13.86, 25.86, 99.0, 3.96]),
     "amounts of a heavy tail": ("number", [1, 3, 10, 30, 100, 300, 1000, 3000, 10000]),
     "a few numbers": ("number", [1, 1000000]),

@@ -87,7 +87,8 @@ CASES: dict[str, tuple[Any, str]] = {
 @pytest.mark.parametrize("case", list(CASES))
 def test_a_value_becomes_json(case: str) -> None:
     value, wanted = CASES[case]
-    assert orjson.dumps(json_value(value)).decode() == wanted
+    said = orjson.dumps(json_value(value)).decode()
+    assert said.replace("e+", "e") == wanted.replace("e+", "e")  # as orjson's versions write an exponent
 
 
 def circle() -> list[Any]:
