@@ -5,10 +5,11 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pandas as pd
 import pytest
-from support.virtual_service import World, people, sent, world
+from support.virtual_service import World, people, plain, sent, world
 
 import reportflow_pandas as rf
 from reportflow_pandas.engine.progress import Progress
@@ -247,3 +248,49 @@ def test_how_long_is_waited_is_a_setting() -> None:
         _, error = generated(here, settings=settings)
         assert "600 s" in str(error)
         assert 600 <= here.clock.monotonic() - began < 700
+
+
+def test_a_run_that_is_resumed_in_the_outage_fails_no_row() -> None:
+    back = False
+
+    def away(endpoint: str, body: object) -> Fault | None:
+        gone = not back and endpoint.startswith("async") and len(here.service.documents) >= 100
+        return Fault("status", status=503) if gone else None
+
+    with world(faults=away) as here:
+        generated(here)
+        with pytest.raises(rf.ConnectionFailed) as again:
+            rf.resume("outage", settings=here.settings, progress=False)
+        assert statuses(again.value.results) == {"accepted": 100, "not_sent": ROWS - 100}
+        back = True
+        assert statuses(rf.resume("outage", settings=here.settings, progress=False)) == {"accepted": ROWS}
+
+
+def test_a_cancelled_run_waits_for_nothing() -> None:
+    with world(faults=AWAY["503"](None)) as here:
+        job = people(ROWS).reportflow.submit(
+            **plain(), limits=False, concurrency=IN_FLIGHT, batch_size=BATCH, settings=here.settings
+        )
+        while not job.progress["wait"]:
+            threading.Event().wait(0.001)
+        job.cancel()
+        assert job.wait(20)
+        assert job.progress["wait"] == 0
+
+
+def test_no_room_for_a_temporary_file_ends_a_download_with_its_results(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Too many open files, a full disk: what was paid for is downloaded later."""
+
+    def none() -> None:
+        raise OSError(24, "Too many open files")
+
+    with world() as here:
+        results = here.generate(20)
+        with monkeypatch.context() as patch:
+            patch.setattr("reportflow_pandas.results.download.tempfile", SimpleNamespace(TemporaryFile=none))
+            with pytest.raises(rf.ConfigurationError, match="Too many open files") as ended:
+                here.download(results, tmp_path)
+        assert statuses(ended.value.results) == {"accepted": 20}
+        assert statuses(here.download(results, tmp_path)) == {"ready": 20}

@@ -264,7 +264,7 @@ class Line:
         if isinstance(decision, Retry | Fail) and outage.away:
             raise Held from error
         # what others were answered before this try and the one before it says nothing of them
-        if isinstance(decision, Fail) and outage.alone(tries.previous_at if tries.count > 1 else started):
+        if isinstance(decision, Fail) and outage.alone(tries.previous_at if tries.count > 1 else started, error):
             return self.policy.pause(tries.count, self.clock)
         return decision
 

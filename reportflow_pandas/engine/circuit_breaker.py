@@ -108,6 +108,8 @@ class Outage:
         Seconds that an outage is waited for.
     left : str
         What it leaves undone when the service stays away, and how that goes on.
+    many : bool
+        Whether there is more than one call: else the first one fails by itself.
     """
 
     def __init__(
@@ -119,6 +121,7 @@ class Outage:
         clock: Clock,
         patience: float,
         left: str = REST_NOT_SENT,
+        many: bool = False,
     ) -> None:
         self._look = look
         self._end = end
@@ -126,6 +129,7 @@ class Outage:
         self._clock = clock
         self._patience = patience
         self._left = left
+        self._many = many
         self._state: Literal["closed", "open", "half-open"] = "closed"
         self._misses = 0
         self._answered_at = -inf
@@ -170,8 +174,8 @@ class Outage:
         """Say that a try which began then brought no answer of the service's own."""
         if began < self._answered_at:
             return  # the service has answered meanwhile
-        if isinstance(error, ConnectionFailed) and not self.heard:
-            return  # an address, a proxy or a certificate that is wrong from the start: no outage
+        if self._from_the_start(error):
+            return
         self._misses += 1
         self._last = error
         if self._state == "half-open":
@@ -187,9 +191,13 @@ class Outage:
             )
             self._watch = asyncio.get_running_loop().create_task(self._until_it_is_back())
 
-    def alone(self, since: float) -> bool:
+    def alone(self, since: float, error: ReportFlowError) -> bool:
         """Tell whether nothing was answered since a call's last tries: then its failing is not its own."""
-        return -inf < self._answered_at <= since
+        return self._answered_at <= since and (self.heard or (self._many and not self._from_the_start(error)))
+
+    def _from_the_start(self, error: ReportFlowError) -> bool:
+        """Tell whether an address, a proxy or a certificate may be wrong from the start: that is no outage."""
+        return isinstance(error, ConnectionFailed) and not self.heard
 
     # -- what calls ask --------------------------------------------------------------------------------------
 
@@ -221,6 +229,7 @@ class Outage:
         """End with the run."""
         if self._watch is not None:
             self._watch.cancel()
+            self._say(0.0)
 
     # -- what it does ----------------------------------------------------------------------------------------
 

@@ -168,6 +168,7 @@ def runner_of(
         say=line.progress.away,
         clock=line.clock,
         patience=line.patience,
+        many=rows > (1 if endpoint.endswith("single") else options.batch_size),
     )
     if line.asked:
         runner.outage.answered()  # the look-ups

@@ -117,6 +117,8 @@ class Download:
             self._rows.setdefault(one.document, []).append(one)
         firsts = [rows[0] for rows in self._rows.values()]
         self._open = {one.document: one for one in firsts}
+        if len(firsts) == 1:
+            self._line.outage = None  # no other tells whether it is the service or this document
         there = await asyncio.to_thread(lambda: [self._folder.find(one.document) for one in firsts])
         requests: dict[str, list[Wanted]] = {}
         for one, path in zip(firsts, there, strict=True):
@@ -231,8 +233,7 @@ class Download:
 
     async def _zip(self, group: Sequence[Wanted], polling: Polling, tries: Tries) -> list[Wanted]:
         """Save what the request's ZIP holds; return what it does not hold."""
-        with tempfile.TemporaryFile() as file:
-            content = cast("BinaryIO", file)
+        with _spool() as content:
             while True:
                 try:
                     await self._asked(
@@ -369,6 +370,23 @@ class Download:
         self._open.pop(one.document, None)
         for row in self._rows[one.document]:
             self._failed(row, kind, text, http_status)
+
+
+def _spool() -> BinaryIO:
+    """Return a temporary file for a ZIP.
+
+    Raises
+    ------
+    ConfigurationError
+        There can be none: the disk is full, too many files are open.
+    """
+    try:
+        return cast("BinaryIO", tempfile.TemporaryFile())
+    except OSError as reason:
+        raise ConfigurationError(
+            f"no temporary file can be made for the PDFs of a request ({reason.strerror or reason}). What was "
+            "saved so far is whole; results.reportflow.download(folder) goes on with the rest, at no cost"
+        ) from reason
 
 
 def _no_pdf(words: str) -> str:
