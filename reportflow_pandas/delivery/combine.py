@@ -14,7 +14,7 @@ from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.delivery.release import DeliveryWarning
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import checked_path, place
-from reportflow_pandas.export.source_columns import beside, documents_of
+from reportflow_pandas.export.source_columns import column_of, documents_of
 from reportflow_pandas.results.pdf_folder import safe_name
 from reportflow_pandas.results.results_frame import provenance
 from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
@@ -131,16 +131,7 @@ def _position(results: pd.DataFrame, wanted: Hashable, argument: str, *, at: int
 
 
 def _values_of(results: pd.DataFrame, by: str, source: pd.DataFrame | None) -> list[Any]:
-    if source is not None and by in source.columns:
-        values = beside(results, source[[by]]).frame[0]
-    elif source is None and by in results.columns:
-        values = results[by]
-    else:
-        where = "the results have" if source is None else "source has"
-        way = (
-            f". Pass the frame that the run came from: source=df, with its column {by!r}" if source is None else ""
-        )
-        raise ConfigurationError(f"by={by!r}: {where} no such column{way}")
+    values = column_of(results, source, by, "by")
     missing = [label for label, gone in zip(results.index, values.isna(), strict=True) if gone]
     if missing:
         raise ConfigurationError(f"by={by!r}: {rows_phrase(missing)} has no value there, so it belongs to no file")

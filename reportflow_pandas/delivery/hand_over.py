@@ -28,7 +28,7 @@ from reportflow_pandas.delivery.release import DeliveryWarning, Release, note_de
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import place
 from reportflow_pandas.export.csv_file import harmless
-from reportflow_pandas.export.source_columns import beside, documents_of
+from reportflow_pandas.export.source_columns import beside, column_of, documents_of
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.journal.runs import at_home
@@ -384,16 +384,7 @@ def _texts(
     """Return a column of the source beside the results, as the index holds it."""
     if column is None:
         return [""] * len(results)
-    if source is not None and column in source.columns:
-        values = beside(results, source[[column]]).frame[0]
-    elif column in results.columns:
-        values = results[column]
-    else:
-        where = "the results have" if source is None else "source has"
-        raise ConfigurationError(
-            f"{argument}={column!r}: {where} no such column; nothing was copied"
-            + (". Pass the frame that the run came from: source=df" if source is None else "")
-        )
+    values = column_of(results, source, column, argument, "; nothing was copied")
     return [harmless(value) if isinstance(value, str) else _text(value) for value in values]
 
 

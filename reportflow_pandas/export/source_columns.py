@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Hashable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -10,15 +10,12 @@ import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.texts import plain
-from reportflow_pandas.results.results_frame import known
+from reportflow_pandas.results.results_frame import COLUMNS, known
 from reportflow_pandas.rows.grouping import source_documents
 
-__all__ = ["Beside", "beside", "distinct", "documents_of"]
+__all__ = ["Beside", "beside", "column_of", "distinct", "documents_of"]
 
-_RESULT_COLUMNS = (
-    "row", "status", "file_name", "url", "file_id", "request_id", "path", "error_kind", "error", "http_status",
-    "attempts", "elapsed", "accepted_at", "mail_status", "mail_error", "mailed_at",
-)  # fmt: skip
+_RESULT_COLUMNS = (*COLUMNS, "mail_status", "mail_error", "mailed_at")
 
 
 class Beside(NamedTuple):
@@ -85,6 +82,27 @@ def beside(results: pd.DataFrame, source: pd.DataFrame | pd.Series[Any] | Sequen
 def documents_of(results: pd.DataFrame, source: pd.DataFrame | None) -> pd.DataFrame | None:
     """Return the source of a run as one row a document; a run that was not grouped has one already."""
     return source_documents(source, known(results)) if isinstance(source, pd.DataFrame) else source
+
+
+def column_of(
+    results: pd.DataFrame, source: pd.DataFrame | None, column: Hashable, argument: str, refused: str = ""
+) -> pd.Series[Any]:
+    """Return a column of the source beside the results, else of the results; ``source`` is one of `documents_of`.
+
+    Raises
+    ------
+    ConfigurationError
+        Neither has it: ``argument`` names it so, and ``refused`` says what was not done.
+    """
+    if source is not None and column in source.columns:
+        return beside(results, source[[column]]).frame[0]
+    if column in results.columns:
+        return results[column]
+    where = "the results have" if source is None else "source has"
+    way = (
+        f". Pass the frame that the run came from: source=df, with its column {column!r}" if source is None else ""
+    )
+    raise ConfigurationError(f"{argument}={column!r}: {where} no such column{refused}{way}")
 
 
 def distinct(headings: Sequence[Any], taken: Collection[str], suffix: str = "_source") -> list[str]:

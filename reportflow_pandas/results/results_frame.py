@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, cast
 
@@ -10,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reportflow_pandas.engine.outcomes import COLUMNS, KINDS, STATUSES, FileNames, Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import COLUMNS, KINDS, STATUSES, FileNames, Kind, Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError
 
 __all__ = [
@@ -143,22 +142,19 @@ def provenance(frame: pd.DataFrame, verb: str) -> dict[str, str]:
 
 def outcome_of(row: Any) -> Outcome:
     """Return one line of a results frame (a named tuple of its columns) as a value."""
+    return Outcome(**{name: _value(getattr(row, name), kind) for name, kind in KINDS.items()})
 
-    def text(value: Any) -> str | None:
-        return None if pd.isna(value) else str(value)
 
-    return Outcome(
-        row=int(row.row),
-        status=str(row.status),
-        file_name=text(row.file_name),
-        url=text(row.url),
-        file_id=text(row.file_id),
-        request_id=text(row.request_id),
-        path=text(row.path),
-        error_kind=text(row.error_kind),
-        error=text(row.error),
-        http_status=None if pd.isna(row.http_status) else int(row.http_status),
-        attempts=int(row.attempts),
-        elapsed=None if math.isnan(row.elapsed) else float(row.elapsed),
-        accepted_at=None if pd.isna(row.accepted_at) else row.accepted_at.timestamp(),
-    )
+def _value(cell: Any, kind: Kind) -> Any:
+    """Return a cell as an outcome holds it."""
+    if pd.isna(cell):
+        return None
+    match kind:
+        case "text":
+            return str(cell)
+        case "moment":
+            return cell.timestamp()
+        case "seconds":
+            return float(cell)
+        case "count" | "code":
+            return int(cell)
