@@ -6,6 +6,7 @@ import ast
 import re
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pandas as pd
@@ -15,6 +16,7 @@ import reportflow_pandas as rf
 from reportflow_pandas.options import Arguments, Options
 
 PACKAGE = Path(rf.__file__).parent
+NAME = "reportflow_pandas"
 
 LAYERS = [
     ["errors", "clock", "contract", "lru", "network", "next_steps", "printable"],
@@ -89,6 +91,30 @@ def test_imports_point_one_way(path: Path) -> None:
     for other in own(path) - {"local", here}:
         assert LAYER[other] <= LAYER[here], f"{here} imports {other}, which is above it"
     assert "local" not in own(path), f"{here} imports the embedded service; only the top layer starts it"
+
+
+def imported_modules(path: Path) -> set[str]:
+    """Modules of ours that a file imports while it runs, by their paths; types alone are not among them."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    types = {id(one) for node in ast.walk(tree) if _is_for_types(node) for one in ast.walk(node)}
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if id(node) in types or not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(NAME):
+            continue
+        place = PACKAGE.joinpath(*(node.module or "").split(".")[1:])
+        names = [place / alias.name for alias in node.names]
+        found |= {str(one.with_suffix(".py")) for one in (place, *names) if one.with_suffix(".py").exists()}
+    return found
+
+
+def _is_for_types(node: ast.AST) -> bool:
+    return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
+
+
+def test_nothing_imports_in_a_circle() -> None:
+    graph = {str(path): imported_modules(path) for path in modules()}
+    assert sum(map(len, graph.values())) > len(graph)
+    TopologicalSorter(graph).prepare()  # raises, naming the circle
 
 
 @pytest.mark.parametrize("folder", ["api", "engine", "local"])
