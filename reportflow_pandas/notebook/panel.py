@@ -127,6 +127,7 @@ class Panel:
         self._failed = 0
         self._stopping = False
         self._shown: Any = None
+        self._shell: Any = None
         # "auto" and not 100%: the margin of a widget comes on top, and the panel would get a scrollbar
         self._bar = widgets.IntProgress(value=0, max=1, layout=widgets.Layout(width="auto", height="14px"))
         self._line = widgets.HTML()
@@ -153,12 +154,26 @@ class Panel:
 
     def display(self, text: str) -> None:
         """Show the panel in the cell and keep it up to date; ``text`` is for front ends without widgets."""
-        from IPython.display import display  # noqa: PLC0415 - a notebook has it
+        from IPython import get_ipython  # noqa: PLC0415 - a notebook has it
+        from IPython.display import display  # noqa: PLC0415
 
         widget = {"version_major": 2, "version_minor": 0, "model_id": self.box.model_id}
         bundle = {"text/plain": text, "application/vnd.jupyter.widget-view+json": widget}
         self._shown = display(bundle, raw=True, display_id=True)  # type: ignore[no-untyped-call]
+        self._shell = get_ipython()
+        if self._shell is not None:
+            self._shell.events.register("post_run_cell", self._after_a_cell)
         self.start()
+
+    def _after_a_cell(self, *_result: object) -> None:
+        """Leave the last picture at the end of the first cell that ends after the job.
+
+        A program that runs a notebook (nbclient) takes what belongs to the running cell; between two of them what
+        the private loop publishes is lost.
+        """
+        if not self._show(self._job.snapshot(FAILURES_LISTED)):
+            self._shell.events.unregister("post_run_cell", self._after_a_cell)
+            self._shown.update(self._last_picture(), raw=True)
 
     def start(self) -> None:
         """Keep the panel up to date until the job has ended, from the private loop."""

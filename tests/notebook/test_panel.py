@@ -6,6 +6,7 @@ import asyncio
 import re
 import threading
 import types
+from collections.abc import Callable
 
 import pytest
 
@@ -149,6 +150,28 @@ def test_an_ended_job_stays_in_the_notebook_as_html_and_text(job: Job, monkeypat
     assert pictures[0]["text/plain"] == "Job november: 1 of 10 · 1 failed · 9 not sent · done"
     assert "&lt;b&gt;no&lt;/b&gt;" in pictures[0]["text/html"]
     assert "width:10%" in pictures[0]["text/html"]
+
+
+def test_the_last_picture_belongs_to_the_first_cell_that_ends_after_the_job(
+    job: Job, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is published between two cells is lost to a program that runs the notebook."""
+    pictures: list[str] = []
+    hooks: list[Callable[..., None]] = []
+    events = types.SimpleNamespace(
+        register=lambda _, hook: hooks.append(hook), unregister=lambda _, hook: hooks.remove(hook)
+    )
+    handle = types.SimpleNamespace(update=lambda picture, raw: pictures.append(picture["text/plain"]))
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: handle)
+    monkeypatch.setattr("IPython.get_ipython", lambda: types.SimpleNamespace(events=events))
+    monkeypatch.setattr(Panel, "start", lambda _: None)
+    Panel(job).display("<Job november>")
+    hooks[0](None)
+    assert not pictures
+    job.state = "done"
+    hooks[0](None)
+    assert pictures == ["Job november: 0 of 10 · 10 not sent · done"]
+    assert not hooks
 
 
 def test_a_job_is_looked_at_beside_the_event_loop_for_that_may_mean_the_disk(job: Job) -> None:
