@@ -16,6 +16,7 @@ import pandas as pd
 
 from reportflow_pandas.contract import opens_in_browser
 from reportflow_pandas.results.results_frame import is_results
+from reportflow_pandas.results.run_chart import run_chart
 from reportflow_pandas.results.service_words import grouped, in_plain_words
 from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.input_frame import rows_phrase
@@ -83,7 +84,7 @@ def overview_html(frame: pd.DataFrame) -> str | None:
     return (
         f'<div id="{root}"><style>{_style(root)}</style>'
         f"<div><b>{len(frame):,} documents</b> · {design} · run {html.escape(attrs.get('run', ''))}</div>"
-        f'<div class="rf-counts">{"".join(pills)}</div>{_reasons(frame, language)}'
+        f'<div class="rf-counts">{"".join(pills)}</div>{_reasons(frame, language)}{run_chart(frame)}'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(map(_line, rows[:SHOWN]))}</tbody></table>"
         f"{note}{left_out}{live}</div>"
     )
