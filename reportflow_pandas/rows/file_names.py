@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
 from reportflow_pandas.contract import FORBIDDEN_IN_FILE_NAMES, LONGEST_FILE_NAME as LONGEST, without_pdf
@@ -87,6 +88,8 @@ def equal_names(names: list[str]) -> dict[str, list[int]]:
 
 def _default(frame: pd.DataFrame, label: str) -> list[str]:
     stem = FORBIDDEN.sub("_", without_pdf(label))[:100].strip() or "document"
+    if isinstance(frame.index.dtype, np.dtype) and frame.index.dtype.kind == "i" and frame.index.is_unique:
+        return [f"{stem}-{number}" for number in frame.index.tolist()]  # nothing to clean, no two alike
     names = [without_pdf(FORBIDDEN.sub("_", f"{stem}-{text}")[:180]) for text in label_texts(frame.index)]
     used: set[str] = set()
     if len(set(map(str.casefold, names))) == len(names):

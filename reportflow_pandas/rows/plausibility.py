@@ -67,6 +67,7 @@ _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _SPACE = " \t\r\n\u00a0\u3000\u200b\ufeff"
 _ZEROS = re.compile(r"(?:^|\n)0\d+(?:\n|\Z)", re.ASCII)
 _SHORTENED = re.compile(r"-?\d(?:[.,]\d+)?E\+\d{2,3}", re.ASCII)
+_DIGITS = re.compile(r"^\d+$", re.ASCII | re.MULTILINE)
 _YEAR = re.compile(r"(\d{4})-\d{2}-\d{2}", re.ASCII)
 _LOST = "\ufffd"
 
@@ -288,6 +289,8 @@ def _zeros_lost(texts: ColumnTexts, remark: _Remarks) -> Iterator[Problem]:
     """Tell of ``171`` beside ``00172``: all have one width with their zeros, and some have lost them."""
     if "\n0" not in f"\n{texts.together}" or not _ZEROS.search(texts.together):
         return
+    if texts.strings is texts.distinct and len(set(map(len, _DIGITS.findall(texts.together)))) == 1:
+        return  # all digits have one width
     written = [str(value) if type(value) in (str, int) else "" for value in texts.distinct]
     digits = [text if text.isascii() and text.isdigit() else "" for text in written]
     padded = {len(text) for text in digits if text[:1] == "0" and len(text) > 1}

@@ -71,3 +71,18 @@ def test_more_documents_than_allowed_are_refused(
     assert f"{COUNT} documents" in capsys.readouterr().err
     assert not service.documents
     assert main([*words, "--max-documents", str(COUNT)]) == 0
+
+
+def test_a_document_of_several_lines_is_found_in_its_file(
+    service: LocalService, flat: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Its place is that of its first line, in what is refused and in the workbook."""
+    command = ["generate", "flat.csv", "--design", "invoice", "--group-by", "InvoiceId", "--no-progress"]
+    place = flat["InvoiceId"].drop_duplicates().index.tolist()[2] + 2
+    flat.assign(
+        CustomerName=flat["CustomerName"].where(flat["InvoiceId"] != flat["InvoiceId"].unique()[2])
+    ).to_csv("flat.csv", index=False)
+    assert main(["check", *command[1:-1]]) == 0
+    assert f"'CustomerName' is blank in line {place} (flat.csv)" in capsys.readouterr().out
+    assert main(command) == 0
+    assert results_in("review.xlsx")["line in flat.csv"].tolist()[2] == place
