@@ -51,6 +51,7 @@ _WAYS = [
         (r"rf\.configure\(smtp=[^)]*\)", "export REPORTFLOW_SMTP=smtps://USER:PASSWORD@mail.example.com"),
         (r"rf\.configure\(sender=[^)]*\)", "--sender billing@example.com, or export REPORTFLOW_SENDER=…"),
         (r"source=df", "--source FILE"),
+        (r": (?=(?:pd|df)\b)", " in the file, or in Python, after df = rf.read_rows(FILE): "),
         (
             r"results\.drop\(…\)\.reportflow\.mail\(…\)",
             "a reviewed workbook that approves the others, --review FILE",

@@ -56,7 +56,8 @@ class Note:
     kind : str
         ``"format"`` (a number format), ``"merged"`` (a value taken for each row of a merged cell), ``"missing"``
         (a word such as NA taken as missing), ``"ambiguous"`` (numbers whose decimal sign can't be told),
-        ``"bytes"`` (binary text decoded), ``"quotes"`` (a quoted field that holds what looks like rows).
+        ``"bytes"`` (binary text decoded), ``"formula"`` (formulas that all show nothing),
+        ``"quotes"`` (a quoted field that holds what looks like rows).
     column : str
         Its heading.
     problem, suggestion : str

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from openpyxl.styles.numbers import BUILTIN_FORMATS
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
 
@@ -114,6 +116,8 @@ def _xls(path: Path, reading: Reading) -> tuple[Sheet, list[str]]:
                 sheet.errors[number + 1, column] = value
             else:
                 value = _xls_value(cell, book)
+                if value == "":
+                    sheet.blank_results.append((number + 1, column))
                 if cell.ctype == _SHEET_DATE and (no_day := _xls_no_day(cell, book)):
                     sheet.errors[number + 1, column] = value = no_day
                 elif value is not None and cell.ctype in (_SHEET_NUMBER, _SHEET_DATE):
@@ -163,22 +167,23 @@ def _xls_format(cell: Any, book: Any) -> FormatCode | None:
 
 
 def _xlsb(path: Path, reading: Reading) -> tuple[Sheet, list[str]]:
-    """Return a sheet: its values by calamine, which knows dates; its errors, hidden rows and merges by pyxlsb."""
+    """Return a sheet: its values by calamine, which knows dates; all else by pyxlsb."""
     calamine: Any = needed(path, "python_calamine", "python-calamine", _WAY_OUT)
-    if reading.as_shown:
-        raise refusal(path, f"is .xlsb, whose number formats are not read: as_shown=True needs .xlsx. {_WAY_OUT}")
     with calamine.load_workbook(str(path)) as book:
         shown = calamine_visible(book)
         sheet = Sheet(chosen_sheet(path, shown, reading))
         rows = book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
-    _look_behind(path, sheet)
+    formats = _look_behind(path, sheet)
+    look = FormatLook(sheet, reading)
     for number, cells in enumerate(rows, 1):
         line = [_calamine_value(cell) for cell in cells]
+        for column, code in formats.get(number, {}).items():
+            if column < len(line) and line[column] is not None:
+                line[column] = look(number, column, line[column], code)
         for column in range(len(line)):
             if (number, column) in sheet.errors:
                 line[column] = sheet.errors[number, column]
         sheet.lines.add(number, line)
-    reading.say(f"{path.name}: number formats of .xlsb are not read; save it as .xlsx if they matter (00171, 19%)")
     return sheet, [name for name, visible in shown if visible]
 
 
@@ -210,8 +215,56 @@ _MERGE_RECORD = 0x01B0
 """[MS-XLSB] 2.4.705, BrtMergeCell."""
 
 
-def _look_behind(path: Path, sheet: Sheet) -> None:
-    """Note the errors, hidden rows and merged cells of a sheet in an ``.xlsb``."""
+_FORMAT_RECORD, _CELL_STYLE_RECORD = 0x2C, 0x2F
+"""[MS-XLSB] 2.4.653, BrtFmt, and 2.4.812, BrtXF."""
+_STYLE_BITS = 0xFFFFFF
+"""Of the number of a cell's style ([MS-XLSB] 2.5.9); a flag stands above them."""
+
+
+def _xlsb_formats(path: Path) -> list[FormatCode | None]:
+    """Return the number format of each style of cells; None where it says what the value says."""
+    from pyxlsb import biff12, handlers  # noqa: PLC0415 - of the extra `files`
+    from pyxlsb.reader import BIFF12Reader  # noqa: PLC0415 - the same
+
+    class Format(handlers.Handler):  # type: ignore[misc] # pyxlsb ships no types
+        """Reads a number format of the workbook's own."""
+
+        def read(self, reader: Any, _: int, __: int) -> Any:
+            return reader.read_short(), reader.read_string()
+
+    class CellStyle(handlers.Handler):  # type: ignore[misc] # pyxlsb ships no types
+        """Reads the number format of a style."""
+
+        def read(self, reader: Any, _: int, length: int) -> Any:
+            reader.skip(2)
+            number = reader.read_short()
+            reader.skip(length - 4)
+            return number
+
+    with zipfile.ZipFile(path) as archive:
+        if "xl/styles.bin" not in archive.namelist():
+            return []
+        records = BIFF12Reader(io.BytesIO(archive.read("xl/styles.bin")))
+    for mark in (biff12.CELLXFS, biff12.CELLXFS_END):
+        records.register_handler(mark, handlers.BasicHandler(str(mark)))
+    records.register_handler(_FORMAT_RECORD, Format())
+    records.register_handler(_CELL_STYLE_RECORD, CellStyle())
+    codes: dict[int, str] = dict(BUILTIN_FORMATS)
+    numbers: list[int] = []
+    of_cells = False  # styles that have a name come first
+    for record, content in records:
+        if record in (biff12.CELLXFS, biff12.CELLXFS_END):
+            of_cells = record == biff12.CELLXFS
+        elif record == _FORMAT_RECORD:
+            codes[content[0]] = content[1]
+        elif record == _CELL_STYLE_RECORD and of_cells:
+            numbers.append(content)
+    found = [parsed_format("General" if one in _BY_COMPUTER else codes.get(one, "General")) for one in numbers]
+    return [None if code.general else code for code in found]
+
+
+def _look_behind(path: Path, sheet: Sheet) -> dict[int, dict[int, FormatCode]]:
+    """Note the errors, hidden rows and merged cells of a sheet, and return the number formats of its lines."""
     pyxlsb: Any = needed(path, "pyxlsb", "pyxlsb", _WAY_OUT)
     from pyxlsb import biff12, handlers  # noqa: PLC0415 - of the extra `files`
 
@@ -231,17 +284,25 @@ def _look_behind(path: Path, sheet: Sheet) -> None:
         def read(self, reader: Any, _: int, __: int) -> Any:
             return tuple(reader.read_int() for _ in range(4))
 
+    numbers = (biff12.NUM, biff12.FLOAT, biff12.FORMULA_FLOAT)
     with pyxlsb.open_workbook(str(path)) as book, book.get_sheet(sheet.name) as worksheet:
         records = worksheet._reader  # noqa: SLF001 - its rows() tells no errors from texts
         records.register_handler(biff12.ROW, Row())
         records.register_handler(_MERGE_RECORD, Merge())
         records.seek(0, io.SEEK_SET)
+        styles = _xlsb_formats(path)
+        formats: dict[int, dict[int, FormatCode]] = {}
         row = 0
         for record, content in records:
             if record == biff12.ROW:
                 row, hidden = content
                 if hidden:
                     sheet.hidden.add(row + 1)
+            elif record in numbers:
+                style = content.style & _STYLE_BITS
+                code = styles[style] if style < len(styles) else None
+                if code is not None:
+                    formats.setdefault(row + 1, {})[content.c] = code
             elif record in (biff12.BOOLERR, biff12.FORMULA_BOOLERR):
                 sheet.errors[row + 1, content.c] = _ERROR_CODES.get(int(content.v, 16), "#N/A")
             elif record == _MERGE_RECORD:
@@ -249,3 +310,4 @@ def _look_behind(path: Path, sheet: Sheet) -> None:
                 sheet.merged.append(
                     f"{get_column_letter(left + 1)}{top + 1}:{get_column_letter(right + 1)}{bottom + 1}"
                 )
+    return formats

@@ -33,6 +33,8 @@ class Sheet:
         Cells in which a formula failed, with the word that they show.
     unstored : list
         Cells whose formula was never worked out, so that the file has no value of them.
+    blank_results : list
+        Cells of an ``.xls`` whose formula gave an empty text, which is also what xlwt writes for every formula.
     hidden : set of int
         Lines that are not seen.
     merged : list of str
@@ -46,6 +48,7 @@ class Sheet:
     lines: Lines = field(default_factory=Lines)
     errors: dict[Place, str] = field(default_factory=dict)
     unstored: list[Place] = field(default_factory=list)
+    blank_results: list[Place] = field(default_factory=list)
     hidden: set[int] = field(default_factory=set)
     merged: list[str] = field(default_factory=list)
     seen: dict[tuple[int, str], list[Any]] = field(default_factory=dict)

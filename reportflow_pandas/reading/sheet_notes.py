@@ -16,7 +16,7 @@ from reportflow_pandas.reading.sheet_content import Merge, Sheet, cell_name
 from reportflow_pandas.reading.shown import ShownText, as_written
 from reportflow_pandas.reading.table import CELLS_SHOWN, Table, short
 
-__all__ = ["asked_numbers", "format_notes", "merge_notes", "read_numbers"]
+__all__ = ["asked_numbers", "blank_formulas", "format_notes", "merge_notes", "read_numbers"]
 
 _PLAIN_NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
 
@@ -72,6 +72,26 @@ def asked_numbers(table: Table, path: Path, sheet: Sheet, reading: Reading) -> l
                 cells[at],
             )
         )
+    return notes
+
+
+def blank_formulas(table: Table, path: Path, sheet: Sheet) -> list[Note]:
+    """Return a note on each column that holds nothing but formulas which show nothing."""
+    notes = []
+    for name, place, cells in zip(table.names, table.places, table.columns, strict=True):
+        lines = [line for line, column in sheet.blank_results if column == place and line > table.header]
+        if lines and not any(cells):
+            cell = f"{sheet.name}!{cell_name((lines[0], place))}{', …' if len(lines) > 1 else ''}"
+            notes.append(
+                Note(
+                    "formula",
+                    name,
+                    f"{name!r} has formulas that show nothing ({path.name}, {cell})",
+                    "If the program that wrote the file did not work them out, open it in Excel and save it",
+                    len(lines),
+                    _labels(table, lines),
+                )
+            )
     return notes
 
 

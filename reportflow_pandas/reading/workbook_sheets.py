@@ -14,7 +14,13 @@ from reportflow_pandas.reading.inference import inferred, numbers_in
 from reportflow_pandas.reading.locations import Origin
 from reportflow_pandas.reading.reading_options import Reading, listed, nearest_name, refusal
 from reportflow_pandas.reading.sheet_content import Merge, Place, Sheet, cell_name
-from reportflow_pandas.reading.sheet_notes import asked_numbers, format_notes, merge_notes, read_numbers
+from reportflow_pandas.reading.sheet_notes import (
+    asked_numbers,
+    blank_formulas,
+    format_notes,
+    merge_notes,
+    read_numbers,
+)
 from reportflow_pandas.reading.shown import ShownText, UnknownValue, as_written
 from reportflow_pandas.reading.table import (
     CELLS_SHOWN,
@@ -122,7 +128,7 @@ def frame_of_sheet(sheet: Sheet, path: Path, reading: Reading, others: Sequence[
     letters = {name: get_column_letter(place + 1) for name, place in zip(table.names, table.places, strict=True)}
     notes = [*merge_notes(table, merged, path, sheet), *format_notes(table, sheet, path, reading), *asked]
     columns = [_column(name, cells, reading) for name, cells in zip(table.names, table.columns, strict=True)]
-    notes += read_numbers(table, columns, path, sheet)
+    notes += [*read_numbers(table, columns, path, sheet), *blank_formulas(table, path, sheet)]
     origin = Origin(path.name, "cell", columns=letters, sheet=sheet.name, sheets=list(others))
     return framed(table, columns, origin, notes)
 

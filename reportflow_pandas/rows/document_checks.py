@@ -73,9 +73,9 @@ def total_lines(frame: pd.DataFrame, totals: npt.NDArray[np.bool_]) -> Iterator[
             "",
             f"{rows_at(frame, places)} looks like a total of the others ({', '.join(cells[:4])}), and would be a "
             "document of its own",
-            f"Delete the line in the file, or leave it out: df.drop(index={labels[:1]!r})"
+            f"Leave it out: df.drop(index={labels[:1]!r})"
             if len(places) == 1
-            else "Delete such lines in the file, or leave them out: df.drop(index=[…])",
+            else "Leave them out: df.drop(index=[…])",
             labels,
         )
 

@@ -30,6 +30,10 @@ from reportflow_pandas.rows.mapping import paste
             'Nest a frame: [tables.Lines] file = "lines.csv", on = "…" in a job file (--options job.toml)',
         ),
         ("decimal=',' reads them", "--decimal , reads them"),
+        (
+            "Leave it out: df.drop(index=[2])",
+            "Leave it out in the file, or in Python, after df = rf.read_rows(FILE): df.drop(index=[2])",
+        ),
     ],
 )
 def test_advice_in_python_becomes_what_is_typed(python: str, typed: str) -> None:

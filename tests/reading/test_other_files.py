@@ -75,6 +75,19 @@ def test_errors_of_an_old_workbook_are_refused_by_their_cells(tmp_path: Path) ->
     assert "C4 #N/A" in refused(xls(tmp_path / "rows.xls", errors=True), hidden="keep")
 
 
+def test_formulas_that_all_show_nothing_are_said(tmp_path: Path) -> None:
+    """An empty text is what xlwt writes as the result of each formula."""
+    book = xlwt.Workbook()
+    sheet = book.add_sheet("Orders")
+    for column, cells in enumerate((["Id", 1, 2], ["Sum", xlwt.Formula("1+1"), xlwt.Formula("2+2")])):
+        for row, cell in enumerate(cells):
+            sheet.write(row, column, cell)
+    book.save(str(tmp_path / "rows.xls"))
+    (note,) = notes(read_rows(tmp_path / "rows.xls"))
+    assert "'Sum' has formulas that show nothing (rows.xls, Orders!B2, …)" in note.problem
+    assert note.count == 2
+
+
 def test_an_old_workbook_that_is_cut_is_refused(tmp_path: Path) -> None:
     path = xls(tmp_path / "rows.xls")
     path.write_bytes(path.read_bytes()[:1500])
@@ -144,6 +157,18 @@ def test_a_binary_workbook_is_read_with_the_same_care(tmp_path: Path) -> None:
     assert frame["Paid"].tolist() == [True, pd.NA, False, pd.NA]
     assert where(frame, 3, "Name") == "rows.xlsb, Orders!B5"
     assert {note.kind for note in notes(frame)} == {"merged"}
+
+
+def test_number_formats_of_a_binary_workbook_are_read(tmp_path: Path) -> None:
+    formats = {(1, 0): "00000", (1, 1): "0%", (1, 2): "mmm-yy", (1, 3): "#,##0.00", (1, 4): "yyyy-mm-dd"}
+    rows = [["Id", "Share", "Month", "Amount", "Day"], [171.0, 0.19, 46327.0, 1234.5, 46327.0]]
+    path = xlsb_file(tmp_path / "rows.xlsb", rows, formats=formats)
+    frame = read_rows(path)
+    assert frame["Day"].tolist() == [pd.Timestamp("2026-11-01")]
+    shown = {note.column: note.problem.partition("the sheet shows ")[2].split(" in ")[0] for note in notes(frame)}
+    assert shown == {"Id": "'00171'", "Share": "'19%'", "Month": "'Nov-26'", "Amount": "'1,234.50'"}
+    assert read_rows(path, as_shown=True).iloc[0].tolist()[:4] == ["00171", "19%", "Nov-26", "1,234.50"]
+    assert read_rows(path, text=["Id"])["Id"].tolist() == ["00171"]
 
 
 def test_a_text_that_looks_like_an_errors_code_is_a_text(tmp_path: Path) -> None:
