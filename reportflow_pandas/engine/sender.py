@@ -285,11 +285,17 @@ class Sender:
 
 def matched(documents: Sequence[Document], files: Sequence[FileEntry]) -> list[tuple[Document, FileEntry | None]]:
     """Return each document with its entry: by our id, by the name where that is not echoed, never by position."""
-    if len(documents) == 1 and len(files) == 1:
+    if len(documents) == 1 and len(files) == 1 and _echoed(files[0]) in ("", documents[0].id):
         return [(documents[0], files[0])]
-    by_id = {entry.passthrough.get("rf"): entry for entry in files if entry.passthrough.get("rf")}
-    by_name = {_name_key(entry.file_name): entry for entry in files if not entry.passthrough.get("rf")}
+    by_id = {_echoed(entry): entry for entry in files if _echoed(entry)}
+    by_name = {_name_key(entry.file_name): entry for entry in files if not _echoed(entry)}
     return [(document, by_id.get(document.id) or by_name.get(_name_key(document.name))) for document in documents]
+
+
+def _echoed(entry: FileEntry) -> str:
+    """Return the id of ours that an entry comes back with; empty where there is none."""
+    echoed = entry.passthrough.get("rf")
+    return echoed if isinstance(echoed, str) else ""
 
 
 def _name_key(name: str) -> str:

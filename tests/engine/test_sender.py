@@ -115,6 +115,12 @@ def test_a_document_that_the_answer_does_not_name_is_unknown() -> None:
     assert sent.outcomes[2].request_id == "request-1"
 
 
+def test_an_answer_that_names_another_document_is_no_answer_of_a_single_one() -> None:
+    one, other = call(1), call(2).documents[1]
+    sent = Scene(Accepted("request-1", files=(file_of(other),))).send(one)
+    assert [(outcome.status, outcome.file_id) for outcome in sent.outcomes] == [("unknown", None)]
+
+
 def test_an_intent_is_taken_back_between_two_tries_and_recorded_again_before_the_next() -> None:
     one = call()
     scene = Scene(ApiError(503, ["busy"]), RateLimited(429, ["slow down"], retry_after=2.0), accepted(one))
