@@ -151,7 +151,7 @@ def odd_values(
     if kind == "number":
         yield from _outliers(cells, remark)
     elif kind == "date":
-        yield from _distant_days(cells, remark)
+        yield from _distant_days(cells, texts, remark)
     elif pd.api.types.is_float_dtype(cells.dtype):
         yield from _too_long(cells, remark)
     if texts is not None and kind not in ("number", "boolean", "date"):
@@ -237,10 +237,10 @@ def _outliers(cells: pd.Series[Any], remark: _Remarks) -> Iterator[Problem]:
         )
 
 
-def _distant_days(cells: pd.Series[Any], remark: _Remarks) -> Iterator[Problem]:
+def _distant_days(cells: pd.Series[Any], texts: ColumnTexts | None, remark: _Remarks) -> Iterator[Problem]:
     if pd.api.types.is_numeric_dtype(cells.dtype):
         return
-    years = _years(cells)
+    years = _years(cells, texts)
     there = np.isfinite(years)
     if there.sum() < FEWEST_NUMBERS:
         return
@@ -259,8 +259,10 @@ def _distant_days(cells: pd.Series[Any], remark: _Remarks) -> Iterator[Problem]:
         )
 
 
-def _years(cells: pd.Series[Any]) -> npt.NDArray[np.float64]:
+def _years(cells: pd.Series[Any], texts: ColumnTexts | None) -> npt.NDArray[np.float64]:
     """Return the year of each day, NaN for what is none."""
+    if texts is not None:
+        return np.array([*map(_year_of, texts.distinct), np.nan])[texts.codes]
     if pd.api.types.is_datetime64_any_dtype(cells.dtype):
         return np.asarray(cells.dt.year.to_numpy(dtype=float, na_value=np.nan), dtype=np.float64)
     return np.array([_year_of(cell) for cell in cells.tolist()], dtype=np.float64)

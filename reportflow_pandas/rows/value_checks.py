@@ -148,7 +148,11 @@ def _verdicts(cells: pd.Series[Any], kind: str) -> list[_Verdict]:
 
 
 def _where(cells: pd.Series[Any], test: Callable[[Any], Any]) -> Mask:
-    """Tell of each cell whether it is there and the test holds."""
+    """Tell of each cell whether it is there and the test holds; equal texts are tested once."""
+    if holds_texts(cells.dtype):
+        codes, distinct = pd.factorize(cells)
+        held: Mask = np.array([*(bool(test(text)) for text in distinct.tolist()), False])[codes]
+        return held
     present = cells.notna().to_numpy(dtype=bool)
     cases = zip(present.tolist(), cells.tolist(), strict=True)
     return np.fromiter((here and bool(test(cell)) for here, cell in cases), bool, len(cells))
