@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 import pikepdf
 import typst
 
+from reportflow_pandas.local.compiler_process import Refused, compiled_apart
 from reportflow_pandas.local.designs import DesignVersion
 from reportflow_pandas.local.glyphs import coverage, font_folders
 from reportflow_pandas.local.parameters import printable, problems, texts
@@ -82,23 +83,29 @@ def render(
         "reportflow.typ": _text(LIBRARY),
         "params.json": json.dumps(tree, ensure_ascii=False).encode(),
     }
+    packaged = HERE in version.folder.parents
     try:
-        # one compiler per call: a shared one is refused as "already borrowed" by a second thread
-        compiler = typst.Compiler(
-            files,  # type: ignore[type-var]  # a mapping of files is taken, its type hint does not say so
-            root=version.folder,
-            font_paths=_fonts(folders),
-            ignore_system_fonts=True,
-        )
-        # PDF/A-2u makes the compiler refuse what it would else draw as an empty box: the template's own words too
-        pages = compiler.compile(format="pdf", timestamp=0, pdf_standards="a-2u")
-    except typst.TypstError as error:
+        pages = (_compiled if packaged else compiled_apart)(files, version.folder, folders)
+    except (typst.TypstError, Refused) as error:
         raise RenderError(_told(version.folder, error)) from None
-    assert isinstance(pages, bytes)  # noqa: S101 - a list comes for pictures only, nothing for a file as target
     return _finished(pages, created, passthrough or {})
 
 
-def _told(folder: Path, error: typst.TypstError) -> str:
+def _compiled(files: dict[str, bytes], root: Path, fonts: tuple[Path, ...]) -> bytes:
+    # one compiler per call: a shared one is refused as "already borrowed" by a second thread
+    compiler = typst.Compiler(
+        files,  # type: ignore[type-var]  # a mapping of files is taken, its type hint does not say so
+        root=root,
+        font_paths=_fonts(fonts),
+        ignore_system_fonts=True,
+    )
+    # PDF/A-2u makes the compiler refuse what it would else draw as an empty box: the template's own words too
+    pages = compiler.compile(format="pdf", timestamp=0, pdf_standards="a-2u")
+    assert isinstance(pages, bytes)  # noqa: S101 - a list comes for pictures only, nothing for a file as target
+    return pages
+
+
+def _told(folder: Path, error: typst.TypstError | Refused) -> str:
     """Return the compiler's message with the place in the design's own template."""
     place = re.search(r"\bmain\.typ:(\d+)", error.diagnostic)
     template = f"{folder / 'template.typ'}{':' + place[1] if place else ''}"

@@ -15,6 +15,7 @@ from typing import Any
 import orjson
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.local.compiler_process import close_idle
 from reportflow_pandas.local.designs import DesignVersion
 from reportflow_pandas.local.state import Entry, Request, Workspace
 
@@ -61,6 +62,7 @@ class Rendering:
             with suppress(asyncio.CancelledError):
                 await worker
         self._pool.shutdown(wait=True, cancel_futures=True)
+        close_idle()
 
     def put(self, request: Request) -> None:
         """Queue a request's documents; without rendering they are done at once."""

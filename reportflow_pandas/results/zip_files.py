@@ -20,6 +20,9 @@ log = logging.getLogger("reportflow_pandas")
 _UTF_8_NAMES = 0x800
 """The flag of an entry whose name is UTF-8; without it, ``zipfile`` reads the name as cp437."""
 
+_LARGEST_PDF_BYTES = 1 << 29
+"""An entry that unpacks to more is no document but a bomb: each is in memory as a whole."""
+
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -63,8 +66,12 @@ def pdfs_of(content: BinaryIO, names: Sequence[str]) -> Iterator[tuple[int, byte
             found = entries.get(_plain(name))
             if found is None:
                 continue
+            if found.file_size > _LARGEST_PDF_BYTES:
+                log.warning("%r in a ZIP of the service would unpack to %d bytes", name, found.file_size)
+                continue
             try:
-                pdf = archive.read(found)
+                with archive.open(found) as packed:
+                    pdf = packed.read(found.file_size)  # read() would unpack all, whatever the entry says
             except _BROKEN as reason:
                 log.warning("%r in a ZIP of the service cannot be read: %s", name, reason)
                 continue

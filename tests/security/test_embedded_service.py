@@ -4,15 +4,23 @@ from __future__ import annotations
 
 import http.client
 import json
+import subprocess
 from collections.abc import Callable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
+import pandas as pd
 import pytest
 
 import reportflow_pandas as rf
+from reportflow_pandas.local import compiler_process
+from reportflow_pandas.local.compiler import RenderError, render
+from reportflow_pandas.local.designs import DesignVersion, load_designs
 from reportflow_pandas.local.service import LocalService
 
-Local = Callable[..., LocalService]
+CREATED = datetime(2026, 11, 1, tzinfo=UTC)
 
 FOREIGN = [
     "evil.example",
@@ -83,3 +91,95 @@ def test_another_sites_page_is_not_allowed_to_ask() -> None:
         assert answer.status >= 400
         assert not [name for name, _ in answer.getheaders() if name.lower().startswith("access-control")]
         line.close()
+
+
+# designs of strangers
+
+
+@pytest.fixture
+def design(tmp_path: Path) -> Callable[[str], DesignVersion]:
+    """Make a design of a template."""
+
+    def make(template: str) -> DesignVersion:
+        home = tmp_path / "designs" / "strange"
+        home.mkdir(parents=True, exist_ok=True)
+        (home / "design.toml").touch()
+        (home / "template.typ").write_text(template, "utf-8")
+        return load_designs(home.parent)["strange"].versions[1]
+
+    return make
+
+
+HOSTILE = {
+    "a loop": "#while true {}",
+    "loops in loops": "#for i in range(100000) { for j in range(100000) { let x = calc.sin(i * j) } }",
+    "a call of itself": "#let f(n) = f(n + 1)\n#f(0)",
+    "a text of 100 GB": '#let s = "x" * 100000000000\n#s.len()',
+    "pages without end": "#for i in range(100000) { for j in range(100000) [#pagebreak()x] }",
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_design_that_loops_or_grows_ends_alone(
+    kind: str, design: Callable[[str], DesignVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its document fails with the reason; the process that serves goes on, and so does the next document."""
+    monkeypatch.setattr(compiler_process, "PROGRAM", _impatient(design("hello").folder.parent))
+    with pytest.raises(RenderError, match=r"template\.typ"):
+        render(design(HOSTILE[kind]), {}, created=CREATED)
+    assert render(design("hello"), {}, created=CREATED).startswith(b"%PDF-1.7")
+    compiler_process.close_idle()
+
+
+def _impatient(folder: Path) -> Path:
+    """Return the program with a bound of one second: the true one is twenty."""
+    text = compiler_process.PROGRAM.read_text("utf-8")
+    text = text.replace("CPU_SECONDS_PER_DOCUMENT = 20", "CPU_SECONDS_PER_DOCUMENT = 1")
+    (folder.parent / "program.py").write_text(text, "utf-8")
+    return folder.parent / "program.py"
+
+
+def test_a_hostile_design_takes_down_neither_the_service_nor_the_other_documents(
+    design: Callable[[str], DesignVersion], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    folder = design(HOSTILE["a text of 100 GB"]).folder.parent
+    monkeypatch.setattr(compiler_process, "PROGRAM", _impatient(folder))
+    frame = pd.DataFrame({"name": [f"Person {number}" for number in range(4)]})
+    with rf.use_local(designs=folder):
+        options = {"version": 1, "check": False, "download": tmp_path / "pdfs", "progress": False}
+        bad = frame.reportflow.generate("strange", params={}, **options)
+        good = frame.reportflow.generate("certificate", params={"RecipientName": "name"}, **options)
+    assert set(bad["status"]) == {"accepted"}
+    assert bad["error"].str.contains("too long or too much memory").all()
+    assert set(good["status"]) == {"ready"}
+
+
+@pytest.mark.parametrize("path", ["../../secret.txt", "{home}/secret.txt", "/etc/passwd", "/proc/self/environ"])
+def test_a_design_reads_no_file_outside_of_its_folder(
+    path: str, design: Callable[[str], DesignVersion], tmp_path: Path
+) -> None:
+    (tmp_path / "secret.txt").write_text("secret", "utf-8")
+    for words in ('read("{}")', 'json("{}")', 'image("{}")', 'include "{}"'):
+        place = path.replace("{home}", str(tmp_path))
+        with pytest.raises(RenderError):
+            render(design("#" + words.replace("{}", place)), {}, created=CREATED)
+
+
+def test_a_designs_process_knows_no_key(
+    design: Callable[[str], DesignVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("REPORT_FLOW_APP_KEY", "ak_0123456789abcdef")
+    monkeypatch.setenv("REPORTFLOW_SMTP", "smtps://me:hush@mail.test")
+    told: list[dict[str, str]] = []
+    begin = subprocess.Popen.__init__
+
+    def noted(self: Any, words: Any, **options: Any) -> None:
+        told.append(options["env"])
+        begin(self, words, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", noted)
+    compiler_process.close_idle()
+    render(design("hello"), {}, created=CREATED)
+    compiler_process.close_idle()
+    assert len(told) == 1
+    assert not [name for name in told[0] if name.startswith("REPORT")]
