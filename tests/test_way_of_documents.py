@@ -31,6 +31,7 @@ WAY = [
     "execution/work.py",
     "event_loop.py",
     "execution/run.py",
+    "execution/execute.py",
     "execution/from_frame.py",
     "rows/document_keys.py",
     "rows/documents.py",

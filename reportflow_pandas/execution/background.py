@@ -20,8 +20,9 @@ from reportflow_pandas import event_loop, exit_hook
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
+from reportflow_pandas.execution.execute import PLANNING_GRACE_SECONDS
 from reportflow_pandas.execution.from_ledger import index_of, recorded_results
-from reportflow_pandas.execution.run import PLANNING_GRACE_SECONDS, kind_of
+from reportflow_pandas.execution.run import kind_of
 from reportflow_pandas.execution.work import Work
 from reportflow_pandas.journal import runs
 from reportflow_pandas.next_steps import cut_short, elsewhere

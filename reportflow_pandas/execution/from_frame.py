@@ -19,7 +19,6 @@ from reportflow_pandas.engine.batching import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.execution.blocking import in_thread
 from reportflow_pandas.execution.from_ledger import hand_on
 from reportflow_pandas.execution.preparation import (
     Prepared,
@@ -31,6 +30,7 @@ from reportflow_pandas.execution.preparation import (
     refuse_too_many,
     tell,
 )
+from reportflow_pandas.execution.work import in_thread
 from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs, runs_folder
 from reportflow_pandas.journal.journal import Journal, Terms

@@ -17,8 +17,8 @@ from reportflow_pandas.engine.batching import Document, Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.execution.blocking import in_thread
 from reportflow_pandas.execution.preparation import refuse_too_many
+from reportflow_pandas.execution.work import in_thread
 from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal

@@ -1,4 +1,4 @@
-"""A run under way: documents of a source, sent by a backend, their outcomes recorded."""
+"""A run, from its first look-up to its results frame."""
 
 from __future__ import annotations
 
@@ -9,24 +9,24 @@ from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pandas as pd
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.attempts import Line, line_to
 from reportflow_pandas.engine.batching import Feed, pack
-from reportflow_pandas.engine.outcomes import Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.engine.rate_limit import Kind
 from reportflow_pandas.engine.runner import Runner
 from reportflow_pandas.errors import AuthError, InvalidRows, ReportFlowError
-from reportflow_pandas.execution.backends import Backend, Files, runner_of
-from reportflow_pandas.execution.blocking import in_thread
+from reportflow_pandas.execution.backends import Files, runner_of
+from reportflow_pandas.execution.execute import Source, execute
+from reportflow_pandas.execution.work import in_thread
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import goes_on, interrupted
-from reportflow_pandas.options import Options
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.results.download import fetch_outcomes
@@ -37,7 +37,6 @@ from reportflow_pandas.results.results_frame import results_frame
 from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.results.service_words import reasons
 from reportflow_pandas.results.summary import in_one_line
-from reportflow_pandas.rows.documents import Documents
 from reportflow_pandas.rows.download_folders import download_root
 from reportflow_pandas.settings import Settings
 from reportflow_pandas.verify.read_back import read_back_or_say
@@ -46,95 +45,11 @@ from reportflow_pandas.verify.verified_results import with_verdicts
 if TYPE_CHECKING:  # it needs the packages of an extra
     from reportflow_pandas.verify.run_check import Checked
 
-__all__ = ["PLANNING_GRACE_SECONDS", "Run", "Source", "execute", "kind_of"]
+__all__ = ["Run", "kind_of"]
 
 log = logging.getLogger("reportflow_pandas")
 
 T = TypeVar("T")
-
-PLANNING_GRACE_SECONDS = 5.0
-"""How long the writing down of a stopped run's rows may still take; 100,000 rows need about 3 s."""
-
-
-class Source(Protocol):
-    """Where the documents of a run come from: a frame, or the ledger that has them already.
-
-    Attributes
-    ----------
-    options : Options
-        How they are sent.
-    info : RunInfo
-        The run, as far as it is known.
-    index : pandas.Index
-        Labels of the rows.
-    outcomes : Outcomes
-        By position; of the run from `open` on.
-    ledger : Journal or None
-        The run's, from `open` on.
-    first_alone : bool
-        Whether nothing was looked up, so that a bad key shows at the first call only.
-    plans : bool
-        Whether the rows are written down while they are sent; else they are already.
-    folders : list of str or None
-        Of each row below the download folder; None: all PDFs are in it.
-    """
-
-    options: Options
-    info: RunInfo
-    index: pd.Index[Any]
-    outcomes: Outcomes
-    ledger: Journal | None
-    first_alone: bool
-    plans: bool
-    folders: list[str] | None
-
-    async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal | None:
-        """Look up what must be known, refuse what cannot be sent, and return the ledger, open for sending.
-
-        None: there are no rows. ``queue``: other machines send the calls, and may have some of a process before.
-        """
-
-    @property
-    def rows_concerned(self) -> int:
-        """How many rows this attempt is about: all, or those of a retry."""
-
-    async def documents(self, ledger: Journal, feed: Feed, phase: Phase) -> None:
-        """Give the feed the documents that are to be sent, each written down first, and end it."""
-
-    def asked_for(self) -> Documents | None:
-        """Return what the documents should show, after `open`; None where it is not known any more."""
-
-
-async def execute(source: Source, backend: Backend, feed: Feed, ledger: Journal, phase: Phase) -> None:
-    """Send the documents of a source by a backend.
-
-    Returns when each has its outcome in the ledger, or the backend was stopped and is drained; see its ``error``.
-    """
-    planning = asyncio.ensure_future(_feed(source, ledger, feed, phase))
-    try:
-        await backend.run()
-        feed.close()
-        try:
-            await ledger.flush()
-        except ReportFlowError as error:
-            backend.stop(error)
-        if backend.error is None and not feed.abandoned:
-            await planning
-        elif source.plans:
-            # what is written down to the end can be resumed by its name alone
-            await asyncio.wait([planning], timeout=PLANNING_GRACE_SECONDS)
-    finally:
-        planning.cancel()
-        await asyncio.gather(planning, return_exceptions=True)
-        with contextlib.suppress(ReportFlowError):
-            await ledger.flush()
-
-
-async def _feed(source: Source, ledger: Journal, feed: Feed, phase: Phase) -> None:
-    try:
-        await source.documents(ledger, feed, phase)
-    except Exception as error:  # noqa: BLE001 - whatever it is: the backend waits for documents and must hear of it
-        feed.fail(error)
 
 
 class Run:

@@ -1,10 +1,15 @@
-"""What can be carried out, in the foreground with a bar or in the background as a job: a run, or its mails."""
+"""What can be carried out, in the foreground with a bar or in the background as a job: a run, or its mails.
+
+And what of it blocks, such as opening a ledger: done in a thread beside the event loop.
+"""
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, Protocol, TypeVar
 
 import pandas as pd
 
@@ -18,7 +23,9 @@ from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.settings import Settings
 
-__all__ = ["Work", "watched"]
+__all__ = ["Work", "in_thread", "watched"]
+
+T = TypeVar("T")
 
 
 class Work(Protocol):
@@ -110,3 +117,21 @@ def watched(work: Work) -> pd.DataFrame:
     if work.interrupted:
         raise RunInterrupted(work.goodbye(), results)
     return results
+
+
+async def in_thread(work: Callable[[], T], undo: Callable[[T], object] | None = None) -> T:
+    """Do blocking work in a thread, and return what it returned.
+
+    A cancellation waits for the end of the work, for no thread can be stopped: a ledger that is being opened holds
+    its lock, and one that is being read may not be closed meanwhile. Then ``undo`` is told of the result.
+    """
+    working = asyncio.ensure_future(asyncio.to_thread(work))
+    try:
+        return await asyncio.shield(working)
+    except asyncio.CancelledError:
+        while not working.done():
+            with contextlib.suppress(asyncio.CancelledError):
+                await asyncio.wait([working])
+        if undo is not None and working.exception() is None:
+            undo(working.result())
+        raise

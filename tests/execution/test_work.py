@@ -7,7 +7,7 @@ import threading
 
 import pytest
 
-from reportflow_pandas.execution.blocking import in_thread
+from reportflow_pandas.execution.work import in_thread
 
 
 def test_what_was_opened_when_its_run_was_cancelled_is_closed_again() -> None:
