@@ -1,6 +1,6 @@
 """Build the documentation site: ``python docs/build.py`` writes ``docs/_site``, without the network.
 
-pip install -e ".[docs]" && python docs/build.py
+pip install -e ".[docs]" && python docs/build.py [FOLDER]
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ ORDER = [
 """Pages in the order in which they are read; ``llms-full.txt`` holds them one after the other."""
 
 
-def main() -> int:
+def main(site: Path = SITE) -> int:
     """Build the site; warnings are errors."""
     from sphinx.cmd.build import main as sphinx  # noqa: PLC0415 - an extra
 
-    shutil.rmtree(SITE, ignore_errors=True)
+    shutil.rmtree(site, ignore_errors=True)
     with tempfile.TemporaryDirectory() as folder:
         source = Path(folder) / "source"
         shutil.copytree(PAGES, source)
@@ -40,11 +40,11 @@ def main() -> int:
         (source / "pictures").mkdir()
         for picture in sorted((ROOT / "docs").glob("*.png")):
             shutil.copy(picture, source / "pictures" / picture.name)
-        code = int(sphinx(["-W", "--keep-going", "-q", "-b", "html", str(source), str(SITE)]))
+        code = int(sphinx(["-W", "--keep-going", "-q", "-b", "html", str(source), str(site)]))
     if code:
         return code
-    (SITE / "llms.txt").write_text(_index(), encoding="utf-8")
-    (SITE / "llms-full.txt").write_text(
+    (site / "llms.txt").write_text(_index(), encoding="utf-8")
+    (site / "llms-full.txt").write_text(
         "\n\n".join((PAGES / page).read_text(encoding="utf-8") for page in ORDER), encoding="utf-8"
     )
     return 0
@@ -66,4 +66,4 @@ def _index() -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(*(Path(word) for word in sys.argv[1:])))

@@ -120,7 +120,11 @@ class Rendering:
             failure = entry.failing
             if failure is None:
                 try:
-                    self._keep(entry, await self._rendered(request, entry))
+                    pending = self._rendered(request, entry)
+                except RuntimeError:  # the interpreter ends, and its pools take nothing more
+                    return
+                try:
+                    self._keep(entry, await pending)
                 except Exception as error:  # noqa: BLE001 - one broken document must not end the others
                     failure = str(error) or type(error).__name__
                     logger.warning("document %s of request %s: %s", entry.file_id, request.request_id, failure)

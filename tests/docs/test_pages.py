@@ -49,13 +49,15 @@ def test_the_code_of_a_page_runs_from_top_to_bottom(
 
 
 @pytest.fixture(scope="module")
-def site() -> Path:
+def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Build the site into a folder of this process: another worker may build it, too."""
     for name in ("sphinx", "pydata_sphinx_theme", "myst_nb", "numpydoc"):
         required(name, _found(name))
-    command = [sys.executable, DOCS / "build.py"]
+    folder = tmp_path_factory.mktemp("site")
+    command = [sys.executable, DOCS / "build.py", folder]
     built = subprocess.run(command, capture_output=True, text=True, check=False, timeout=170)  # noqa: S603 - ours
     assert built.returncode == 0, built.stderr[-3000:]
-    return DOCS / "_site"
+    return folder
 
 
 def _found(name: str) -> object:
@@ -65,26 +67,71 @@ def _found(name: str) -> object:
 
 
 QUESTIONS = {
-    "my own Excel file": "howto/excel",
-    "my own design": "howto/design",
-    "what is passthrough": "reference/outcomes",
-    "what does it cost": "howto/carefully",
-    "no account": "first_hour",
-    "first five carefully": "howto/carefully",
-    "where are my PDFs": "reference/outcomes",
-    "a run died": "reference/outcomes",
-    "a row is unknown": "reference/outcomes",
-    "behind a proxy": "howto/proxies",
-    "from JavaScript": "vendor",
-    "in Japanese": "ja/index",
+    "my own Excel file": ("howto/excel", "read_rows"),
+    "my own design": ("howto/design", "designs"),
+    "what is passthrough": ("reference/outcomes", "What is `passthrough`?"),
+    "what does it cost": ("howto/carefully", "pages of the PDFs"),
+    "no account": ("first_hour", "no account"),
+    "first five carefully": ("howto/carefully", "head(5)"),
+    "where are my PDFs": ("reference/outcomes", "Where are my PDFs?"),
+    "a run died": ("reference/outcomes", "A run died"),
+    "a row is unknown": ("reference/outcomes", "A row is `unknown`"),
+    "behind a proxy": ("howto/proxies", "HTTPS_PROXY"),
+    "from JavaScript": ("vendor", "JavaScript"),
+    "in Japanese": ("ja/index", "日本語"),
 }
+"""What people ask: the page that answers, and words of the answer."""
+
+FIRST_SCREEN = 1400
+"""Characters of a page that are read without scrolling."""
+
+
+@pytest.mark.parametrize("question", QUESTIONS)
+def test_the_readme_leads_to_the_answer_of_each_question_on_the_first_screen_of_a_page(question: str) -> None:
+    page, answer = QUESTIONS[question]
+    assert f"](docs/site/{page}.md)" in (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    assert answer in (DOCS / "site" / f"{page}.md").read_text(encoding="utf-8")[:FIRST_SCREEN]
 
 
 def test_the_site_builds_without_a_warning_and_answers_each_question_one_click_from_its_front(site: Path) -> None:
     front = (site / "index.html").read_text(encoding="utf-8")
-    for question, page in QUESTIONS.items():
+    for question, (page, _) in QUESTIONS.items():
         assert f'href="{page}.html"' in front, question
         assert (site / f"{page}.html").exists(), question
+
+
+def written() -> dict[str, str]:
+    """Return everything that is written in Markdown around the package, notebooks too."""
+    root = DOCS.parent
+    found = {
+        page.relative_to(root).as_posix(): page.read_text(encoding="utf-8")
+        for page in [*root.glob("*.md"), *root.glob("examples/*.md"), *PAGES]
+    }
+    for notebook in root.glob("notebooks/*.ipynb"):
+        cells = json.loads(notebook.read_text(encoding="utf-8"))["cells"]
+        found[notebook.relative_to(root).as_posix()] = "\n\n".join(
+            "".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown"
+        )
+    return found
+
+
+def anchors(text: str) -> set[str]:
+    """Return the names under which a page's headings are linked."""
+    headings = re.findall(r"^#+ (.+)$", text, re.MULTILINE)
+    return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
+
+
+@pytest.mark.parametrize("name", sorted(written()))
+def test_every_link_of_a_written_page_leads_somewhere(name: str) -> None:
+    root, pages = DOCS.parent, written()
+    for target in re.findall(r"\]\(([^)\s]+)\)", pages[name]):
+        if re.match(r"[a-z]+:", target) or target.startswith("pictures/"):
+            continue  # pictures: the site's own test sees them
+        address, _, anchor = target.partition("#")
+        place = (root / name).parent / address if address else root / name
+        assert place.exists(), f"{name} links to {target}"
+        if anchor:
+            assert anchor in anchors(place.read_text(encoding="utf-8")), f"{name} links to {target}"
 
 
 def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
