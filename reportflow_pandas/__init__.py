@@ -1,6 +1,6 @@
 """One row, one PDF: Report Flow documents from a pandas DataFrame.
 
->>> import reportflow_pandas as rf                             # registers df.reportflow
+>>> import reportflow_pandas as rf                             # gives every DataFrame a .reportflow
 >>> orders, lines = rf.example_orders()
 >>> with rf.use_local():                                       # the embedded service: no account needed
 ...     results = orders.head(3).reportflow.generate(

@@ -394,7 +394,9 @@ def _merged(results: pd.DataFrame, sent: pd.DataFrame, rows: list[int], places: 
 
 
 def settle(results: pd.DataFrame, rows: RowsChosen) -> pd.DataFrame:
-    """Mark ``unknown`` rows as accepted, after a look in the web app. Sends nothing.
+    """Mark ``unknown`` rows as accepted: their documents exist, as a look in the web app showed. Sends nothing.
+
+    Rows whose documents do not exist are for ``retry(unknown=True)``, which sends them.
 
     Parameters
     ----------
