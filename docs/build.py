@@ -37,6 +37,9 @@ def main(site: Path = SITE) -> int:
         shutil.copytree(PAGES, source)
         for notebook in sorted((ROOT / "notebooks").glob("*.ipynb")):
             shutil.copy(notebook, source / "notebooks" / notebook.name)
+        shutil.copytree(
+            ROOT / "examples", source / "examples", ignore=shutil.ignore_patterns("*.md", "__pycache__")
+        )
         (source / "pictures").mkdir()
         for picture in sorted((ROOT / "docs").glob("*.png")):
             shutil.copy(picture, source / "pictures" / picture.name)
@@ -44,10 +47,20 @@ def main(site: Path = SITE) -> int:
     if code:
         return code
     (site / "llms.txt").write_text(_index(), encoding="utf-8")
-    (site / "llms-full.txt").write_text(
-        "\n\n".join((PAGES / page).read_text(encoding="utf-8") for page in ORDER), encoding="utf-8"
-    )
+    (site / "llms-full.txt").write_text("\n\n".join(_whole(page) for page in ORDER), encoding="utf-8")
     return 0
+
+
+INCLUDED = re.compile(r"^```\{literalinclude\} \.\./examples/(\S+)\n(?::.*\n)*```$", re.MULTILINE)
+CODE = re.compile(r"^```.*?^```$", re.MULTILINE | re.DOTALL)
+
+
+def _whole(page: str) -> str:
+    """Return a page with the examples that it shows."""
+    text = (PAGES / page).read_text(encoding="utf-8")
+    return INCLUDED.sub(
+        lambda found: f"```\n{(ROOT / 'examples' / found[1]).read_text(encoding='utf-8')}```", text
+    )
 
 
 def _index() -> str:
@@ -57,7 +70,12 @@ def _index() -> str:
         text = (PAGES / page).read_text(encoding="utf-8")
         title = re.search(r"^# (.+)$", text, re.MULTILINE)
         first = next(
-            (part for part in re.split(r"\n\s*\n", text) if part and not part.startswith(("#", ":", "`"))), ""
+            (
+                part
+                for part in re.split(r"\n\s*\n", CODE.sub("", text))
+                if part and not part.startswith(("#", ":", "`", "|"))
+            ),
+            "",
         )
         lines.append(
             f"- [{title[1] if title else page}]({page.removesuffix('.md')}.html): {' '.join(first.split())}"

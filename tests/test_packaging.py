@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import importlib.util
 import re
+import tomllib
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -60,11 +63,38 @@ def test_each_python_gets_one_constraint_for_each_dependency_that_the_project_al
         assert lowest.at_run_time()[one.name].specifier.contains(pinned.version)
 
 
-def test_the_version_is_the_same_everywhere() -> None:
+def test_the_version_stands_in_one_place_and_the_citation_follows() -> None:
     project = lowest.project()
+    assert project["dynamic"] == ["version"]
+    hatch = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["hatch"]
+    assert ROOT / hatch["version"]["path"] == Path(rf.__file__)
     citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
-    assert Version(rf.__version__) == Version(str(project["version"])) == Version(str(citation["version"]))
+    assert Version(rf.__version__) == Version(str(citation["version"]))
     assert citation["license"] == project["license"]
+
+
+@pytest.mark.parametrize(
+    ("tag", "log", "refused"),
+    [
+        ("v1.2.3", "## 1.2.3\n", []),
+        ("v1.2.4", "## 1.2.3\n", ["the tag is v1.2.4, and the version 1.2.3"]),
+        ("v1.2.3", "## Unreleased\n", ["CHANGELOG.md has no section '## 1.2.3'"]),
+    ],
+)
+def test_a_release_is_refused_unless_tag_version_and_changelog_agree(
+    tag: str, log: str, refused: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spec = importlib.util.spec_from_file_location("check_dist", ROOT / ".ci" / "check_dist.py")
+    assert spec is not None
+    assert spec.loader is not None
+    check_dist = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(check_dist)
+    (tmp_path / "CHANGELOG.md").write_text(log, encoding="utf-8")
+    monkeypatch.setattr(check_dist, "ROOT", tmp_path)
+    addresses = "".join(f"Project-URL: {name}, https://x.example\n" for name in check_dist.FOUND_AT_HOME)
+    with zipfile.ZipFile(tmp_path / "one.whl", "w") as wheel:
+        wheel.writestr("one-1.2.3.dist-info/METADATA", f"Metadata-Version: 2.4\nVersion: 1.2.3\n{addresses}\n")
+    assert check_dist.problems_of_release(tmp_path / "one.whl", tag) == refused
 
 
 def test_the_classifiers_name_each_python_that_ci_tests() -> None:

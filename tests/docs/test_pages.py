@@ -14,6 +14,7 @@ from conftest import required
 
 import reportflow_pandas as rf
 from reportflow_pandas import settings
+from reportflow_pandas.accessor import ReportFlowAccessor
 from reportflow_pandas.engine.retry import ErrorKind
 from reportflow_pandas.verify.finding import KINDS
 
@@ -148,6 +149,12 @@ def test_every_link_of_the_site_leads_somewhere(site: Path) -> None:
             assert place.exists(), f"{page.relative_to(site)} links to {target}"
             if anchor and place in text:
                 assert f'id="{anchor}"' in text[place], f"{page.relative_to(site)} links to {target}"
+
+
+def test_the_reference_has_everything_that_is_public() -> None:
+    reference = (DOCS / "site" / "reference" / "api.md").read_text(encoding="utf-8")
+    verbs = [name for name in vars(ReportFlowAccessor) if not name.startswith("_")]
+    assert [name for name in [*rf.__all__, *verbs] if not re.search(rf"\.{name}\b", reference)] == []
 
 
 def test_no_page_loads_anything_from_elsewhere(site: Path) -> None:
