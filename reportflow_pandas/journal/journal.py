@@ -38,13 +38,13 @@ from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError, JournalError
-from reportflow_pandas.journal import ledger, recorded, schema
+from reportflow_pandas.journal import ledger, ledger_queries, schema
 from reportflow_pandas.journal.commits import Commits
 from reportflow_pandas.journal.frames import Rows, Terms
 from reportflow_pandas.journal.guard import refuse
 from reportflow_pandas.journal.ledger import Changes, Intent, Via, spans
+from reportflow_pandas.journal.ledger_queries import Frame
 from reportflow_pandas.journal.outcome_lines import clean, describe, spans_by_release
-from reportflow_pandas.journal.recorded import Frame
 from reportflow_pandas.journal.run_file import RunFile, open_run
 from reportflow_pandas.next_steps import NOT_SENT_AGAIN, with_its_rows
 from reportflow_pandas.settings import Owner
@@ -79,11 +79,11 @@ class Journal:
         self.run = file.run
         self.path = file.path
         self.created = file.created
-        self.meta = recorded.meta_of(connection)
+        self.meta = ledger_queries.meta_of(connection)
         self._file = file
         self._clock = clock
         self._via = via
-        last_document, last_call = recorded.last_numbers(connection)
+        last_document, last_call = ledger_queries.last_numbers(connection)
         self._next_number = last_document + 1
         self._next_call = self._first_call = last_call + 1
         self._reopened: set[int] = set()
@@ -153,12 +153,16 @@ class Journal:
     def standing(self) -> tuple[Frame, list[str], set[int]]:
         """Return the last rows, the status of each, and which were sent again; of a journal just opened."""
         with self._file.reading() as reader:
-            return recorded.frame_of(reader), recorded.statuses_of(reader), recorded.sent_again(reader)
+            return (
+                ledger_queries.frame_of(reader),
+                ledger_queries.statuses_of(reader),
+                ledger_queries.sent_again(reader),
+            )
 
     def own_keys(self) -> list[tuple[bytes, int]]:
         """Return the key of each row that was last given, and how many equal ones come before it."""
         with self._file.reading() as reader:
-            return recorded.keys_of(reader)
+            return ledger_queries.keys_of(reader)
 
     async def begin(
         self, outcomes: Outcomes, terms: Terms, index: Any = None, held: Mapping[int, int] | None = None
@@ -264,10 +268,10 @@ class Journal:
                 f"    {with_its_rows(self.run, design)}"
             )
         with self._file.reading() as reader:
-            frame = recorded.frame_of(reader)
-            self._numbers = recorded.numbers_of(reader)
+            frame = ledger_queries.frame_of(reader)
+            self._numbers = ledger_queries.numbers_of(reader)
             self._outcomes = Outcomes(frame.names)
-            recorded.fill(reader, self._outcomes)
+            ledger_queries.fill(reader, self._outcomes)
         return self._outcomes
 
     def pending(
@@ -282,7 +286,7 @@ class Journal:
         after = -1
         while True:
             with self._file.reading() as reader:
-                kept = recorded.pending_after(reader, after, wanted)
+                kept = ledger_queries.pending_after(reader, after, wanted)
             if not kept:
                 return
             after = kept[-1][0]
@@ -384,9 +388,9 @@ class Journal:
         self._check()
         outcomes = self._outcomes
         with self._file.reading() as reader:
-            self._marks_seen = recorded.learn_marks(reader, outcomes, self._marks_seen)
+            self._marks_seen = ledger_queries.learn_marks(reader, outcomes, self._marks_seen)
             if self.meta["frame"] > 1:
-                self._shown |= recorded.show_before(reader, outcomes)
+                self._shown |= ledger_queries.show_before(reader, outcomes)
 
     async def flush(self) -> None:
         """Return when everything is on the disk."""
@@ -401,9 +405,9 @@ class Journal:
         await self._step(partial(ledger.write_meta, facts=facts))
 
     def awaited(self) -> dict[int, list[tuple[int, str]]]:
-        """Return the calls of a queue that were never seen answered, as `recorded.awaited_in`."""
+        """Return the calls of a queue that were never seen answered, as `ledger_queries.awaited_in`."""
         with self._file.reading() as reader:
-            return recorded.awaited_in(reader)
+            return ledger_queries.awaited_in(reader)
 
     def reopen(self, awaited: Mapping[int, list[tuple[int, str]]]) -> list[tuple[int, list[int], list[str]]]:
         """Take up calls that a process before put into the queue and never saw answered: workers may have answers.

@@ -11,9 +11,9 @@ from typing import Literal, TypeVar
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ReportFlowError
-from reportflow_pandas.journal import ledger, recorded, runs_folder
+from reportflow_pandas.journal import ledger, ledger_queries, runs_folder
+from reportflow_pandas.journal.ledger_queries import meta_of
 from reportflow_pandas.journal.lock import is_locked
-from reportflow_pandas.journal.recorded import meta_of
 from reportflow_pandas.journal.run_file import lock_of
 from reportflow_pandas.journal.runs import opened
 from reportflow_pandas.settings import Owner
@@ -63,10 +63,10 @@ def owner_of(
             meta = meta_of(connection)
             if (meta.get("service"), meta.get("workspace")) != owner:
                 continue
-            numbers = recorded.numbers_by_id(connection, document_ids)
+            numbers = ledger_queries.numbers_by_id(connection, document_ids)
             if numbers:
                 found = [one for one in document_ids if one in numbers]
-                return Owned(run, found, recorded.is_answered(connection, numbers[found[0]], request_id))
+                return Owned(run, found, ledger_queries.is_answered(connection, numbers[found[0]], request_id))
     return None
 
 
@@ -98,7 +98,7 @@ def mark_ready(
     with opened(runs_folder.path_of(folder, run)) as connection:
         with contextlib.suppress(sqlite3.OperationalError):  # without the index each mark reads all documents
             ledger.index_by_rf(connection)
-        numbers = recorded.numbers_by_id(connection, [document_id])
+        numbers = ledger_queries.numbers_by_id(connection, [document_id])
         if not numbers:
             return "stranger"
         mark = _in_one_transaction(

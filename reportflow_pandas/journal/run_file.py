@@ -13,8 +13,8 @@ from typing import Any
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.journal import ledger, runs_folder, schema
+from reportflow_pandas.journal.ledger_queries import meta_of, one_moment
 from reportflow_pandas.journal.lock import RunLock
-from reportflow_pandas.journal.recorded import meta_of, one_moment
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.next_steps import if_the_same_workspace
 from reportflow_pandas.settings import RUNS, Owner

@@ -16,10 +16,10 @@ from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
-from reportflow_pandas.journal import recorded, runs_folder, schema
+from reportflow_pandas.journal import ledger_queries, runs_folder, schema
 from reportflow_pandas.journal.frames import Known
+from reportflow_pandas.journal.ledger_queries import Frame, RecentCall, meta_of, one_moment
 from reportflow_pandas.journal.lock import RunLock, is_locked
-from reportflow_pandas.journal.recorded import Frame, RecentCall, meta_of, one_moment
 from reportflow_pandas.journal.run_file import BEGUN_BELOW_THE_WORKING_DIRECTORY, lock_of, refuse_another
 from reportflow_pandas.settings import RUNS, Owner, Settings
 
@@ -145,7 +145,7 @@ def _summary(folder: Path, run: str) -> Summary:
 def _summarised(path: Path, run: str) -> Summary:
     with opened(path) as connection, one_moment(connection):
         meta = meta_of(connection)
-        counts, unsent = recorded.counts_of(connection, meta["frame"])
+        counts, unsent = ledger_queries.counts_of(connection, meta["frame"])
         (touched,) = connection.execute(
             "SELECT max(max(started_at), coalesce(max(answered_at), 0)) FROM "
             "(SELECT started_at, answered_at FROM calls ORDER BY number DESC LIMIT ?)",
@@ -189,12 +189,12 @@ def load(folder: Path, run: str) -> Recorded:
         if verdict != "ok":
             raise schema.damaged(path, verdict)
         sending = is_locked(lock_of(path))
-        meta, frame = meta_of(connection), recorded.frame_of(connection)
+        meta, frame = meta_of(connection), ledger_queries.frame_of(connection)
         outcomes = Outcomes(frame.names)
-        recorded.fill(connection, outcomes, sending=sending)
+        ledger_queries.fill(connection, outcomes, sending=sending)
         unsent = outcomes.counts()["not_sent"]
         if meta["frame"] > 1:
-            recorded.show_before(connection, outcomes)
+            ledger_queries.show_before(connection, outcomes)
         return Recorded(meta, frame, outcomes, sending, unsent)
 
 
@@ -207,7 +207,7 @@ def frame_of(folder: Path, run: str) -> tuple[dict[str, Any], Frame]:
         There is no such run, or its file cannot be read.
     """
     with opened(runs_folder.path_of(folder, run)) as connection, one_moment(connection):
-        return meta_of(connection), recorded.frame_of(connection)
+        return meta_of(connection), ledger_queries.frame_of(connection)
 
 
 def begun(folder: Path, run: str, *, base_url: str, owner: Owner, proven: bool = False) -> dict[str, Any]:
@@ -305,14 +305,16 @@ def unsent(
         if path.exists():
             connection = stack.enter_context(opened(path))
             stack.enter_context(one_moment(connection))
-            known = Known(recorded.all_described(connection))
+            known = Known(ledger_queries.all_described(connection))
         for documents, keys in planned:
             for document, key in zip(documents, keys, strict=True):
                 place = known.place(key, None, again=document.position in again)
                 if place.fresh or place.document is None:
                     yield document
                 else:
-                    outcomes.restore(recorded.outcome_at(connection, place.document.number, document.position))
+                    outcomes.restore(
+                        ledger_queries.outcome_at(connection, place.document.number, document.position)
+                    )
 
 
 def at_home(settings: Settings, run: str) -> Settings:
@@ -331,7 +333,7 @@ def is_sending(folder: Path, run: str) -> bool:
 def awaited(folder: Path, run: str) -> int:
     """Return how many calls of a run are in its queue, or with a worker, and were never seen answered."""
     with opened(runs_folder.path_of(folder, run)) as connection:
-        return len(recorded.awaited_in(connection))
+        return len(ledger_queries.awaited_in(connection))
 
 
 def forget(folder: Path, run: str, clock: Clock) -> None:
@@ -430,7 +432,7 @@ def recent_calls(folder: Path, owner: Owner, since: float) -> list[RecentCall]:
             with opened(path) as connection:
                 meta = meta_of(connection)
                 if (meta.get("service"), meta.get("workspace")) == owner:
-                    found += recorded.recent_calls_in(connection, since)
+                    found += ledger_queries.recent_calls_in(connection, since)
     return sorted(found, key=lambda call: call.started_at)
 
 

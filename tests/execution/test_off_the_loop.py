@@ -11,7 +11,7 @@ from support.virtual_service import people, plain, sent
 
 import reportflow_pandas as rf
 from reportflow_pandas.engine import batching
-from reportflow_pandas.journal import recorded
+from reportflow_pandas.journal import ledger_queries
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.results import mail_columns
@@ -41,7 +41,7 @@ def read(monkeypatch: pytest.MonkeyPatch) -> dict[str, set[bool]]:
         return reading
 
     for name in READERS:
-        monkeypatch.setattr(recorded, name, watched(name, getattr(recorded, name)))
+        monkeypatch.setattr(ledger_queries, name, watched(name, getattr(ledger_queries, name)))
     monkeypatch.setattr(mail_columns, "mails_of", watched("mails_of", mail_columns.mails_of))
     return seen
 
