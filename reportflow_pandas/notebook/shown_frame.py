@@ -55,6 +55,10 @@ class ShownFrame(pd.DataFrame):
     def _constructor(self) -> type[ShownFrame]:
         return ShownFrame
 
+    def _constructor_from_mgr(self, mgr: Any, axes: Any) -> ShownFrame:
+        # pandas 2.2 gives a subclass its blocks, and warns that they are given
+        return ShownFrame(pd.DataFrame._from_mgr(mgr, axes=axes))  # type: ignore[attr-defined]  # noqa: SLF001
+
     def _repr_html_(self) -> str:
         """Return the table: without script, readable on a light page and on a dark one."""
         if not len(self):
