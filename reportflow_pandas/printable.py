@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["INVISIBLE", "printable"]
+__all__ = ["INVISIBLE", "JOINERS", "printable"]
 
 INVISIBLE = (
     r"\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -12,7 +12,15 @@ INVISIBLE = (
 )
 """As a class of a regular expression: marks of direction (CVE-2021-42574), joiners, separators, tags."""
 
-_NOT_PRINTED = re.compile(rf"[\x00-\x08\x0b-\x1f\x7f-\x9f{INVISIBLE}]")
+_JOINED = (
+    r"[\u0600-\u0603\u0620-\u08ff\u0900-\u0dff\u0f00-\u109f\u1780-\u17ff\u2190-\u2bff\ufe0f\U0001f000-\U0001faff]"
+)
+"""Arabic, Indic, Tibetan, Burmese, Khmer, emoji."""
+
+JOINERS = rf"(?<={_JOINED})[\u200c\u200d](?={_JOINED})"
+"""A joiner where writing needs it: Persian and Hindi words, a person at a computer. Elsewhere it only hides."""
+
+_NOT_PRINTED = re.compile(rf"(?!{JOINERS})[\x00-\x08\x0b-\x1f\x7f-\x9f{INVISIBLE}]")
 
 
 def printable(text: str) -> str:

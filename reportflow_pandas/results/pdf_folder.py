@@ -23,7 +23,7 @@ from urllib.parse import quote
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.printable import INVISIBLE
+from reportflow_pandas.printable import INVISIBLE, JOINERS
 from reportflow_pandas.settings import absolute_path
 
 __all__ = ["MANIFEST", "SUPERSEDED", "PdfFolder", "safe_folder_name", "safe_name"]
@@ -36,7 +36,7 @@ MANIFEST = ".reportflow-files.jsonl"
 SUPERSEDED = "superseded"
 """Folder in the folder: PDFs whose place a newer PDF of the same document took, with the date of that moment."""
 
-_FORBIDDEN = re.compile(rf'[/\\:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff{INVISIBLE}]')
+_FORBIDDEN = re.compile(rf'(?!{JOINERS})[/\\:*?"<>|\x00-\x1f\x7f-\x9f\ud800-\udfff{INVISIBLE}]')
 _CANNOT_BE_SAID = {errno.EILSEQ, errno.EINVAL, errno.ENAMETOOLONG}
 """What file systems say to a name of characters, or of a length, that they do not have."""
 _SHORT_NAME_BYTES = 120

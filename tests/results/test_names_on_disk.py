@@ -78,6 +78,29 @@ def test_what_nobody_sees_reaches_neither_disk_nor_terminal(sign: str) -> None:
     assert shown.isascii()
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "\u0645\u06cc\u200c\u062e\u0648\u0627\u0647\u0645",
+        "\u0915\u094d\u200d\u0937",
+        "\U0001f469\u200d\U0001f4bb",
+        "\u2764\ufe0f\u200d\U0001f525",
+    ],
+    ids=["Persian", "Hindi", "a person at a computer", "a heart on fire"],
+)
+def test_joiners_that_writing_needs_stay(name: str) -> None:
+    assert safe_name(name) == f"{name}.pdf"
+    assert printable(name) == name
+
+
+@pytest.mark.parametrize(
+    "name", ["INV\u200d7", "INV\u200c", "\u200dINV", "a\u200d\u200db", "\u0645\u200c.", "\u0645\u200c\u200c\u0645"]
+)
+def test_joiners_that_only_hide_a_difference_do_not(name: str) -> None:
+    assert not {"\u200c", "\u200d"} & set(safe_name(name))
+    assert printable(name).isprintable()
+
+
 def test_a_terminal_gets_no_commands_and_all_its_letters() -> None:
     assert printable("\x1b[2J\x07請求書\tŁódź\n") == "\\x1b[2J\\x07請求書\tŁódź\n"
 
