@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import resource
 import shutil
 import sys
@@ -20,7 +21,9 @@ MARK = "REPORTFLOW_TRIAL_OF_NOTEBOOKS"
 
 
 MOST_SECONDS = 20.0
-"""Of processor time for a notebook and all that it starts: what it takes on two cores with nothing beside it."""
+"""For a notebook and all that it starts, on two cores; longer where others work on the machine as well."""
+
+CORES = 2
 
 
 def processor_seconds() -> float:
@@ -56,6 +59,7 @@ def test_all_notebooks_run_in_one_folder_three_times_and_leave_no_process(tmp_pa
             wall = time.monotonic() - began
             sys.stdout.write(f"day {day}, {notebook.stem}: {took:.1f} s of processor, {wall:.1f} s in all\n")
             assert took < MOST_SECONDS, notebook.stem
+            assert wall < MOST_SECONDS * max(1.0, os.getloadavg()[0] / CORES), notebook.stem
             shown = [output.get("data", {}) for cell in cells.cells for output in cell.get("outputs", [])]
             # a saved notebook shows how it ended, without a kernel
             assert not [data for data in shown if WIDGET in data]
