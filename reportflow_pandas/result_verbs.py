@@ -25,7 +25,7 @@ from reportflow_pandas.options import seconds
 from reportflow_pandas.results import summary as summaries
 from reportflow_pandas.results.download import fetch_outcomes
 from reportflow_pandas.results.missing_pdfs import documents_of
-from reportflow_pandas.results.pdf_folder import PdfFolder
+from reportflow_pandas.results.pdf_folder import PdfFolder, encoded_names
 from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, provenance, results_frame
 from reportflow_pandas.rows.download_folders import download_folders, download_root
 from reportflow_pandas.settings import Settings, current
@@ -204,7 +204,7 @@ def download(
         error.results = so_far()
         raise
     finally:
-        bar.close()
+        bar.close(encoded_names(place))
     return so_far()
 
 

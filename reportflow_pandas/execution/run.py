@@ -32,7 +32,7 @@ from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.results.download import fetch_outcomes
 from reportflow_pandas.results.mail_columns import with_recorded_mails
 from reportflow_pandas.results.missing_pdfs import documents_of
-from reportflow_pandas.results.pdf_folder import SUPERSEDED, PdfFolder
+from reportflow_pandas.results.pdf_folder import SUPERSEDED, PdfFolder, encoded_names
 from reportflow_pandas.results.results_frame import results_frame
 from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.results.service_words import reasons
@@ -337,6 +337,8 @@ class Run:
         line = in_one_line(outcomes.counts(), saved=saved, folder=folder.path)
         if never := self.no_pdf():
             line += f", {never:,} without a PDF for good"
+        if folder.encoded:
+            line += f", {encoded_names(folder)}"
         if folder.superseded:
             line += f", {folder.superseded:,} older ones moved to {folder.path / SUPERSEDED}"
         return line

@@ -26,7 +26,7 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.printable import INVISIBLE, JOINERS
 from reportflow_pandas.settings import absolute_path
 
-__all__ = ["MANIFEST", "SUPERSEDED", "PdfFolder", "safe_folder_name", "safe_name"]
+__all__ = ["MANIFEST", "SUPERSEDED", "PdfFolder", "encoded_names", "safe_folder_name", "safe_name"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -95,8 +95,8 @@ class PdfFolder:
         self._rows_have: frozenset[str] | None = None
         self._asked_for: set[str] = set()
         """Documents that this object saved or looked for: they are of a row."""
-        self._encoded = False
-        """Whether it was said that names are encoded."""
+        self.encoded = ""
+        """A name that had to be percent-encoded, if one had."""
         self._torn = False
         """The manifest's last line has no end: a crash cut it short."""
         self._read()
@@ -196,8 +196,8 @@ class PdfFolder:
                 raise
             folder, name = _in_ascii(folder, _SHORT_NAME_BYTES), _in_ascii(name[:-4], _SHORT_NAME_BYTES) + ".pdf"
             placed = self._place(unfinished, document, folder, name, pdf)
-        if "%" in placed and not self._encoded and "%" not in file_name:
-            self._encoded = True
+        if "%" in placed and not self.encoded and "%" not in file_name:
+            self.encoded = placed
             log.warning(
                 "%s cannot hold some of the names: they are percent-encoded there, such as %s", self.path, placed
             )
@@ -298,6 +298,13 @@ class PdfFolder:
             with contextlib.suppress(OSError):
                 if path.stat().st_mtime < time.time() - _ABANDONED_AFTER_SECONDS:
                     path.unlink()
+
+
+def encoded_names(folder: PdfFolder) -> str:
+    """Return what to say of names that a folder cannot hold; nothing where it holds all."""
+    return (
+        f"names that the disk cannot hold are percent-encoded, such as {folder.encoded}" if folder.encoded else ""
+    )
 
 
 def safe_folder_name(value: str) -> str:

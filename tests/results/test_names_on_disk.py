@@ -10,7 +10,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
+from support.virtual_service import world
 
 from reportflow_pandas.printable import printable
 from reportflow_pandas.results import pdf_folder
@@ -65,6 +67,25 @@ def test_a_name_that_the_file_system_refuses_is_encoded_and_said_once(
     assert len(two.name) < 143
     assert PdfFolder(tmp_path).find("Q/1") == one
     assert len([message for message in caplog.messages if "percent-encoded" in message]) == 1
+
+
+def test_the_closing_line_says_that_names_are_encoded(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    moved = pdf_folder._moved
+
+    def refusing(source: Path, target: Path, pdf: bytes) -> Any:
+        if not target.name.isascii():
+            raise OSError(errno.EILSEQ, "refused", str(target))
+        return moved(source, target, pdf)
+
+    monkeypatch.setattr(pdf_folder, "_moved", refusing)
+    with world() as here:
+        frame = pd.DataFrame({"name": [NAME, "plain"]})
+        results = here.generate(frame, download=tmp_path / "one", progress=True)
+        here.download(results.drop(columns="path").assign(path=None), tmp_path / "two", progress=True)
+    assert (results["status"] == "ready").all()
+    assert capsys.readouterr().err.count("percent-encoded, such as %E8%AB%8B%E6%B1%82%E6%9B%B8_7.pdf") == 2
 
 
 @pytest.mark.parametrize(
