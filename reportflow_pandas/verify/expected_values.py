@@ -75,17 +75,24 @@ class Value:
             return number_text(self.number, detail) if self.number is not None else ""
         return date_text(self.date, detail) if self.date is not None else ""
 
-    def all_forms(self) -> dict[str, tuple[Form, ...]]:
-        """Return every form by its text."""
+    def likely_forms(self) -> dict[str, tuple[Form, ...]]:
+        """Return every form by its text, dates in the likely languages alone."""
         found: dict[str, tuple[Form, ...]] = {}
         if not self.is_pure_number and self.text:
             found[self.text] = (TEXT,)
         if self.number is not None:
             for text, forms in numbers(self.number).items():
                 found[text] = found.get(text, ()) + tuple(("number", form) for form in forms)
+        return self._with_dates(found, likely=True)
+
+    def other_forms(self) -> dict[str, tuple[Form, ...]]:
+        """Return the forms of a date in all other languages by their text."""
+        return self._with_dates({}, likely=False)
+
+    def _with_dates(self, found: dict[str, tuple[Form, ...]], *, likely: bool) -> dict[str, tuple[Form, ...]]:
         if self.date is not None:
-            for text, forms_of_date in dates(self.date).items():
-                found[text] = found.get(text, ()) + tuple(("date", form) for form in forms_of_date)
+            for text, forms in dates(self.date, likely=likely).items():
+                found[text] = found.get(text, ()) + tuple(("date", form) for form in forms)
         return found
 
     def loses(self, form: Form) -> bool:
@@ -207,8 +214,10 @@ class _Counted:
         if self._credit(number, document, value, known) or self.full >= _MOST_FULL_LOOKS:
             return
         self.full += 1
-        every = {text: list(forms) for text, forms in value.all_forms().items() if text not in known}
-        self._credit(number, document, value, every)
+        for forms_of in (value.likely_forms, value.other_forms):
+            every = {text: list(forms) for text, forms in forms_of().items() if text not in known}
+            if self._credit(number, document, value, every):
+                return
 
     def _credit(self, number: int, document: DocumentText, value: Value, texts: Mapping[str, list[Form]]) -> bool:
         whole = False

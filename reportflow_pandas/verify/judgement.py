@@ -237,7 +237,7 @@ def _in_another_form(document: DocumentText, value: Value) -> bool:
         return False
     return any(
         len(text) >= 6 and not any(value.loses(form) for form in forms) and document.has(text)
-        for text, forms in value.all_forms().items()
+        for text, forms in (value.likely_forms() | value.other_forms()).items()
     )
 
 
@@ -412,7 +412,7 @@ def _foreign(
     covered = matches.covered(expected)
     found = []
     for unit in document.units:
-        if any(covered[unit.begin : unit.end]) or masked(unit.text) in layout.fixed:
+        if covered.find(1, unit.begin, unit.end) >= 0 or masked(unit.text) in layout.fixed:
             continue
         owner = run.owners.get(unit.text)
         if (

@@ -160,8 +160,8 @@ class Layout:
         for unit in document.units:
             mask = masked(unit.text)
             is_beginning = len(unit.text) > max(1, len(text) // 3) and text.startswith(unit.text)
-            if (is_beginning or (mask in masks and mask not in self.fixed)) and not any(
-                covered[unit.begin : unit.end]
+            if (is_beginning or (mask in masks and mask not in self.fixed)) and (
+                covered.find(1, unit.begin, unit.end) < 0
             ):
                 return Place(unit.begin, unit.end)
         return None
@@ -203,7 +203,7 @@ def slot_of(document: DocumentText, place: Place, covered: bytearray, fixed: set
 
 
 def _glue(document: DocumentText, begin: int, end: int, covered: bytearray) -> str:
-    return "*" if any(covered[begin:end]) else masked(document.stream[begin:end])
+    return "*" if covered.find(1, begin, end) >= 0 else masked(document.stream[begin:end])
 
 
 def reads(document: DocumentText, places: Iterable[Place], number: int, place: Place) -> bool:

@@ -101,7 +101,7 @@ def _fixed_units(sample: Sample, matches: Sequence[Matches]) -> set[str]:
         for unit in document.units:
             mask = masked(unit.text)
             if has_letters(mask):
-                touched = any(covered[unit.begin : unit.end])
+                touched = covered.find(1, unit.begin, unit.end) >= 0
                 seen[mask] = seen.get(mask, True) and touched
         for mask, touched in seen.items():
             (as_value if touched else alone)[mask] += 1
@@ -258,11 +258,14 @@ def _judge_parameters(layout: Layout, sample: Sample, matches: Sequence[Matches]
 
 def _learn_states(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> None:
     """Learn the words that go with values which are not printed themselves."""
+    told = {*layout.not_judged, *layout.conditions}
+    if not told:
+        return
     seen = [
         (words_of(document, own.covered(expected), layout.fixed), states_of(expected.singles))
         for (document, expected), own in zip(sample, matches, strict=True)
     ]
-    layout.states = learn_words(seen, {*layout.not_judged, *layout.conditions})
+    layout.states = learn_words(seen, told)
     for name in layout.states.parameters:
         layout.not_judged.pop(name, None)
 

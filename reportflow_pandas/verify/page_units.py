@@ -373,10 +373,7 @@ def _alike(letters: dict[str, Any]) -> set[str]:
     for segments, chars in sized.items():
         if segments < 8 or len(chars) < 2:
             continue
-        shapes: dict[tuple[Any, ...], list[str]] = {}
-        for char in chars:
-            shapes.setdefault(_points(letters[char]), []).append(char)
-        for same in shapes.values():
+        for same in _same_shape(letters, chars, segments):
             scripts = [unicodedata.name(char, "?").split()[0] for char in same]
             folded = {unicodedata.normalize("NFKD", char).casefold()[:1] for char in same}
             if len(folded) > 1 and len(set(scripts)) < len(scripts):
@@ -384,10 +381,24 @@ def _alike(letters: dict[str, Any]) -> set[str]:
     return boxes
 
 
-def _points(outline: Any) -> tuple[Any, ...]:
+def _same_shape(letters: dict[str, Any], chars: list[str], segments: int) -> Iterator[list[str]]:
+    """Yield letters of one outline: alike in a few points first, for few letters are alike in all."""
+    groups = [chars]
+    for places in (range(0, segments, max(1, segments // 3)), range(segments)):
+        finer: list[list[str]] = []
+        for group in groups:
+            shapes: dict[tuple[Any, ...], list[str]] = {}
+            for char in group:
+                shapes.setdefault(_points(letters[char], places), []).append(char)
+            finer += [same for same in shapes.values() if len(same) > 1]
+        groups = finer
+    yield from groups
+
+
+def _points(outline: Any, places: range) -> tuple[Any, ...]:
     x, y = ctypes.c_float(), ctypes.c_float()
     found = []
-    for at in range(pdfium.FPDFGlyphPath_CountGlyphSegments(outline)):
+    for at in places:
         segment = pdfium.FPDFGlyphPath_GetGlyphPathSegment(outline, at)
         pdfium.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y))
         found.append((round(x.value, 2), round(y.value, 2)))
@@ -395,7 +406,7 @@ def _points(outline: Any) -> tuple[Any, ...]:
 
 
 def _address(handle: Any) -> int:
-    return ctypes.cast(handle, ctypes.c_void_p).value or 0
+    return ctypes.addressof(handle.contents) if handle else 0
 
 
 def _opened(thing: Any, around: Box | None, depth: int) -> Iterator[tuple[Any, int, Box | None]]:

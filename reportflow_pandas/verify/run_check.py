@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -98,12 +98,15 @@ def check_run(
     for row, values in params():
         if row in rows:
             run.add(row, ExpectedValues.of(values), layout.forms)
-    layout = _learned_again(layout, run, sample)
+    layout, judged = _learned_again(layout, run, sample)
     done = began("documents", "held against their rows", len(paths))
     for row, values in params():
         if row not in paths:
             continue
-        checked.verdicts[row] = _verdict(layout, run, row, readings.of(paths[row]), ExpectedValues.of(values))
+        if row in judged:
+            checked.verdicts[row] = _told(judged[row], *sample[row])
+        else:
+            checked.verdicts[row] = _verdict(layout, run, row, readings.of(paths[row]), ExpectedValues.of(values))
         done(1)
         tick()
     checked.not_judged = _not_judged(layout)
@@ -133,15 +136,17 @@ def _sample(
 
 def _learned_again(
     layout: Layout, run: RunValues, sample: Mapping[int, tuple[DocumentText, ExpectedValues]]
-) -> Layout:
-    """Return what is learned without the documents that have findings, where there are many of them."""
-    clean = [
-        row for row, (document, expected) in sample.items() if not judge(layout, run, row, document, expected)
-    ]
+) -> tuple[Layout, dict[int, list[Finding]]]:
+    """Return what is learned without the documents that have findings, where there are many of them.
+
+    With it come the findings in the sample's documents, where what they were judged by is not learned again.
+    """
+    judged = {row: judge(layout, run, row, document, expected) for row, (document, expected) in sample.items()}
+    clean = [row for row, findings in judged.items() if not findings]
     faulty = len(sample) - len(clean)
     if faulty <= _FAULTY_SHARE * len(sample) or len(clean) < max(8, 0.3 * len(sample)):
-        return layout
-    return learn([sample[row] for row in clean])
+        return layout, judged
+    return learn([sample[row] for row in clean]), {}
 
 
 def _verdict(
@@ -151,7 +156,10 @@ def _verdict(
         finding = Finding("unreadable", found=str(answer["error"]))
         return Verdict("unread", (finding,), suspicion_of([finding]), None)
     document = DocumentText(answer["pages"])
-    findings = tuple(judge(layout, run, row, document, expected))
+    return _told(judge(layout, run, row, document, expected), document, expected)
+
+
+def _told(findings: Sequence[Finding], document: DocumentText, expected: ExpectedValues) -> Verdict:
     largest = max(
         (abs(float(value.number)) for value in expected.singles.values() if value.is_pure_number and value.number),
         default=0.0,
@@ -160,7 +168,7 @@ def _verdict(
     verdict = "ok"
     if findings:
         verdict = "unread" if any(finding.kind == "unreadable" for finding in findings) else "look"
-    return Verdict(verdict, findings, suspicion_of(findings), len(document.sizes), measures)
+    return Verdict(verdict, tuple(findings), suspicion_of(findings), len(document.sizes), measures)
 
 
 def _not_judged(layout: Layout) -> dict[str, str]:

@@ -102,7 +102,7 @@ def words_of_line(document: DocumentText, covered: bytearray, units: Iterable[in
 
 def _uncovered(unit: Unit, covered: bytearray) -> str:
     text = unit.text
-    if any(covered[unit.begin : unit.end]):
+    if covered.find(1, unit.begin, unit.end) >= 0:
         text = "".join("\0" if covered[unit.begin + at] else char for at, char in enumerate(text))
         text = re.sub("\0+", "\0", text)
     text = masked(text)

@@ -27,6 +27,8 @@ _EXPLAINED = 0.9
 """Share of lines from which a text belongs to them, and from which a number is explained."""
 _MOST_LINES = 60
 """Of each document of the sample."""
+_ENOUGH_LINES = 1_500
+"""Of all documents of the sample: what they don't tell, more of them don't either."""
 _LEAST_WINDOWS = 3
 _SELDOM = 0.1
 
@@ -63,7 +65,7 @@ def learn_table(
         return
     layout.row_units = _row_units(having, layout.fixed)
     layout.sorts = _sorts(layout, having)
-    usable = list(_whole(layout, having, outside))
+    usable = list(_enough(_whole(layout, having, outside)))
     if not usable:
         layout.reason = "in no document all its lines were found in their order"
         return
@@ -157,6 +159,15 @@ def _whole(
         if is_cut:
             numbers, windows = numbers[:-1], windows[:-1]
         yield document, lines, numbers, windows
+
+
+def _enough(usable: Iterator[Whole]) -> Iterator[Whole]:
+    lines = 0
+    for one in usable:
+        yield one
+        lines += len(one[2])
+        if lines >= _ENOUGH_LINES:
+            return
 
 
 def _learn_texts(layout: TableLayout, usable: Sequence[Whole]) -> None:

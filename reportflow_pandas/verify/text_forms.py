@@ -5,18 +5,17 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from collections.abc import Iterable, Iterator
 from datetime import date
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from babel import Locale
 from babel.dates import format_date
 
 __all__ = ["as_date", "as_number", "date_text", "dates", "is_cjk", "masked", "normal", "number_text", "numbers"]
 
-LOCALES = [
-    "en_US",
-    "en_GB",
+LIKELY_LOCALES = ("en_US", "en_GB", "ja")
+OTHER_LOCALES = (
     "de",
     "fr",
     "es",
@@ -38,7 +37,6 @@ LOCALES = [
     "tr",
     "id",
     "vi",
-    "ja",
     "zh_Hans",
     "zh_Hant",
     "ko",
@@ -47,8 +45,8 @@ LOCALES = [
     "he",
     "hi",
     "de_CH",
-]
-"""Languages in which dates and numbers are looked for, the likelier ones first."""
+)
+"""Languages in which dates are looked for, where the likely ones are in vain."""
 
 DATE_PATTERNS = (
     ("long medium full short|MMMM d, y|d MMMM y|MMM d, y|d MMM y|EEEE d MMMM y|EEEE, d. MMMM y|EEE d MMM y|MMMM y")
@@ -86,6 +84,7 @@ _SPELLED = str.maketrans(
     }
 )
 _CJK = re.compile(r"[\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\u3040-\u30ff\U00020000-\U0003ffff]")
+_DIGITS = re.compile(r"\d+")
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)", re.ASCII)
 _DATE = re.compile(r"(\d{4})[-/.](\d{1,2})[-/.](\d{1,2})(?:[T ](\d{1,2}:\d{2}).*)?", re.ASCII | re.DOTALL)
 
@@ -104,9 +103,10 @@ def normal(text: str) -> str:
     return unicodedata.normalize("NFC", "".join(kept))
 
 
+@functools.lru_cache(maxsize=65536)
 def masked(text: str) -> str:
     """Return a normal text with its digits hidden."""
-    return re.sub(r"\d+", "#", text)
+    return _DIGITS.sub("#", text)
 
 
 def is_cjk(char: str) -> bool:
@@ -149,26 +149,18 @@ NumberForm = tuple[str, str, int, int, bool]
 whether in percent."""
 
 
-@functools.cache
-def _number_forms() -> tuple[NumberForm, ...]:
-    signs: dict[tuple[str, str, int], None] = {(",", ".", 3): None, ("", ".", 3): None}
-    for name in LOCALES:
-        locale = Locale.parse(name)
-        symbols = locale.number_symbols
-        symbols = (
-            symbols.get(locale.default_numbering_system, symbols.get("latn", symbols))
-            if "group" not in symbols
-            else symbols
-        )
-        further = locale.decimal_formats[None].grouping[1]
-        signs.setdefault((normal(symbols["group"]), normal(symbols["decimal"]), further))
-        signs.setdefault(("", normal(symbols["decimal"]), 3))
-    return tuple(
-        (group, decimal, further, places, percent)
-        for percent in (False, True)
-        for places in (-1, 2, 0, 1, 3, 4)
-        for group, decimal, further in signs
-    )
+GROUPING = (("", ".", 3), (",", ".", 3), ("", ",", 3), (".", ",", 3), ("'", ".", 3), (",", ".", 2))
+"""Signs between groups and before decimals, and the size of further groups: those that Babel has, as normal text.
+
+Written down, because asking Babel loads every locale: a fifth of a second that most runs don't need.
+"""
+
+_NUMBER_FORMS: tuple[NumberForm, ...] = tuple(
+    (group, decimal, further, places, percent)
+    for percent in (False, True)
+    for places in (-1, 2, 0, 1, 3, 4)
+    for group, decimal, further in GROUPING
+)
 
 
 def number_text(value: Decimal, form: NumberForm) -> str:
@@ -194,7 +186,7 @@ def number_text(value: Decimal, form: NumberForm) -> str:
 def numbers(value: Decimal) -> dict[str, tuple[NumberForm, ...]]:
     """Return the forms of a number by their text."""
     found: dict[str, list[NumberForm]] = {}
-    for form in _number_forms():
+    for form in _NUMBER_FORMS:
         found.setdefault(number_text(value, form), []).append(form)
     return {text: tuple(forms) for text, forms in found.items()}
 
@@ -205,23 +197,18 @@ DateForm = tuple[str, str]
 """Kind (a locale, or one of ours) and pattern."""
 
 
-@functools.cache
-def _date_forms() -> tuple[DateForm, ...]:
-    own = [("plain", pattern) for pattern in PLAIN_DATES] + [("bare", pattern) for pattern in PLAIN_DATES]
-    own += [
-        ("era", "long"),
-        ("era", "short"),
-        ("era", "dots"),
-        ("kanji", "era"),
-        ("kanji", "year"),
-        ("ordinal", "MMMM {}, y"),
-        ("ordinal", "{} MMMM y"),
-        ("ordinal", "{} 'of' MMMM y"),
-        ("ordinal", "{} 'of' MMMM, y"),
-        ("ordinal", "{} 'day of' MMMM y"),
-        ("ordinal", "{} 'day of' MMMM, y"),
-    ]
-    return tuple(own + [(locale, pattern) for locale in LOCALES for pattern in DATE_PATTERNS])
+_OWN_DATE_FORMS: tuple[DateForm, ...] = (
+    *(("plain", pattern) for pattern in PLAIN_DATES),
+    *(("bare", pattern) for pattern in PLAIN_DATES),
+    *(("era", pattern) for pattern in ("long", "short", "dots")),
+    *(("kanji", pattern) for pattern in ("era", "year")),
+    *(("ordinal", pattern) for pattern in ("MMMM {}, y", "{} MMMM y", "{} 'of' MMMM y", "{} 'of' MMMM, y")),
+    *(("ordinal", pattern) for pattern in ("{} 'day of' MMMM y", "{} 'day of' MMMM, y")),
+)
+
+
+def _date_forms(locales: Iterable[str]) -> Iterator[DateForm]:
+    return ((locale, pattern) for locale in locales for pattern in DATE_PATTERNS)
 
 
 @functools.lru_cache(maxsize=65536)
@@ -276,10 +263,11 @@ def _kanji(value: date, pattern: str) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def dates(value: date) -> dict[str, tuple[DateForm, ...]]:
-    """Return the forms of a date by their text."""
+def dates(value: date, *, likely: bool) -> dict[str, tuple[DateForm, ...]]:
+    """Return the forms of a date by their text: the likely ones, or those of all other languages."""
     found: dict[str, list[DateForm]] = {}
-    for form in _date_forms():
+    forms = (*_OWN_DATE_FORMS, *_date_forms(LIKELY_LOCALES)) if likely else _date_forms(OTHER_LOCALES)
+    for form in forms:
         if text := date_text(value, form):
             found.setdefault(text, []).append(form)
-    return {text: tuple(forms) for text, forms in found.items()}
+    return {text: tuple(all_) for text, all_ in found.items()}
