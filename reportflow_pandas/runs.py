@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.from_frame import FromFrame, Only, remembered
 from reportflow_pandas.execution.from_ledger import FromLedger, index_of, recorded_results
@@ -19,6 +20,7 @@ from reportflow_pandas.execution.work import watched
 from reportflow_pandas.journal import marks, runs as shelf
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.next_steps import by_the_newest, with_its_rows
+from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notebook.shown_frame import ShownFrame
 from reportflow_pandas.options import RowsChosen
 from reportflow_pandas.queue.run_queue import RunQueue
@@ -298,10 +300,11 @@ def retry(
     words = ["failed", "not_sent", *(["unknown"] if unknown else [])]
     chosen = results["status"].isin(words).to_numpy()
     if never := int(without_pdf_for_good(results).sum()):
-        log.warning(
-            "%d accepted documents have no PDF for good and are not sent by retry: correct what their column "
-            "error names, then generate(…, again=…); it is billed again",
-            never,
+        _tell(
+            f"{never:,} accepted documents have no PDF for good, and retry sends none of them. What their column "
+            "error names has to be corrected first (a character, a picture, the design); then generate(…, "
+            'again=results["error_kind"] == "no_pdf") makes them once more, and they are billed again',
+            progress,
         )
     if not chosen.any():
         return results.copy()
@@ -316,6 +319,13 @@ def retry(
         work = _corrected(attrs, source, only, where, {"progress": progress, "max_documents": max_documents})
     sent = watched(work)
     return _merged(results, sent, np.flatnonzero(chosen).tolist(), wanted)
+
+
+def _tell(line: str, progress: bool | Literal["auto"]) -> None:
+    """Say a line in the log, and where a bar would be seen."""
+    log.warning(line)
+    shown = Progress(lines=[line], ended=True)
+    Bar(shown, progress).close()
 
 
 def _as_they_were(attrs: dict[str, str], wanted: list[int], settings: Settings, **more: Any) -> FromLedger:
