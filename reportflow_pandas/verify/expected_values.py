@@ -27,6 +27,8 @@ Form = tuple[str, Any]
 """``("text", "")``, ``("number", NumberForm)`` or ``("date", DateForm)``."""
 
 TEXT: Form = ("text", "")
+_LONG_SHARE = 0.005
+"""Of the documents: a form that is as long as ``1,200`` is no chance."""
 _LOSSY_SHARE = 0.2
 """Of the documents: forms that leave something out (decimals, the day) count from here."""
 
@@ -246,6 +248,8 @@ class _Counted:
                 least = max(2 if chosen else 1, least_share * self.documents)
                 if chosen and self.longest[best] < 4:
                     least = max(least, _LOSSY_SHARE * self.documents)
+                elif chosen and self.longest[best] > 4 and best not in self.partly:
+                    least = max(2, _LONG_SHARE * self.documents)
                 if gain < least:
                     break
                 chosen.append(best)

@@ -11,9 +11,15 @@ import math
 import re
 import unicodedata
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pypdfium2.raw as pdfium
+
+if TYPE_CHECKING:
+    from reportflow_pandas.verify import page_objects, reading_order
+else:  # the program has loaded them by their paths
+    import reportflow_page_objects as page_objects
+    import reportflow_reading_order as reading_order
 
 __all__ = ["Page", "PageUnreadable"]
 
@@ -29,7 +35,6 @@ WIDE_GAP = 0.9
 TINY_POINTS = 1.5
 """Height of letters that nobody can read."""
 
-FAINT_ALPHA, FAINT_GREY = 60, 225
 LEAST_CONTRAST = 24
 """Of 255: less is not seen."""
 
@@ -133,7 +138,7 @@ class Page:
         chars = list(shown)
         for begin, end in self._joined(list(self._spans(text)), chars):
             found += self._divided(chars, begin, end, hidden)
-        return _reunited(found)
+        return reading_order.turned_lines(reading_order.reunited(found))
 
     def _joined(self, spans: list[tuple[int, int]], chars: list[str]) -> Iterator[tuple[int, int]]:
         """Yield spans, those together that PDFium took for lines of their own though they stand side by side."""
@@ -142,7 +147,7 @@ class Page:
             if waiting is None:
                 waiting = (begin, end)
                 continue
-            last, box = self.box(waiting[1] - 1), self.box(begin)
+            last, box = self._word_box(chars, waiting[1] - 1, -1), self._word_box(chars, begin, 1)
             low, high = sorted((last[3] - last[1], box[3] - box[1]))
             gap = max(box[0] - last[2], last[0] - box[2])
             level = min(box[3], last[3]) - max(box[1], last[1])
@@ -166,9 +171,11 @@ class Page:
                 continue
             offset = line.start()
             begin, end = words[0]
-            last = self.box(offset + end - 1)
+            last = reading_order.around(self.box(offset + begin), self.box(offset + end - 1))
             for first, after in words[1:]:
                 box = self.box(offset + first)
+                if after - first > 1:
+                    box = reading_order.around(box, self.box(offset + after - 1))
                 height = max(box[3] - box[1], last[3] - last[1], 1.0)
                 gap = max(box[0] - last[2], last[0] - box[2])
                 level = min(box[3], last[3]) - max(box[1], last[1])
@@ -176,12 +183,23 @@ class Page:
                     yield offset + begin, offset + end
                     begin = first
                 end = after
-                last = self.box(offset + end - 1) if after - first > 1 else box
+                last = box
             yield offset + begin, offset + end
+
+    def _word_box(self, chars: list[str], at: int, step: int) -> Box:
+        """Return the room of the word that begins or ends at a character."""
+        end = at
+        while 0 <= end + step < len(chars) and chars[end + step] and not chars[end + step].isspace():
+            end += step
+        return reading_order.around(self.box(at), self.box(end))
 
     def _divided(self, text: list[str], begin: int, end: int, hidden: set[int]) -> list[list[Any]]:
         """Return a unit; where a part of it is hidden, that part by itself."""
         parts = [(begin, end, 0)]
+        if (not hidden or hidden.isdisjoint(range(begin, end))) and (
+            unit := reading_order.right_to_left(text, self.box, begin, end)
+        ):
+            return [unit]
         if hidden and not hidden.isdisjoint(range(begin, end)):
             parts = []
             for at in range(begin, end):
@@ -212,7 +230,7 @@ class Page:
         for at, char in enumerate(text):
             if char.isspace():
                 continue
-            pointer = _address(pdfium.FPDFText_GetTextObject(self.text, at))
+            pointer = page_objects.address(pdfium.FPDFText_GetTextObject(self.text, at))
             if pointer in small and self._is_tiny(at):
                 hidden.add(at)
                 continue
@@ -248,27 +266,27 @@ class Page:
                 raise PageUnreadable(f"a page of it has more than {MOST_OBJECTS:,} objects")
             if kind not in (pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE):
                 continue
-            box = _bounds(thing)
+            box = page_objects.bounds(thing)
             if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-                pointer = _address(thing)
-                clip = _within(_clip(thing), around)
-                limit = _within(clip, page) if clip is not None else page
+                pointer = page_objects.address(thing)
+                clip = page_objects.within(page_objects.clip(thing), around)
+                limit = page_objects.within(clip, page) if clip is not None else page
                 assert limit is not None  # noqa: S101 - for the type checker
-                if not _holds(limit, box):
+                if not page_objects.holds(limit, box):
                     clipped[pointer] = limit
-                if _is_faint(thing):
+                if page_objects.is_faint(thing):
                     doubtful.add(pointer)
                 if box[3] - box[1] < TINY_POINTS:
                     small.add(pointer)
                 texts.append((pointer, box))
-            elif (box[2] - box[0]) * (box[3] - box[1]) > 20 and _covers(thing, kind):
-                doubtful |= {pointer for pointer, under in texts if _has_middle(box, under)}
+            elif (box[2] - box[0]) * (box[3] - box[1]) > 20 and page_objects.covers(thing, kind):
+                doubtful |= {pointer for pointer, under in texts if page_objects.has_middle(box, under)}
         return clipped, doubtful, small
 
     def _objects(self) -> Iterator[tuple[Any, int, Box | None]]:
         """Yield what is painted, in its order, with the clipping of the forms around it."""
         for at in range(pdfium.FPDFPage_CountObjects(self.page)):
-            yield from _opened(pdfium.FPDFPage_GetObject(self.page, at), None, 0)
+            yield from page_objects.opened(pdfium.FPDFPage_GetObject(self.page, at), None, 0)
 
     def _without_contrast(self, doubts: dict[int, list[int]]) -> set[int]:
         """Return characters of which no letter can be seen in a picture of the page."""
@@ -314,7 +332,7 @@ class Page:
             font = self._font(at)
             if font:
                 known.add(char)
-                owner[at] = _address(font)
+                owner[at] = page_objects.address(font)
                 letters = fonts.setdefault(owner[at], {})
                 if char not in letters:
                     letters[char] = pdfium.FPDFFont_GetGlyphPath(font, ord(char), 10.0)
@@ -323,7 +341,7 @@ class Page:
         return {
             at
             for at, char in enumerate(text)
-            if char in chars and (owner.get(at) or _address(self._font(at)), char) in boxes
+            if char in chars and (owner.get(at) or page_objects.address(self._font(at)), char) in boxes
         }
 
     def _font(self, at: int) -> Any:
@@ -333,34 +351,11 @@ class Page:
     def is_bare(self) -> bool:
         """Tell whether nothing at all is painted: no text, no line, no picture."""
         for thing, kind, _ in self._objects():
-            if kind != pdfium.FPDF_PAGEOBJ_TEXT and not (kind == pdfium.FPDF_PAGEOBJ_PATH and _is_faint(thing)):
+            if kind != pdfium.FPDF_PAGEOBJ_TEXT and not (
+                kind == pdfium.FPDF_PAGEOBJ_PATH and page_objects.is_faint(thing)
+            ):
                 return False
         return True
-
-
-def _reunited(units: list[list[Any]]) -> list[list[Any]]:
-    """Return units, those together that are parts of one word though others stand between them in the file.
-
-    A letter in another font, and turned text beside it on the page, tear a word apart.
-    """
-    ends: dict[int, list[int]] = {}
-    kept: list[list[Any]] = []
-    for unit in units:
-        _, left, bottom, _, top, hidden = unit
-        for at in (at for edge in (left, left - 1, left + 1) for at in ends.get(edge, ())):
-            head = kept[at]
-            low, high = sorted((head[4] - head[2], top - bottom))
-            level = min(head[4], top) - max(head[2], bottom)
-            if head[5] == hidden and low > 0.6 * high and level > 0.7 * low and at < len(kept) - 1:
-                head[0] += unit[0]
-                ends[head[3]].remove(at)
-                head[2], head[3], head[4] = min(head[2], bottom), unit[3], max(head[4], top)
-                ends.setdefault(head[3], []).append(at)
-                break
-        else:
-            ends.setdefault(unit[3], []).append(len(kept))
-            kept.append(unit)
-    return kept
 
 
 def _alike(letters: dict[str, Any]) -> set[str]:
@@ -403,87 +398,3 @@ def _points(outline: Any, places: range) -> tuple[Any, ...]:
         pdfium.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y))
         found.append((round(x.value, 2), round(y.value, 2)))
     return tuple(found)
-
-
-def _address(handle: Any) -> int:
-    return ctypes.addressof(handle.contents) if handle else 0
-
-
-def _opened(thing: Any, around: Box | None, depth: int) -> Iterator[tuple[Any, int, Box | None]]:
-    """Yield an object, a form's own objects in its place."""
-    kind = pdfium.FPDFPageObj_GetType(thing)
-    if kind != pdfium.FPDF_PAGEOBJ_FORM or depth > 8:
-        yield thing, kind, around
-        return
-    inner = _within(_clip(thing), around)
-    for at in range(pdfium.FPDFFormObj_CountObjects(thing)):
-        yield from _opened(pdfium.FPDFFormObj_GetObject(thing, at), inner, depth + 1)
-
-
-def _bounds(thing: Any) -> Box:
-    sides = [ctypes.c_float() for _ in range(4)]
-    pdfium.FPDFPageObj_GetBounds(thing, *(ctypes.byref(side) for side in sides))
-    return (sides[0].value, sides[1].value, sides[2].value, sides[3].value)
-
-
-def _clip(thing: Any) -> Box | None:
-    """Return the box that a clipping path leaves of an object."""
-    path = pdfium.FPDFPageObj_GetClipPath(thing)
-    count = pdfium.FPDFClipPath_CountPaths(path) if path else 0
-    left: Box | None = None
-    x, y = ctypes.c_float(), ctypes.c_float()
-    for number in range(min(count, 50) if count > 0 else 0):
-        points = []
-        for at in range(min(pdfium.FPDFClipPath_CountPathSegments(path, number), 200)):
-            segment = pdfium.FPDFClipPath_GetPathSegment(path, number, at)
-            if pdfium.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y)):
-                points.append((x.value, y.value))
-        if points:
-            across, along = zip(*points, strict=True)
-            left = _within(left, (min(across), min(along), max(across), max(along)))
-    return left
-
-
-def _holds(limit: Box, box: Box) -> bool:
-    """Tell whether a box lies within another one, but for half a point."""
-    return (
-        box[0] >= limit[0] - 0.5
-        and box[1] >= limit[1] - 0.5
-        and box[2] <= limit[2] + 0.5
-        and box[3] <= limit[3] + 0.5
-    )
-
-
-def _has_middle(box: Box, of: Box) -> bool:
-    x, y = (of[0] + of[2]) / 2, (of[1] + of[3]) / 2
-    return box[0] < x < box[2] and box[1] < y < box[3]
-
-
-def _within(one: Box | None, other: Box | None) -> Box | None:
-    if one is None or other is None:
-        return one or other
-    return (max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3]))
-
-
-def _colour(thing: Any) -> tuple[int, int, int, int]:
-    parts = [ctypes.c_uint() for _ in range(4)]
-    if not pdfium.FPDFPageObj_GetFillColor(thing, *(ctypes.byref(part) for part in parts)):
-        return (0, 0, 0, 255)
-    return (parts[0].value, parts[1].value, parts[2].value, parts[3].value)
-
-
-def _is_faint(thing: Any) -> bool:
-    red, green, blue, alpha = _colour(thing)
-    if alpha < FAINT_ALPHA or min(red, green, blue) > FAINT_GREY:
-        return True
-    is_text = pdfium.FPDFPageObj_GetType(thing) == pdfium.FPDF_PAGEOBJ_TEXT
-    return bool(is_text and pdfium.FPDFTextObj_GetTextRenderMode(thing) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE)
-
-
-def _covers(thing: Any, kind: int) -> bool:
-    """Tell whether an object may hide what was painted before it."""
-    if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-        return True
-    mode, stroke = ctypes.c_int(), ctypes.c_int()
-    pdfium.FPDFPath_GetDrawMode(thing, ctypes.byref(mode), ctypes.byref(stroke))
-    return bool(mode.value) and _colour(thing)[3] > 100

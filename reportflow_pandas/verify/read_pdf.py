@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -26,11 +27,13 @@ def _neighbour(name: str) -> ModuleType:
     assert spec is not None  # noqa: S101 - for the type checker: it is a file
     assert spec.loader is not None  # noqa: S101 - the same
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # a neighbour may import it by this name
     spec.loader.exec_module(module)
     return module
 
 
 if not TYPE_CHECKING:
+    _neighbour("page_objects"), _neighbour("reading_order")
     page_units, pdf_damage = _neighbour("page_units"), _neighbour("pdf_damage")
     pdf_program = _neighbour("pdf_program")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from bisect import bisect_left
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -36,6 +37,8 @@ Lines = list[dict[str, Value]]
 NUMBER = re.compile(r"\d[\d.,']*\d|\d")
 _UNIT_LETTERS = 3
 """Of a currency or a unit beside a number."""
+_COLUMN_POINTS = 2
+"""How far what stands in one column may be apart."""
 _MOST_BEFORE = 8
 """Units of a line before the cell that it is known by."""
 
@@ -127,7 +130,7 @@ class TableLayout:
         """Return where texts stand that a line may begin with, in order; where two overlap, the likelier one."""
         chosen: list[Anchor] = []
         candidates = sorted(
-            self._candidates(document, lines),
+            _in_one_column(document, list(self._candidates(document, lines)), self._wanted(lines)),
             key=lambda one: (one.begin != document.units[document.unit_at(one.begin)].begin, one.begin - one.end),
         )
         for one in candidates:
@@ -138,6 +141,9 @@ class TableLayout:
             if is_free:
                 chosen.insert(at, one)
         return chosen
+
+    def _wanted(self, lines: Lines) -> Counter[str]:
+        return Counter(line[self.anchor].text for line in lines if self.anchor in line)
 
     def _candidates(self, document: DocumentText, lines: Lines) -> Iterator[Anchor]:
         forms = self.forms.get(self.path(self.anchor), [])
@@ -280,6 +286,19 @@ class TableLayout:
             forms = self.forms.get(self.path(number.source.fields[0]), [])
             return any(value.in_form(form).strip("%") == text for form in forms)
         return any(is_rounded(one, number.number) for one in parsed(text))
+
+
+def _in_one_column(document: DocumentText, anchors: list[Anchor], wanted: Counter[str]) -> list[Anchor]:
+    """Return the anchors of one column, if one has all of them: others are words of the text around."""
+    if len(anchors) <= wanted.total():
+        return anchors
+    for side in (0, 2):
+        places = [document.units[document.unit_at(anchor.begin)].box[side] for anchor in anchors]
+        for place, number in Counter(places).most_common(3):
+            own = [one for one, at in zip(anchors, places, strict=True) if abs(at - place) <= _COLUMN_POINTS]
+            if 2 * number >= wanted.total() and wanted <= Counter(one.text for one in own):
+                return own
+    return anchors
 
 
 def parsed(text: str) -> Iterator[Decimal]:

@@ -42,6 +42,8 @@ OTHER_LOCALES = (
     "ko",
     "th",
     "ar",
+    "ar_MA",
+    "ar_LB",
     "he",
     "hi",
     "de_CH",

@@ -45,7 +45,7 @@ def letter(rng: random.Random, number: int, native: bool) -> dict[str, Any]:
         "Lines": [
             {
                 "Service": rng.choice(SAID[language]["goods"]),
-                "Note": say(rng.randrange(1, 12)),
+                "Note": say(rng.randrange(1, 9), "notes"),
                 "Hours": rng.choice([1, 2, 8, 40, 1200]),
                 "Price": rng.choice([480, 1250.5, 0.35, 12.75]),
             }
@@ -54,8 +54,8 @@ def letter(rng: random.Random, number: int, native: bool) -> dict[str, Any]:
     }
 
 
-def _said(rng: random.Random, language: str, count: int) -> str:
-    words = [rng.choice(SAID[language]["words"].split()) for _ in range(count)]
+def _said(rng: random.Random, language: str, count: int, words_of: str = "words") -> str:
+    words = [rng.choice(SAID[language][words_of].split()) for _ in range(count)]
     return (
         ("、" if language == "ja" else " ").join(words)
         if language != "ja" or count < 6
