@@ -195,8 +195,8 @@ class DocumentText:
         return ""
 
     def hides(self, text: str) -> bool:
-        """Tell whether a text is in the file and no eye sees it."""
-        return bool(self.hidden) and len(text) > 1 and text in "".join(unit.text for unit in self.hidden)
+        """Tell whether a text is in the file and no eye sees it, or a part of it."""
+        return any(len(unit.text) > 2 and (unit.text in text or text in unit.text) for unit in self.hidden)
 
     def right_to_left(self, raw: str) -> Place | None:
         """Return where a text in Arabic or Hebrew letters begins: its words stand there, either way round."""

@@ -29,7 +29,7 @@ MOST_CHARACTERS = 200_000
 MOST_OBJECTS = 50_000
 SPACE_GAP, SAME_LEVEL = 0.18, 0.5
 """Of the letters' height: what stands further apart are two words; what shares less of it is another line."""
-WIDE_GAP = 0.9
+WIDE_GAP = 0.6
 """Of the letters' height: what stands further apart is another unit (a cell, a column)."""
 
 TINY_POINTS = 1.5

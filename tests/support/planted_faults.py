@@ -669,6 +669,19 @@ def with_unseen(name: str, rng: random.Random, params: Params, others: list[Para
     return with_text(without, own, UNSEEN[way]), f"{path}: {own!r} is {way}"
 
 
+CLIPPING = {"badge": ("Name", "Firm"), "letter": ("Customer",)}
+"""By design, the parameters that it cuts off where they don't fit."""
+
+
+def too_long(name: str, rng: random.Random, params: Params) -> tuple[Params, str] | None:
+    """Return a row whose value is longer than its place; the design cuts it off."""
+    if name not in CLIPPING or params.get("Language") == "ja":  # vertical text has room
+        return None
+    path = rng.choice(CLIPPING[name])
+    longer = " ".join([params[path] or rng.choice(FIRMS[2:]), *rng.sample(WORDS, 16)])
+    return {**params, path: longer}, f"{path}: {longer!r}"
+
+
 def with_text(pdf: bytes, text: str, way: str) -> bytes:
     """Return a PDF with a text of plain letters on its first page, as these operators print it."""
     said = text.replace("\\", "\\\\").replace("(", "\\(").replace(")", "\\)")
@@ -685,7 +698,7 @@ def with_text(pdf: bytes, text: str, way: str) -> bytes:
     return target.getvalue()
 
 
-OTHER_FAULTS = ("another_row", "blank_page", "truncated", "boxes", "unseen")
+OTHER_FAULTS = ("another_row", "blank_page", "truncated", "boxes", "unseen", "clipped")
 
 
 def plant(name: str, wanted: list[Params], fault: str, count: int, seed: int) -> dict[int, Planted]:
@@ -695,29 +708,31 @@ def plant(name: str, wanted: list[Params], fault: str, count: int, seed: int) ->
     for at in rng.sample(range(len(wanted)), len(wanted)):
         if len(planted) == count:
             break
-        params, others = wanted[at], wanted[:at] + wanted[at + 1 :]
-        if fault in CHANGES or fault == "boxes":
-            change = (
-                with_boxes(name, rng, params, others) if fault == "boxes" else CHANGES[fault](rng, params, others)
-            )
-            if change is None:
-                continue
-            other, detail = change
-            pdf, clean = printed(name, other), printed(name, params)
-            if pdf == clean:
-                continue  # what is not printed cannot be wrong
-            planted[at] = Planted(params, pdf, fault, detail)
-        elif fault == "unseen":
-            made = with_unseen(name, rng, params, others)
-            if made is None:
-                continue
-            planted[at] = Planted(params, made[0], fault, made[1])
-        elif fault == "another_row":
-            taken = rng.randrange(len(others))
-            planted[at] = Planted(params, printed(name, others[taken]), fault, f"row {taken + (taken >= at)}")
-        elif fault == "blank_page":
-            planted[at] = Planted(params, with_blank_page(printed(name, params), rng), fault)
-        else:
-            pdf = printed(name, params)
-            planted[at] = Planted(params, pdf[: rng.randrange(100, len(pdf) - 50)], fault)
+        one = _planted(name, rng, wanted, at, fault)
+        if one is not None:
+            planted[at] = one
     return planted
+
+
+def _planted(name: str, rng: random.Random, wanted: list[Params], at: int, fault: str) -> Planted | None:
+    """Return one document with a fault; None where the row has no place for it, or it would not be printed."""
+    params, others = wanted[at], wanted[:at] + wanted[at + 1 :]
+    if fault in CHANGES or fault == "boxes":
+        change = with_boxes(name, rng, params, others) if fault == "boxes" else CHANGES[fault](rng, params, others)
+        if change is None:
+            return None
+        pdf = printed(name, change[0])
+        return Planted(params, pdf, fault, change[1]) if pdf != printed(name, params) else None
+    if fault == "clipped":
+        longer = too_long(name, rng, params)
+        return Planted(longer[0], printed(name, longer[0]), fault, longer[1]) if longer is not None else None
+    if fault == "unseen":
+        made = with_unseen(name, rng, params, others)
+        return Planted(params, made[0], fault, made[1]) if made is not None else None
+    if fault == "another_row":
+        taken = rng.randrange(len(others))
+        return Planted(params, printed(name, others[taken]), fault, f"row {taken + (taken >= at)}")
+    pdf = printed(name, params)
+    if fault == "blank_page":
+        return Planted(params, with_blank_page(pdf, rng), fault)
+    return Planted(params, pdf[: rng.randrange(100, len(pdf) - 50)], fault)
