@@ -630,7 +630,7 @@ def with_blank_page(pdf: bytes, rng: random.Random) -> bytes:
     return target.getvalue()
 
 
-def with_boxes(name: str, rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
+def with_boxes(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
     path = _scalar_or_line(rng, params, lambda v: isinstance(v, str) and len(v) >= 3 and not _is_date(v))
     if path is None:
         return None
@@ -718,11 +718,10 @@ def _planted(name: str, rng: random.Random, wanted: list[Params], at: int, fault
     """Return one document with a fault; None where the row has no place for it, or it would not be printed."""
     params, others = wanted[at], wanted[:at] + wanted[at + 1 :]
     if fault in CHANGES or fault == "boxes":
-        change = with_boxes(name, rng, params, others) if fault == "boxes" else CHANGES[fault](rng, params, others)
-        if change is None:
-            return None
-        pdf = printed(name, change[0])
-        return Planted(params, pdf, fault, change[1]) if pdf != printed(name, params) else None
+        put = with_boxes if fault == "boxes" else CHANGES[fault]
+        change = put(rng, params, others)
+        pdf = b"" if change is None else printed(name, change[0])
+        return None if change is None or pdf == printed(name, params) else Planted(params, pdf, fault, change[1])
     if fault == "clipped":
         longer = too_long(name, rng, params)
         return Planted(longer[0], printed(name, longer[0]), fault, longer[1]) if longer is not None else None
@@ -733,6 +732,5 @@ def _planted(name: str, rng: random.Random, wanted: list[Params], at: int, fault
         taken = rng.randrange(len(others))
         return Planted(params, printed(name, others[taken]), fault, f"row {taken + (taken >= at)}")
     pdf = printed(name, params)
-    if fault == "blank_page":
-        return Planted(params, with_blank_page(pdf, rng), fault)
-    return Planted(params, pdf[: rng.randrange(100, len(pdf) - 50)], fault)
+    broken = with_blank_page(pdf, rng) if fault == "blank_page" else pdf[: rng.randrange(100, len(pdf) - 50)]
+    return Planted(params, broken, fault)
