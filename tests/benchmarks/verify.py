@@ -2,11 +2,11 @@
 
     python -m tests.benchmarks.verify [seed] [--documents N] [--faults N]
 
-For each design, packaged or of ``tests/support/verify_designs``, in English and Japanese (a fifth of the rows), and
-for a letter in German, Japanese and Arabic that Chromium prints: clean documents; then, kind by kind, faults at
-random places of the same run. The seed decides rows, places and faults; tests and building used others (1 to 9, 31,
-57, 58, 71, 72, 81). Recall is the share of faulty documents with a finding, and ``first`` whether all of them stand
-before every clean one in the order of suspicion.
+For each design, packaged or of ``tests/support/verify_designs``, in English and Japanese (a fifth of the rows),
+and for a letter in German, Japanese and Arabic that Chromium prints: clean documents; then, kind by kind, faults
+at random places of the same run. The seed decides rows, places and faults; tests and building used others (1 to 9,
+31, 57, 58, 71, 72, 81). Recall is the share of faulty documents with a finding; ``first``: whether all of them
+stand before every clean one in the order of suspicion.
 """
 
 from __future__ import annotations
