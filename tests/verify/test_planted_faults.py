@@ -52,7 +52,7 @@ def test_planted_faults_are_found_and_clean_documents_are_left_alone(
         for row, planted in planted_faults.plant(design, wanted, kind, 1, seed=7).items():
             if row not in faulty:
                 faulty[row] = f"{kind} {planted.detail}"
-                pdfs[row] = planted.pdf
+                wanted[row], pdfs[row] = planted.params, planted.pdf
     found = judged(wanted, pdfs, tmp_path)
     assert {row: faulty[row] for row in faulty if not found[row]} == {}
     assert {row: list(map(str, found[row])) for row in found if found[row] and row not in faulty} == {}
