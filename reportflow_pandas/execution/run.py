@@ -21,7 +21,7 @@ from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.engine.rate_limit import Kind
 from reportflow_pandas.engine.runner import Runner
 from reportflow_pandas.errors import AuthError, InvalidRows, ReportFlowError
-from reportflow_pandas.execution.backends import Files, runner_of
+from reportflow_pandas.execution.backends import Files, runner_of, set_aside_replaced
 from reportflow_pandas.execution.execute import Source, execute
 from reportflow_pandas.execution.work import in_thread
 from reportflow_pandas.journal import runs
@@ -257,13 +257,19 @@ class Run:
             self.on_row(self.source.outcomes[position])
 
     async def _fetch(self, client: Client, line: Line, folder: PdfFolder) -> None:
-        ledger, wait = self.source.ledger, self.options.wait_seconds
-        noted = ledger.saved if ledger is not None else None
+        ledger, outcomes = self.source.ledger, self.source.outcomes
         await fetch_outcomes(
-            self.source.outcomes, client, line, folder, wait=wait, noted=noted, folders=self.source.folders
+            outcomes,
+            client,
+            line,
+            folder,
+            wait=self.options.wait_seconds,
+            noted=ledger.saved if ledger is not None else None,
+            folders=self.source.folders,
         )
         if ledger is not None:
             await ledger.flush()
+            await in_thread(partial(set_aside_replaced, folder, ledger, outcomes))
 
     async def _read_back(self) -> Checked | None:
         documents = self.source.asked_for() if self.options.verify else None

@@ -392,6 +392,11 @@ class Journal:
             if self.meta["frame"] > 1:
                 self._shown |= ledger_queries.show_before(reader, outcomes)
 
+    def replaced(self) -> list[tuple[int, Outcome]]:
+        """Return the earlier editions of documents that were made again, each with the position of its row."""
+        with self._file.reading() as reader:
+            return recorded.replaced(reader) if self.meta["frame"] > 1 else []
+
     async def flush(self) -> None:
         """Return when everything is on the disk."""
         await self._commits.committed()

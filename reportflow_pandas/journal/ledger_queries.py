@@ -37,6 +37,7 @@ __all__ = [
     "outcome_at",
     "pending_after",
     "recent_calls_in",
+    "replaced",
     "sent_again",
     "show_before",
     "statuses_of",
@@ -321,6 +322,18 @@ def _editions_before(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
         f"WHERE key = d.key AND nth = d.nth AND edition < d.edition AND status IN {_MAY_EXIST}) "
         "WHERE d.edition > 0 AND (d.status = 'not_sent' OR d.status = 'failed')"
     ).fetchall()
+
+
+def replaced(connection: sqlite3.Connection) -> list[tuple[int, Outcome]]:
+    """Return the earlier editions of documents that were made again, each with the position of its row."""
+    if not is_keyed(connection):
+        return []
+    editions = connection.execute(
+        "SELECT r.position, e.number FROM documents d CROSS JOIN rows r ON r.number = d.number "
+        "CROSS JOIN documents e ON e.key = d.key AND e.nth = d.nth AND e.edition < d.edition "
+        "WHERE d.edition > 0 AND d.status IN ('accepted', 'ready') AND e.status IN ('accepted', 'ready')"
+    ).fetchall()
+    return [(position, outcome_at(connection, number, position)) for position, number in editions]
 
 
 def show_before(connection: sqlite3.Connection, outcomes: Outcomes) -> dict[int, int]:

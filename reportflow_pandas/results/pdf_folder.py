@@ -251,6 +251,27 @@ class PdfFolder:
         self._owners.pop(_folded(name), None)
         return True
 
+    def set_aside(self, document: str) -> None:
+        """Keep the file of a document of this run under a dated name: a newer one has another place."""
+        with self._lock:
+            name = self._names.get(document)
+            if (
+                name is None
+                or name.startswith(f"{SUPERSEDED}/")
+                or self.run is None
+                or self._runs.get(document) != self.run
+                or self._owners.get(_folded(name)) != document
+                or not _is_pdf(self.path / name)
+            ):
+                return
+            kept = self._dated(name)
+            (self.path / kept).parent.mkdir(parents=True, exist_ok=True)
+            _link_or_copy(self.path / name, self.path / kept)
+            (self.path / name).unlink()
+            self._owners.pop(_folded(name), None)
+            self._note(document, kept)
+            self.superseded += 1
+
     def _dated(self, name: str) -> str:
         """Return a name in the folder of superseded files that is not in use."""
         old = PurePosixPath(name)

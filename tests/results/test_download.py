@@ -476,6 +476,20 @@ def test_a_redone_document_takes_its_place_in_its_folder(here: World, tmp_path: 
     assert old.name.startswith("A ")
 
 
+@pytest.mark.parametrize("names", ["{name}", "Anew {name}"])
+def test_a_redone_document_of_another_place_leaves_none_that_looks_valid(
+    here: World, tmp_path: Path, names: str
+) -> None:
+    here.generate(COUNTRIES, download=tmp_path / "{Country}", run="november", key="name")
+    moved = COUNTRIES.assign(Country=["Sweden", *COUNTRIES["Country"][1:]])
+    how: dict[str, Any] = {"run": "november", "key": "name", "file_name": names}
+    here.generate(moved, download=tmp_path / "{Country}", again=[0], **how)
+    there = {name for name in in_folders(tmp_path) if not name.startswith("superseded/")}
+    assert there == IN_FOLDERS - {"Norway/A.pdf"} | {f"Sweden/{names.format(name='A')}.pdf"}
+    (old,) = (tmp_path / "superseded" / "Norway").iterdir()
+    assert old.name.startswith("A ")
+
+
 def test_a_missing_value_of_a_template_is_refused_before_anything_is_sent(here: World, tmp_path: Path) -> None:
     with pytest.raises(rf.InvalidRows, match="'Country' is missing"):
         here.generate(COUNTRIES.assign(Country=["x", None, "y", "z"]), download=tmp_path / "{Country}")

@@ -295,6 +295,18 @@ def test_a_newer_pdf_takes_the_place_and_name_of_the_old_one_which_is_kept(tmp_p
     assert folder.superseded == 1
 
 
+def test_an_older_pdf_gives_up_its_place_where_the_newer_one_has_another_name(tmp_path: Path) -> None:
+    PdfFolder(tmp_path, "november").save("r/1", "INV.pdf", PDF, folder="Norway")
+    PdfFolder(tmp_path, "october").save("o/1", "INV.pdf", PDF, folder="Oslo")
+    later = PdfFolder(tmp_path, "november", clock=HandClock())
+    later.save("r/2", "INV.pdf", PDF + b" newer", folder="Sweden")
+    for document in ("r/1", "r/1", "o/1", "r/unknown"):  # twice is once; another run's stays
+        later.set_aside(document)
+    assert names(tmp_path) == {"Sweden/INV.pdf", "Oslo/INV.pdf", "superseded/Norway/INV 2026-11-02 09.00.00.pdf"}
+    assert later.superseded == 1
+    assert later.find("r/1") == tmp_path / "superseded" / "Norway" / "INV 2026-11-02 09.00.00.pdf"
+
+
 def test_each_further_one_does_so_too_also_within_one_second(tmp_path: Path) -> None:
     redone(tmp_path)
     later = PdfFolder(tmp_path, "november", clock=HandClock())
