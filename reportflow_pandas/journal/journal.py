@@ -395,7 +395,7 @@ class Journal:
     def replaced(self) -> list[tuple[int, Outcome]]:
         """Return the earlier editions of documents that were made again, each with the position of its row."""
         with self._file.reading() as reader:
-            return recorded.replaced(reader) if self.meta["frame"] > 1 else []
+            return ledger_queries.replaced(reader) if self.meta["frame"] > 1 else []
 
     async def flush(self) -> None:
         """Return when everything is on the disk."""

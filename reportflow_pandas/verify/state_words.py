@@ -16,7 +16,7 @@ from reportflow_pandas.verify.text_forms import is_cjk, masked
 __all__ = ["Contradiction", "StateWords", "Word", "learn_words", "states_of", "words_of", "words_of_line"]
 
 Word = tuple[str, str]
-"""The fixed text before it, and the word: digits hidden, values of the row as one blank."""
+"""The fixed text before it, * for any, and the word: digits hidden, values of the row as one blank."""
 
 State = tuple[str, str | None]
 """A parameter, and the text that its value has; None for a blank one."""
@@ -84,7 +84,10 @@ def words_of(document: DocumentText, covered: bytearray, fixed: set[str]) -> dic
     previous = ""
     for unit in document.units:
         if text := _uncovered(unit, covered):
-            found.setdefault((previous if previous in fixed else "*", text), Place(unit.begin, unit.end))
+            place = Place(unit.begin, unit.end)
+            found.setdefault(("*", text), place)
+            if previous in fixed:
+                found.setdefault((previous, text), place)
         previous = masked(unit.text)
     return found
 

@@ -69,7 +69,9 @@ def measured(design: str, count: int, faults: int, seed: int) -> Iterator[str]:
         alarms = sum(verdict.verdict != "ok" for verdict in found.verdicts.values())
         yield f"| {design} | clean | {count} | | {alarms} | | {cost:.1f} |"
         for kind in KINDS:
-            planted = planted_faults.plant(design, wanted, kind, faults, seed)
+            # the words of a flag are learned from the run: where more than one in fifty is wrong, it is not judged
+            count_of = max(1, faults // 10) if kind == "flag" else faults
+            planted = planted_faults.plant(design, wanted, kind, count_of, seed)
             if not planted:
                 continue
             pdfs = clean | {row: one.pdf for row, one in planted.items()}

@@ -72,7 +72,7 @@ def page_of(params: dict[str, Any]) -> str:
         day = format_date(date.fromisoformat(day), "long", locale="ar_MA" if language == "ar" else language)
 
     def number(value: Any, places: int) -> str:
-        if value in (None, ""):
+        if value in (None, "") or isinstance(value, jinja2.Undefined):
             return ""
         pattern = "#,##0" + ("." + "0" * places if places else "")
         return format_decimal(value, pattern, locale="de" if language == "ar" else language)
