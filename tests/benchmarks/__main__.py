@@ -1,7 +1,7 @@
 """The benchmarks: one command prints the table.
 
     python -m tests.benchmarks            # quick, under three minutes
-    python -m tests.benchmarks --full     # half an hour; a million rows, every contender
+    python -m tests.benchmarks --full     # twenty minutes; a million rows, every contender
     python -m tests.benchmarks --only memory
     python -m tests.benchmarks --write    # and writes it to RESULTS.md beside this file
 
@@ -31,7 +31,7 @@ RESULTS = Path(__file__).with_name("RESULTS.md")
 def main() -> None:
     """Measure, print, write."""
     parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__.splitlines()[0])
-    parser.add_argument("--full", action="store_true", help="everything; half an hour")
+    parser.add_argument("--full", action="store_true", help="everything; twenty minutes")
     parser.add_argument("--only", action="append", metavar="PART", help="cost, instructions, walls, tails, …")
     parser.add_argument("--write", action="store_true", help=f"write {RESULTS.name} too")
     chosen = parser.parse_args()
@@ -42,7 +42,7 @@ def main() -> None:
         measurements: dict[str, tuple[str, Callable[[], Table]]] = {
             "cost": (
                 "Cost of a row for the client (latency 0, 50 in flight, one call a row)",
-                lambda: costs.cost(server, meter, rounds=5 if quick else 15, rows=5000),
+                lambda: costs.cost(server, meter, rounds=5 if quick else 7, rows=5000),
             ),
             "instructions": (
                 "User instructions of a row, under valgrind (50 in flight, one call a row)",

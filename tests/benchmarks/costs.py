@@ -10,6 +10,7 @@ import statistics
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
 
 from tests.benchmarks.contenders import installed, orders
 from tests.benchmarks.counting import Meter
@@ -94,16 +95,19 @@ def journal(*, rows: int) -> Table:
 def _slopes(contenders: dict[str, int]) -> dict[str, float]:
     """Return thousands of instructions a row; each run the middle of three, as one in ten strays."""
     runs = [(name, size) for name, rows in contenders.items() for size in (rows // 5, rows // 5 + rows)]
+    turns = range(3)
     with ThreadPoolExecutor(os.cpu_count()) as pool:
-        counted = list(pool.map(lambda run: _counted(*run), 3 * runs))
-    middle = {run: statistics.median(counted[place :: len(runs)]) for place, run in enumerate(runs)}
+        list(pool.map(lambda run: _counted(*run), [(*run, turn) for turn in turns for run in runs]))
+    middle = {run: statistics.median(_counted(*run, turn) for turn in turns) for run in runs}
     return {
         name: (middle[name, rows // 5 + rows] - middle[name, rows // 5]) / rows / 1e3
         for name, rows in contenders.items()
     }
 
 
-def _counted(name: str, rows: int) -> int:
+@lru_cache
+def _counted(name: str, rows: int, turn: int) -> int:
+    """Count the instructions of a run; each turn counts again, each table that asks for it does not."""
     command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
     command += [sys.executable, "-m", "tests.benchmarks.alone", "cost", name, str(rows)]
     told = subprocess.run(command, check=True, capture_output=True, text=True).stderr  # noqa: S603 - our own words
