@@ -12,6 +12,7 @@
 
 from __future__ import annotations
 
+import importlib
 import logging
 from typing import TYPE_CHECKING, Any
 
@@ -19,7 +20,6 @@ import pandas as pd
 
 from reportflow_pandas.accessor import ReportFlowAccessor
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.delivery.account import account
 from reportflow_pandas.designs import designs, parameters
 from reportflow_pandas.errors import (
     ApiError,
@@ -38,19 +38,20 @@ from reportflow_pandas.errors import (
     RunInterrupted,
 )
 from reportflow_pandas.examples import example_orders
-from reportflow_pandas.export.review import read_review
 from reportflow_pandas.jobs import Job, JobWarning, job
 from reportflow_pandas.options import Constant, Table
 from reportflow_pandas.plan import Plan
 from reportflow_pandas.preview import Preview
-from reportflow_pandas.reading.read_rows import read_rows
 from reportflow_pandas.runs import forget, load, resume, runs
 from reportflow_pandas.settings import Limits, Settings, configure
 from reportflow_pandas.verify.spot_check import SpotCheck
-from reportflow_pandas.version_comparison import compare_versions
 
 if TYPE_CHECKING:
+    from reportflow_pandas.delivery.account import account
+    from reportflow_pandas.export.review import read_review
     from reportflow_pandas.local.use_local import local_service, use_local
+    from reportflow_pandas.reading.read_rows import read_rows
+    from reportflow_pandas.version_comparison import compare_versions
 
 __all__ = [
     "ApiError",
@@ -104,12 +105,20 @@ if hasattr(pd.DataFrame, "reportflow"):
 pd.api.extensions.register_dataframe_accessor("reportflow")(ReportFlowAccessor)
 
 
-def __getattr__(name: str) -> Any:
-    # the embedded service needs packages that production doesn't: they are imported when it is asked for
-    if name in ("local_service", "use_local"):
-        from reportflow_pandas.local import use_local  # noqa: PLC0415
+_WHEN_ASKED_FOR = {
+    "account": "reportflow_pandas.delivery.account",
+    "compare_versions": "reportflow_pandas.version_comparison",
+    "local_service": "reportflow_pandas.local.use_local",
+    "read_review": "reportflow_pandas.export.review",
+    "read_rows": "reportflow_pandas.reading.read_rows",
+    "use_local": "reportflow_pandas.local.use_local",
+}
+"""Modules that are imported when their name is asked for: they take long, or need packages of an extra."""
 
-        return getattr(use_local, name)
+
+def __getattr__(name: str) -> Any:
+    if name in _WHEN_ASKED_FOR:
+        return getattr(importlib.import_module(_WHEN_ASKED_FOR[name]), name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

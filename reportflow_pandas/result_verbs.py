@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import pandas as pd
 
@@ -16,8 +16,7 @@ from reportflow_pandas.engine.attempts import Line, line_to
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.execution.workspace import proves
-from reportflow_pandas.export import csv_file, review, workbook
-from reportflow_pandas.export.look_first import LookFirst
+from reportflow_pandas.export import csv_file
 from reportflow_pandas.journal import runs as shelf
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notify import workbook_written
@@ -31,6 +30,9 @@ from reportflow_pandas.rows.download_folders import download_folders, download_r
 from reportflow_pandas.settings import Settings, current
 from reportflow_pandas.verify.spot_check import PIXELS_ACROSS, first_looks, with_pictures
 from reportflow_pandas.verify.verified_results import notes_of
+
+if TYPE_CHECKING:
+    from reportflow_pandas.export.look_first import LookFirst
 
 __all__ = ["download", "failed_of", "read_review", "summary", "to_csv", "to_excel", "unknown_of"]
 
@@ -61,6 +63,8 @@ def look_first_of(results: pd.DataFrame) -> tuple[list[LookFirst], dict[str, str
     """Return the documents of the sheet Look first, and what was not judged; nothing if nothing was read back."""
     if "verdict" not in results.columns or "verify" not in results.attrs.get("reportflow", {}):
         return [], {}
+    from reportflow_pandas.export.look_first import LookFirst  # noqa: PLC0415 - openpyxl only when it is used
+
     looks = with_pictures(first_looks(results, MOST_LOOKED_AT, "to_excel"), PIXELS_ACROSS)
     return [
         LookFirst(look.row, look.reason, tuple((one.png, one.width, one.height) for one in look.pictures))
@@ -104,6 +108,8 @@ def to_excel(
     --------
     >>> results.reportflow.to_excel("review.xlsx", source=df)                # doctest: +SKIP
     """
+    from reportflow_pandas.export import workbook  # noqa: PLC0415 - openpyxl only when it is used
+
     attrs = provenance(results, "to_excel")
     looks, not_judged = look_first_of(results)
     written = workbook.write_workbook(results, path, source, language=language, looks=looks, not_judged=not_judged)
@@ -293,5 +299,7 @@ def read_review(results: pd.DataFrame, path: str | Path) -> pd.DataFrame:
     --------
     >>> review = results.reportflow.read_review("review.xlsx")              # doctest: +SKIP
     """
+    from reportflow_pandas.export import review  # noqa: PLC0415 - openpyxl only when it is used
+
     provenance(results, "read_review")
     return review.read_review(path, results)

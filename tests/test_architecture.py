@@ -169,7 +169,8 @@ def test_importing_does_not_load_the_embedded_service_or_patch_anything() -> Non
     code = (
         "import asyncio, sys; before = (asyncio.run, asyncio.Task)\n"
         "import reportflow_pandas\n"
-        "heavy = {'typst', 'pikepdf', 'ipywidgets', 'nest_asyncio', 'reportflow_pandas.local.service'}\n"
+        "heavy = {'typst', 'pikepdf', 'openpyxl', 'PIL', 'bullmq', 'redis', 'ipywidgets', 'nest_asyncio'}\n"
+        "heavy |= {'reportflow_pandas.local.service', 'reportflow_pandas.reading.read_rows'}\n"
         "assert not heavy & set(sys.modules), heavy & set(sys.modules)\n"
         "assert before == (asyncio.run, asyncio.Task)\n"
     )

@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.export.review import REVIEW_ATTRS
+from reportflow_pandas.export.texts import REVIEW_ATTRS
 from reportflow_pandas.journal.events import events_of, note_event
 from reportflow_pandas.journal.runs_folder import path_of
 from reportflow_pandas.results.results_frame import known

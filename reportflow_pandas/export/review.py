@@ -12,15 +12,12 @@ import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.export.reader import Line, Matches, Reviewed, read_lines, run_name
-from reportflow_pandas.export.texts import DECISIONS, WORDS, decision_of, plain
+from reportflow_pandas.export.texts import DECISIONS, REVIEW_ATTRS, WORDS, decision_of, plain
 from reportflow_pandas.results.index_labels import rebuilt
 from reportflow_pandas.results.summary import checked_results
 from reportflow_pandas.settings import absolute_path
 
-__all__ = ["REVIEW_ATTRS", "Typed", "read_review", "typed_before"]
-
-REVIEW_ATTRS = "reportflow_review"
-"""Where the decisions keep, as one text, which run and which approved files they are about."""
+__all__ = ["Typed", "read_review", "typed_before"]
 
 _SHOWN = 10
 

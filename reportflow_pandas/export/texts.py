@@ -14,6 +14,7 @@ from reportflow_pandas.results.service_words import in_plain_words
 
 __all__ = [
     "DECISIONS",
+    "REVIEW_ATTRS",
     "STATUSES",
     "WORDS",
     "Language",
@@ -28,6 +29,9 @@ Language: TypeAlias = Literal["en", "ja"]
 
 STATUSES = ("ready", "accepted", "failed", "unknown", "not_sent")
 DECISIONS = ("approve", "redo", "reject")
+
+REVIEW_ATTRS = "reportflow_review"
+"""Where the decisions keep, as one text, which run and which approved files they are about."""
 
 
 @dataclass(frozen=True)
