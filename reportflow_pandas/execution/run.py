@@ -379,7 +379,8 @@ async def _take_slots_of_processes_before(line: Line, settings: Settings) -> Non
     clock, window = settings.clock, line.limits.window
     now = clock.timestamp()
     ago: dict[Kind, list[float]] = {"sync": [], "async": []}
-    for call in await in_thread(partial(runs.recent_calls, settings.runs, settings.owner, now - window)):
+    look = partial(runs.recent_calls, settings.runs, settings.owner, now - window, settings.base_url)
+    for call in await in_thread(look):
         kind: Kind = "sync" if call.endpoint.startswith("sync") else "async"
         ago[kind].append(now - call.answered_at if call.answered_at is not None else 0.0)
     for kind, moments in ago.items():

@@ -21,7 +21,7 @@ from reportflow_pandas.journal.frames import Known
 from reportflow_pandas.journal.ledger_queries import Frame, RecentCall, meta_of, one_moment
 from reportflow_pandas.journal.lock import RunLock, is_locked
 from reportflow_pandas.journal.run_file import BEGUN_BELOW_THE_WORKING_DIRECTORY, lock_of, refuse_another
-from reportflow_pandas.settings import RUNS, Owner, Settings
+from reportflow_pandas.settings import EMBEDDED, RUNS, Owner, Settings
 
 __all__ = [
     "Evidence",
@@ -412,13 +412,15 @@ def forget_old(
     return forgotten
 
 
-def recent_calls(folder: Path, owner: Owner, since: float) -> list[RecentCall]:
+def recent_calls(folder: Path, owner: Owner, since: float, base_url: str = "") -> list[RecentCall]:
     """Return the calls of all the folder's runs of a workspace that may still count in the service's window.
 
     Parameters
     ----------
     owner : Owner
         Service and workspace.
+    base_url : str
+        The service's address now. An embedded service that was started anew, at another port, has counted nothing.
     since : float
         Seconds since 1970: calls answered before are left out, and calls never answered that started before.
     """
@@ -431,7 +433,8 @@ def recent_calls(folder: Path, owner: Owner, since: float) -> list[RecentCall]:
                 continue
             with opened(path) as connection:
                 meta = meta_of(connection)
-                if (meta.get("service"), meta.get("workspace")) == owner:
+                another = owner.service == EMBEDDED and base_url not in ("", meta.get("base_url"))
+                if (meta.get("service"), meta.get("workspace")) == owner and not another:
                     found += ledger_queries.recent_calls_in(connection, since)
     return sorted(found, key=lambda call: call.started_at)
 
