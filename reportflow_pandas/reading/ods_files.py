@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from xml.parsers import expat
 
 import pandas as pd
 from openpyxl.utils import get_column_letter
@@ -50,6 +52,9 @@ def ods_sheet(path: Path, reading: Reading) -> tuple[Sheet, list[str]]:
     from odf.opendocument import load  # noqa: PLC0415 - of the extra `files`
     from odf.table import Table  # noqa: PLC0415 - the same
 
+    with zipfile.ZipFile(path) as archive:
+        # odfpy takes what it can read of a cut document for the whole
+        expat.ParserCreate().Parse(archive.read("content.xml"), True)
     document = load(str(path))
     tables = document.spreadsheet.getElementsByType(Table)
     hidden = _hidden_styles(document)

@@ -14,7 +14,7 @@ import pandas as pd
 
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.reading.shown import with_values
-from reportflow_pandas.rows.input_frame import cells_of, labels_at, rows_at, value_shown
+from reportflow_pandas.rows.input_frame import cells_of, label_shown, labels_at, rows_at, value_shown
 from reportflow_pandas.rows.mapping import Source, Sources
 from reportflow_pandas.rows.plausibility import ColumnTexts
 from reportflow_pandas.rows.problems import Problem
@@ -73,7 +73,7 @@ def total_lines(frame: pd.DataFrame, totals: npt.NDArray[np.bool_]) -> Iterator[
             "",
             f"{rows_at(frame, places)} looks like a total of the others ({', '.join(cells[:4])}), and would be a "
             "document of its own",
-            f"Leave it out: df.drop(index={labels[:1]!r})"
+            f"Leave it out: df.drop(index=[{label_shown(labels[0])}])"
             if len(places) == 1
             else "Leave them out: df.drop(index=[…])",
             labels,

@@ -14,6 +14,9 @@ import pytest
 import xlwt
 from conftest import required
 from msoffcrypto.format.ooxml import OOXMLFile
+from odf.opendocument import OpenDocumentSpreadsheet
+from odf.table import Table, TableCell, TableRow
+from odf.text import P
 from reading.writing import HEAD, receipt, replaced, rewritten, sheet_file
 from reading.xlsb_writing import xlsb_file
 
@@ -271,3 +274,21 @@ def test_a_file_is_what_its_content_says_whatever_its_name(tmp_path: Path, kind:
 def test_a_file_that_is_not_there_is_answered_with_those_like_it(tmp_path: Path) -> None:
     (tmp_path / "orders.csv").write_text("a,b\n")
     assert "'orders.csv'" in refused(tmp_path / "order.csv")
+
+
+def test_a_cut_document_of_libreoffice_is_refused(tmp_path: Path) -> None:
+    """What stands before the cut would be read as the whole table."""
+    document = OpenDocumentSpreadsheet()
+    table = Table(name="Orders")
+    document.spreadsheet.addElement(table)
+    for cells in (["Id", "Name"], ["1", "Ann"], ["2", "Bob"], ["3", "Cid"]):
+        row = TableRow()
+        table.addElement(row)
+        for text in cells:
+            cell = TableCell(valuetype="string")
+            cell.addElement(P(text=text))
+            row.addElement(cell)
+    document.save(str(tmp_path / "whole.ods"))
+    assert len(read_rows(tmp_path / "whole.ods")) == 3
+    path = replaced(tmp_path / "whole.ods", tmp_path / "cut.ods", "content.xml", rb"(?s)Cid.*", b"")
+    assert "cannot be read as a workbook" in refused(path)
