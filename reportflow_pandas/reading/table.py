@@ -18,7 +18,7 @@ from reportflow_pandas.reading.locations import Note, Origin, location_index
 from reportflow_pandas.reading.reading_options import Reading, listed, refusal
 from reportflow_pandas.reading.shown import as_written
 
-__all__ = ["ERROR_WORDS", "Lines", "Table", "framed", "is_error_word", "table_of"]
+__all__ = ["ERROR_WORDS", "Lines", "Table", "framed", "heading_of", "is_error_word", "table_of"]
 
 _ERRORS = """
 #N/A #REF! #VALUE! #DIV/0! #NAME? #NUM! #NULL! #SPILL! #CALC! #GETTING_DATA #FIELD! #BLOCKED! #CONNECT! #BUSY!
@@ -44,6 +44,9 @@ _TITLES_WITHIN = 20
 
 _TEXT_SHOWN = 40
 """Characters of a value in a message."""
+
+_UNSEEN = " \t\r\n\u00a0\u3000\u200b\ufeff"
+"""White space and marks at the ends of a heading, which nobody sees and nobody types."""
 
 _FRAGMENTS = 100
 """Columns from which on pandas warns of a frame that is put together from single ones."""
@@ -221,7 +224,12 @@ def _short(cell: Any) -> str:
 
 
 def _heading(cell: Any, place: int) -> str:
-    return f"column {place + 1}" if is_empty(cell) else as_written(cell).strip()
+    return f"column {place + 1}" if is_empty(cell) else heading_of(cell)
+
+
+def heading_of(cell: Any) -> str:
+    """Return what a heading is called: a year as a text, without white space around it."""
+    return as_written(cell).strip(_UNSEEN)
 
 
 def without_empty(lines: Lines, say: Callable[[str], None], name: str) -> Lines:

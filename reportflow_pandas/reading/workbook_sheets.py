@@ -27,6 +27,7 @@ from reportflow_pandas.reading.table import (
     Lines,
     framed,
     header_of,
+    heading_of,
     is_empty,
     is_error_word,
     short,
@@ -267,13 +268,13 @@ def _unknown_cells(sheet: Sheet, lines: Lines, header: int, path: Path, reading:
 
 def _columns_of(lines: Lines, header: int, names: Sequence[str]) -> set[int]:
     headings = lines.cells[lines.numbers.index(header)]
-    return {at for at, name in enumerate(headings) if not is_empty(name) and as_written(name).strip() in names}
+    return {at for at, name in enumerate(headings) if not is_empty(name) and heading_of(name) in names}
 
 
 def _headings(lines: Lines, header: int, places: Iterable[Place]) -> list[str]:
     headings = lines.cells[lines.numbers.index(header)]
     names = [headings[column] for _, column in places if column < len(headings)]
-    return list(dict.fromkeys(as_written(name).strip() for name in names if not is_empty(name)))
+    return list(dict.fromkeys(heading_of(name) for name in names if not is_empty(name)))
 
 
 def _some(things: Iterable[str]) -> str:

@@ -85,6 +85,8 @@ _COMMA = re.compile(r"\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+(?:,\d+)?|,\d+", re.ASCII)
 
 _SCIENTIFIC = re.compile(r"\d+(?:\.\d+)?e[+-]?\d{1,2}", re.ASCII | re.IGNORECASE)
 
+_PERCENT = re.compile(r"\s*(-?\d+(?:[.,]\d+)?)\s*%\s*", re.ASCII)
+
 _NO_POINT_STYLE = r"[^\d.\-]"
 _NO_COMMA_STYLE = r"[^\d,\-]"
 _IN_PARENTHESES = r"^\((.*)\)$"
@@ -205,7 +207,11 @@ def _number_from_texts(cells: pd.Series[Any], values: list[Any], odd: list[Any],
         blank = [value for value in unread if isinstance(value, str) and not value.strip()]
         if len(blank) == len(unread):
             return "An empty text is no number: fill it, or make it missing and say drop_missing=True"
-        return f"Correct what is no number: {_examples(value for value in unread if value not in blank)}"
+        doubt = ""
+        if isinstance(unread[0], str) and (percent := _PERCENT.fullmatch(unread[0])):
+            number = Decimal(percent[1].replace(",", "."))
+            doubt = f" (is {unread[0]!r} {number.scaleb(-2).normalize():f} or {number:f}?)"
+        return f"Correct what is no number: {_examples(value for value in unread if value not in blank)}{doubt}"
     styles = [sign for sign in (".", ",") if all(sign in meaning for meaning in meanings if meaning is not None)]
     if not styles:
         both = list(zip(values, meanings, strict=True))
