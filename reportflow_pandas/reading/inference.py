@@ -73,19 +73,17 @@ def inferred(texts: Sequence[str], decimal: str | None, thousands: str | None) -
     decimal, thousands : str, optional
         Signs that are known; None: found out.
     """
-    spaced = texts and all(text[:1] == " " for text in texts if text)  # as programs write after each separator
-    given, texts = texts, [text.strip() for text in texts] if spaced else texts
     words = [at for at, text in enumerate(texts) if text in _NO_NUMBER_SET]
     present = [text for text in texts if text and text not in _NO_NUMBER_SET]
     if not present:
-        return Inferred(series_of_texts(given), "text")
+        return Inferred(series_of_texts(texts), "text")
     found = _numbers(texts, present, decimal, thousands)
     if found is None:
         found = _dates(texts, present)
     if found is not None:
         return Inferred(found.cells, found.kind, words if found.kind != "ambiguous" else (), found.decimal)
     booleans = None if words else _truths(texts, present)
-    return booleans if booleans is not None else Inferred(series_of_texts(given), "text")
+    return booleans if booleans is not None else Inferred(series_of_texts(texts), "text")
 
 
 _NO_NUMBER_SET = frozenset(NO_NUMBER)
@@ -132,8 +130,8 @@ def numbers_in(present: Sequence[str], decimal: str, thousands: str | None) -> d
             return None
         whole = re.sub(r"[^\d-]", "", found["whole"])
         part = found["part"]
-        if len(whole.lstrip("-")) > MAX_FLOAT_DIGITS:
-            return None
+        if len(whole.lstrip("-")) > MAX_FLOAT_DIGITS or (whole == "-0" and not part):
+            return None  # digits, or a sign, that a number loses
         plain[text] = f"{whole}.{part}" if part else whole
     return plain
 

@@ -65,6 +65,9 @@ def read_text(path: Path, reading: Reading) -> pd.DataFrame:
         raise refusal(path, f"is not read: {doubt}")
     _several_columns(lines, at, path, separator)
     _same_width(lines, at, path, separator)
+    later = lines.cells[at][1:]
+    if later and all(heading[:1] == " " for heading in later):  # a space follows each separator
+        lines.cells = [[cell.lstrip(" ") for cell in cells] for cells in lines.cells]
     table = table_of(lines, path, reading, at)
     unknown = _errors(table, path, reading)
     columns = [
