@@ -430,3 +430,16 @@ def test_the_plan_of_big_sync_calls_advises_the_async_endpoint(
     assert advice in repr(orders.reportflow.plan(**invoices, endpoint="sync/multiple"))
     assert advice not in repr(orders.head(15).reportflow.plan(**invoices, endpoint="sync/multiple"))
     assert advice not in repr(orders.reportflow.plan(**invoices))
+
+
+def test_pdfs_that_come_with_a_sync_answer_cost_no_download(service: LocalService, tmp_path: Path) -> None:
+    plan = people(9).reportflow.plan(**plain(), endpoint="sync/single", download=tmp_path)
+    assert (plan.calls, plan.downloads) == (9, 0)
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"), [(3, "none, all calls may start at once"), (301, "3 min"), (6_001, "1 h")]
+)
+def test_the_least_time_is_told_in_words(service: LocalService, rows: int, words: str) -> None:
+    plan = people(rows).reportflow.plan(**plain(), endpoint="async/single")
+    assert words in str(plan)

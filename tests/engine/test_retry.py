@@ -246,6 +246,25 @@ def test_refusals_of_sync_generation_say_nothing_about_the_other_bucket() -> Non
     assert refuse(policy, clock, "sync") == "stop rate_limited"
 
 
+def test_only_an_answer_of_the_services_own_ends_a_row_of_refusals() -> None:
+    """A lost connection between them says nothing of the plan; a document that is refused does."""
+    for between, then in ((OutcomeUnknown("cut"), "stop rate_limited"), (api_error(400, ["no"]), WAIT)):
+        clock, policy = SimulatedClock(), RetryPolicy()
+        refuse(policy, clock)
+        clock.time = 61.0
+        refuse(policy, clock)
+        refuse(policy, clock)
+        policy.decide(between, kind="async", attempt=1, clock=clock)
+        assert refuse(policy, clock) == then
+
+
+def test_where_no_limit_is_kept_and_no_pause_is_wanted_a_refusal_is_still_waited_for() -> None:
+    policy = RetryPolicy(backoff=0.0, limits=Limits.off())
+    decided = policy.decide(api_error(429, ["x"]), kind="async", attempt=1, clock=SimulatedClock())
+    assert decided == WaitForLimit(1.0)
+    assert RetryPolicy().backoff == 1.0
+
+
 def test_every_kind_of_error_is_a_word_of_the_results_frame() -> None:
     assert set(get_args(ErrorKind)) == {
         "invalid",
