@@ -116,6 +116,21 @@ def test_no_window_of_the_service_holds_more_than_the_limit_and_no_slot_stays_un
     assert [began for began, _ in made] == pytest.approx(least, abs=GRAIN * (len(calls) + 1))
 
 
+def test_an_answer_just_after_another_frees_its_slot_no_sooner_than_a_window_after_it(store_of: StoreOf) -> None:
+    """Two answers 1.5 ms apart, and two calls that come when the first slot is free: the second waits its time."""
+    clock = SimulatedClock()
+    window = Window(store_of(clock))
+
+    async def main() -> list[tuple[float, float]]:
+        made = await work(window, clock, [1.0, 1.0015], limits(2), workers=2)
+        await clock.sleep(1.0 + MINUTE + GRAIN - clock.time + 1e-6)
+        return made + await work(window, clock, [1.0, 1.0], limits(2), workers=2)
+
+    made = clock.run(main())
+    counted = [answered for _, answered in made[:2]] + [began for began, _ in made[2:]]
+    assert fullest_sliding(counted, MINUTE) == 2
+
+
 @settings(deadline=None, max_examples=60)
 @given(
     runs=st.lists(

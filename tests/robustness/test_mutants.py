@@ -1,8 +1,8 @@
-"""A tenth of the mutation testing; the whole is ``python tests/mutation/mutants.py``."""
+"""A tenth of the mutation testing; the whole is ``python tests/support/mutants.py``."""
 
 from __future__ import annotations
 
-from mutants import mutants, sample, tried
+from support.mutants import mutants, sample, tried
 
 PLANTED = {"kind == 'async' → kind != 'async'", "503 → 504"}
 

@@ -1,9 +1,9 @@
 """Mutation testing: small faults are put into a module, one at a time, and its tests must find each.
 
-``python tests/mutation/mutants.py`` plants `SAMPLE` faults in each of `TARGETS` and prints the survivors;
-``python tests/mutation/mutants.py retry 100 7`` a hundred in one, chosen by another seed.
-A survivor is killed by a new test or explained in README.md. mutmut and cosmic-ray know no fault in an SQL
-statement, and the ledger is made of them.
+``python tests/support/mutants.py`` plants `SAMPLE` faults in each of `TARGETS` and prints the survivors;
+``python tests/support/mutants.py retry 100 7`` a hundred in one, chosen by another seed.
+A survivor is killed by a new test or explained in tests/robustness/README.md. mutmut and cosmic-ray know no fault
+in an SQL statement, and the ledger is made of them.
 """
 
 from __future__ import annotations
