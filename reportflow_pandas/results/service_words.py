@@ -6,6 +6,7 @@ understood is shown as it is. A place such as ``contents.0`` counts within a cal
 
 from __future__ import annotations
 
+import functools
 import re
 import tomllib
 from collections.abc import Iterable
@@ -31,8 +32,12 @@ _PLACE = re.compile(
     r"contents?(?:\.\d+)?\.(?:params\.)?(?P<value>.+?) (?P<said>(?:must|should|is|「|は|に|の|が).*)", re.DOTALL
 )
 _OF_LINE = re.compile(r"(?P<table>.+)\.(?P<line>\d+)\.(?P<value>.+)")
-_TEXTS = tomllib.loads(Path(__file__).with_name("service_words.toml").read_text("utf-8"))
-_MEANINGS = [(re.compile(one["said"]), one) for one in _TEXTS["meaning"]]
+
+
+@functools.cache
+def _texts() -> dict[str, Any]:
+    """Return the file of texts, read when the first message is to be put into words."""
+    return tomllib.loads(Path(__file__).with_name("service_words.toml").read_text("utf-8"))
 
 
 def in_plain_words(message: object, language: str | None = None) -> str | None:
@@ -64,13 +69,13 @@ def in_plain_words(message: object, language: str | None = None) -> str | None:
 
 def _one_in_plain_words(message: str, language: str) -> str | None:
     found = _PLACE.fullmatch(message)
-    meaning = found and next((one for pattern, one in _MEANINGS if pattern.search(found["said"])), None)
+    meaning = found and next((one for one in _texts()["meaning"] if re.search(one["said"], found["said"])), None)
     if not found or not meaning:
         return None
     name = found["value"]
     if place := _OF_LINE.fullmatch(name):
         line = f"{int(place['line']) + 1:,}"
-        name = _TEXTS["line"][language].format(table=place["table"], line=line, value=place["value"])
+        name = _texts()["line"][language].format(table=place["table"], line=line, value=place["value"])
     return str(meaning[language]).format(value=name)
 
 
