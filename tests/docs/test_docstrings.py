@@ -13,8 +13,8 @@ import pytest
 import reportflow_pandas as rf
 from reportflow_pandas import settings
 
-NO_IMPORT = ("__main__", "mypy_plugin")
-"""Modules that are for other programs to start."""
+NO_IMPORT = ("__main__", "mypy_plugin", "page_units")
+"""Modules that are for other programs to start or to import."""
 
 
 def examples() -> Iterator[doctest.DocTest]:
