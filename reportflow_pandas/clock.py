@@ -35,6 +35,6 @@ class Clock:
 
 
 _CHANCE = random.SystemRandom()
-"""Chance of our own: no program's seed repeats it, in no fork either, and no program's sequence is disturbed by it."""
+"""Chance of our own: no seed or fork repeats it, and it disturbs no program's own sequence."""
 
 SYSTEM_CLOCK = Clock()

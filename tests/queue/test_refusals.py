@@ -245,7 +245,8 @@ def test_sentinels_tell_the_master_and_the_new_one(
         job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
         until(lambda: len(service.documents) >= 10, "documents")
         redis.kill()
-        results = job.result(90)
+        assert job.wait(90), (job.warnings, job.progress, asked.execute_command("SENTINEL", "MASTERS"))
+        results = job.result()
         assert set(sent(service).values()) == {1}
         assert statuses(results).get("accepted", 0) >= 50
     finally:
