@@ -23,7 +23,7 @@ from reportflow_pandas.notify import workbook_written
 from reportflow_pandas.options import seconds
 from reportflow_pandas.results import summary as summaries
 from reportflow_pandas.results.download import fetch_outcomes
-from reportflow_pandas.results.missing_pdfs import documents_of
+from reportflow_pandas.results.missing_pdfs import documents_of, set_aside
 from reportflow_pandas.results.pdf_folder import PdfFolder, encoded_names
 from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, provenance, results_frame
 from reportflow_pandas.rows.download_folders import download_folders, download_root
@@ -203,6 +203,7 @@ def download(
             if elsewhere and not await _is_ours(attrs, outcomes, chosen, client, line):
                 raise _of_another(attrs, chosen)
             await fetch_outcomes(outcomes, client, line, place, wait=allowed, folders=folders)
+            await asyncio.to_thread(_set_aside_replaced, results, attrs, place, outcomes, chosen)
 
     try:
         event_loop.run(fetched(), paint=bar.paint)
@@ -212,6 +213,16 @@ def download(
     finally:
         bar.close(encoded_names(place))
     return so_far()
+
+
+def _set_aside_replaced(
+    results: pd.DataFrame, attrs: Mapping[str, str], place: PdfFolder, outcomes: Outcomes, settings: Settings
+) -> None:
+    """Move the PDFs aside that these results' run made again under another name; of a forgotten run, none."""
+    positions = {row: position for position, row in enumerate(results["row"].tolist())}
+    with contextlib.suppress(ConfigurationError):
+        replaced = shelf.replaced(settings.runs, attrs.get("run", ""), attrs.get("frame"))
+        set_aside(place, [(positions[row], older) for row, older in replaced if row in positions], outcomes)
 
 
 def _of_another(attrs: Mapping[str, str], settings: Settings) -> ConfigurationError:

@@ -21,7 +21,6 @@ from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.options import Options
 from reportflow_pandas.results.download import save_delivered
-from reportflow_pandas.results.missing_pdfs import documents_of
 from reportflow_pandas.results.pdf_folder import PdfFolder
 
 __all__ = ["MOST_IN_FLIGHT", "Backend", "Files", "Recorder", "runner_of"]
@@ -121,14 +120,6 @@ class Files:
             # what is in flight is paid for, a full disk or not: the download at the end tries again, and raises
             log.warning("%s", problem)
         return paths
-
-
-def set_aside_replaced(folder: PdfFolder, ledger: Journal, outcomes: Outcomes) -> None:
-    """Move the PDFs of documents aside that were made again under another name: they look valid where they are."""
-    for position, older in ledger.replaced():
-        if outcomes[position].path is not None:
-            for document in documents_of([older]):
-                folder.set_aside(document)
 
 
 def runner_of(

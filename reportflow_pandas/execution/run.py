@@ -21,7 +21,7 @@ from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.engine.rate_limit import Kind
 from reportflow_pandas.engine.runner import Runner
 from reportflow_pandas.errors import AuthError, InvalidRows, ReportFlowError
-from reportflow_pandas.execution.backends import Files, runner_of, set_aside_replaced
+from reportflow_pandas.execution.backends import Files, runner_of
 from reportflow_pandas.execution.execute import Source, execute
 from reportflow_pandas.execution.work import in_thread
 from reportflow_pandas.journal import runs
@@ -31,7 +31,7 @@ from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.results.download import fetch_outcomes
 from reportflow_pandas.results.mail_columns import with_recorded_mails
-from reportflow_pandas.results.missing_pdfs import documents_of
+from reportflow_pandas.results.missing_pdfs import documents_of, set_aside
 from reportflow_pandas.results.pdf_folder import SUPERSEDED, PdfFolder, encoded_names
 from reportflow_pandas.results.results_frame import results_frame
 from reportflow_pandas.results.run_info import RunInfo
@@ -269,7 +269,7 @@ class Run:
         )
         if ledger is not None:
             await ledger.flush()
-            await in_thread(partial(set_aside_replaced, folder, ledger, outcomes))
+            await in_thread(lambda: set_aside(folder, ledger.replaced(), outcomes))
 
     async def _read_back(self) -> Checked | None:
         documents = self.source.asked_for() if self.options.verify else None

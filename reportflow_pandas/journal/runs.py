@@ -14,7 +14,7 @@ from typing import Any, Literal, TypeVar
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.batching import Document
-from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.journal import ledger_queries, runs_folder, schema
 from reportflow_pandas.journal.frames import Known
@@ -196,6 +196,13 @@ def load(folder: Path, run: str) -> Recorded:
         if meta["frame"] > 1:
             ledger_queries.show_before(connection, outcomes)
         return Recorded(meta, frame, outcomes, sending, unsent)
+
+
+def replaced(folder: Path, run: str, frame: str | None) -> list[tuple[int, Outcome]]:
+    """Return the earlier editions of what a run made again, by position, if ``frame`` is its last one."""
+    with opened(runs_folder.path_of(folder, run)) as connection, one_moment(connection):
+        last = meta_of(connection)["frame"]
+        return ledger_queries.replaced(connection) if last > 1 and str(last) == frame else []
 
 
 def frame_of(folder: Path, run: str) -> tuple[dict[str, Any], Frame]:

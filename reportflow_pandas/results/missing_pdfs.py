@@ -10,7 +10,7 @@ from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.results.pdf_folder import PdfFolder
 
-__all__ = ["Wanted", "documents_of", "known_by", "missing"]
+__all__ = ["Wanted", "documents_of", "known_by", "missing", "set_aside"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +67,14 @@ def documents_of(outcomes: Iterable[Outcome]) -> Iterator[str]:
     for one in outcomes:
         if one.request_id:
             yield known_by(one.request_id, one.file_id, one.file_name or "")
+
+
+def set_aside(folder: PdfFolder, replaced: Iterable[tuple[int, Outcome]], outcomes: Outcomes) -> None:
+    """Move the PDFs of documents aside that were made again under another name: they look valid where they are."""
+    for position, older in replaced:
+        if outcomes[position].path is not None:
+            for document in documents_of([older]):
+                folder.set_aside(document)
 
 
 def _holds(folder: Path, file: Path) -> bool:

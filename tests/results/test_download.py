@@ -490,6 +490,20 @@ def test_a_redone_document_of_another_place_leaves_none_that_looks_valid(
     assert old.name.startswith("A ")
 
 
+def test_a_later_download_leaves_none_that_looks_valid_either(here: World, tmp_path: Path) -> None:
+    how: dict[str, Any] = {"run": "november", "key": "name"}
+    first = here.generate(COUNTRIES, download=tmp_path, **how)
+    redone = here.generate(COUNTRIES, again=[0], file_name="Corrected {name}", **how)
+    before = in_folders(tmp_path)
+    here.download(first, tmp_path)  # the results of before: they have what they had
+    assert in_folders(tmp_path) == before
+    here.download(redone, tmp_path)
+    assert not (tmp_path / "A.pdf").exists()
+    assert (tmp_path / "Corrected A.pdf").exists()
+    (old,) = (tmp_path / "superseded").iterdir()
+    assert old.name.startswith("A ")
+
+
 def test_a_missing_value_of_a_template_is_refused_before_anything_is_sent(here: World, tmp_path: Path) -> None:
     with pytest.raises(rf.InvalidRows, match="'Country' is missing"):
         here.generate(COUNTRIES.assign(Country=["x", None, "y", "z"]), download=tmp_path / "{Country}")
