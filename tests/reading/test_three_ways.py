@@ -79,6 +79,7 @@ PRINTED: dict[str, tuple[Callable[[], Path], dict[str, Any], dict[str, Any]]] = 
         {},
         {"ReceiptId": "9007199254740993"},
     ),
+    "narrow floats": (parquet(Amount=pa.array([19.99], pa.float32())), {}, {"Amount": 19.99}),
     "text in binary columns": (parquet(Description=pa.array([b"Consulting"])), {}, {"Description": "Consulting"}),
     "Excel's carriage returns": (
         edited(SHEET, b"Coffee", b"One_x000D_\nTwo"),
@@ -182,6 +183,37 @@ def test_what_looks_otherwise_in_the_sheet_is_said_each_way(
     assert frame.reportflow.check("receipt")["problem"].str.contains("'19%'").any()
     with pytest.warns(rf.CheckWarning, match="00171"):
         frame.reportflow.generate("receipt", progress=False)
+
+
+def test_headings_that_are_numbers_can_be_named_each_way(service: LocalService) -> None:
+    path = sheet_file(Path("years.xlsx"), [[*receipt()[:5], "from 2024", "cash"]], head=[*HEAD[:5], 2024, HEAD[6]])
+    named = "".join(f'{name} = "{name}"\n' for name in [*HEAD[:5], HEAD[6]])
+    Path("job.toml").write_text(f'[params]\n{named}Description = "2024"\n', encoding="utf-8")
+    assert main(["generate", str(path), "--design", "receipt", "--options", "job.toml", "--no-progress"]) == 0
+    params = {**{name: name for name in [*HEAD[:5], HEAD[6]]}, "Description": "2024"}
+    rf.read_rows(path).reportflow.generate("receipt", params=params, file_name="own", progress=False)
+    assert [one.params["Description"] for one in service.documents] == ["from 2024"] * 2
+
+
+def test_a_hidden_first_sheet_and_headings_of_another_file_are_no_success_any_way(
+    service: LocalService, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def first_hidden(cells: Any) -> None:
+        lists = cells.parent.create_sheet("Lists", 0)
+        lists["A1"] = "cash"
+        lists.sheet_state = "hidden"
+        cells.parent.active = 1
+
+    path = sheet(first_hidden)()
+    assert main(["generate", str(path), "--design", "receipt", "--no-progress"]) == 0
+    rf.read_rows(path).reportflow.generate("receipt", file_name="own", progress=False)
+    assert len(service.documents) == 2
+    Path("wrong.csv").write_text("Foo,Bar\n", encoding="utf-8")
+    assert main(["generate", "wrong.csv", "--design", "receipt", "--no-progress"]) == 2
+    assert "Traceback" not in capsys.readouterr().err
+    with pytest.raises(rf.ReportFlowError):
+        rf.read_rows("wrong.csv").reportflow.generate("receipt", progress=False)
+    assert len(service.documents) == 2
 
 
 def test_the_wrong_cell_is_named_each_way(service: LocalService, capsys: pytest.CaptureFixture[str]) -> None:
