@@ -194,6 +194,11 @@ class RedisAddress:
                 return Redis(unix_socket_path=self.path, **common)
             [(host, port)] = self.hosts
             return Redis(host=host, port=port, db=int(self.path.strip("/") or 0), ssl=tls, **common)
+        from reportflow_pandas.queue.sentinels import (  # noqa: PLC0415 - the same
+            MasterConnection,
+            MasterTLSConnection,
+        )
+
         _, service, *database = self.path.split("/")
         said = dict(self.options)
         of_sentinels = {
@@ -204,6 +209,7 @@ class RedisAddress:
             **{name: value for name, value in common.items() if name.startswith("ssl_")},
         }
         sentinel: Any = Sentinel(list(self.hosts), sentinel_kwargs=of_sentinels)  # type: ignore[no-untyped-call]
+        common["connection_class"] = MasterTLSConnection if tls else MasterConnection
         return sentinel.master_for(service, db=int((database or ["0"])[0] or 0), ssl=tls, **common)
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -26,6 +28,9 @@ from support.queue_workers import (
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.service import LocalService
+from reportflow_pandas.queue.address import RedisAddress
+from reportflow_pandas.queue.connection import RETRIES, closed
+from reportflow_pandas.queue.worker import RUNS_LOOK_SECONDS
 
 Local = Callable[..., LocalService]
 pause = threading.Event().wait
@@ -48,6 +53,26 @@ def server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
     yield start
     for one in started:
         one.kill()
+
+
+@pytest.fixture
+def sentinel(redis: RedisServer, tmp_path: Path) -> Iterator[RedisServer]:
+    """A sentinel that watches the master ``mymaster``."""
+    watching = RedisServer(tmp_path / "sentinel")
+    config = watching.folder / "sentinel.conf"
+    config.write_text(
+        f"port {watching.port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {redis.port} 1\n"
+        "sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 3000\n",
+        encoding="utf-8",
+    )
+    watching.process = subprocess.Popen(  # noqa: S603 - our own line
+        ["redis-server", str(config), "--sentinel"],  # noqa: S607 - found as people have it
+        stdout=subprocess.DEVNULL,
+        cwd=watching.folder,
+    )
+    until(watching.answers, "the sentinel")
+    yield watching
+    watching.kill()
 
 
 ACL = {
@@ -217,41 +242,51 @@ def test_connections_that_die_in_mid_run_are_replaced_and_each_document_is_sent_
 
 
 def test_sentinels_tell_the_master_and_the_new_one(
-    local: Local, redis: RedisServer, server: Callable[..., RedisServer], workers: Workers, tmp_path: Path
+    local: Local,
+    redis: RedisServer,
+    server: Callable[..., RedisServer],
+    sentinel: RedisServer,
+    workers: Workers,
 ) -> None:
     service = local(latency=0.1)
     replica = server("--replicaof", f"127.0.0.1 {redis.port}")
     until(lambda: replica.sync.info("replication")["master_link_status"] == "up", "the replica")
-    config = tmp_path / "sentinel.conf"
-    config.write_text(
-        f"port {free_port()}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {redis.port} 1\n"
-        "sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 3000\n",
-        encoding="utf-8",
-    )
-    port = int(config.read_text(encoding="utf-8").split()[1])
-    sentinel = subprocess.Popen(  # noqa: S603 - our own line
-        ["redis-server", str(config), "--sentinel"],  # noqa: S607 - found as people have it
-        stdout=subprocess.DEVNULL,
-        cwd=tmp_path,
-    )
-    try:
-        watching = RedisServer(tmp_path / "unused")
-        watching.port = port
-        until(watching.answers, "the sentinel")
-        asked = watching.sync
-        until(lambda: len(asked.execute_command("SENTINEL", "REPLICAS", "mymaster")) == 1, "the replica is known")
-        url = f"redis+sentinel://127.0.0.1:{port}/mymaster/0"
-        workers(service, 1, "--concurrency", "2", url=url)
-        job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
-        until(lambda: len(service.documents) >= 10, "documents")
-        redis.kill()
-        assert job.wait(90), (job.warnings, job.progress, asked.execute_command("SENTINEL", "MASTERS"))
-        results = job.result()
-        assert set(sent(service).values()) == {1}
-        assert statuses(results).get("accepted", 0) >= 50
-    finally:
-        sentinel.kill()
-        sentinel.wait()
+    asked = sentinel.sync
+    until(lambda: len(asked.execute_command("SENTINEL", "REPLICAS", "mymaster")) == 1, "the replica is known")
+    url = f"redis+sentinel://127.0.0.1:{sentinel.port}/mymaster/0"
+    workers(service, 1, "--concurrency", "2", url=url)
+    job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
+    until(lambda: len(service.documents) >= 10, "documents")
+    assert redis.process is not None
+    redis.process.send_signal(signal.SIGSTOP)
+    pause(RUNS_LOOK_SECONDS + 0.1)  # by then each side has a command under way, which dies with the master
+    redis.kill()
+    assert job.wait(90), (job.warnings, job.progress, asked.execute_command("SENTINEL", "MASTERS"))
+    results = job.result()
+    assert set(sent(service).values()) == {1}
+    assert statuses(results).get("accepted", 0) >= 50
+
+
+def test_a_command_under_way_when_the_master_dies_goes_to_the_new_one(
+    redis: RedisServer, server: Callable[..., RedisServer], sentinel: RedisServer
+) -> None:
+    """Else a worker that stores an answer, or looks for calls, stands still for good."""
+    new = server()
+
+    async def commanding() -> object:
+        client = RedisAddress.of(f"redis+sentinel://127.0.0.1:{sentinel.port}/mymaster/0").client(retries=RETRIES)
+        try:
+            under_way = asyncio.create_task(client.blpop("list"))
+            await asyncio.to_thread(until, lambda: redis.sync.info("clients")["blocked_clients"], "the command")
+            sentinel.sync.execute_command("SENTINEL", "REMOVE", "mymaster")
+            sentinel.sync.execute_command("SENTINEL", "MONITOR", "mymaster", "127.0.0.1", new.port, 1)
+            new.sync.rpush("list", "of the new one")
+            redis.kill()
+            return await asyncio.wait_for(under_way, 10)
+        finally:
+            await closed(client)
+
+    assert asyncio.run(commanding()) == ("list", "of the new one")
 
 
 def test_clocks_of_workers_may_differ(
