@@ -172,6 +172,7 @@ class RedisAddress:
             **timeouts,
             **{name: value for name, value in self.options if name not in _OURS},
         }
+        once = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 0)
         if retries:
             # after a fail-over, established connections stay with the demoted node: READONLY until they are left
             common["retry"] = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), retries)
@@ -183,7 +184,7 @@ class RedisAddress:
                 MasterDownError,
             ]
         else:
-            common["retry"] = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 0)
+            common["retry"] = once
         tls = self.scheme.startswith("rediss")
         if tls and "ssl_check_hostname" in common:
             common["ssl_check_hostname"] = common["ssl_check_hostname"].lower() in ("true", "1", "yes")
@@ -203,6 +204,7 @@ class RedisAddress:
         said = dict(self.options)
         of_sentinels = {
             **timeouts,
+            "retry": once,  # one may have died with the master; the next one is asked, and all of them again later
             "username": said.get("sentinel_username"),
             "password": said.get("sentinel_password"),
             "ssl": tls,

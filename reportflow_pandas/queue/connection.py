@@ -236,7 +236,8 @@ def _refusal(address: RedisAddress, error: Exception) -> ConfigurationError | No
     """Return what to say when Redis cannot be used; None for an error that is no answer of Redis."""
     from redis.exceptions import RedisError, ResponseError  # noqa: PLC0415 - see `RedisAddress.of`
 
-    told = " ".join(str(error).split())
+    # behind the mark redis-py shows its clients of the sentinels, a thousand characters each
+    told = " ".join(str(error).split()).partition(" : <redis")[0]
     words = f"{type(error).__name__} {told}"
     for marks, passes, text in _REFUSALS:
         if any(mark in words for mark in marks):

@@ -119,6 +119,8 @@ def test_sentinels_have_hosts_a_service_and_a_database() -> None:
     client = address.client(retries=0)
     assert client.connection_pool.service_name == "mymaster"
     assert client.connection_pool.connection_kwargs["db"] == 2
+    asked = client.connection_pool.sentinel_manager.sentinels
+    assert [one.get_retry().get_retries() for one in asked] == [0, 0, 0], "a dead one does not hold up the others"
 
 
 def test_an_address_comes_from_the_command_line_a_file_or_the_environment(

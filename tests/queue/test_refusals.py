@@ -241,6 +241,12 @@ def test_connections_that_die_in_mid_run_are_replaced_and_each_document_is_sent_
         assert statuses(results).get("accepted", 0) >= 56
 
 
+def test_sentinels_that_are_not_there_are_told_of_in_a_line(service: LocalService) -> None:
+    with pytest.raises(rf.ConfigurationError, match="No master found for 'mymaster'") as told:
+        people(2).reportflow.submit(**plain(), queue=f"redis+sentinel://127.0.0.1:{free_port()}/mymaster/0")
+    assert "<" not in str(told.value)
+
+
 def test_sentinels_tell_the_master_and_the_new_one(
     local: Local,
     redis: RedisServer,
