@@ -56,22 +56,26 @@ def server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
 
 
 @pytest.fixture
-def sentinel(redis: RedisServer, tmp_path: Path) -> Iterator[RedisServer]:
-    """A sentinel that watches the master ``mymaster``."""
+def sentinel(redis: RedisServer, tmp_path: Path) -> Iterator[Callable[[], RedisServer]]:
+    """Start a sentinel for the master ``mymaster``: it looks for replicas at once, and again after 10 s."""
     watching = RedisServer(tmp_path / "sentinel")
-    config = watching.folder / "sentinel.conf"
-    config.write_text(
-        f"port {watching.port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {redis.port} 1\n"
-        "sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 3000\n",
-        encoding="utf-8",
-    )
-    watching.process = subprocess.Popen(  # noqa: S603 - our own line
-        ["redis-server", str(config), "--sentinel"],  # noqa: S607 - found as people have it
-        stdout=subprocess.DEVNULL,
-        cwd=watching.folder,
-    )
-    until(watching.answers, "the sentinel")
-    yield watching
+
+    def start() -> RedisServer:
+        config = watching.folder / "sentinel.conf"
+        config.write_text(
+            f"port {watching.port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {redis.port} 1\n"
+            "sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 3000\n",
+            encoding="utf-8",
+        )
+        watching.process = subprocess.Popen(  # noqa: S603 - our own line
+            ["redis-server", str(config), "--sentinel"],  # noqa: S607 - found as people have it
+            stdout=subprocess.DEVNULL,
+            cwd=watching.folder,
+        )
+        until(watching.answers, "the sentinel")
+        return watching
+
+    yield start
     watching.kill()
 
 
@@ -251,15 +255,16 @@ def test_sentinels_tell_the_master_and_the_new_one(
     local: Local,
     redis: RedisServer,
     server: Callable[..., RedisServer],
-    sentinel: RedisServer,
+    sentinel: Callable[[], RedisServer],
     workers: Workers,
 ) -> None:
     service = local(latency=0.1)
     replica = server("--replicaof", f"127.0.0.1 {redis.port}")
     until(lambda: replica.sync.info("replication")["master_link_status"] == "up", "the replica")
-    asked = sentinel.sync
+    watching = sentinel()
+    asked = watching.sync
     until(lambda: len(asked.execute_command("SENTINEL", "REPLICAS", "mymaster")) == 1, "the replica is known")
-    url = f"redis+sentinel://127.0.0.1:{sentinel.port}/mymaster/0"
+    url = f"redis+sentinel://127.0.0.1:{watching.port}/mymaster/0"
     workers(service, 1, "--concurrency", "2", url=url)
     job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
     until(lambda: len(service.documents) >= 10, "documents")
@@ -274,18 +279,18 @@ def test_sentinels_tell_the_master_and_the_new_one(
 
 
 def test_a_command_under_way_when_the_master_dies_goes_to_the_new_one(
-    redis: RedisServer, server: Callable[..., RedisServer], sentinel: RedisServer
+    redis: RedisServer, server: Callable[..., RedisServer], sentinel: Callable[[], RedisServer]
 ) -> None:
     """Else a worker that stores an answer, or looks for calls, stands still for good."""
-    new = server()
+    new, watching = server(), sentinel()
 
     async def commanding() -> object:
-        client = RedisAddress.of(f"redis+sentinel://127.0.0.1:{sentinel.port}/mymaster/0").client(retries=RETRIES)
+        client = RedisAddress.of(f"redis+sentinel://127.0.0.1:{watching.port}/mymaster/0").client(retries=RETRIES)
         try:
             under_way = asyncio.create_task(client.blpop("list"))
             await asyncio.to_thread(until, lambda: redis.sync.info("clients")["blocked_clients"], "the command")
-            sentinel.sync.execute_command("SENTINEL", "REMOVE", "mymaster")
-            sentinel.sync.execute_command("SENTINEL", "MONITOR", "mymaster", "127.0.0.1", new.port, 1)
+            watching.sync.execute_command("SENTINEL", "REMOVE", "mymaster")
+            watching.sync.execute_command("SENTINEL", "MONITOR", "mymaster", "127.0.0.1", new.port, 1)
             new.sync.rpush("list", "of the new one")
             redis.kill()
             return await asyncio.wait_for(under_way, 10)

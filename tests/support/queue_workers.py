@@ -44,7 +44,8 @@ class RedisServer:
     def start(self) -> RedisServer:
         command = [
             *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
-            *("--appendonly", "yes", "--save", "", "--logfile", "redis.log", *self.options),
+            *("--appendonly", "yes", "--save", "", "--logfile", "redis.log"),
+            *("--repl-diskless-sync-delay", "0", *self.options),  # else a first replica waits 5 s for others
         ]
         self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own line
         until(self.answers, "redis-server")
