@@ -1,4 +1,4 @@
-"""Program that compiles designs of strangers, started by its path, with bounds of time and memory.
+"""Compile a design; as a program, started by its path, designs of strangers with bounds of time and memory.
 
 JSON lines and bytes in and out. Imports neither pandas nor the package.
 """
@@ -9,9 +9,12 @@ import functools
 import json
 import os
 import sys
+from collections.abc import Mapping
 from typing import Any
 
 import typst
+
+__all__ = ["compiled"]
 
 CPU_SECONDS_PER_DOCUMENT = 20
 MEMORY_BYTES = 3_000_000_000
@@ -28,25 +31,29 @@ def main() -> None:
         asked = json.loads(line)
         files = {name: sys.stdin.buffer.read(size) for name, size in asked["files"].items()}
         _bound("RLIMIT_CPU", int(sum(os.times()[:2])) + CPU_SECONDS_PER_DOCUMENT)
-        answer, pages = _compiled(files, asked["root"], tuple(asked["fonts"]))
+        answer: dict[str, Any] = {}
+        pages = b""
+        try:
+            pages = compiled(files, asked["root"], tuple(asked["fonts"]))
+        except typst.TypstError as error:
+            answer = {"refused": [error.message, error.diagnostic, list(error.hints)]}
         answers.write(json.dumps(answer | {"size": len(pages)}).encode() + b"\n" + pages)
         answers.flush()
 
 
-def _compiled(files: dict[str, bytes], root: str, fonts: tuple[str, ...]) -> tuple[dict[str, Any], bytes]:
-    """Return the compiler's refusal, empty where there is none, and the PDF."""
-    try:
-        compiler = typst.Compiler(
-            files,  # type: ignore[type-var]  # a mapping of files is taken, its type hint does not say so
-            root=root,
-            font_paths=_fonts(fonts),
-            ignore_system_fonts=True,
-        )
-        pages = compiler.compile(format="pdf", timestamp=0, pdf_standards="a-2u")
-    except typst.TypstError as error:
-        return {"refused": [error.message, error.diagnostic, list(error.hints)]}, b""
+def compiled(files: Mapping[str, bytes], root: str, fonts: tuple[str, ...]) -> bytes:
+    """Return the PDF that the compiler makes, by packaged fonts and the design's own."""
+    # one compiler per call: a shared one is refused as "already borrowed" by a second thread
+    compiler = typst.Compiler(
+        files,  # type: ignore[type-var]  # a mapping of files is taken, its type hint does not say so
+        root=root,
+        font_paths=_fonts(fonts),
+        ignore_system_fonts=True,
+    )
+    # PDF/A-2u makes the compiler refuse what it would else draw as an empty box: the template's own words too
+    pages = compiler.compile(format="pdf", timestamp=0, pdf_standards="a-2u")
     assert isinstance(pages, bytes)  # noqa: S101 - a list comes for pictures only, nothing for a file as target
-    return {}, pages
+    return pages
 
 
 @functools.cache

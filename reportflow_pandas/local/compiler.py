@@ -15,6 +15,7 @@ from xml.sax.saxutils import escape
 import pikepdf
 import typst
 
+from reportflow_pandas.local.compile_program import compiled
 from reportflow_pandas.local.compiler_process import Refused, compiled_apart
 from reportflow_pandas.local.designs import DesignVersion
 from reportflow_pandas.local.glyphs import coverage, font_folders
@@ -85,24 +86,11 @@ def render(
     }
     packaged = HERE in version.folder.parents
     try:
-        pages = (_compiled if packaged else compiled_apart)(files, version.folder, folders)
+        make = compiled if packaged else compiled_apart
+        pages = make(files, str(version.folder), tuple(map(str, folders)))
     except (typst.TypstError, Refused) as error:
         raise RenderError(_told(version.folder, error)) from None
     return _finished(pages, created, passthrough or {})
-
-
-def _compiled(files: dict[str, bytes], root: Path, fonts: tuple[Path, ...]) -> bytes:
-    # one compiler per call: a shared one is refused as "already borrowed" by a second thread
-    compiler = typst.Compiler(
-        files,  # type: ignore[type-var]  # a mapping of files is taken, its type hint does not say so
-        root=root,
-        font_paths=_fonts(fonts),
-        ignore_system_fonts=True,
-    )
-    # PDF/A-2u makes the compiler refuse what it would else draw as an empty box: the template's own words too
-    pages = compiler.compile(format="pdf", timestamp=0, pdf_standards="a-2u")
-    assert isinstance(pages, bytes)  # noqa: S101 - a list comes for pictures only, nothing for a file as target
-    return pages
 
 
 def _told(folder: Path, error: typst.TypstError | Refused) -> str:
@@ -111,11 +99,6 @@ def _told(folder: Path, error: typst.TypstError | Refused) -> str:
     template = f"{folder / 'template.typ'}{':' + place[1] if place else ''}"
     message = error.message.removeprefix("PDF/A-2u error: ")  # a means of ours, nothing that the author asked for
     return ". ".join([f"{template}: {message}", *error.hints])
-
-
-@functools.cache
-def _fonts(folders: tuple[Path, ...]) -> typst.Fonts:
-    return typst.Fonts(include_system_fonts=False, include_embedded_fonts=False, font_paths=list(folders))
 
 
 def _text(path: Path) -> bytes:

@@ -45,7 +45,7 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_idle.clear)  # these are the parent's, and so are their pipes
 
 
-def compiled_apart(files: Mapping[str, bytes], root: Path, fonts: Sequence[Path]) -> bytes:
+def compiled_apart(files: Mapping[str, bytes], root: str, fonts: tuple[str, ...]) -> bytes:
     """Return a PDF that another process made.
 
     Raises
@@ -64,8 +64,8 @@ def compiled_apart(files: Mapping[str, bytes], root: Path, fonts: Sequence[Path]
     bell.start()
     try:
         asked = {
-            "root": str(root),
-            "fonts": [*map(str, fonts)],
+            "root": root,
+            "fonts": fonts,
             "files": {name: len(files[name]) for name in files},
         }
         process.stdin.write(json.dumps(asked).encode() + b"\n" + b"".join(files.values()))
