@@ -12,7 +12,7 @@ from reportflow_pandas.settings import current
 
 
 @pytest.mark.usefixtures("fresh_process")
-def test_an_embedded_service_that_was_started_anew_has_counted_nothing() -> None:
+def test_an_embedded_service_that_was_restarted_has_counted_nothing() -> None:
     """Two notebooks of a day, one after the other: the second waits for no window of the first one's service."""
     with rf.use_local(render=False):
         results: pd.DataFrame = people(3).reportflow.generate(

@@ -427,7 +427,7 @@ def recent_calls(folder: Path, owner: Owner, since: float, base_url: str = "") -
     owner : Owner
         Service and workspace.
     base_url : str
-        The service's address now. An embedded service that was started anew, at another port, has counted nothing.
+        The service's address now. An embedded service that was restarted at another port has counted nothing.
     since : float
         Seconds since 1970: calls answered before are left out, and calls never answered that started before.
     """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import datetime as dt
 import ssl
+from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 import pandas as pd
@@ -80,19 +81,27 @@ def test_mails_go_by_a_certificate_of_the_companys_own_authority(
     assert set(server.recipients.values()) == {1}
 
 
-def test_where_starttls_was_stripped_no_password_and_no_document_is_sent(
-    results: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("reportflow_pandas.delivery.smtp.is_loopback", lambda _host: False)
-    heard: list[bytes] = []
+def answering(
+    answers: dict[bytes, bytes], otherwise: bytes, heard: list[bytes]
+) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]:
+    """Return the script of a server that answers by the first four letters of a line, and notes them."""
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"220 hi\r\n")
         while line := await reader.readline():
             heard.append(line[:4].upper())
-            writer.write(b"250-here\r\n250 XXXXXXXA\r\n" if line[:4].upper() == b"EHLO" else b"250 OK\r\n")
+            writer.write(answers.get(heard[-1], otherwise))
 
-    with scripted_server(script) as port:
+    return script
+
+
+def test_where_starttls_was_stripped_no_password_and_no_document_is_sent(
+    results: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("reportflow_pandas.delivery.smtp.is_loopback", lambda _host: False)
+    heard: list[bytes] = []
+    # what some firewalls make of STARTTLS
+    with scripted_server(answering({b"EHLO": b"250-here\r\n250 XXXXXXXA\r\n"}, b"250 OK\r\n", heard)) as port:
         rf.configure(smtp=f"smtp://ann:secret@127.0.0.1:{port}")
         with pytest.raises(rf.ConfigurationError, match=r"may have removed the offer.*smtps://.*Nothing was sent"):
             mailed(results)
@@ -104,17 +113,8 @@ def test_starttls_that_is_offered_and_refused_sends_nothing_in_the_clear(
 ) -> None:
     monkeypatch.setattr("reportflow_pandas.delivery.smtp.is_loopback", lambda _host: False)
     heard: list[bytes] = []
-
-    async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        writer.write(b"220 hi\r\n")
-        while line := await reader.readline():
-            heard.append(line[:4].upper())
-            if line[:4].upper() == b"STAR":
-                writer.write(b"454 TLS not available\r\n")
-            else:
-                writer.write(b"250-here\r\n250 STARTTLS\r\n")
-
-    with scripted_server(script) as port:
+    refusal = {b"STAR": b"454 TLS not available\r\n"}
+    with scripted_server(answering(refusal, b"250-here\r\n250 STARTTLS\r\n", heard)) as port:
         rf.configure(smtp=f"smtp://ann:secret@127.0.0.1:{port}")
         with pytest.raises(rf.ConnectionFailed, match=r"TLS not available.*Nothing was sent"):
             mailed(results)
