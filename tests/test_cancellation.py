@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -15,6 +16,7 @@ import pytest
 from support.virtual_service import people, plain, sent
 
 import reportflow_pandas as rf
+from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.local.service import LocalService
 
 Start = Callable[..., LocalService]
@@ -251,6 +253,33 @@ def test_a_cancellation_before_the_first_step_sends_nothing(scene: Scene) -> Non
             await scene.work(run="december")
 
     asyncio.run(cell())
+    assert not scene.service.documents
+
+
+@pytest.mark.parametrize("run", ["november", None], ids=["named", "unnamed"])
+def test_a_cancellation_while_the_ledger_is_being_opened_leaves_no_run_behind(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch, run: str | None
+) -> None:
+    """The opening thread can't be stopped: what it made is deleted, for "nothing was written down" is said."""
+    opened = Journal.open
+
+    async def cell() -> str:
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(scene.work(run=run))
+
+        def opened_too_late(*given: Any, **more: Any) -> Journal:
+            ledger = opened(*given, **more)
+            done = threading.Event()
+            loop.call_soon_threadsafe(lambda: (task.cancel(), done.set()))
+            assert done.wait(30)
+            return ledger
+
+        monkeypatch.setattr(Journal, "open", opened_too_late)
+        with pytest.raises(asyncio.CancelledError) as caught:
+            await task
+        return "".join(caught.value.__notes__)
+
+    assert "nothing was sent or written down: generate again" in asyncio.run(cell())
+    assert rf.runs().empty
     assert not scene.service.documents
 
 

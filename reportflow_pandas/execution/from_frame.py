@@ -122,7 +122,7 @@ class FromFrame:
         options = self.options
         if options.run is not None and len(self.index):
             proven = await is_of_this_workspace(self.info.run, options.effective_settings, client, line)
-            self.ledger = await in_thread(partial(self._opened, queue=queue, proven=proven), Journal.close)
+            self.ledger = await in_thread(partial(self._opened, queue=queue, proven=proven), self._forget_if_empty)
         try:
             if self.ledger is not None:
                 options = as_begun(options, self.ledger.meta)
@@ -133,7 +133,9 @@ class FromFrame:
             await in_thread(partial(self._refuse_another_order, prepared, before, self.ledger))
             await in_thread(partial(self._refuse_too_many, prepared, self.ledger))
         except BaseException:
-            self._forget_an_empty_run()
+            ledger, self.ledger = self.ledger, None
+            if ledger is not None:
+                self._forget_if_empty(ledger)
             raise
         self.first_alone = not prepared.looked_up
         for position in before:
@@ -145,7 +147,7 @@ class FromFrame:
         if not len(self.index):
             return None
         if self.ledger is None:
-            self.ledger = await in_thread(partial(self._opened, queue=queue), Journal.close)
+            self.ledger = await in_thread(partial(self._opened, queue=queue), self._forget_if_empty)
         terms = Terms(
             options.design_id,
             prepared.design,
@@ -293,15 +295,13 @@ class FromFrame:
             )
         return ledger
 
-    def _forget_an_empty_run(self) -> None:
-        """Leave no file behind for a named run that never began."""
-        ledger, self.ledger = self.ledger, None
-        if ledger is not None:
-            empty = ledger.created and not ledger.meta["frame"]
-            ledger.close()
-            if empty:
-                settings = self.options.effective_settings
-                runs.forget(settings.runs, self.info.run, settings.clock)
+    def _forget_if_empty(self, ledger: Journal) -> None:
+        """Leave no file behind for a run that never began."""
+        empty = ledger.created and not ledger.meta["frame"]
+        ledger.close()
+        if empty:
+            settings = self.options.effective_settings
+            runs.forget(settings.runs, self.info.run, settings.clock)
 
     def _refuse_or_warn(self, prepared: Prepared, progress: Progress) -> None:
         told: list[str] = []
