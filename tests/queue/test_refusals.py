@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 from support.queue_workers import (
     PREFIX,
+    Certificates,
     Forwarder,
     Helper,
     RedisServer,
@@ -42,13 +43,17 @@ def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("reportflow_pandas.queue.run_queue.REFUSAL_PATIENCE_SECONDS", 0.0)
 
 
+Server = Callable[..., RedisServer]
+
+
 @pytest.fixture
-def server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
+def server(tmp_path: Path) -> Iterator[Server]:
     started: list[RedisServer] = []
 
-    def start(*options: str) -> RedisServer:
-        started.append(RedisServer(tmp_path / f"redis-{len(started)}", *options).start())
-        return started[-1]
+    def start(*options: str, tls: Certificates | None = None) -> RedisServer:
+        one = RedisServer(tmp_path / f"redis-{len(started)}", *options, tls=tls)
+        started.append(one)
+        return one.start()
 
     yield start
     for one in started:
@@ -56,27 +61,17 @@ def server(tmp_path: Path) -> Iterator[Callable[..., RedisServer]]:
 
 
 @pytest.fixture
-def sentinel(redis: RedisServer, tmp_path: Path) -> Iterator[Callable[[], RedisServer]]:
-    """Start a sentinel for the master ``mymaster``: it looks for replicas at once, and again after 10 s."""
-    watching = RedisServer(tmp_path / "sentinel")
+def sentinel(tmp_path: Path) -> Iterator[Callable[[RedisServer], RedisServer]]:
+    """Start a sentinel for a master: it looks for replicas at once, and again after 10 s."""
+    started: list[RedisServer] = []
 
-    def start() -> RedisServer:
-        config = watching.folder / "sentinel.conf"
-        config.write_text(
-            f"port {watching.port}\nbind 127.0.0.1\nsentinel monitor mymaster 127.0.0.1 {redis.port} 1\n"
-            "sentinel down-after-milliseconds mymaster 500\nsentinel failover-timeout mymaster 3000\n",
-            encoding="utf-8",
-        )
-        watching.process = subprocess.Popen(  # noqa: S603 - our own line
-            ["redis-server", str(config), "--sentinel"],  # noqa: S607 - found as people have it
-            stdout=subprocess.DEVNULL,
-            cwd=watching.folder,
-        )
-        until(watching.answers, "the sentinel")
-        return watching
+    def start(master: RedisServer) -> RedisServer:
+        started.append(RedisServer(tmp_path / "sentinel", tls=master.tls))
+        return started[-1].watch(master)
 
     yield start
-    watching.kill()
+    for one in started:
+        one.kill()
 
 
 ACL = {
@@ -122,7 +117,7 @@ def test_a_prefix_of_its_own_is_all_that_a_user_needs(
     assert all(name.startswith("app:reportflow:") for name in redis.sync.scan_iter())
 
 
-def test_a_cluster_is_refused_with_what_it_is(service: LocalService, server: Callable[..., RedisServer]) -> None:
+def test_a_cluster_is_refused_with_what_it_is(service: LocalService, server: Server) -> None:
     cluster = server("--cluster-enabled", "yes", "--cluster-port", str(free_port()))
     cluster.sync.execute_command("CLUSTER", "ADDSLOTSRANGE", "0", "16383")
     until(lambda: "cluster_state:ok" in str(cluster.sync.execute_command("CLUSTER", "INFO")), "the cluster")
@@ -147,7 +142,7 @@ def test_a_full_redis_is_refused_at_the_start_and_told_of_under_way(
 
 
 def test_a_replica_is_refused_with_the_way_to_its_master(
-    service: LocalService, redis: RedisServer, server: Callable[..., RedisServer]
+    service: LocalService, redis: RedisServer, server: Server
 ) -> None:
     replica = server("--replicaof", f"127.0.0.1 {redis.port}")
     until(lambda: replica.sync.info("replication")["master_link_status"] == "up", "the replica")
@@ -166,7 +161,7 @@ def test_a_worker_that_is_refused_for_good_says_it_and_ends_with_2(
     assert "hunter2" not in worker.text()
 
 
-def test_warnings_about_redis_reach_the_job(service: LocalService, server: Callable[..., RedisServer]) -> None:
+def test_warnings_about_redis_reach_the_job(service: LocalService, server: Server) -> None:
     forgetful = server("--appendonly", "no", "--maxmemory-policy", "allkeys-lru")
     job = people(1).reportflow.submit(**plain(), queue=forgetful.url)
     until(lambda: len(job.warnings) >= 2, "the warnings")
@@ -191,7 +186,7 @@ def test_a_worker_that_starts_before_redis_waits_for_it(
 
 
 def test_a_worker_takes_the_address_from_a_file_and_nobody_sees_it_in_ps(
-    service: LocalService, server: Callable[..., RedisServer], tmp_path: Path
+    service: LocalService, server: Server, tmp_path: Path
 ) -> None:
     locked = server("--requirepass", "hunter2 / hunter2")
     file = tmp_path / "queue.txt"
@@ -219,7 +214,7 @@ def test_a_worker_takes_the_address_from_a_file_and_nobody_sees_it_in_ps(
 def test_connections_that_die_in_mid_run_are_replaced_and_each_document_is_sent_once(
     local: Local,
     redis: RedisServer,
-    server: Callable[..., RedisServer],
+    server: Server,
     workers: Workers,
     monkeypatch: pytest.MonkeyPatch,
     scene: str,
@@ -251,27 +246,33 @@ def test_sentinels_that_are_not_there_are_told_of_in_a_line(service: LocalServic
     assert "<" not in str(told.value)
 
 
+@pytest.mark.parametrize("tls", [False, True], ids=["plain", "tls"])
 def test_sentinels_tell_the_master_and_the_new_one(
     local: Local,
-    redis: RedisServer,
-    server: Callable[..., RedisServer],
-    sentinel: Callable[[], RedisServer],
+    server: Server,
+    sentinel: Callable[[RedisServer], RedisServer],
     workers: Workers,
+    tmp_path: Path,
+    *,
+    tls: bool,
 ) -> None:
     service = local(latency=0.1)
-    replica = server("--replicaof", f"127.0.0.1 {redis.port}")
+    certificates = Certificates(tmp_path / "tls") if tls else None
+    master = server(tls=certificates)
+    replica = server("--replicaof", f"127.0.0.1 {master.port}", tls=certificates)
     until(lambda: replica.sync.info("replication")["master_link_status"] == "up", "the replica")
-    watching = sentinel()
+    watching = sentinel(master)
     asked = watching.sync
     until(lambda: len(asked.execute_command("SENTINEL", "REPLICAS", "mymaster")) == 1, "the replica is known")
-    url = f"redis+sentinel://127.0.0.1:{watching.port}/mymaster/0"
+    scheme = "rediss+sentinel" if tls else "redis+sentinel"
+    url = f"{scheme}://127.0.0.1:{watching.port}/mymaster/0{watching.query}"
     workers(service, 1, "--concurrency", "2", url=url)
     job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
     until(lambda: len(service.documents) >= 10, "documents")
-    assert redis.process is not None
-    redis.process.send_signal(signal.SIGSTOP)
+    assert master.process is not None
+    master.process.send_signal(signal.SIGSTOP)
     pause(RUNS_LOOK_SECONDS + 0.1)  # by then each side has a command under way, which dies with the master
-    redis.kill()
+    master.kill()
     assert job.wait(90), (job.warnings, job.progress, asked.execute_command("SENTINEL", "MASTERS"))
     results = job.result()
     assert set(sent(service).values()) == {1}
@@ -279,10 +280,10 @@ def test_sentinels_tell_the_master_and_the_new_one(
 
 
 def test_a_command_under_way_when_the_master_dies_goes_to_the_new_one(
-    redis: RedisServer, server: Callable[..., RedisServer], sentinel: Callable[[], RedisServer]
+    redis: RedisServer, server: Server, sentinel: Callable[[RedisServer], RedisServer]
 ) -> None:
     """Else a worker that stores an answer, or looks for calls, stands still for good."""
-    new, watching = server(), sentinel()
+    new, watching = server(), sentinel(redis)
 
     async def commanding() -> object:
         client = RedisAddress.of(f"redis+sentinel://127.0.0.1:{watching.port}/mymaster/0").client(retries=RETRIES)

@@ -16,38 +16,95 @@ from pathlib import Path
 from typing import Any, Self
 
 import pandas as pd
+import trustme
 
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.queue.worker import Worker
 
 
-class RedisServer:
-    """A redis-server with an append-only file, in a folder of its own."""
+class Certificates:
+    """An authority, and what it says of 127.0.0.1, as files that a redis-server reads."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        authority = trustme.CA()
+        server = authority.issue_cert("127.0.0.1")
+        self.authority, self._chain, self._key = folder / "ca.pem", folder / "chain.pem", folder / "key.pem"
+        authority.cert_pem.write_to_path(self.authority)
+        for part in server.cert_chain_pems:
+            part.write_to_path(self._chain, append=True)
+        server.private_key_pem.write_to_path(self._key)
+
+    def options(self, port: int) -> dict[str, str]:
+        """Return what lets a server speak TLS and nothing else, to its replicas and sentinels too."""
+        return {
+            "port": "0",
+            "tls-port": str(port),
+            "tls-cert-file": str(self._chain),
+            "tls-key-file": str(self._key),
+            "tls-ca-cert-file": str(self.authority),
+            "tls-auth-clients": "no",
+            "tls-replication": "yes",
+        }
+
+
+class RedisServer:
+    """A redis-server with an append-only file, or a sentinel, in a folder of its own."""
+
+    def __init__(self, folder: Path, *options: str, tls: Certificates | None = None) -> None:
         self.folder = folder
         self.folder.mkdir(parents=True, exist_ok=True)
         self.options = options
         self.port = free_port()
+        self.tls = tls
         self.process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"{'rediss' if self.tls else 'redis'}://127.0.0.1:{self.port}/0{self.query}"
+
+    @property
+    def query(self) -> str:
+        """What stands behind the question mark of an address."""
+        return f"?ssl_ca_certs={self.tls.authority}" if self.tls else ""
 
     @property
     def sync(self) -> Any:
         import redis  # noqa: PLC0415 - of the extra
 
-        return redis.Redis(port=self.port, decode_responses=True)
+        trusted = {"ssl": True, "ssl_ca_certs": str(self.tls.authority)} if self.tls else {}
+        return redis.Redis("127.0.0.1", self.port, decode_responses=True, **trusted)
+
+    def _listening(self) -> dict[str, str]:
+        return {"bind": "127.0.0.1", **(self.tls.options(self.port) if self.tls else {"port": str(self.port)})}
 
     def start(self) -> RedisServer:
-        command = [
-            *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--dir", str(self.folder)),
-            *("--appendonly", "yes", "--save", "", "--logfile", "redis.log"),
-            *("--repl-diskless-sync-delay", "0", *self.options),  # else a first replica waits 5 s for others
-        ]
-        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL)  # noqa: S603 - our own line
+        options = {
+            **self._listening(),
+            "dir": str(self.folder),
+            "appendonly": "yes",
+            "save": "",
+            "logfile": "redis.log",
+            "repl-diskless-sync-delay": "0",  # else a first replica waits 5 s for others
+        }
+        words = [word for name, value in options.items() for word in (f"--{name}", value)]
+        return self._run(*words, *self.options)
+
+    def watch(self, master: RedisServer) -> RedisServer:
+        """Run as a sentinel for a master that is called ``mymaster``."""
+        options = {
+            **self._listening(),
+            "sentinel monitor": f"mymaster 127.0.0.1 {master.port} 1",
+            "sentinel down-after-milliseconds": "mymaster 500",
+            "sentinel failover-timeout": "mymaster 3000",
+        }
+        config = self.folder / "sentinel.conf"
+        config.write_text("".join(f"{name} {value}\n" for name, value in options.items()), encoding="utf-8")
+        return self._run(str(config), "--sentinel")
+
+    def _run(self, *words: str) -> RedisServer:
+        command = ["redis-server", *words]
+        self.process = subprocess.Popen(command, stdout=subprocess.DEVNULL, cwd=self.folder)  # noqa: S603 - our own line
         until(self.answers, "redis-server")
         return self
 
