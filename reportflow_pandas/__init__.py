@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from reportflow_pandas.accessor import ReportFlowAccessor
+from reportflow_pandas.accessor import ReportFlowAccessor, with_verbs as _with_verbs
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.designs import designs, parameters
 from reportflow_pandas.errors import (
@@ -37,12 +37,12 @@ from reportflow_pandas.errors import (
     RunCancelled,
     RunInterrupted,
 )
-from reportflow_pandas.examples import example_orders
+from reportflow_pandas.examples import example_orders as _example_orders
 from reportflow_pandas.jobs import Job, JobWarning, job
 from reportflow_pandas.options import Constant, Table
 from reportflow_pandas.plan import Plan
 from reportflow_pandas.preview import Preview
-from reportflow_pandas.runs import forget, load, resume, runs
+from reportflow_pandas.runs import forget, load as _load, resume as _resume, runs
 from reportflow_pandas.settings import Limits, Settings, configure
 from reportflow_pandas.verify.spot_check import SpotCheck
 
@@ -50,8 +50,12 @@ if TYPE_CHECKING:
     from reportflow_pandas.delivery.account import account
     from reportflow_pandas.export.review import read_review
     from reportflow_pandas.local.use_local import local_service, use_local
-    from reportflow_pandas.reading.read_rows import read_rows
+    from reportflow_pandas.reading.read_rows import read_rows as _read_rows
     from reportflow_pandas.version_comparison import compare_versions
+
+    read_rows = _with_verbs(_read_rows)
+
+example_orders, load, resume = _with_verbs(_example_orders), _with_verbs(_load), _with_verbs(_resume)
 
 __all__ = [
     "ApiError",

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable, Coroutine
-from typing import TYPE_CHECKING, Any, Concatenate, ParamSpec, TypeVar, overload
+from collections.abc import Callable, Coroutine, Hashable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Concatenate, Literal, ParamSpec, TypeVar, Unpack, overload
 
 import pandas as pd
 
 from reportflow_pandas import generation, jobs, plan as planning, preview as previewing, result_verbs as verbs
 from reportflow_pandas.delivery.combine import combine as combine_pdfs
 from reportflow_pandas.delivery.hand_over import hand_over as hand_over_documents
-from reportflow_pandas.mail import mail as mail_documents
+from reportflow_pandas.delivery.mail_preview import MailPreview
+from reportflow_pandas.jobs import Job
+from reportflow_pandas.mail import MailArguments, mail as mail_documents
 from reportflow_pandas.results import display
 from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.runs import retry as retry_rows, settle as settle_rows
@@ -20,7 +23,7 @@ from reportflow_pandas.verification import verify as verify_results
 from reportflow_pandas.verify.spot_check import spot_check as spot_check_of
 from reportflow_pandas.verify.verified_results import findings as findings_of
 
-__all__ = ["DataFrame", "ReportFlowAccessor"]
+__all__ = ["DataFrame", "ReportFlowAccessor", "with_verbs"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -64,6 +67,19 @@ def _bound(
     own = [inspect.Parameter("self", inspect.Parameter.POSITIONAL_ONLY), *list(signature.parameters.values())[1:]]
     method.__signature__ = signature.replace(parameters=own)  # type: ignore[attr-defined]
     return method
+
+
+@overload
+def with_verbs(function: Callable[P, pd.DataFrame]) -> Callable[P, DataFrame]: ...
+@overload
+def with_verbs(
+    function: Callable[P, tuple[pd.DataFrame, pd.DataFrame]],
+) -> Callable[P, tuple[DataFrame, DataFrame]]: ...
+
+
+def with_verbs(function: Callable[P, Any]) -> Callable[P, Any]:
+    """Return the function itself; type checkers learn that its frames have the verbs."""
+    return function
 
 
 _failed_of = _bound(verbs.failed_of)
@@ -119,9 +135,72 @@ class ReportFlowAccessor:
     download = _bound(verbs.download)
     findings = _bound(findings_of)
     spot_check = _bound(spot_check_of)
-    combine = _bound(combine_pdfs)
+    if TYPE_CHECKING:  # an argument decides what they return, which _bound cannot say
+
+        @overload
+        def combine(
+            self,
+            path: str | Path,
+            by: None = None,
+            source: pd.DataFrame | None = None,
+            *,
+            first: Hashable | None = None,
+            last: Hashable | None = None,
+        ) -> Path: ...
+        @overload
+        def combine(
+            self,
+            path: str | Path,
+            by: str,
+            source: pd.DataFrame | None = None,
+            *,
+            first: Hashable | None = None,
+            last: Hashable | None = None,
+        ) -> dict[Hashable, Path]: ...
+        def combine(self, *args: Any, **arguments: Any) -> Any:
+            """Put the PDFs into one, or with ``by`` into one for each value."""
+    else:
+        combine = _bound(combine_pdfs)
     hand_over = _bound(hand_over_documents)
-    mail = _bound(mail_documents)
+    if TYPE_CHECKING:
+
+        @overload
+        def mail(
+            self,
+            *,
+            to: Hashable,
+            subject: str,
+            body: str,
+            preview: Literal[False] = False,
+            background: Literal[False] = False,
+            **arguments: Unpack[MailArguments],
+        ) -> DataFrame: ...
+        @overload
+        def mail(
+            self,
+            *,
+            to: Hashable,
+            subject: str,
+            body: str,
+            preview: Literal[True],
+            background: bool = False,
+            **arguments: Unpack[MailArguments],
+        ) -> MailPreview: ...
+        @overload
+        def mail(
+            self,
+            *,
+            to: Hashable,
+            subject: str,
+            body: str,
+            preview: Literal[False] = False,
+            background: Literal[True],
+            **arguments: Unpack[MailArguments],
+        ) -> Job: ...
+        def mail(self, **arguments: Any) -> Any:
+            """Mail each document to its person, show the first message, or do it in the background."""
+    else:
+        mail = _bound(mail_documents)
     to_csv = _bound(verbs.to_csv)
     to_excel = _bound(verbs.to_excel)
     read_review = _bound(verbs.read_review)

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -117,7 +117,7 @@ class InvalidRows(ReportFlowError, ValueError):  # noqa: N818 - the public name 
         What ``df.reportflow.check()`` returns, where the check refused.
     """
 
-    def __init__(self, message: str, rows: Sequence[Any] = (), problems: pd.DataFrame | None = None) -> None:
+    def __init__(self, message: str, rows: Sequence[Hashable] = (), problems: pd.DataFrame | None = None) -> None:
         super().__init__(message)
         self.rows = list(rows)
         self.problems = problems

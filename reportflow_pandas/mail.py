@@ -5,7 +5,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Hashable
 from email.headerregistry import Address
-from typing import Literal
+from typing import Literal, TypedDict
 
 import pandas as pd
 
@@ -23,7 +23,23 @@ from reportflow_pandas.journal.runs import at_home
 from reportflow_pandas.results.results_frame import provenance
 from reportflow_pandas.settings import Settings, current
 
-__all__ = ["mail"]
+__all__ = ["MailArguments", "mail"]
+
+
+class MailArguments(TypedDict, total=False):
+    """The keyword arguments of `mail` that leave its answer's type as it is, for type checkers."""
+
+    source: pd.DataFrame | None
+    decisions: pd.DataFrame | None
+    attach: bool
+    unknown: bool
+    html: str | None
+    cc: Hashable | None
+    reply_to: str | None
+    language: Literal["en", "ja"] | None
+    per_minute: float | None
+    progress: bool | Literal["auto"]
+    settings: Settings | None
 
 
 def mail(

@@ -21,8 +21,10 @@ __all__ = [
     "Arguments",
     "Constant",
     "Options",
+    "Params",
     "RowsChosen",
     "Table",
+    "Tables",
     "grouped_by",
     "seconds",
 ]
@@ -100,26 +102,35 @@ class Table:
             raise ConfigurationError("Table: left_on and right_on need equally many columns")
 
     @property
-    def left_keys(self) -> list[Any]:
+    def left_keys(self) -> list[Hashable]:
         """Key columns in the frame of documents."""
         return _as_list(self.on if self.on is not None else self.left_on)
 
     @property
-    def right_keys(self) -> list[Any]:
+    def right_keys(self) -> list[Hashable]:
         """Key columns in the table's frame."""
         return _as_list(self.on if self.on is not None else self.right_on)
+
+
+Params: TypeAlias = "Sequence[Hashable] | Mapping[str, Hashable] | pd.Series[Any]"
+"""Columns, or parameter -> column, `Constant`, function of a row, or None."""
+
+Tables: TypeAlias = Mapping[str, Table | Sequence[str] | Mapping[str, str] | str]
+"""Array parameter -> `Table`, or with ``group_by`` columns of the same frame."""
+
+Share = Literal["workspace", "invited", "public"]
 
 
 class Arguments(TypedDict, total=False):
     """The shared keyword arguments, for type checkers; `Options` documents them."""
 
     version: int | Literal["latest"]
-    params: Sequence[Any] | Mapping[str, Any] | pd.Series[Any] | None
-    tables: Mapping[str, Table | Sequence[str] | Mapping[str, str] | str] | None
+    params: Params | None
+    tables: Tables | None
     group_by: str | Sequence[str] | None
     file_name: str | None
-    share: str | pd.Series[Any]
-    passcode: bool | pd.Series[Any]
+    share: Share | pd.Series[str]
+    passcode: bool | pd.Series[bool]
     passthrough: str | Sequence[str] | None
     endpoint: Endpoint
     batch_size: int
@@ -230,12 +241,12 @@ class Options:
 
     design_id: str
     version: int | Literal["latest"] = "latest"
-    params: Sequence[Any] | Mapping[str, Any] | pd.Series[Any] | None = None
-    tables: Mapping[str, Table | Sequence[str] | Mapping[str, str] | str] | None = None
+    params: Params | None = None
+    tables: Tables | None = None
     group_by: str | Sequence[str] | None = None
     file_name: str | None = None
-    share: str | pd.Series[Any] = "workspace"
-    passcode: bool | pd.Series[Any] = False
+    share: Share | pd.Series[str] = "workspace"
+    passcode: bool | pd.Series[bool] = False
     passthrough: str | Sequence[str] | None = None
     endpoint: Endpoint = "auto"
     batch_size: int = DOCUMENTS_PER_CALL

@@ -5,7 +5,8 @@ from __future__ import annotations
 import datetime as dt
 import logging
 from dataclasses import replace
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any, Literal, overload
 
 import numpy as np
 import pandas as pd
@@ -120,7 +121,7 @@ def resume(
     *,
     same_workspace: bool = False,
     progress: bool | Literal["auto"] = "auto",
-    download: str | None = None,
+    download: str | Path | None = None,
     max_documents: int | None = None,
     settings: Settings | None = None,
 ) -> pd.DataFrame:
@@ -180,6 +181,10 @@ def resume(
     return watched(Run(source, source.queue))
 
 
+@overload
+def forget(run: str, *, mails: bool = False) -> None: ...
+@overload
+def forget(*, older_than: str | dt.timedelta, mails: bool = False) -> list[str]: ...
 def forget(
     run: str | None = None, *, older_than: str | dt.timedelta | None = None, mails: bool = False
 ) -> list[str] | None:

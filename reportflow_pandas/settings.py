@@ -10,10 +10,11 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, Unpack
 from urllib.parse import urlsplit
 
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
+from reportflow_pandas.configuration import Configuration
 from reportflow_pandas.contract import (
     API_URL,
     ASYNC_CALLS_PER_WINDOW,
@@ -370,7 +371,7 @@ _ENVIRONMENT = {
 }
 
 
-def configure(**values: object) -> Settings:
+def configure(**values: Unpack[Configuration]) -> Settings:
     """Set this process's settings.
 
     Parameters

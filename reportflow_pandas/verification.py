@@ -15,7 +15,7 @@ from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.errors import ConfigurationError, RunInterrupted
 from reportflow_pandas.execution.preparation import Prepared, document_rows, prepare
 from reportflow_pandas.notebook.bar import Bar
-from reportflow_pandas.options import Options
+from reportflow_pandas.options import Options, Params, Tables
 from reportflow_pandas.results.results_frame import is_results, provenance
 from reportflow_pandas.settings import Settings
 from reportflow_pandas.verify.read_back import paths_of, read_back, require_readers
@@ -30,8 +30,8 @@ def verify(
     design_id: str | None = None,
     *,
     version: int | Literal["latest"] | None = None,
-    params: Sequence[Any] | Mapping[str, Any] | pd.Series[Any] | None = None,
-    tables: Mapping[str, Any] | None = None,
+    params: Params | None = None,
+    tables: Tables | None = None,
     group_by: str | Sequence[str] | None = None,
     file_name: str | None = None,
     passthrough: str | Sequence[str] | None = None,

@@ -20,6 +20,7 @@ NAME = "reportflow_pandas"
 
 LAYERS = [
     ["errors", "clock", "contract", "lru", "network", "next_steps", "printable"],
+    ["configuration"],
     ["settings", "event_loop", "exit_hook"],
     ["options"],
     ["argument_help"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from types import TracebackType
-from typing import Any, BinaryIO, Self
+from typing import Any, BinaryIO, Literal, Self, overload
 from urllib.parse import quote
 
 import aiohttp
@@ -122,6 +122,10 @@ class Client:
         finally:
             await connections.close()
 
+    @overload
+    async def send(self, endpoint: Literal["async/single", "async/multiple"], body: bytes) -> Accepted: ...
+    @overload
+    async def send(self, endpoint: str, body: bytes) -> Accepted | Delivered: ...
     async def send(self, endpoint: str, body: bytes) -> Accepted | Delivered:
         """Send one generation call whose body is JSON already.
 
@@ -158,7 +162,9 @@ class Client:
             answer = await self._transport.post(url, body, await self._credential.headers(), timeout)
         return self._reader.generation(answer, endpoint)
 
-    async def async_single(self, design_id: str, version: int, content: Content | Mapping[str, Any]) -> Accepted:
+    async def async_single(
+        self, design_id: str, version: int, content: Content | Mapping[str, object]
+    ) -> Accepted:
         """Have one document made in the background.
 
         Parameters
@@ -178,7 +184,7 @@ class Client:
         return await self.send("async/single", _body(design_id, version, content=_wire_form(content)))
 
     async def async_multiple(
-        self, design_id: str, version: int, contents: Sequence[Content | Mapping[str, Any]]
+        self, design_id: str, version: int, contents: Sequence[Content | Mapping[str, object]]
     ) -> Accepted:
         """Have 1 to 100 documents made in the background, in one call.
 
@@ -199,13 +205,13 @@ class Client:
         )
 
     async def sync_single(
-        self, design_id: str, version: int, content: Content | Mapping[str, Any]
+        self, design_id: str, version: int, content: Content | Mapping[str, object]
     ) -> Accepted | Delivered:
         """Have one document made and wait for its PDF. Arguments as for `async_single`."""
         return await self.send("sync/single", _body(design_id, version, content=_wire_form(content)))
 
     async def sync_multiple(
-        self, design_id: str, version: int, contents: Sequence[Content | Mapping[str, Any]]
+        self, design_id: str, version: int, contents: Sequence[Content | Mapping[str, object]]
     ) -> Accepted | Delivered:
         """Have 1 to 100 documents made and wait for their ZIP, 120 s at most for all."""
         return await self.send(
@@ -228,6 +234,10 @@ class Client:
         answer = await self._get(path, self._silence)
         return self._reader.file(answer, b"%PDF-", request_id=request_id).body
 
+    @overload
+    async def download_zip(self, request_id: str, to: None = None) -> bytes: ...
+    @overload
+    async def download_zip(self, request_id: str, to: BinaryIO) -> None: ...
     async def download_zip(self, request_id: str, to: BinaryIO | None = None) -> bytes | None:
         """Return all PDFs of a request as a ZIP, or write it to a file.
 
@@ -304,7 +314,7 @@ class Client:
             )
 
 
-def _wire_form(content: Content | Mapping[str, Any]) -> Mapping[str, Any]:
+def _wire_form(content: Content | Mapping[str, object]) -> Mapping[str, Any]:
     return content.wire() if isinstance(content, Content) else content
 
 

@@ -36,7 +36,7 @@ def combine(
     *,
     first: Hashable | None = None,
     last: Hashable | None = None,
-) -> Path | dict[Any, Path]:
+) -> Path | dict[Hashable, Path]:
     """Put the PDFs of these results into one PDF, in the frame's order, with a bookmark for each document.
 
     Memory stays that of one document, however many there are. The
@@ -91,7 +91,7 @@ def combine(
         target = checked_path(path, ".pdf")
         return _combined(results.iloc[rows], target, target.stem)
     values = _values_of(results, by, documents_of(results, source))
-    wanted: dict[Any, list[int]] = {}
+    wanted: dict[Hashable, list[int]] = {}
     for row in rows:
         wanted.setdefault(values[row], []).append(row)
     targets = _targets(path, by, list(wanted))

@@ -28,30 +28,7 @@ _NOT_THERE = ("failed", "unknown", "not_sent")
 
 
 class MailRun:
-    """The mails of one call.
-
-    Parameters
-    ----------
-    results : pandas.DataFrame
-        Results frame.
-    letters : list of Letter
-        All messages, those too that were sent by an earlier call.
-    released : Release
-        Which documents may leave, and why the others may not.
-    style : Letters
-        How the messages are written.
-    settings : Settings
-        Clock, authorities, the runs' folder.
-    address : SmtpAddress
-        The mail server.
-    decisions : pandas.DataFrame, optional
-        The review that decided.
-    per_minute : float, optional
-        Most messages a minute.
-    unknown : bool
-        Whether messages are sent again that may have arrived.
-    progress_shown : bool or "auto"
-        A bar.
+    """The mails of one call; ``results``, ``letters``, ``released`` and ``unknown`` are those of its `MailBook`.
 
     Raises
     ------

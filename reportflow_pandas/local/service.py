@@ -7,7 +7,7 @@ import threading
 from collections import Counter
 from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import fields
-from typing import Any, Self
+from typing import Any, Self, Unpack
 
 from aiohttp import web
 
@@ -21,7 +21,7 @@ from reportflow_pandas.local.records import CallRecord, Document, WebhookRecord
 from reportflow_pandas.local.render_queue import Rendering, require_compiler
 from reportflow_pandas.local.routes import Api
 from reportflow_pandas.local.state import Workspace
-from reportflow_pandas.local.switches import Switches, with_switches
+from reportflow_pandas.local.switches import SwitchArguments, Switches, with_switches
 from reportflow_pandas.local.webhook import Webhook
 
 __all__ = ["LocalService", "local_service"]
@@ -334,7 +334,9 @@ class LocalService:
 
 
 @with_switches
-def local_service(designs: FolderChoice | None = None, port: int = 0, **switches: Any) -> LocalService:
+def local_service(
+    designs: FolderChoice | None = None, port: int = 0, **switches: Unpack[SwitchArguments]
+) -> LocalService:
     """Return the embedded service: the API's eight endpoints on this machine, with real PDFs.
 
     Parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Literal, ParamSpec, TypeVar, get_args, get_type_hints
+from typing import Any, Literal, ParamSpec, TypedDict, TypeVar, get_args, get_type_hints
 
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.contract import SYNC_ANSWER_SECONDS, TOKEN_LIFETIME_SECONDS
@@ -13,7 +13,7 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.settings import Limits
 
-__all__ = ["FaultChoice", "Seconds", "Switches", "with_switches"]
+__all__ = ["FaultChoice", "MoreSwitches", "Seconds", "SwitchArguments", "Switches", "with_switches"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -170,6 +170,55 @@ class Switches:
         """The faults, always as a tuple."""
         faults = self.faults
         return (faults,) if isinstance(faults, Fault) or callable(faults) else tuple(faults)
+
+
+class MoreSwitches(TypedDict, total=False):
+    """`Switches` as keyword arguments, for type checkers: those that `use_local` doesn't name."""
+
+    limit_window: Literal["fixed", "aligned", "sliding"]
+    limit_counted: Literal["arrival", "answer"]
+    max_in_flight: int | None
+    retry_after: bool
+    render: bool
+    manual: bool
+    not_ready_status: int
+    not_ready_retry_after: int | None
+    expired_status: int
+    failure_mode: Literal["error", "never"]
+    early_files: bool
+    retention: float
+    sync_status: int
+    sync_timeout: float
+    sync_timeout_completes: bool
+    too_many_status: int
+    both_credentials_status: int
+    url_mode: Literal["page", "download"]
+    schema_shape: Literal["array", "object"]
+    id_style: Literal["short", "uuid"]
+    share_url: bool
+    share_words: bool
+    echo_passthrough: bool
+    echo_params: bool
+    plan_pages: int | None
+    webhook_url: str | None
+    webhook_attempts: int
+    webhook_copies: int
+    token_life: float
+    keep_bytes: int
+    faults: Fault | FaultChoice | Sequence[Fault | FaultChoice]
+    app_key: str
+    client_id: str
+    client_secret: str
+    clock: Clock
+    seed: int | None
+
+
+class SwitchArguments(MoreSwitches, total=False):
+    """All `Switches` as keyword arguments, for type checkers."""
+
+    limits: Limits | None
+    latency: Seconds
+    render_delay: Seconds
 
 
 def seconds(choice: Seconds) -> float:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Unpack
 
 from reportflow_pandas import settings
 from reportflow_pandas.local.design_folders import FolderChoice
 from reportflow_pandas.local.service import LocalService, local_service
+from reportflow_pandas.local.switches import MoreSwitches
 from reportflow_pandas.settings import Limits
 
 __all__ = ["local_service", "use_local"]
@@ -21,7 +22,7 @@ def use_local(
     limits: Limits | None = None,
     latency: float = 0.0,
     render_delay: float = 0.0,
-    **switches: Any,
+    **switches: Unpack[MoreSwitches],
 ) -> LocalService:
     """Start the embedded service and configure this process for it.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -62,7 +62,7 @@ class Look:
     """
 
     row: int
-    label: Any
+    label: Hashable
     why: str
     reason: str
     verdict: str
@@ -105,7 +105,7 @@ class SpotCheck:
         self.not_judged = dict(not_judged)
 
     @property
-    def rows(self) -> list[Any]:
+    def rows(self) -> list[Hashable]:
         """Labels of the documents, in order."""
         return [look.label for look in self.looks]
 
