@@ -81,6 +81,7 @@ class Asked:
             separator=reading.separator,
             as_shown=reading.as_shown,
             hidden=reading.hidden,
+            totals=reading.totals,
             keep_unknown=True,
             say=_complained,
         )
@@ -118,6 +119,7 @@ def _reading(arguments: argparse.Namespace, job: JobFile) -> Reading:
         separator="\t" if separator in ("TAB", "\\t") else separator,
         as_shown=arguments.as_shown or said.as_shown,
         hidden=arguments.hidden or said.hidden,
+        totals=arguments.totals or said.totals,
         keep_unknown=True,  # the design tells which columns matter
         say=_complained,
     )

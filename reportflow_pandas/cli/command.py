@@ -306,6 +306,11 @@ def _add_rows(parser: argparse.ArgumentParser) -> None:
         help="rows that the sheet hides: refuse (the default), leave them out, or make documents of them too",
     )
     parser.add_argument(
+        "--totals",
+        choices=HIDDEN,
+        help="lines that add up others, such as a sum at the foot: refuse (the default), leave them out, or keep",
+    )
+    parser.add_argument(
         "--decimal", choices=(".", ","), help="decimal sign of numbers; default found out where a column agrees"
     )
     parser.add_argument("--thousands", metavar="CHAR", help="what groups the digits of numbers")

@@ -13,12 +13,15 @@ from typing import Any, TextIO
 __all__ = ["in_a_shell", "painted"]
 
 _OPTION = re.compile(
-    r"\b(sheet|header|decimal|thousands|encoding|separator|hidden|as_shown)="
+    r"\b(sheet|header|decimal|thousands|encoding|separator|hidden|totals|as_shown)="
     r"(?:True|('[^']*'|\"[^\"]*\"|\d+)|(?![\w(\[{]))"
 )
 _TEXT_OPTION = re.compile(r"\btext=\[([^\]]*)\]")
 _NAME = re.compile(r"'[^']*'|\"[^\"]*\"")
 """Arguments of ``read_rows`` in messages."""
+
+_READ_ROWS = re.compile(r"^rf\.read_rows\('.*\)$", re.MULTILINE)
+"""The line that settles all that is in doubt of a file."""
 
 _TO_PASTE = re.compile(r"To correct and paste:\nparams=\{\n(?P<lines>.*?)\n\}", re.DOTALL)
 _PASTED = re.compile(r"\s*(?P<name>'[^']*'|\"[^\"]*\"): (?P<filling>.*?),?(?:  # (?P<note>.*))?")
@@ -74,6 +77,7 @@ def in_a_shell(message: str) -> str:
     >>> in_a_shell("there is no such sheet: sheet='November 2026'")
     "there is no such sheet: --sheet 'November 2026'"
     """
+    message = _READ_ROWS.sub(lambda found: _typed_options(found[0]), message)
     message = _OPTION.sub(
         lambda found: f"--{found[1].replace('_', '-')} {_typed(found[2] or '')}".rstrip(), message
     )
@@ -111,6 +115,18 @@ def _typed(word: str) -> str:
     """Return a quoted word as it is typed in a shell."""
     plain = word[1:-1] if word[:1] in ("'", '"') else word
     return "TAB" if plain == "\\t" else shlex.quote(plain) if plain else ""
+
+
+def _typed_options(line: str) -> str:
+    """Return a call of ``read_rows`` as the options that say the same."""
+    call = ast.parse(line, mode="eval").body
+    assert isinstance(call, ast.Call)  # noqa: S101 - for mypy: the pattern says so
+    words = []
+    for argument in call.keywords:
+        option, value = f"--{str(argument.arg).replace('_', '-')}", ast.literal_eval(argument.value)
+        values = value if isinstance(value, list) else [value]
+        words += [option if value is True else f"{option} {_typed(repr(one))}" for one in values]
+    return " ".join(words)
 
 
 def _params_table(found: re.Match[str]) -> str:

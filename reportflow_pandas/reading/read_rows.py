@@ -5,12 +5,14 @@ from __future__ import annotations
 import contextlib
 import gc
 from collections.abc import Iterator, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Literal
 
 import pandas as pd
 
+from reportflow_pandas.reading.doubts import Doubts, refused_for_all
 from reportflow_pandas.reading.file_kinds import kind_of
 from reportflow_pandas.reading.reading_options import Reading
 from reportflow_pandas.reading.text_files import read_text
@@ -31,6 +33,7 @@ def read_rows(
     separator: str | None = None,
     as_shown: bool = False,
     hidden: Literal["refuse", "skip", "keep"] = "refuse",
+    totals: Literal["refuse", "skip", "keep"] = "refuse",
 ) -> pd.DataFrame:
     r"""Read a file of rows, so that no value is lost or changed on its way to a document without being said.
 
@@ -59,6 +62,9 @@ def read_rows(
     hidden : str
         Rows that a filter or a person hid: ``"refuse"`` says how many there are, ``"skip"`` leaves them out,
         ``"keep"`` takes them.
+    totals : str
+        Lines that add up others, such as one at the foot that begins with ``Total`` or ``合計`` and leaves cells
+        empty that every row fills: ``"refuse"`` names them, ``"skip"`` leaves them out, ``"keep"`` takes them.
 
     Returns
     -------
@@ -71,7 +77,7 @@ def read_rows(
     ConfigurationError
         A value that can't be known (an error cell, a formula that was never worked out, an open quote), rows that
         may not be meant, another kind of file, a damaged or protected one. The message names cells or lines and
-        what to do.
+        what to do: all that is in doubt, and one line of code with a choice for each.
 
     Examples
     --------
@@ -91,14 +97,19 @@ def read_rows(
         separator=separator,
         as_shown=as_shown,
         hidden=hidden,
+        totals=totals,
     )
     return read_file(absolute_path(path, "path"), reading)
 
 
 def read_file(path: Path, reading: Reading) -> pd.DataFrame:
     """Return the rows of a file; see `read_rows`."""
+    kind = kind_of(path)
     with _without_collector():
-        return _read(path, kind_of(path), reading)
+        try:
+            return _read(path, kind, reading)
+        except Doubts as first:
+            raise refused_for_all(first, path, reading, partial(_read, path, kind)) from None
 
 
 @contextlib.contextmanager

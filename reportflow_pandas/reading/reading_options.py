@@ -14,6 +14,7 @@ from reportflow_pandas.errors import ConfigurationError
 __all__ = ["HIDDEN", "Reading", "listed", "nearest_name", "refusal"]
 
 HIDDEN = ("refuse", "skip", "keep")
+"""What can become of rows that may not be meant."""
 
 NAMES_SHOWN = 20
 """Columns or sheets that a message lists."""
@@ -41,6 +42,8 @@ class Reading:
         Whether cells are texts as the sheet shows them.
     hidden : str
         What becomes of hidden rows: ``"refuse"``, ``"skip"``, ``"keep"``.
+    totals : str
+        The same of lines that look like sums of others.
     keep_unknown : bool
         Whether cells whose value is not known stay in the frame until a document needs them; else the file is
         refused.
@@ -57,6 +60,7 @@ class Reading:
     separator: str | None = None
     as_shown: bool = False
     hidden: str = "refuse"
+    totals: str = "refuse"
     keep_unknown: bool = False
     say: Callable[[str], None] = _log.info
 
@@ -65,10 +69,7 @@ class Reading:
             given = getattr(self, name)
             if given is not None and not isinstance(given, str):
                 raise ConfigurationError(f"{name}={given!r}: a text, such as ','")
-        if not isinstance(self.as_shown, bool):
-            raise ConfigurationError(f"as_shown={self.as_shown!r}: True or False")
-        if self.hidden not in HIDDEN:
-            raise ConfigurationError(f"hidden={self.hidden!r}: it is one of {', '.join(map(repr, HIDDEN))}")
+        self._check_choices()
         if self.header is not None and (
             isinstance(self.header, bool) or not isinstance(self.header, int) or self.header < 1
         ):
@@ -84,6 +85,14 @@ class Reading:
             )
         if self.separator is not None and len(self.separator) != 1:
             raise ConfigurationError(f"separator={self.separator!r}: one character, such as ';'")
+
+    def _check_choices(self) -> None:
+        """Refuse words that are no choice."""
+        if not isinstance(self.as_shown, bool):
+            raise ConfigurationError(f"as_shown={self.as_shown!r}: True or False")
+        for name in ("hidden", "totals"):
+            if (given := getattr(self, name)) not in HIDDEN:
+                raise ConfigurationError(f"{name}={given!r}: it is one of {', '.join(map(repr, HIDDEN))}")
 
 
 def refusal(path: Path, text: str) -> ConfigurationError:

@@ -14,11 +14,12 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.reading.doubts import Doubt
 from reportflow_pandas.reading.locations import Note, Origin, location_index
 from reportflow_pandas.reading.reading_options import Reading, listed, refusal
 from reportflow_pandas.reading.shown import as_written
 
-__all__ = ["ERROR_WORDS", "Lines", "Table", "framed", "heading_of", "is_error_word", "table_of"]
+__all__ = ["ERROR_WORDS", "Lines", "Table", "cells_shown", "framed", "heading_of", "is_error_word", "table_of"]
 
 _ERRORS = """
 #N/A #REF! #VALUE! #DIV/0! #NAME? #NUM! #NULL! #SPILL! #CALC! #GETTING_DATA #FIELD! #BLOCKED! #CONNECT! #BUSY!
@@ -167,7 +168,7 @@ def table_of(lines: Lines, path: Path, reading: Reading, at: int) -> Table:
     return table
 
 
-def header_of(lines: Lines, name: str, reading: Reading) -> tuple[int, str]:
+def header_of(lines: Lines, name: str, reading: Reading) -> tuple[int, Doubt | None]:
     """Return where the headings stand, and what makes that doubtful.
 
     Raises
@@ -177,9 +178,9 @@ def header_of(lines: Lines, name: str, reading: Reading) -> tuple[int, str]:
     """
     if reading.header is not None:
         if reading.header in lines.numbers:
-            return lines.numbers.index(reading.header), ""
+            return lines.numbers.index(reading.header), None
         shown = [
-            f"line {number}: {_cells_shown(cells)}"
+            f"line {number}: {cells_shown(cells)}"
             for number, cells in zip(lines.numbers[:CELLS_SHOWN], lines.cells[:CELLS_SHOWN], strict=True)
         ]
         raise ConfigurationError(
@@ -189,16 +190,17 @@ def header_of(lines: Lines, name: str, reading: Reading) -> tuple[int, str]:
         )
     at = _below_titles(lines)
     if not at:
-        return 0, ""
+        return 0, None
     titles = "; ".join(
-        f"line {number}: {_cells_shown(cells)}"
+        f"line {number}: {cells_shown(cells)}"
         for number, cells in zip(lines.numbers[:at][:3], lines.cells[:at][:3], strict=True)
     )
-    return at, (
+    return at, Doubt(
         f"what looks like a title stands above the headings ({titles}). If line {lines.numbers[at]} has the "
         f"headings "
-        f"({_cells_shown(lines.cells[at])}): header={lines.numbers[at]}. If the first line has them: "
-        f"header={lines.numbers[0]}"
+        f"({cells_shown(lines.cells[at])}): header={lines.numbers[at]}. If the first line has them: "
+        f"header={lines.numbers[0]}",
+        {"header": lines.numbers[at]},
     )
 
 
@@ -214,7 +216,8 @@ def _below_titles(lines: Lines) -> int:
     return 0
 
 
-def _cells_shown(cells: Sequence[Any]) -> str:
+def cells_shown(cells: Sequence[Any]) -> str:
+    """Return the cells of a line for a message."""
     return listed(_short(cell) for cell in cells if not is_empty(cell))
 
 

@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.reading.doubts import Doubt, Doubts, doubt_of_numbers
 from reportflow_pandas.reading.inference import Inferred, groups_thousands_only, inferred, series_of_texts
 from reportflow_pandas.reading.locations import Note, Origin
 from reportflow_pandas.reading.reading_options import Reading, refusal
@@ -28,6 +30,7 @@ from reportflow_pandas.reading.table import (
     without_empty,
 )
 from reportflow_pandas.reading.text_encodings import decoded
+from reportflow_pandas.reading.total_lines import rows_without_totals
 
 __all__ = ["read_text"]
 
@@ -60,16 +63,20 @@ def read_text(path: Path, reading: Reading) -> pd.DataFrame:
     lines = without_empty(raw, reading.say, path.name)
     if not lines.numbers:
         raise refusal(path, "is empty; its first line must name the columns")
-    at, doubt = header_of(lines, path.name, reading)
-    if doubt:
-        raise refusal(path, f"is not read: {doubt}")
-    _several_columns(lines, at, path, separator)
-    _same_width(lines, at, path, separator)
+    at, title = header_of(lines, path.name, reading)
+    try:
+        _several_columns(lines, at, path, separator)
+        _same_width(lines, at, path, separator)
+    except ConfigurationError:
+        if title is None:
+            raise
+        raise Doubts(f"{str(path)!r} is not read", [title]) from None  # found again below the headings
+    lines, sums = rows_without_totals(lines, at, path.name, reading)
     later = lines.cells[at][1:]
     if later and all(heading[:1] == " " for heading in later):  # a space follows each separator
         lines.cells = [[cell.lstrip(" ") for cell in cells] for cells in lines.cells]
     table = table_of(lines, path, reading, at)
-    unknown = _errors(table, path, reading)
+    unknown, errors = _errors(table, path, reading)
     columns = [
         Inferred(series_of_texts(cells), "text")
         if name in reading.text
@@ -77,11 +84,16 @@ def read_text(path: Path, reading: Reading) -> pd.DataFrame:
         for name, cells in zip(table.names, table.columns, strict=True)
     ]
     columns = _by_the_other_columns(table, columns, separator, reading)
+    remarks = [note for at, column in enumerate(columns) for note in _notes(table, at, column, path)]
+    doubts = [doubt for doubt in (title, sums, errors) if doubt is not None]
+    if doubts:
+        doubts += [doubt_of_numbers(note) for note in remarks if note.kind == "ambiguous"]
+        raise Doubts(f"{str(path)!r} is not read", doubts)
     if reading.as_shown:
         columns = [_as_it_stands(cells, column) for cells, column in zip(table.columns, columns, strict=True)]
-    notes += [note for at, column in enumerate(columns) for note in _notes(table, at, column, path)]
+        remarks = [note for at, column in enumerate(columns) for note in _notes(table, at, column, path)]
     cells = [_with_unknown(column.cells, unknown.get(at)) for at, column in enumerate(columns)]
-    return framed(table, cells, Origin(path.name, "line"), notes)
+    return framed(table, cells, Origin(path.name, "line"), [*notes, *remarks])
 
 
 # separators and lines
@@ -254,8 +266,8 @@ def _called(separator: str) -> str:
     return {",": "comma", ";": "semicolon", "\t": "tab"}.get(separator, repr(separator))
 
 
-def _errors(table: Table, path: Path, reading: Reading) -> dict[int, dict[int, UnknownValue]]:
-    """Return, by column and row, what a spreadsheet exported in place of values; refuse it where it can't stay.
+def _errors(table: Table, path: Path, reading: Reading) -> tuple[dict[int, dict[int, UnknownValue]], Doubt | None]:
+    """Return, by column and row, what a spreadsheet exported in place of values; in doubt where it can't stay.
 
     Such cells are left empty in the table.
     """
@@ -267,7 +279,7 @@ def _errors(table: Table, path: Path, reading: Reading) -> dict[int, dict[int, U
         if cell and cell[0] in "#E" and is_error_word(cell)
     ]
     if not found:
-        return {}
+        return {}, None
     listing = "; ".join(
         f"line {table.numbers[row]}: {table.names[at]!r} is {cell}"
         for row, at, cell in sorted(found)[:CELLS_SHOWN]
@@ -277,19 +289,20 @@ def _errors(table: Table, path: Path, reading: Reading) -> dict[int, dict[int, U
         f"({listing}{'; …' if len(found) > CELLS_SHOWN else ''})"
     )
     cure = "Correct the formulas and export it again, or empty the fields"
+    doubt = None
     if not reading.keep_unknown:
-        raise refusal(
-            path,
-            f"{what}. {cure}. If the words shall be printed as they stand, or no document needs them: "
-            f"text={sorted({table.names[at] for _, at, _ in found})!r}",
+        doubt = Doubt(
+            f"it {what}. {cure}. If the words shall be printed as they stand, or no document needs them: "
+            f"text={sorted({table.names[at] for _, at, _ in found})!r}"
         )
-    reading.say(f"{path.name} {what}. Refused where a document needs it")
+    else:
+        reading.say(f"{path.name} {what}. Refused where a document needs it")
     unknown: dict[int, dict[int, UnknownValue]] = {}
     for row, at, cell in found:
         why = f"{path.name}, line {table.numbers[row]}, has {cell} in place of a value. {cure}"
         unknown.setdefault(at, {})[row] = UnknownValue(cell, f"{why}; text={[table.names[at]]!r}")
         table.columns[at][row] = ""
-    return unknown
+    return unknown, doubt
 
 
 def _with_unknown(cells: pd.Series[Any], unknown: Mapping[int, UnknownValue] | None) -> pd.Series[Any]:

@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 from openpyxl.utils import get_column_letter, range_boundaries
 
-from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.reading.doubts import Doubt, Doubts, doubt_of_numbers
 from reportflow_pandas.reading.inference import inferred, numbers_in
 from reportflow_pandas.reading.locations import Origin
 from reportflow_pandas.reading.reading_options import Reading, listed, nearest_name, refusal
@@ -36,6 +36,7 @@ from reportflow_pandas.reading.table import (
     without_empty,
     written,
 )
+from reportflow_pandas.reading.total_lines import rows_without_totals
 
 __all__ = ["chosen_sheet", "frame_of_sheet"]
 
@@ -95,8 +96,10 @@ def frame_of_sheet(sheet: Sheet, path: Path, reading: Reading, others: Sequence[
 
     Raises
     ------
+    Doubts
+        Cells whose value, or rows whose presence can't be known.
     ConfigurationError
-        Cells whose value, or rows whose presence can't be known, all in one message.
+        No rows.
     """
     lines = without_empty(sheet.lines, reading.say, path.name)
     if not lines.numbers:
@@ -104,21 +107,22 @@ def frame_of_sheet(sheet: Sheet, path: Path, reading: Reading, others: Sequence[
         raise refusal(path, f"is empty in the sheet {sheet.name!r}; its first line must name the columns{named}")
     at, doubt = header_of(lines, f"{path.name}, {sheet.name}", reading)
     header = lines.numbers[at]
-    problems = [doubt] if doubt else []
+    doubts = [doubt] if doubt is not None else []
     lines, told = _rows_seen(sheet, lines, header, reading)
-    problems += told
+    doubts += told
+    lines, sums = rows_without_totals(lines, at, f"{path.name}, {sheet.name}", reading)
+    doubts += [sums] if sums is not None else []
     merged, told = _merges_filled(sheet, lines, header)
-    problems += told
-    problems += _unknown_cells(sheet, lines, header, path, reading)
+    doubts += told
+    doubts += _unknown_cells(sheet, lines, header, path, reading)
     table = table_of(lines, path, reading, at)
     asked = asked_numbers(table, path, sheet, reading)
-    if problems:
-        problems += [f"{note.problem}. {note.suggestion}" for note in asked]
-        bullets = "\n".join(f"  - {problem}" for problem in problems)
-        raise ConfigurationError(
-            f"{str(path)!r}, sheet {sheet.name!r}, is not read: documents might print something else than it "
-            f"shows:\n"
-            f"{bullets}"
+    if doubts:
+        doubts += map(doubt_of_numbers, asked)
+        raise Doubts(
+            f"{str(path)!r}, sheet {sheet.name!r}, is not read: documents might print something else than "
+            "it shows",
+            doubts,
         )
     if not table.numbers and reading.sheet is None and len(others) > 1:
         raise refusal(
@@ -137,7 +141,7 @@ def frame_of_sheet(sheet: Sheet, path: Path, reading: Reading, others: Sequence[
 # rows
 
 
-def _rows_seen(sheet: Sheet, lines: Lines, header: int, reading: Reading) -> tuple[Lines, list[str]]:
+def _rows_seen(sheet: Sheet, lines: Lines, header: int, reading: Reading) -> tuple[Lines, list[Doubt]]:
     """Return the lines that become rows; hidden ones are refused, left out or taken."""
     hidden = [number for number in lines.numbers if number > header and number in sheet.hidden]
     if not hidden or reading.hidden == "keep":
@@ -155,13 +159,13 @@ def _rows_seen(sheet: Sheet, lines: Lines, header: int, reading: Reading) -> tup
         f"documents "
         "of them too"
     )
-    return lines, [problem]
+    return lines, [Doubt(problem, {"hidden": "skip"})]
 
 
 # merged cells
 
 
-def _merges_filled(sheet: Sheet, lines: Lines, header: int) -> tuple[list[Merge], list[str]]:
+def _merges_filled(sheet: Sheet, lines: Lines, header: int) -> tuple[list[Merge], list[Doubt]]:
     """Give each row of a merged cell its value; refuse those of which it can't be told what they mean."""
     at = {number: position for position, number in enumerate(lines.numbers)}
     filled: list[Merge] = []
@@ -188,17 +192,19 @@ def _merges_filled(sheet: Sheet, lines: Lines, header: int) -> tuple[list[Merge]
     return filled, [*_merge_problems(across, headings)]
 
 
-def _merge_problems(across: Sequence[str], headings: Sequence[tuple[str, int]]) -> Iterator[str]:
+def _merge_problems(across: Sequence[str], headings: Sequence[tuple[str, int]]) -> Iterator[Doubt]:
     if across:
-        yield (
+        yield Doubt(
             f"{_counted(len(across), 'merged cell')} over several columns or values: {_some(across)}. Where the "
             f"value "
             "belongs only you know: unmerge (Home, Merge & Center) and put it there"
         )
     if headings:
-        yield (
+        last = max(bottom for _, bottom in headings)
+        yield Doubt(
             f"headings take several lines ({_some(cells for cells, _ in headings)} merged). Name the last one: "
-            f"header={max(bottom for _, bottom in headings)}"
+            f"header={last}",
+            {"header": last},
         )
 
 
@@ -218,7 +224,7 @@ def _in(line: Sequence[Any], column: int) -> Any:
 # cells whose value is not known
 
 
-def _unknown_cells(sheet: Sheet, lines: Lines, header: int, path: Path, reading: Reading) -> Iterator[str]:
+def _unknown_cells(sheet: Sheet, lines: Lines, header: int, path: Path, reading: Reading) -> Iterator[Doubt]:
     """Yield the refusals of cells whose value is not known; keep those that a document may never need."""
     at = {number: position for position, number in enumerate(lines.numbers) if number >= header}
     text = _columns_of(lines, header, reading.text)
@@ -243,7 +249,7 @@ def _unknown_cells(sheet: Sheet, lines: Lines, header: int, path: Path, reading:
                 why = f"{where}{cell_name(place)} shows {word} in place of a value. {cure}"
                 kept[place] = UnknownValue(word, f"{why}; text={_headings(lines, header, [place])!r}")
         else:
-            yield (
+            yield Doubt(
                 f"{what}. {cure}. If the words shall be printed as they stand, or no document needs them: "
                 f"text={_headings(lines, header, sorted(errors))!r}"
             )
@@ -256,7 +262,7 @@ def _unknown_cells(sheet: Sheet, lines: Lines, header: int, path: Path, reading:
                 why = f"{where}{cell_name(place)} is a formula without a stored value. {cure}"
                 kept[place] = UnknownValue("", why)
         else:
-            yield (
+            yield Doubt(
                 f"{what}. {cure.replace('work it out', 'work them out')}. If no document needs them: "
                 f"text={_headings(lines, header, unstored)!r}"
             )
