@@ -99,17 +99,11 @@ class Bench:
                 reached, pause = until_then, self.chance.uniform(0, longest)
                 break
         child = self._children.start(**self.job(run, way, download=str(self._folder / f"pdfs {run}")))
-        while self._alive(child) and not reached():
+        while self._children.alive(child) and not reached():
             time.sleep(0.001)
         time.sleep(pause)
         self._children.kill(child)
         self.slow = False
-
-    def _alive(self, child: int) -> bool:
-        try:
-            return Path(f"/proc/{child}/stat").read_text(encoding="ascii").split()[2] != "Z"
-        except OSError:
-            return not Path("/proc").exists()
 
     def go_on(self, run: str, way: str) -> None:
         """Resume a killed run, count at the service, retry what is unknown, and count again."""

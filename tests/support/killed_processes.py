@@ -1,7 +1,8 @@
 """Processes to kill: one warm process forks a child for each run, so that a death costs no start of Python.
 
 Run as a program, it reads a job a line from stdin, forks, and writes the child's number; a second line in answer
-to ``{"wait": number}`` says how the child ended. Imported, it has `Children`, which speaks to that program.
+to ``{"wait": number}`` says how the child ended, in answer to ``{"alive": number}`` whether it has not yet.
+Imported, it has `Children`, which speaks to that program.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ class Children:
 
     def __init__(self, program: str = "support.killed_processes") -> None:
         self._name = program
+        self._ended: set[int] = set()
 
     def __enter__(self) -> Self:
         self._program = subprocess.Popen(  # noqa: S603 - our own program
@@ -47,11 +49,26 @@ class Children:
 
     def kill(self, child: int) -> bool:
         """Kill a child; return whether it was still alive."""
-        os.kill(child, signal.SIGKILL)
+        self.end(child)
         return self.wait(child) == -signal.SIGKILL
+
+    def end(self, child: int) -> None:
+        """Send a child SIGKILL, unless it has been waited for."""
+        if child not in self._ended:
+            os.kill(child, signal.SIGKILL)
+
+    def alive(self, child: int) -> bool:
+        """Return whether a child still runs; from ``/proc``, where there is one, for that takes microseconds."""
+        try:
+            return Path(f"/proc/{child}/stat").read_text(encoding="ascii").split()[2] != "Z"
+        except OSError:
+            if self._ask({"alive": child}) == "no\n":
+                self._ended.add(child)
+            return child not in self._ended
 
     def wait(self, child: int) -> int:
         """Return a child's exit code."""
+        self._ended.discard(child)
         return int(self._ask({"wait": child}))
 
     def _ask(self, question: dict[str, Any]) -> str:
@@ -67,12 +84,20 @@ def main(work: Callable[..., None] | None = None) -> None:
     import reportflow_pandas  # noqa: F401, PLC0415 - warm before the first fork
 
     work = work or generate
+    ended: dict[int, int] = {}
 
     for line in sys.stdin:
         job = json.loads(line)
         if "wait" in job:
-            _, status = os.waitpid(job["wait"], 0)
+            child = job["wait"]
+            status = ended.pop(child) if child in ended else os.waitpid(child, 0)[1]
             print(os.waitstatus_to_exitcode(status), flush=True)  # noqa: T201 - the answer
+            continue
+        if "alive" in job:
+            child, status = os.waitpid(job["alive"], os.WNOHANG)
+            if child:
+                ended[child] = status
+            print("no" if child else "yes", flush=True)  # noqa: T201 - the answer
             continue
         child = os.fork()
         if child == 0:
