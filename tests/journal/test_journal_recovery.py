@@ -227,7 +227,7 @@ def judged(folder: Path, service: Path) -> int:
 def test_killed_at_random_instants_nothing_is_accepted_twice_and_nothing_is_lost(
     children: Children, tmp_path: Path, endpoint: str
 ) -> None:
-    died, unknown = killed_at_random(children, tmp_path, endpoint, 5, 7)
+    died, unknown = killed_at_random(children, tmp_path, endpoint, 5, 6)
     # at most the calls in flight
     assert unknown <= died.total() * 3 * (1 if endpoint.endswith("single") else 4)
 
