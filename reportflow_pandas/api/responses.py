@@ -213,7 +213,7 @@ class Reader:
         said = answer.headers.get("Retry-After")
         seconds = retry_after_from(said, self._clock.now(), answer.headers.get("Date"))
         if seconds == _LONGEST_PAUSE_SECONDS:
-            log.warning("Retry-After: %.40s is more than an hour: an hour is waited for", said)
+            log.warning("Retry-After: %.40s: no more than an hour is waited for", said)
         return seconds
 
 

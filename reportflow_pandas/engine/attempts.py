@@ -244,9 +244,11 @@ class Line:
         return slot
 
     def _check(self, kind: CallKind, tries: Tries) -> None:
-        """Hold a call while the service is away."""
-        if self.outage is not None and self.outage.away and kind != "get" and not tries.probe:
-            raise Held
+        """Hold a call while the service is away; the one that goes first has its slot now."""
+        if self.outage is not None and self.outage.away and kind != "get":
+            if not tries.probe:
+                raise Held
+            self.outage.probe_leaves()
 
     def _in_an_outage(
         self, decision: Decision, error: ReportFlowError, kind: CallKind, tries: Tries, started: float
@@ -291,8 +293,15 @@ class Line:
             self.progress.asked_to_wait(getattr(error, "status", 429), decision.seconds)
             return decision.seconds
         if isinstance(error, ApiError) and error.status == 503 and error.retry_after:
-            self.window.close(kind, error.retry_after, clock=self.clock)
-            self.progress.asked_to_wait(error.status, error.retry_after)
+            seconds = min(error.retry_after, self.policy.longest_retry_after)
+            if seconds < error.retry_after:
+                log.warning(
+                    "the service is busy (503) and asks to come back in %.0f s: %g s are waited, then it is asked again",
+                    error.retry_after,
+                    seconds,
+                )
+            self.window.close(kind, seconds, clock=self.clock)
+            self.progress.asked_to_wait(error.status, seconds)
         return 0.0
 
     async def _pause(self, decision: Retry | WaitForLimit, error: ReportFlowError) -> None:
@@ -378,7 +387,7 @@ def line_to(
     return Line(
         window=window or window_of(settings.workspace_id),
         limits=effective,
-        policy=RetryPolicy(attempts, backoff, effective),
+        policy=RetryPolicy(attempts, backoff, effective, longest_retry_after=settings.outage / 2),
         clock=settings.clock,
         progress=progress or Progress(settings.clock),
         timeout=timeout,

@@ -12,7 +12,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable
 from math import inf
-from typing import Literal
+from typing import Any, Literal
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ApiError, ConnectionFailed, OutcomeUnknown, ReportFlowError
@@ -135,6 +135,7 @@ class Outage:
         self._answered_at = -inf
         self._last: ReportFlowError | None = None
         self._probing = False
+        self._probe_left = False
         self._waiting: list[asyncio.Future[None]] = []
         self._watch: asyncio.Task[None] | None = None
         self._over: ReportFlowError | None = None
@@ -220,6 +221,18 @@ class Outage:
             await change
         return False
 
+    def probe_leaves(self) -> None:
+        """Say that the call that goes first has its slot: from here its answer is waited for.
+
+        Raises
+        ------
+        ConnectionFailed
+            The service stayed away.
+        """
+        if self._over is not None:
+            raise self._over
+        self._probe_left = True
+
     def untaken(self) -> None:
         """Say that the call that went first ended without an answer or a miss: another one goes first."""
         if self._state == "half-open":
@@ -235,40 +248,74 @@ class Outage:
 
     def _turn_to(self, state: Literal["closed", "open", "half-open"]) -> None:
         self._state = state
-        self._probing = False
+        self._probing = self._probe_left = False
         waiting, self._waiting = self._waiting, []
         for change in waiting:
             if not change.done():
                 change.set_result(None)
 
     async def _until_it_is_back(self) -> None:
-        give_up = self._clock.monotonic() + self._patience
+        began = self._clock.monotonic()
+        give_up = began + self._patience
         pause = FIRST_LOOK_SECONDS
         while self._state != "closed":
-            left = give_up - self._clock.monotonic()
-            if left <= 0:
-                self._say(0.0)
-                self._over = self._ended()
-                self._end(self._over)
-                self._turn_to("open")
-                return
-            self._say(left)
-            await self._clock.sleep(min(pause, left))
-            pause = min(2 * pause, LONGEST_LOOK_SECONDS)
-            try:
-                await self._look()
-            except ReportFlowError as error:
-                if says_nothing(error):
-                    self._last = error
-                    continue
-            self._turn_to("half-open")
-            while self._state == "half-open":
-                change = asyncio.get_running_loop().create_future()
-                self._waiting.append(change)
-                await change
+            if await self._goes_on(began, give_up, pause):
+                pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+                continue
+            self._say(0.0)
+            self._over = self._ended(self._clock.monotonic() - began)
+            self._end(self._over)
+            self._turn_to("open")
+            return
 
-    def _ended(self) -> ReportFlowError:
+    async def _goes_on(self, began: float, give_up: float, pause: float) -> bool:
+        """Look once, and let one call go first if the service is back; False when the patience is over.
+
+        Neither a look nor a call that waits for its slot makes an outage longer than it says: a window may be
+        closed for an hour. A call that has left is waited for.
+        """
+        left = give_up - self._clock.monotonic()
+        if left <= 0:
+            return False
+        self._say(left)
+        await self._clock.sleep(min(pause, left))
+        look = asyncio.create_task(self._look_once())
+        try:
+            if not await self._done_before(give_up, look) or not look.result():
+                return True
+        finally:
+            look.cancel()
+        self._turn_to("half-open")
+        while self._state == "half-open":
+            change = asyncio.get_running_loop().create_future()
+            self._waiting.append(change)
+            if self._probe_left:
+                await change
+            elif not await self._done_before(give_up, change) and not self._probe_left:
+                return False
+        return True
+
+    async def _done_before(self, moment: float, work: asyncio.Future[Any]) -> bool:
+        """Wait for something until a moment; return whether it was done by then."""
+        timer = asyncio.create_task(self._clock.sleep(moment - self._clock.monotonic()))
+        try:
+            await asyncio.wait({work, timer}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            timer.cancel()
+        return work.done()
+
+    async def _look_once(self) -> bool:
+        """Tell whether the service answers."""
+        try:
+            await self._look()
+        except ReportFlowError as error:
+            if says_nothing(error):
+                self._last = error
+                return False
+        return True
+
+    def _ended(self, seconds: float) -> ReportFlowError:
         return ConnectionFailed(
-            f"the service gave no answer of its own for {self._patience:g} s, so {self._left}; "
+            f"the service gave no answer of its own for {seconds:.0f} s, so {self._left}; "
             f"rf.configure(outage='10min') waits longer. The last that was seen: {self._last}"
         )

@@ -44,7 +44,7 @@ from reportflow_pandas.errors import (
     RateLimited,
     ReportFlowError,
 )
-from reportflow_pandas.settings import Limits
+from reportflow_pandas.settings import OUTAGE_SECONDS, Limits
 
 __all__ = [
     "CallKind",
@@ -163,6 +163,9 @@ class RetryPolicy:
         run has no limit, hence no window, for the first pause, doubled as long as nothing else is answered. A
         service that refuses for longer than a window, three times and more, with no other answer in between, is
         not refusing because of too many calls a minute.
+    longest_retry_after : float
+        Seconds that a ``Retry-After`` is waited for where the service is away (not with a 429): half as long as an
+        outage, so that it is asked again before the run gives up.
 
     Examples
     --------
@@ -175,6 +178,7 @@ class RetryPolicy:
     attempts: int = 3
     backoff: float = 1.0
     limits: Limits = field(default_factory=Limits)
+    longest_retry_after: float = OUTAGE_SECONDS / 2
     _refusals: dict[str, _Refusals] = field(default_factory=dict, init=False, repr=False)
 
     def decide(  # noqa: PLR0911 - one return for each line of the table
@@ -265,7 +269,7 @@ class RetryPolicy:
             return None
         asked: float | None = getattr(error, "retry_after", None)
         if asked is not None:
-            return Retry(asked)
+            return Retry(min(asked, self.longest_retry_after))
         return self.pause(attempt, clock)
 
     def pause(self, attempt: int, clock: Clock) -> Retry:

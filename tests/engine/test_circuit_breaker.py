@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import pytest
 from support.virtual_time import SimulatedClock
@@ -101,21 +102,21 @@ class World:
                         self.outage.untaken()
                 break
 
-    def run(self, calls: int = 200) -> World:
-        async def main() -> None:
-            left = iter(range(calls))
-            tasks = [
-                asyncio.create_task(self._worker(left, Gate(self.workers, clock=self.clock)))
-                for _ in range(self.workers)
-            ]
-            while not self.ended and not all(task.done() for task in tasks):
-                await self.clock.sleep(0.5)
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-            self.outage.close()
+    async def calls(self, calls: int) -> None:
+        left = iter(range(calls))
+        tasks = [
+            asyncio.create_task(self._worker(left, Gate(self.workers, clock=self.clock)))
+            for _ in range(self.workers)
+        ]
+        while not self.ended and not all(task.done() for task in tasks):
+            await self.clock.sleep(0.5)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        self.outage.close()
 
-        self.clock.run(main())
+    def run(self, calls: int = 200) -> World:
+        self.clock.run(self.calls(calls))
         return self
 
 
@@ -212,3 +213,62 @@ async def _nothing() -> None:
 
 def _no_end(_: object) -> None:
     raise AssertionError("there was no outage")
+
+
+def test_a_window_closed_for_an_hour_makes_no_outage_longer_than_it_says() -> None:
+    """The look waits for its slot, and is not waited for beyond the patience."""
+    world = World("503", until=1e9, looks_until=0.0, patience=60.0)
+
+    async def look() -> None:
+        await world.line.look(world.look)
+
+    world.outage._look = look
+
+    async def closing() -> None:
+        while not world.outage.away:
+            await world.clock.sleep(0.1)
+        world.line.window.close("async", 3600.0, clock=world.clock)
+
+    async def main() -> None:
+        close = asyncio.create_task(closing())
+        calls = asyncio.create_task(world.calls(200))
+        await asyncio.wait({close, calls})
+
+    world.clock.run(main())
+    [error] = world.ended
+    assert "for 60 s" in str(error)
+    assert not world.looks
+    assert 60.0 < world.clock.time < 62.0
+
+
+def test_a_probe_that_waits_for_its_slot_is_not_waited_for_beyond_the_patience() -> None:
+    world = World("503", until=1e9, looks_until=0.0, patience=60.0)
+
+    async def look_and_close() -> None:
+        world.line.window.close("async", 3600.0, clock=world.clock)
+
+    world.outage._look = look_and_close
+    world.run()
+    [error] = world.ended
+    assert "for 60 s" in str(error)
+    assert len(world.probes) == 1
+    assert max(world.sent) < 2.0
+    assert world.clock.time < 62.0
+
+
+def test_a_probe_that_has_left_is_waited_for() -> None:
+    """Its document is paid for perhaps: the outage ends with its answer, or lasts until there is none."""
+    world = World("503", until=1e9, looks_until=0.0, patience=60.0)
+    post, slow = world.post, 50.0
+
+    async def post_slowly() -> str:
+        if world.probes:
+            await world.clock.sleep(slow)
+            world.until = 0.0
+        return await post()
+
+    world.post = post_slowly  # type: ignore[method-assign]
+    world.outage._look = partial(world.clock.sleep, 30.0)
+    world.run()
+    assert not world.ended
+    assert world.outcomes == {"accepted": 200, "unknown": 0, "failed": 0}

@@ -152,6 +152,19 @@ def test_retry_after_wins_over_the_doubling() -> None:
     assert decide(api_error(429, [], retry_after=12.5), "async") == WaitForLimit(12.5)
 
 
+def test_a_service_that_is_away_is_asked_again_before_the_outage_is_given_up_whatever_it_says() -> None:
+    policy = RetryPolicy(longest_retry_after=60.0)
+    for kind in get_args(CallKind)[2:]:
+        decision = policy.decide(
+            api_error(503, [], retry_after=3600.0), kind=kind, attempt=1, clock=SimulatedClock()
+        )
+        assert decision == Retry(60.0)
+    refused = policy.decide(
+        api_error(429, [], retry_after=3600.0), kind="async", attempt=1, clock=SimulatedClock()
+    )
+    assert refused == WaitForLimit(3600.0)
+
+
 def test_a_429_without_retry_after_closes_the_window_to_its_end() -> None:
     clock = SimulatedClock()
     policy = RetryPolicy(limits=Limits(async_calls=10, sync_calls=None, window=20.0))
