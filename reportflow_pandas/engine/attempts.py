@@ -296,7 +296,7 @@ class Line:
             seconds = min(error.retry_after, self.policy.longest_retry_after)
             if seconds < error.retry_after:
                 log.warning(
-                    "the service is busy (503) and asks to come back in %.0f s: %g s are waited, then it is asked again",
+                    "the service is busy (503) and asks to come back in %.0f s: it is asked again in %g s",
                     error.retry_after,
                     seconds,
                 )

@@ -259,7 +259,7 @@ class Outage:
         give_up = began + self._patience
         pause = FIRST_LOOK_SECONDS
         while self._state != "closed":
-            if await self._goes_on(began, give_up, pause):
+            if await self._goes_on(give_up, pause):
                 pause = min(2 * pause, LONGEST_LOOK_SECONDS)
                 continue
             self._say(0.0)
@@ -268,7 +268,7 @@ class Outage:
             self._turn_to("open")
             return
 
-    async def _goes_on(self, began: float, give_up: float, pause: float) -> bool:
+    async def _goes_on(self, give_up: float, pause: float) -> bool:
         """Look once, and let one call go first if the service is back; False when the patience is over.
 
         Neither a look nor a call that waits for its slot makes an outage longer than it says: a window may be

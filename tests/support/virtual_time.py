@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from concurrent.futures import Executor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from types import TracebackType
 from typing import Any, Self, TypeVar
@@ -72,8 +72,10 @@ class VirtualClock(Clock):
     # -- the clock -----------------------------------------------------------------------------------------
 
     def monotonic(self) -> float:
-        """Return virtual seconds since the beginning."""
+        """Return virtual seconds since the beginning; a loop that asks is one that time waits for."""
         self._last_activity = time.monotonic()
+        with suppress(RuntimeError):
+            self._loops.add(asyncio.get_running_loop())
         return self._time
 
     def timestamp(self) -> float:
