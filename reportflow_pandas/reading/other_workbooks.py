@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +13,7 @@ import pandas as pd
 from openpyxl.styles.numbers import BUILTIN_FORMATS
 from openpyxl.utils import get_column_letter
 from openpyxl.utils.datetime import CALENDAR_MAC_1904, CALENDAR_WINDOWS_1900, from_excel
+from openpyxl.xml.functions import fromstring
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.reading.file_kinds import needed
@@ -221,10 +222,29 @@ _STYLE_BITS = 0xFFFFFF
 """Of the number of a cell's style ([MS-XLSB] 2.5.9); a flag stands above them."""
 
 
-def _xlsb_formats(path: Path) -> list[FormatCode | None]:
+def _xlsb_records(archive: zipfile.ZipFile, part: str, handlers: Mapping[int, Any]) -> Any:
+    """Return the records of a part, some of them read by handlers of ours."""
+    from pyxlsb.reader import BIFF12Reader  # noqa: PLC0415 - of the extra `files`
+
+    records = BIFF12Reader(io.BytesIO(archive.read(part)))
+    records.handlers = {**records.handlers, **handlers}  # the class's own serve the whole process
+    return records
+
+
+def _xlsb_part(archive: zipfile.ZipFile, sheet: str) -> str:
+    """Return the part that holds a sheet."""
+    from pyxlsb import biff12  # noqa: PLC0415 - of the extra `files`
+
+    relations = fromstring(archive.read("xl/_rels/workbook.bin.rels"))
+    targets = {one.attrib["Id"]: one.attrib["Target"] for one in relations}
+    records = _xlsb_records(archive, "xl/workbook.bin", {})
+    relation = next(sh.rId for record, sh in records if record == biff12.SHEET and sh.name == sheet)
+    return f"xl/{targets[relation]}"
+
+
+def _xlsb_formats(archive: zipfile.ZipFile) -> list[FormatCode | None]:
     """Return the number format of each style of cells; None where it says what the value says."""
     from pyxlsb import biff12, handlers  # noqa: PLC0415 - of the extra `files`
-    from pyxlsb.reader import BIFF12Reader  # noqa: PLC0415 - the same
 
     class Format(handlers.Handler):  # type: ignore[misc] # pyxlsb ships no types
         """Reads a number format of the workbook's own."""
@@ -241,14 +261,11 @@ def _xlsb_formats(path: Path) -> list[FormatCode | None]:
             reader.skip(length - 4)
             return number
 
-    with zipfile.ZipFile(path) as archive:
-        if "xl/styles.bin" not in archive.namelist():
-            return []
-        records = BIFF12Reader(io.BytesIO(archive.read("xl/styles.bin")))
-    for mark in (biff12.CELLXFS, biff12.CELLXFS_END):
-        records.register_handler(mark, handlers.BasicHandler(str(mark)))
-    records.register_handler(_FORMAT_RECORD, Format())
-    records.register_handler(_CELL_STYLE_RECORD, CellStyle())
+    if "xl/styles.bin" not in archive.namelist():
+        return []
+    marks = {mark: handlers.BasicHandler(str(mark)) for mark in (biff12.CELLXFS, biff12.CELLXFS_END)}
+    ours = {**marks, _FORMAT_RECORD: Format(), _CELL_STYLE_RECORD: CellStyle()}
+    records = _xlsb_records(archive, "xl/styles.bin", ours)
     codes: dict[int, str] = dict(BUILTIN_FORMATS)
     numbers: list[int] = []
     of_cells = False  # styles that have a name come first
@@ -265,7 +282,7 @@ def _xlsb_formats(path: Path) -> list[FormatCode | None]:
 
 def _look_behind(path: Path, sheet: Sheet) -> dict[int, dict[int, FormatCode]]:
     """Note the errors, hidden rows and merged cells of a sheet, and return the number formats of its lines."""
-    pyxlsb: Any = needed(path, "pyxlsb", "pyxlsb", _WAY_OUT)
+    needed(path, "pyxlsb", "pyxlsb", _WAY_OUT)
     from pyxlsb import biff12, handlers  # noqa: PLC0415 - of the extra `files`
 
     class Row(handlers.Handler):  # type: ignore[misc] # pyxlsb ships no types
@@ -285,12 +302,11 @@ def _look_behind(path: Path, sheet: Sheet) -> dict[int, dict[int, FormatCode]]:
             return tuple(reader.read_int() for _ in range(4))
 
     numbers = (biff12.NUM, biff12.FLOAT, biff12.FORMULA_FLOAT)
-    with pyxlsb.open_workbook(str(path)) as book, book.get_sheet(sheet.name) as worksheet:
-        records = worksheet._reader  # noqa: SLF001 - its rows() tells no errors from texts
-        records.register_handler(biff12.ROW, Row())
-        records.register_handler(_MERGE_RECORD, Merge())
-        records.seek(0, io.SEEK_SET)
-        styles = _xlsb_formats(path)
+    with zipfile.ZipFile(path) as archive:
+        ours = {biff12.ROW: Row(), _MERGE_RECORD: Merge()}
+        # pyxlsb's rows() tells no errors from texts, and its workbook leaves files open where a part is damaged
+        records = _xlsb_records(archive, _xlsb_part(archive, sheet.name), ours)
+        styles = _xlsb_formats(archive)
         formats: dict[int, dict[int, FormatCode]] = {}
         row = 0
         for record, content in records:

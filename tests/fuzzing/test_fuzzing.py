@@ -24,6 +24,8 @@ import orjson
 import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings, strategies as st
+from reading.writing import rewritten
+from reading.xlsb_writing import xlsb_file
 from support.byte_server import ACCEPTED, BODY, KEY, PDF, Reply, serving
 from support.virtual_service import people, plain
 
@@ -332,6 +334,9 @@ def _file(kind: str, path: Path) -> bytes:
         ROWS.to_csv(path, index=False, sep="," if kind == "csv" else "\t")
     elif kind == "parquet":
         ROWS.to_parquet(path)
+    elif kind == "xlsb":
+        rows = [list(ROWS), *ROWS.astype(object).to_numpy().tolist()]
+        xlsb_file(path, rows, hidden=[4], merged=[(1, 2, 0, 0)], formats={(1, 2): "0.00", (2, 2): "yyyy-mm-dd"})
     elif kind == "xls":
         import xlwt  # noqa: PLC0415 - of the tests
 
@@ -342,11 +347,11 @@ def _file(kind: str, path: Path) -> bytes:
                 sheet.write(down, across, value)
         book.save(str(path))
     else:
-        ROWS.to_excel(path, index=False)
+        ROWS.to_excel(str(path), index=False)  # of a Path pandas takes no suffix but .xlsx
     return path.read_bytes()
 
 
-@pytest.mark.parametrize("kind", ["csv", "txt", "xlsx", "ods", "xls", "parquet"])
+@pytest.mark.parametrize("kind", ["csv", "txt", "xlsx", "ods", "xls", "xlsb", "parquet"])
 @examples
 def test_files_of_rows(kind: str, examples: int, tmp_path: Path) -> None:
     path = tmp_path / f"rows.{kind}"
@@ -354,6 +359,33 @@ def test_files_of_rows(kind: str, examples: int, tmp_path: Path) -> None:
 
     def read(data: bytes) -> None:
         path.write_bytes(data)
+        assert isinstance(rf.read_rows(path), pd.DataFrame)
+
+    fuzzed(read, examples, whole)
+
+
+PARTS = [
+    ("xlsx", "xl/workbook.xml"),
+    ("xlsx", "xl/styles.xml"),
+    ("xlsx", "xl/worksheets/sheet1.xml"),
+    ("ods", "content.xml"),
+    ("xlsb", "xl/workbook.bin"),
+    ("xlsb", "xl/styles.bin"),
+    ("xlsb", "xl/worksheets/sheet1.bin"),
+]
+
+
+@pytest.mark.parametrize(("kind", "part"), PARTS)
+@examples
+def test_parts_of_workbooks(kind: str, part: str, examples: int, tmp_path: Path) -> None:
+    """The damage is inside the ZIP, whose checksums are right: the readers see it."""
+    path, seed = tmp_path / f"rows.{kind}", tmp_path / f"seed.{kind}"
+    _file(kind, seed)
+    with zipfile.ZipFile(seed) as archive:
+        whole = archive.read(part)
+
+    def read(data: bytes) -> None:
+        rewritten(seed, path, lambda name, content: data if name == part else content)
         assert isinstance(rf.read_rows(path), pd.DataFrame)
 
     fuzzed(read, examples, whole)

@@ -11,6 +11,7 @@ from typing import Any
 import msoffcrypto
 import pandas as pd
 import pytest
+import pyxlsb
 import xlwt
 from conftest import required
 from msoffcrypto.format.ooxml import OOXMLFile
@@ -183,6 +184,14 @@ def test_a_binary_workbook_that_is_cut_is_refused(tmp_path: Path) -> None:
     path = xlsb_file(tmp_path / "rows.xlsb", [["Id", "Code"], [1, "x"]])
     cut = rewritten(path, tmp_path / "cut.xlsb", lambda part, data: data[:40] if "sheet1" in part else data)
     assert "\n" not in refused(cut)
+
+
+def test_others_read_binary_workbooks_by_pyxlsb_as_before_when_we_have_read_one(tmp_path: Path) -> None:
+    """The readers of records stand on a class of pyxlsb, for the whole process."""
+    path = xlsb_file(tmp_path / "rows.xlsb", [["Id", "Code"], [1, 2]], hidden=[2])
+    read_rows(path, hidden="keep")
+    with pyxlsb.open_workbook(str(path)) as book, book.get_sheet(1) as sheet:
+        assert [cell.v for cell in list(sheet.rows())[1]] == [1, 2]
 
 
 # passwords
