@@ -14,7 +14,7 @@ from reportflow_pandas.api.models import Design, Parameter
 from reportflow_pandas.engine.attempts import Line, Refused, line_to
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, NotFoundError
-from reportflow_pandas.notebook.shown_frame import ShownFrame
+from reportflow_pandas.notebook.shown_frame import readable
 from reportflow_pandas.settings import current
 
 __all__ = ["designs", "find_design", "parameters", "parameters_of"]
@@ -56,7 +56,7 @@ def designs() -> pd.DataFrame:
             ),
         }
     )
-    return ShownFrame.of(frame, "no designs")
+    return readable(frame, "no designs")
 
 
 def parameters(design_id: str, version: int | Literal["latest"] = "latest") -> pd.DataFrame:
@@ -100,7 +100,7 @@ def parameters(design_id: str, version: int | Literal["latest"] = "latest") -> p
             "fields": [", ".join(field.name for field in parameter.spec) for parameter in found],
         }
     )
-    return ShownFrame.of(frame, "no parameters")
+    return readable(frame, "no parameters")
 
 
 async def find_design(client: Client, line: Line, design_id: str) -> Design:

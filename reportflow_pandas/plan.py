@@ -24,7 +24,7 @@ from reportflow_pandas.execution.preparation import Prepared, as_begun, document
 from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal.runs import begun, unsent
 from reportflow_pandas.lru import LruDict
-from reportflow_pandas.notebook.shown_frame import ShownFrame
+from reportflow_pandas.notebook.shown_frame import readable
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.results.missing_pdfs import missing
 from reportflow_pandas.rows.checks import problems_frame
@@ -210,7 +210,7 @@ def check(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack
         if len(document.content) > MAX_BODY - _FRAME
         and _is_too_large(Call(options.design_id, prepared.version, prepared.endpoint, (document,)).body())
     ]
-    return ShownFrame.of(problems_frame([*_too_large(frame, large), *prepared.problems]), "no problems")
+    return readable(problems_frame([*_too_large(frame, large), *prepared.problems]), "no problems")
 
 
 def _is_too_large(body: bytes) -> bool:
@@ -304,7 +304,7 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
         seconds=float(seconds),
         limits=limits,
         first=first,
-        problems=ShownFrame.of(problems_frame([*_too_large(frame, large), *prepared.problems]), "no problems"),
+        problems=readable(problems_frame([*_too_large(frame, large), *prepared.problems]), "no problems"),
         pages=None if each is None else each * documents,
     )
 

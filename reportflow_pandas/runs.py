@@ -22,7 +22,7 @@ from reportflow_pandas.journal import marks, runs as shelf
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.next_steps import by_the_newest, with_its_rows
 from reportflow_pandas.notebook.bar import Bar
-from reportflow_pandas.notebook.shown_frame import ShownFrame
+from reportflow_pandas.notebook.shown_frame import readable
 from reportflow_pandas.options import RowsChosen
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.results import index_labels
@@ -77,7 +77,7 @@ def runs() -> pd.DataFrame:
             "problem": [one.problem for one in found],
         }
     )
-    return ShownFrame.of(frame, "no runs")
+    return readable(frame, "no runs")
 
 
 def load(run: str) -> pd.DataFrame:

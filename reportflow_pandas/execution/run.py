@@ -189,7 +189,7 @@ class Run:
         info = source.info
         if self.queue is None:
             await _take_slots_of_processes_before(line, self.settings)
-        note = f"version {info.version}, the latest" if options.version == "latest" else ""
+        note = f"version {info.version}" if options.version == "latest" else ""
         phase = self.progress.begin("documents", len(source.index), note)
         phase.aside = len(source.index) - source.rows_concerned
         phase.done = sum(count for status, count in source.outcomes.counts().items() if status != "not_sent")

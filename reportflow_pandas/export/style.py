@@ -6,7 +6,7 @@ from typing import Any
 
 from openpyxl.styles import Font
 
-from reportflow_pandas.results.display import STATUS_PILLS
+from reportflow_pandas.results.colours import STATUS_PILLS
 
 __all__ = [
     "BAR",

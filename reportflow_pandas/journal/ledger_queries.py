@@ -307,6 +307,15 @@ def counts_of(connection: sqlite3.Connection, frame: int) -> tuple[dict[str, int
     return counts, unsent
 
 
+def answers_in(connection: sqlite3.Connection) -> list[tuple[float, str, int]]:
+    """Return when rows were answered, or sent if they never were: moment, status now, how many."""
+    return connection.execute(
+        "SELECT coalesce(c.answered_at, c.started_at) AS moment, d.status, count(*) FROM rows r "
+        "CROSS JOIN documents d ON d.number = r.number CROSS JOIN calls c ON c.number = d.call "
+        "GROUP BY d.call, d.status ORDER BY moment"
+    ).fetchall()
+
+
 def _editions_before(connection: sqlite3.Connection) -> list[tuple[Any, ...]]:
     """Return rows sent again, or to be, that have not been accepted so far, with the newest edition that was.
 

@@ -28,6 +28,7 @@ __all__ = [
     "Frame",
     "Recorded",
     "Summary",
+    "answers",
     "at_home",
     "awaited",
     "begun",
@@ -203,6 +204,13 @@ def replaced(folder: Path, run: str, frame: str | None) -> list[tuple[int, Outco
     with opened(runs_folder.path_of(folder, run)) as connection, one_moment(connection):
         last = meta_of(connection)["frame"]
         return ledger_queries.replaced(connection) if last > 1 and str(last) == frame else []
+
+
+def answers(folder: Path, run: str, frame: str | None) -> list[tuple[float, str, int]]:
+    """Return when the rows of a run were answered, and how, if ``frame`` is its last one."""
+    with opened(runs_folder.path_of(folder, run)) as connection, one_moment(connection):
+        last = str(meta_of(connection)["frame"]) == frame
+        return ledger_queries.answers_in(connection) if last else []
 
 
 def frame_of(folder: Path, run: str) -> tuple[dict[str, Any], Frame]:

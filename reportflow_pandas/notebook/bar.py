@@ -9,11 +9,10 @@ import warnings
 from typing import Any, Literal, TextIO
 
 from reportflow_pandas.engine.progress import Phase, Progress
+from reportflow_pandas.results.colours import PICTURE_COLOURS, PICTURE_FRAME
 
 __all__ = [
     "EVERY",
-    "PICTURE_COLOURS",
-    "PICTURE_FRAME",
     "Bar",
     "away",
     "holds",
@@ -265,12 +264,6 @@ def _widget() -> Any:
 
 BAR_PIXELS = 160
 """Width of a bar in a notebook, however little room its text leaves."""
-
-PICTURE_COLOURS = {"success": "#2a9149", "warning": "#b86e00", "danger": "#d93b30"}
-"""Of the last picture of a bar and a panel, by the bar's style: each 3.9:1 or more on white and on black."""
-
-PICTURE_FRAME = "#858585"
-"""Of the line around it; 3:1 and more on either, which is what WCAG 2.2 asks of graphics."""
 
 
 def _last_picture(bar: Any) -> dict[str, str]:

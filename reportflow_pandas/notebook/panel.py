@@ -16,8 +16,9 @@ from typing import Any, Protocol
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.engine.outcomes import Outcome
-from reportflow_pandas.notebook.bar import PICTURE_COLOURS, PICTURE_FRAME, away, holds, in_notebook
-from reportflow_pandas.results.display import STATUS_PILLS, folder_link
+from reportflow_pandas.notebook.bar import away, holds, in_notebook
+from reportflow_pandas.results.colours import PICTURE_COLOURS, PICTURE_FRAME, STATUS_PILLS
+from reportflow_pandas.results.display import folder_link
 from reportflow_pandas.results.service_words import grouped
 from reportflow_pandas.rows.input_frame import rows_phrase
 from reportflow_pandas.settings import current

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import html
+from functools import partial
 from typing import Any
 
 import pandas as pd
 
-from reportflow_pandas.results.display import STATUS_PILLS
+from reportflow_pandas.results.colours import STATUS_PILLS
 
-__all__ = ["ShownFrame"]
+__all__ = ["readable"]
 
 MOST_SHOWN = 60
 """Rows that are shown, as pandas does; the frame has all."""
@@ -29,55 +30,49 @@ _STYLE = """<style>
 </style>"""
 
 
-class ShownFrame(pd.DataFrame):
-    """A frame whose picture in a notebook has wrapped texts, local times, and blanks for what is missing or 0.
+def readable(frame: pd.DataFrame, nothing: str) -> pd.DataFrame:
+    """Return a frame whose picture in a notebook has wrapped texts, local times, and no ``None`` and ``0``.
 
-    Its values are those of any frame: times are UTC, counts are numbers. What is made of it by pandas (filtered,
-    sorted, chosen columns) shows itself in the same way.
+    It is a plain `pandas.DataFrame` that has a picture of its own: a subclass would not equal a plain frame in
+    ``assert_frame_equal``. What pandas makes of it (filtered, sorted, copied) shows itself as pandas does.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Its values stay as they are: times are UTC, counts are numbers.
+    nothing : str
+        Said where it has no rows.
 
     Examples
     --------
-    >>> ShownFrame({"run": ["november", "december"], "failed": [0, 2]})._repr_html_().count("<td></td>")
-    1
+    >>> runs = readable(pd.DataFrame({"run": ["november", "december"], "failed": [0, 2]}), "no runs")
+    >>> type(runs).__name__, runs._repr_html_().count("<td></td>")
+    ('DataFrame', 1)
     """
+    shown = frame.copy(deep=False)  # the picture is this object's alone
+    vars(shown)["_repr_html_"] = partial(_picture, shown, nothing)
+    return shown
 
-    _metadata = ["nothing"]  # noqa: RUF012 - pandas' own way of carrying an attribute through its verbs
-    nothing = "no rows"
 
-    @classmethod
-    def of(cls, frame: pd.DataFrame, nothing: str) -> ShownFrame:
-        """Return the frame so that it shows itself; ``nothing`` is said where it has no rows."""
-        shown = cls(frame)
-        shown.nothing = nothing
-        return shown
-
-    @property
-    def _constructor(self) -> type[ShownFrame]:
-        return ShownFrame
-
-    def _constructor_from_mgr(self, mgr: Any, axes: Any) -> ShownFrame:
-        # pandas 2.2 gives a subclass its blocks, and warns that they are given
-        return ShownFrame(pd.DataFrame._from_mgr(mgr, axes=axes))  # type: ignore[attr-defined]  # noqa: SLF001
-
-    def _repr_html_(self) -> str:
-        """Return the table: without script, readable on a light page and on a dark one."""
-        if not len(self):
-            return f"<p>{html.escape(self.nothing)}</p>"
-        kept = pd.DataFrame(self.head(MOST_SHOWN))
-        if kept.index.dtype.kind not in "iu" or kept.index.name is not None:
-            kept = kept.reset_index()
-        columns = {name: [_text(value) for value in kept.iloc[:, at]] for at, name in enumerate(kept.columns)}
-        # a column that says nothing of any row only takes the others' room
-        columns = {name: texts for name, texts in columns.items() if any(texts)}
-        heads = "".join(f"<th>{html.escape(str(name).replace('_', ' '))}</th>" for name in columns)
-        cells = [[_cell(name, text) for text in texts] for name, texts in columns.items()]
-        lines = "".join(f"<tr>{''.join(line)}</tr>" for line in zip(*cells, strict=True))
-        more = len(self) - len(kept)
-        rest = f"<p>and {more:,} more rows</p>" if more else ""
-        return (
-            f'<div class="rf-frame">{_STYLE}<table><thead><tr>{heads}</tr></thead>'
-            f"<tbody>{lines}</tbody></table>{rest}</div>"
-        )
+def _picture(shown: pd.DataFrame, nothing: str) -> str:
+    """Return the table: without script, readable on a light page and on a dark one."""
+    if not len(shown):
+        return f"<p>{html.escape(nothing)}</p>"
+    kept = shown.head(MOST_SHOWN)
+    if kept.index.dtype.kind not in "iu" or kept.index.name is not None:
+        kept = kept.reset_index()
+    columns = {name: [_text(value) for value in kept.iloc[:, at]] for at, name in enumerate(kept.columns)}
+    # a column that says nothing of any row only takes the others' room
+    columns = {name: texts for name, texts in columns.items() if any(texts)}
+    heads = "".join(f"<th>{html.escape(str(name).replace('_', ' '))}</th>" for name in columns)
+    cells = [[_cell(name, text) for text in texts] for name, texts in columns.items()]
+    lines = "".join(f"<tr>{''.join(line)}</tr>" for line in zip(*cells, strict=True))
+    more = len(shown) - len(kept)
+    rest = f"<p>and {more:,} more rows</p>" if more else ""
+    return (
+        f'<div class="rf-frame">{_STYLE}<table><thead><tr>{heads}</tr></thead>'
+        f"<tbody>{lines}</tbody></table>{rest}</div>"
+    )
 
 
 def _cell(column: object, text: str) -> str:

@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from reportflow_pandas.contract import opens_in_browser
+from reportflow_pandas.results.colours import STATUS_PILLS
 from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.results.run_chart import run_chart
 from reportflow_pandas.results.service_words import grouped, in_plain_words
@@ -22,7 +23,7 @@ from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.input_frame import rows_phrase
 from reportflow_pandas.settings import current
 
-__all__ = ["STATUS_PILLS", "file_link", "folder_link", "overview_html"]
+__all__ = ["file_link", "folder_link", "overview_html"]
 
 SHOWN = 8
 """Rows that are listed, and that a page has."""
@@ -35,16 +36,6 @@ LONGEST_TOLD = 160
 
 ORDER = ("failed", "unknown", "not_sent", "accepted", "ready")
 """What needs a person first."""
-
-STATUS_PILLS = {
-    "ready": ("C9EBD3", "14532D"),
-    "sent": ("C9EBD3", "14532D"),
-    "accepted": ("DCEBFB", "1E4E8C"),
-    "failed": ("F9D2CF", "8F1D14"),
-    "unknown": ("FCE7B8", "7A4B00"),
-    "not_sent": ("E5E7EB", "374151"),
-}
-"""Background and text, readable whatever is around them: on a light page and on a dark one."""
 
 
 def overview_html(frame: pd.DataFrame) -> str | None:

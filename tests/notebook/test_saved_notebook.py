@@ -20,6 +20,8 @@ from notebook.test_notebooks import FOLDER, NOTEBOOKS
 from support.jupyterlab import SCREENSHOTS, browser_in
 from support.page_checks import beyond_the_edge, look_at, too_faint
 
+from reportflow_pandas.results.run_chart import drawn
+
 OUTPUT = ".jp-OutputArea-output"
 
 
@@ -59,6 +61,32 @@ def test_a_saved_notebook_can_be_read_narrow_and_zoomed_in_light_and_dark(
         )
         assert too_faint(browser, OUTPUT) == []
         assert beyond_the_edge(browser, f"{OUTPUT} *") == []
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_the_chart_of_a_run_can_be_read_in_light_and_dark(browser: Any, tmp_path: Path, theme: str) -> None:
+    """Four windows of a limit, with failures and unknown rows among the accepted."""
+    answers = [
+        (
+            61.0 * window + call / 10,
+            "failed" if call % 9 == 8 else "unknown" if call % 17 == 16 else "accepted",
+            100,
+        )
+        for window in range(4)
+        for call in range(100)
+    ]
+    colours = {"light": "background:#fff;color:#212121", "dark": "background:#111;color:#e0e0e0"}[theme]
+    page = tmp_path / "chart.html"
+    page.write_text(
+        f'<meta charset="utf-8"><body style="{colours};font:13px sans-serif">{drawn(answers, 0.0, 45_000)}',
+        encoding="utf-8",
+    )
+    browser.get(page.as_uri())
+    for width, zoom in ((640, 1.0), (640, 2.0)):
+        picture = SCREENSHOTS / f"run-chart-{theme}-{width}-{zoom:.0%}.png"
+        look_at(browser, picture, width=width, zoom=zoom, dark=theme == "dark")
+        assert too_faint(browser, "body") == []
+        assert beyond_the_edge(browser, "body *") == []
 
 
 def test_a_saved_notebook_is_printed_as_it_ended(browser: Any, tmp_path: Path) -> None:

@@ -9,11 +9,11 @@ import pandas as pd
 import pytest
 
 import reportflow_pandas as rf
-from reportflow_pandas.notebook.shown_frame import MOST_SHOWN, ShownFrame
+from reportflow_pandas.notebook.shown_frame import MOST_SHOWN, readable
 
 
 @pytest.fixture
-def runs() -> ShownFrame:
+def runs() -> pd.DataFrame:
     frame = pd.DataFrame(
         {
             "run": ["<b>november</b>", "december"],
@@ -24,10 +24,10 @@ def runs() -> ShownFrame:
             "problem": [None, ""],
         }
     )
-    return ShownFrame.of(frame, "no runs")
+    return readable(frame, "no runs")
 
 
-def test_what_is_missing_or_nought_is_blank_and_an_empty_column_is_left_out(runs: ShownFrame) -> None:
+def test_what_is_missing_or_nought_is_blank_and_an_empty_column_is_left_out(runs: pd.DataFrame) -> None:
     shown = runs._repr_html_()
     for word in ("None", "NaN", "NaT", "<NA>", ">0<", "problem", "<b>november"):
         assert word not in shown
@@ -35,7 +35,7 @@ def test_what_is_missing_or_nought_is_blank_and_an_empty_column_is_left_out(runs
         assert word in shown
 
 
-def test_times_are_those_of_the_readers_clock(runs: ShownFrame, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_times_are_those_of_the_readers_clock(runs: pd.DataFrame, monkeypatch: pytest.MonkeyPatch) -> None:
     with monkeypatch.context() as changed:
         changed.setenv("TZ", "Asia/Tokyo")
         time.tzset()
@@ -43,28 +43,41 @@ def test_times_are_those_of_the_readers_clock(runs: ShownFrame, monkeypatch: pyt
     time.tzset()
 
 
-def test_underneath_it_is_a_plain_frame(runs: ShownFrame) -> None:
+def test_it_is_a_plain_frame_that_equals_any_other(runs: pd.DataFrame) -> None:
+    assert type(runs) is pd.DataFrame
     assert "UTC" in str(runs["created_at"].dtype)
     assert runs["failed"].tolist() == [0, 2]
-    pd.testing.assert_frame_equal(runs, pd.DataFrame(runs))
-    again = pickle.loads(pickle.dumps(runs))  # noqa: S301 - our own
-    pd.testing.assert_frame_equal(again, runs)
+    plain = pd.DataFrame(runs).copy()
+    pd.testing.assert_frame_equal(runs, plain)
+    pd.testing.assert_frame_equal(plain, runs)
+    pd.testing.assert_frame_equal(pickle.loads(pickle.dumps(runs)), runs)  # noqa: S301 - our own
 
 
-def test_a_part_of_it_shows_itself_in_the_same_way(runs: ShownFrame) -> None:
-    for part in (
-        runs[runs["failed"] > 0],
-        runs.sort_values("rows"),
-        runs[["run", "failed"]],
-        runs.set_index("run"),
-    ):
-        assert 'class="rf-frame"' in part._repr_html_()
-        assert "december" in part._repr_html_()
-    assert runs[runs["failed"] > 99]._repr_html_() == "<p>no runs</p>"
+def test_what_pandas_makes_of_it_shows_itself_as_pandas_does(runs: pd.DataFrame) -> None:
+    for part in (runs[runs["failed"] > 0], runs.sort_values("rows"), runs[["run", "failed"]], runs.copy()):
+        assert "rf-frame" not in part._repr_html_()
+        assert "dataframe" in part._repr_html_()
+    assert "rf-frame" in runs._repr_html_()
+
+
+def test_the_picture_is_of_the_values_as_they_are_now(runs: pd.DataFrame) -> None:
+    runs.loc[0, "run"] = "january"
+    assert "january" in runs._repr_html_()
+
+
+def test_without_rows_it_says_what_there_is_none_of() -> None:
+    assert readable(pd.DataFrame({"run": []}), "no runs")._repr_html_() == "<p>no runs</p>"
+
+
+def test_a_notebooks_formatter_takes_the_picture(runs: pd.DataFrame) -> None:
+    formatters = pytest.importorskip("IPython.core.formatters")
+    assert 'class="rf-frame"' in formatters.HTMLFormatter()(runs)
 
 
 def test_a_long_one_is_cut_and_says_so() -> None:
-    shown = ShownFrame({"run": [f"run-{number}" for number in range(MOST_SHOWN + 5)]})._repr_html_()
+    shown = readable(
+        pd.DataFrame({"run": [f"run-{number}" for number in range(MOST_SHOWN + 5)]}), ""
+    )._repr_html_()
     assert f"run-{MOST_SHOWN - 1}<" in shown
     assert f"run-{MOST_SHOWN}<" not in shown
     assert "and 5 more rows" in shown
@@ -76,7 +89,8 @@ def test_what_the_service_and_the_disk_tell_is_shown_so() -> None:
     tables = {"Lines": rf.Table(lines, on="InvoiceId")}
     found = orders.drop(columns="Total").reportflow.check("invoice", tables=tables)
     for frame in (found, rf.parameters("invoice"), rf.designs(), rf.runs()):
-        assert isinstance(frame, ShownFrame)
+        assert type(frame) is pd.DataFrame
+        assert "rf-frame" in frame._repr_html_() or "<p>no " in frame._repr_html_()
     shown = found._repr_html_()
     assert "border-radius:9px" in shown
     assert "<td>None" not in shown
