@@ -11,6 +11,7 @@ import aiohttp
 import pytest
 import trustme
 from support.byte_server import ACCEPTED, BODY, KEY, Reply, Stub, Talk, asked, listening, reply, sent, serving
+from support.virtual_time import SimulatedClock
 from yarl import URL
 
 from reportflow_pandas.api.client import Client
@@ -30,7 +31,7 @@ def with_client(talk: Talk, call: Callable[[Client], Awaitable[Any]], **options:
         ):
             return await call(client)
 
-    return asyncio.run(main())
+    return SimulatedClock().run(main())
 
 
 def test_a_post_reaches_the_service_with_these_headers_and_no_others() -> None:
@@ -64,7 +65,7 @@ def test_a_header_with_a_line_break_is_refused_before_anything_is_sent() -> None
             await connections.close()
         return stub
 
-    assert asyncio.run(main()).connections == 0
+    assert SimulatedClock().run(main()).connections == 0
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["at once", "while nothing is under way"])
@@ -107,7 +108,7 @@ def test_a_call_given_up_leaves_its_answer_to_nobody_else() -> None:
                 assert (await client.send("async/single", BODY)).request_id == "second"
             assert stub.connections == 2
 
-    asyncio.run(main())
+    SimulatedClock().run(main())
 
 
 @pytest.mark.parametrize(
@@ -195,7 +196,7 @@ def test_an_address_that_is_looked_for_in_vain_is_a_failed_connection() -> None:
                     await call
         await connector.close()
 
-    asyncio.run(main())
+    SimulatedClock().run(main())
 
 
 def test_a_connection_that_the_service_hung_up_meanwhile_is_not_used_again() -> None:
@@ -230,7 +231,7 @@ def test_calls_go_over_tls_where_the_certificate_is_trusted(size: int) -> None:
             await trusting.close()
         return stub, answers
 
-    stub, answers = asyncio.run(main())
+    stub, answers = asyncio.run(main())  # the trust is read in a thread
     assert [len(request.body) for request in stub.requests] == [size, size]
     assert len(answers) == 2
     assert stub.connections == 1
@@ -249,10 +250,12 @@ def test_calls_go_over_tls_where_the_certificate_is_trusted(size: int) -> None:
     ids=["nothing", "half a head", "half a body", "half a chunk", "a body without length"],
 )
 def test_closing_the_client_ends_what_is_under_way(answered: bytes, size: int) -> None:
+    begun = asyncio.Semaphore(0)
+
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if size < 1000:
-            await reader.readuntil(b"\r\n\r\n")
+        await reader.readuntil(b"\r\n\r\n")
         writer.write(answered)
+        begun.release()
         await asyncio.Event().wait()
 
     async def main() -> None:
@@ -260,12 +263,14 @@ def test_closing_the_client_ends_what_is_under_way(answered: bytes, size: int) -
             client = await Client(Settings(app_key=KEY, base_url=f"http://127.0.0.1:{port}")).__aenter__()
             calls = [client.send("async/multiple", b"x" * size), client.download_file("Q", "T")]
             tasks = [asyncio.create_task(call) for call in calls]
-            await asyncio.sleep(0.05)
+            for _ in calls:
+                await begun.acquire()
+            await asyncio.sleep(0.05)  # virtual: the beginning of the answer is read
             await client.close()
             problems = await asyncio.gather(*tasks, return_exceptions=True)
             assert [type(problem) for problem in problems] == [OutcomeUnknown, ConnectionFailed]
 
-    asyncio.run(main())
+    SimulatedClock().run(main())
 
 
 @pytest.mark.parametrize("waits_for", ["an address", "a slot"])
@@ -283,7 +288,7 @@ def test_a_connector_that_is_closed_cancels_nobody(waits_for: str) -> None:
             assert type(problems[1]) is ConnectionFailed
             assert len(stub.requests) == (waits_for == "a slot")
 
-    asyncio.run(main())
+    SimulatedClock().run(main())
 
 
 def test_a_refusal_before_the_body_is_read_leaves_the_next_call_a_connection_of_its_own() -> None:
@@ -360,7 +365,7 @@ def test_nothing_is_sent_when_the_time_is_up_already() -> None:
             await late.close()
         return stub
 
-    assert not asyncio.run(main()).requests
+    assert not SimulatedClock().run(main()).requests
 
 
 def test_a_service_that_answers_before_it_is_asked_is_left_alone_soon() -> None:
@@ -398,7 +403,7 @@ def test_a_service_that_answers_before_it_is_asked_is_left_alone_soon() -> None:
                     await client.send("async/single", BODY)
             await trusting.close()
 
-    asyncio.run(main())
+    SimulatedClock().run(main())
     assert connections <= 10
 
 

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, Literal
 
+from support.virtual_time import SimulatedClock
+
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ApiError, AuthError, NotFoundError, RateLimited
@@ -122,33 +124,50 @@ class Stub:
 
 @contextlib.asynccontextmanager
 async def listening(talk: Talk, tls: ssl.SSLContext | None = None) -> AsyncIterator[int]:
-    """Have ``talk`` hold every conversation on a port, which is given back; leave none behind."""
-    running: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+    """Have ``talk`` hold every conversation on a port, which is given back; leave none behind.
 
-    async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    Connections are taken and closed here, also those whose TLS handshake fails, of which a server of asyncio's
+    tells nothing: their sockets would be left to the garbage collector of whatever test runs next.
+    """
+    loop = asyncio.get_running_loop()
+    endpoints: dict[asyncio.Task[None], socket.socket] = {}
+
+    def begin() -> None:
+        with contextlib.suppress(BlockingIOError, ConnectionAbortedError):
+            endpoint, _ = listener.accept()
+            endpoint.setblocking(False)
+            task = loop.create_task(_held(talk, endpoint, tls))
+            endpoints[task] = endpoint
+            task.add_done_callback(endpoints.pop)
+
+    with socket.create_server(("127.0.0.1", 0), backlog=200) as listener:
+        listener.setblocking(False)
+        loop.add_reader(listener, begin)
         try:
-            with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError):
-                await talk(reader, writer)
+            yield listener.getsockname()[1]
         finally:
+            loop.remove_reader(listener)
+            left = dict(endpoints)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+            for endpoint in left.values():
+                endpoint.close()  # a task that is cancelled before it began closes nothing
+
+
+async def _held(talk: Talk, endpoint: socket.socket, tls: ssl.SSLContext | None) -> None:
+    reader = asyncio.StreamReader(limit=1 << 22)
+    protocol = asyncio.StreamReaderProtocol(reader)
+    loop = asyncio.get_running_loop()
+    with contextlib.closing(endpoint), contextlib.suppress(OSError, asyncio.IncompleteReadError):
+        transport, _ = await loop.connect_accepted_socket(lambda: protocol, endpoint, ssl=tls)
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
+        try:
+            await talk(reader, writer)
             writer.close()
-            with contextlib.suppress(ConnectionError):
-                await writer.wait_closed()
-
-    def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        task = asyncio.create_task(hold(reader, writer))
-        running[task] = writer
-        task.add_done_callback(running.pop)
-
-    server = await asyncio.start_server(begin, "127.0.0.1", 0, limit=1 << 22, backlog=200, ssl=tls)
-    try:
-        yield server.sockets[0].getsockname()[1]
-    finally:
-        server.close()
-        for task, writer in list(running.items()):
-            writer.close()  # a task that is cancelled before it began closes nothing
-            task.cancel()
-        await asyncio.gather(*running, return_exceptions=True)
-        await server.wait_closed()
+            await writer.wait_closed()
+        finally:
+            transport.abort()
 
 
 @contextlib.asynccontextmanager
@@ -191,7 +210,7 @@ def asked(
                 except Exception as error:  # noqa: BLE001 - the tests look at it
                     return error, stub
 
-    return asyncio.run(main())
+    return SimulatedClock().run(main())
 
 
 ACCEPTED = {

@@ -7,12 +7,13 @@ import base64
 import contextlib
 import ssl
 import threading
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+
+from support.byte_server import Talk, listening
 
 __all__ = ["Asked", "Proxy", "proxying", "tls_in_front_of"]
 
-Talk = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 Place = tuple[str, int]
 
 
@@ -116,19 +117,11 @@ def _listening(talk: Talk, context: ssl.SSLContext | None) -> Iterator[int]:
     started, ended = threading.Event(), asyncio.Event()
     found: list[object] = []
 
-    async def served(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with contextlib.suppress(OSError, asyncio.IncompleteReadError):
-            await talk(reader, writer)
-        writer.close()
-
     async def main() -> None:
-        server = await asyncio.start_server(served, "127.0.0.1", 0, ssl=context)
-        found.extend([server.sockets[0].getsockname()[1], asyncio.get_running_loop()])
-        started.set()
-        await ended.wait()
-        server.close()
-        for task in asyncio.all_tasks() - {asyncio.current_task()}:
-            task.cancel()
+        async with listening(talk, context) as port:
+            found.extend([port, asyncio.get_running_loop()])
+            started.set()
+            await ended.wait()
 
     thread = threading.Thread(target=asyncio.run, args=(main(),), daemon=True)
     thread.start()

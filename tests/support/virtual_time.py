@@ -22,6 +22,9 @@ from reportflow_pandas.journal.commits import Commits
 
 T = TypeVar("T")
 
+LOOPBACK_SECONDS = 0.005
+"""Real seconds that the kernel gets to bring bytes from one socket of a loop to another."""
+
 BEGINNING = datetime(2026, 11, 2, 9, 0, tzinfo=UTC)
 
 LONGEST_WORK_SECONDS = 10.0
@@ -254,7 +257,9 @@ def _wake(future: asyncio.Future[None]) -> None:
 
 
 class SimulatedClock(Clock):
-    """Exact virtual time for one event loop without sockets: an idle loop jumps to its next timer.
+    """Exact virtual time for one event loop: an idle loop jumps to its next timer.
+
+    Sockets may connect what runs on this one loop: what one end has sent, the other has a moment later.
 
     Examples
     --------
@@ -301,7 +306,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         self._clock = clock
 
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        events = super().select(0)
+        events = super().select(0) or (super().select(LOOPBACK_SECONDS) if len(self.get_map()) > 1 else [])
         if not events and timeout is None:
             events = super().select(5.0)  # a thread may still have something to tell
             if not events:
