@@ -15,6 +15,7 @@ from reportflow_pandas.queue.address import Keys, RedisAddress
 __all__ = [
     "REFUSAL_PATIENCE_SECONDS",
     "RedisUnavailable",
+    "Replicas",
     "closed",
     "connect",
     "connect_when_there",
@@ -283,6 +284,29 @@ async def watch(address: RedisAddress, told: Callable[[str], None] | None = None
             await asyncio.sleep(WATCH_SECONDS)
     finally:
         await closed(client)
+
+
+class Replicas:
+    """How many replicas the master has that may take its place.
+
+    They follow behind it. What one has not read when it is promoted is undone: a call that was sent would wait
+    there as if it never was. INFO tells of them; where it is not allowed, there are none.
+    """
+
+    def __init__(self) -> None:
+        self.online = 0
+
+    async def look(self, client: Any) -> None:
+        """Learn how many there are now."""
+        from redis.exceptions import ResponseError  # noqa: PLC0415 - see `RedisAddress.of`
+
+        try:
+            facts = await client.info("replication")
+        except ResponseError:
+            self.online = 0
+            return
+        told = [value for name, value in facts.items() if name.startswith("slave") and isinstance(value, dict)]
+        self.online = sum(one.get("state") == "online" for one in told)
 
 
 # -- who is there ------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.errors import JournalError
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import LATE
+from reportflow_pandas.queue.connection import Replicas
 from reportflow_pandas.queue.messages import AWAY, SENT, Terms
 
 __all__ = ["Lease", "LeaseLost", "ServedRun"]
@@ -33,6 +34,22 @@ TELL_SECONDS = 2.0
 
 STORE_AGAIN_SECONDS = 0.5
 """Until an answer that could not be stored is stored again."""
+
+REPLICA_SECONDS = 1.0
+"""Until a replica is looked for again that has not taken the note of a call."""
+
+_LOST = """
+local found = {}
+for _, id in ipairs(redis.call('LRANGE', KEYS[1], 0, -1)) do
+  local token = redis.call('GET', KEYS[2] .. id .. ':lock')
+  local ours = token and string.find(token, ARGV[1], 1, true) == 1
+  if ours and redis.call('HEXISTS', KEYS[2] .. id, ARGV[2]) == 0 then
+    found[#found + 1] = id
+    found[#found + 1] = token
+  end
+end
+return found
+"""
 
 _INTENT = """
 if redis.call('EXISTS', KEYS[3]) == 1 then return 'cancelled' end
@@ -54,6 +71,8 @@ class ServedRun:
         self.line = line
         self.client = client
         self.in_flight: set[asyncio.Task[None]] = set()
+        self.held: set[str] = set()
+        """Calls that Redis gave to this worker and whose reply arrived; those that ended well leave it."""
         self.checked_at = time.monotonic()
         self._redis = redis
         self._keys = keys
@@ -128,12 +147,28 @@ class ServedRun:
         except TypeError as problem:
             log.warning("call %s: %s", job.id, problem)
 
+    async def take_back_lost(self) -> None:
+        """Put calls back that this worker has without knowing it: the reply that gave them was lost on its way.
+
+        Only this worker's own, none that it holds, and none that was noted as sent; not while a reply is awaited.
+        Without this they would wait until their lock ends and two looks for stalled calls have passed.
+        """
+        keys = [self._keys.of(self.name, "active"), self._keys.of(self.name, "")]
+        found = iter(await self._redis.eval(_LOST, 2, *keys, f"{self.bull.id}:", SENT))
+        for identity, token in zip(found, found, strict=True):
+            if identity not in self.held:
+                log.info("call %s was given to this worker, and the word of it was lost: it goes back", identity)
+                await self._put_back(identity, token)
+
     async def give_back(self, job: Any, token: str) -> None:
         """Let another worker have a call of which nothing was sent."""
+        await self._put_back(job.id, token)
+
+    async def _put_back(self, identity: str, token: str) -> None:
         try:
-            await self.bull.backend.retryJob(job.id, True, token)
+            await self.bull.backend.retryJob(identity, True, token)
         except TypeError as problem:
-            log.warning("call %s could not be given back: %s", job.id, problem)
+            log.warning("call %s could not be given back: %s", identity, problem)
 
 
 class LeaseLost(JournalError):  # noqa: N818 - says what happened
@@ -161,6 +196,8 @@ class Lease:
         Keys of the job and of its queue's cancellation.
     token : str
         The worker's, in the job's lock.
+    replicas : Replicas
+        What may take the place of this Redis.
 
     Attributes
     ----------
@@ -168,10 +205,11 @@ class Lease:
         Tries whose first byte may have left.
     """
 
-    def __init__(self, client: Any, *, job_key: str, cancelled_key: str, token: str) -> None:
-        self._script = client.register_script(_INTENT)
+    def __init__(self, client: Any, *, job_key: str, cancelled_key: str, token: str, replicas: Replicas) -> None:
+        self._client = client
         self._keys = [f"{job_key}:lock", job_key, cancelled_key]
         self._token = token
+        self._replicas = replicas
         self.tries = 0
 
     async def intend(self, call: Call) -> int:  # noqa: ARG002 - the lease is of one call
@@ -182,14 +220,28 @@ class Lease:
         LeaseLost
             It must not be.
         """
-        verdict = await self._script(keys=self._keys, args=[self._token, SENT])
+        said = False
+        while not await self._noted():
+            await self._replicas.look(self._client)
+            if not said:
+                said = True
+                log.warning("call %s waits for a replica of Redis to take the note that it is sent", self._keys[1])
+        self.tries += 1
+        return self.tries
+
+    async def _noted(self) -> bool:
+        """Note it once; return whether a replica has the note too, if there is one."""
+        async with self._client.pipeline(transaction=False) as together:  # WAIT is for what its connection wrote
+            together.eval(_INTENT, 3, *self._keys, self._token, SENT)
+            if self._replicas.online:
+                together.execute_command("WAIT", 1, round(REPLICA_SECONDS * 1000))
+            verdict, *copies = await together.execute()
         if verdict != "ok":
             raise LeaseLost(
                 "the run was cancelled" if verdict == "cancelled" else "another worker has taken this call over",
                 cancelled=verdict == "cancelled",
             )
-        self.tries += 1
-        return self.tries
+        return copies != [0]
 
     def refused(self, intent: int, call: Call) -> None:
         """Leave the note: a call with it and without an answer is a person's to look up."""

@@ -35,7 +35,14 @@ from reportflow_pandas.engine.rate_limit import Window
 from reportflow_pandas.engine.sender import CallTries, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.queue.address import RedisAddress
-from reportflow_pandas.queue.connection import closed, connect_when_there, ended, report_alive, watch
+from reportflow_pandas.queue.connection import (
+    Replicas,
+    closed,
+    connect_when_there,
+    ended,
+    report_alive,
+    watch,
+)
 from reportflow_pandas.queue.messages import CANCELLED, SET_ASIDE, SetAside, Terms, answer_of, call_in
 from reportflow_pandas.queue.rate_limit import RedisStore
 from reportflow_pandas.queue.served_run import Lease, LeaseLost, ServedRun
@@ -60,6 +67,9 @@ RUNS_LOOK_SECONDS = 0.5
 
 IDLE_LOOK_SECONDS = 0.05
 """Between two looks for calls when there was none; twice as long each time, up to `RUNS_LOOK_SECONDS`."""
+
+LOST_LOOK_SECONDS = 5.0
+"""Between two looks for calls whose reply was lost on the way to this worker."""
 
 HEALTH_LINE_SECONDS = 30.0
 """Between two lines that tell the worker's health."""
@@ -110,6 +120,8 @@ class Worker:
         self.rows = 0
         self.cut_off = 0
         self._redis: Any = None
+        self._replicas = Replicas()
+        self._looked_at = time.monotonic()
         self._store: RedisStore
 
     @property
@@ -146,6 +158,7 @@ class Worker:
         if self._redis is None:
             return 0
         self._store = RedisStore(self._redis, self._settings.workspace_id, keys=self._keys)
+        await self._replicas.look(self._redis)
         log.info(
             "worker %s serves workspace %s of %s from %s, %d calls at a time",
             self.name,
@@ -260,6 +273,7 @@ class Worker:
             found = False
             self._free.clear()
             try:
+                await self._take_back_lost()
                 for served in sorted(self._served.values(), key=lambda served: len(served.in_flight)):
                     if self.in_flight >= self._concurrency or self._ending.is_set():
                         break
@@ -271,8 +285,14 @@ class Worker:
                 continue
             full = self.in_flight >= self._concurrency
             with contextlib.suppress(TimeoutError):
-                await asyncio.wait_for(self._free.wait(), None if full else pause)
+                await asyncio.wait_for(self._free.wait(), LOST_LOOK_SECONDS if full else pause)
             pause = min(RUNS_LOOK_SECONDS, 2 * pause)
+
+    async def _take_back_lost(self) -> None:
+        if time.monotonic() > self._looked_at + LOST_LOOK_SECONDS:
+            self._looked_at = time.monotonic()
+            for served in list(self._served.values()):
+                await served.take_back_lost()
 
     async def _take(self, served: ServedRun) -> bool:
         """Take one call of a run, if one waits."""
@@ -283,13 +303,18 @@ class Worker:
             return False
         task = asyncio.create_task(self._carry(served, identity, raw, token))
         served.in_flight.add(task)
-        task.add_done_callback(lambda done: self._done(served, done))
+        served.held.add(identity)
+        task.add_done_callback(lambda done: self._done(served, identity, done))
         return True
 
-    def _done(self, served: ServedRun, task: asyncio.Task[None]) -> None:
+    def _done(self, served: ServedRun, identity: str, task: asyncio.Task[None]) -> None:
         served.in_flight.discard(task)
         self._free.set()
-        if not task.cancelled() and (problem := task.exception()) is not None:
+        if task.cancelled():
+            return
+        if (problem := task.exception()) is None:
+            served.held.discard(identity)
+        else:
             log.error("a call ended in an unforeseen way: %r", problem)
 
     async def _carry(self, served: ServedRun, identity: str, raw: dict[str, str], token: str) -> None:
@@ -319,6 +344,7 @@ class Worker:
             job_key=self._keys.of(served.name, job.id),
             cancelled_key=self._keys.of(served.name, CANCELLED),
             token=token,
+            replicas=self._replicas,
         )
         outcomes = Outcomes([document.name for document in call.documents])
         ids = [document.id for document in call.documents]
@@ -413,6 +439,10 @@ class Worker:
     async def _close(self) -> None:
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
 
+        with contextlib.suppress(RedisError, OSError, TimeoutError):
+            async with asyncio.timeout(5.0):
+                for served in self._served.values():
+                    await served.take_back_lost()
         for served in self._served.values():
             await served.close()
         for client in self._clients.values():
@@ -433,6 +463,7 @@ class Worker:
         while True:
             with contextlib.suppress(RedisError, OSError):
                 await report_alive(self._redis, self._keys, self._settings.workspace_id, self.name)
+                await self._replicas.look(self._redis)
             if time.monotonic() >= said_at + HEALTH_LINE_SECONDS:
                 said_at = time.monotonic()
                 log.info(

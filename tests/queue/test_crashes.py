@@ -6,13 +6,27 @@ import random
 import signal
 import threading
 from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 import pytest
-from support.queue_workers import RedisServer, Workers, people, plain, sent, statuses, until
+from support.queue_workers import (
+    PREFIX,
+    Forwarder,
+    Helper,
+    RedisServer,
+    Workers,
+    people,
+    plain,
+    sent,
+    statuses,
+    until,
+)
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
+from reportflow_pandas.queue.messages import SENT
 
 Local = Callable[..., LocalService]
 pause = threading.Event().wait
@@ -73,6 +87,85 @@ def test_a_call_that_a_killed_worker_had_not_sent_yet_is_carried_out_by_another(
     results = job.result(60)
     assert statuses(results) == {"accepted": 2, "unknown": 1}
     assert set(sent(service).values()) == {1}
+
+
+@pytest.fixture
+def losing(monkeypatch: pytest.MonkeyPatch) -> Callable[[], list[str]]:
+    """Let Redis give a call to a worker, and the connection end before the word of it arrives, once."""
+    from bullmq.scripts import Scripts  # noqa: PLC0415 - of the extra
+
+    monkeypatch.setattr("reportflow_pandas.queue.worker.LOST_LOOK_SECONDS", 0.05)
+    give = Scripts.moveToActive
+
+    def start() -> list[str]:
+        lost: list[str] = []
+
+        async def losing(self: Any, token: str, opts: dict[str, Any]) -> Any:
+            given = await give(self, token, opts)
+            if given and given[1] and not lost and "rehearsal" not in self.keys[""]:
+                lost.append(self.keys[""] + given[1])
+                raise ConnectionError
+            return given
+
+        monkeypatch.setattr(Scripts, "moveToActive", losing)
+        return lost
+
+    return start
+
+
+def test_a_call_whose_word_was_lost_on_its_way_to_the_worker_need_not_wait_for_the_end_of_its_lock(
+    local: Local, redis: RedisServer, helper: Helper, losing: Callable[[], list[str]]
+) -> None:
+    service = local(latency=0.05)
+    worker = helper(lease=3600)
+    until(lambda: list(redis.sync.scan_iter(f"{PREFIX}:*:workers")), "the worker")
+    lost = losing()
+    job = people(20).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
+    assert statuses(job.result(30)) == {"accepted": 20}
+    assert lost
+    assert set(sent(service).values()) == {1}
+    assert worker.calls == 20
+
+
+def test_a_call_that_is_noted_as_sent_is_not_put_back_for_the_want_of_a_word(
+    local: Local, redis: RedisServer, helper: Helper, losing: Callable[[], list[str]]
+) -> None:
+    """Whatever the worker knows of it: what is noted may have been sent."""
+    service = local()
+    helper(lease=1.0)
+    until(lambda: list(redis.sync.scan_iter(f"{PREFIX}:*:workers")), "the worker")
+    lost = losing()
+    job = people(3).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
+    until(lambda: lost, "the loss")
+    redis.sync.hset(lost[0], SENT, 1)
+    results = job.result(30)
+    assert statuses(results) == {"accepted": 2, "unknown": 1}
+    assert sorted(sent(service).values()) == [1, 1]
+
+
+def test_a_call_waits_until_a_replica_knows_that_it_is_sent(
+    local: Local, redis: RedisServer, workers: Workers, tmp_path: Path
+) -> None:
+    """A replica that is behind when it takes over has calls waiting that were sent: they would go out twice."""
+    service = local(latency=0.05)
+    with Forwarder(redis.port) as stream, Forwarder(redis.port) as between:
+        replica = RedisServer(tmp_path / "replica", "--replicaof", f"127.0.0.1 {stream.port}").start()
+        try:
+            until(lambda: redis.sync.info("replication").get("slave0", {}).get("state") == "online", "the replica")
+            url = f"redis://127.0.0.1:{between.port}/0"
+            [worker] = workers(service, 1, "--concurrency", "2", url=url)
+            job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
+            until(lambda: len(service.documents) >= 10, "documents")
+            stream.swallow()
+            until(lambda: "waits for a replica" in worker.text(), "the worker's word")
+            between.target = replica.port
+            redis.kill()
+            replica.sync.execute_command("REPLICAOF", "NO", "ONE")
+            results = job.result(90)
+        finally:
+            replica.kill()
+    assert set(sent(service).values()) == {1}
+    assert statuses(results).get("accepted", 0) >= 50
 
 
 def test_redis_killed_twice_in_mid_run_changes_nothing(local: Local, redis: RedisServer, workers: Workers) -> None:
