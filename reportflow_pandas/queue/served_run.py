@@ -241,7 +241,7 @@ class Lease:
                 "the run was cancelled" if verdict == "cancelled" else "another worker has taken this call over",
                 cancelled=verdict == "cancelled",
             )
-        return copies != [0]
+        return bool(copies != [0])
 
     def refused(self, intent: int, call: Call) -> None:
         """Leave the note: a call with it and without an answer is a person's to look up."""

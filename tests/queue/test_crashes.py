@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from support.queue_workers import (
+    PATIENCE,
     PREFIX,
     Forwarder,
     Helper,
@@ -44,7 +45,7 @@ def test_a_worker_killed_at_any_instant_loses_nothing_and_sends_nothing_twice(
     until(lambda: len(service.documents) >= instant, "documents")
     pause(0.05 * chance.random())
     first.send(signal.SIGKILL)
-    results = job.result(60)
+    results = job.result(PATIENCE)
     counts = sent(service)
     assert set(counts.values()) == {1}
     assert counts["unknown"] == 0
@@ -67,7 +68,7 @@ def test_a_killed_workers_call_is_sent_again_where_that_was_asked_for(
     until(lambda: len(service.calls) == 1, "the first call")
     first.send(signal.SIGKILL)
     workers(service, 1)
-    assert statuses(job.result(60)) == {"accepted": 3}
+    assert statuses(job.result(PATIENCE)) == {"accepted": 3}
     assert sorted(sent(service).values()) == [1, 1, 2]
 
 
@@ -84,7 +85,7 @@ def test_a_call_that_a_killed_worker_had_not_sent_yet_is_carried_out_by_another(
     until(lambda: len(service.calls) == 1, "the first call")
     first.send(signal.SIGKILL)
     workers(service, 1)
-    results = job.result(60)
+    results = job.result(PATIENCE)
     assert statuses(results) == {"accepted": 2, "unknown": 1}
     assert set(sent(service).values()) == {1}
 
@@ -121,7 +122,7 @@ def test_a_call_whose_word_was_lost_on_its_way_to_the_worker_need_not_wait_for_t
     until(lambda: list(redis.sync.scan_iter(f"{PREFIX}:*:workers")), "the worker")
     lost = losing()
     job = people(20).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
-    assert statuses(job.result(30)) == {"accepted": 20}
+    assert statuses(job.result(PATIENCE)) == {"accepted": 20}
     assert lost
     assert set(sent(service).values()) == {1}
     assert worker.calls == 20
@@ -138,7 +139,7 @@ def test_a_call_that_is_noted_as_sent_is_not_put_back_for_the_want_of_a_word(
     job = people(3).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     until(lambda: lost, "the loss")
     redis.sync.hset(lost[0], SENT, 1)
-    results = job.result(30)
+    results = job.result(PATIENCE)
     assert statuses(results) == {"accepted": 2, "unknown": 1}
     assert sorted(sent(service).values()) == [1, 1]
 
@@ -161,7 +162,7 @@ def test_a_call_waits_until_a_replica_knows_that_it_is_sent(
             between.target = replica.port
             redis.kill()
             replica.sync.execute_command("REPLICAOF", "NO", "ONE")
-            results = job.result(90)
+            results = job.result(PATIENCE)
         finally:
             replica.kill()
     assert set(sent(service).values()) == {1}
@@ -177,7 +178,7 @@ def test_redis_killed_twice_in_mid_run_changes_nothing(local: Local, redis: Redi
         redis.kill()
         pause(0.5)
         redis.start()
-    results = job.result(60)
+    results = job.result(PATIENCE)
     assert statuses(results) == {"accepted": 300}
     assert len(service.documents) == 300
     assert set(sent(service).values()) == {1}
@@ -191,7 +192,7 @@ def test_redis_emptied_in_mid_run_leaves_what_was_collected_and_sends_nothing_tw
     job = people(300).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     until(lambda: job.progress["accepted"] >= 60, "collected rows")
     redis.sync.flushall()
-    results = job.result(60)
+    results = job.result(PATIENCE)
     known = statuses(results)
     assert set(known) == {"accepted", "unknown"}
     assert sum(known.values()) == 300
@@ -214,7 +215,7 @@ def test_a_worker_paused_beyond_its_lease_sends_nothing_more_and_tells_late_what
     workers(service, 1)
     until(lambda: job.progress["unknown"] == 2, "the calls to be given up")
     first.send(signal.SIGCONT)
-    results = job.result(60)
+    results = job.result(PATIENCE)
     assert statuses(results) == {"accepted": 4}
     assert set(sent(service).values()) == {1}
     assert any("answered after all" in text for text in job.warnings)
@@ -229,7 +230,7 @@ def test_a_worker_that_is_told_to_end_finishes_what_is_in_flight(
     job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     until(lambda: len(service.documents) >= 10, "documents")
     assert first.end() == 0
-    assert statuses(job.result(60)) == {"accepted": 60}
+    assert statuses(job.result(PATIENCE)) == {"accepted": 60}
     assert set(sent(service).values()) == {1}
     assert second.end() == 0
 
@@ -242,7 +243,7 @@ def test_calls_without_an_answer_after_the_grace_time_are_unknown_and_the_exit_c
     job = people(1).reportflow.submit(**plain(), queue=redis.url)
     until(lambda: len(service.calls) == 1, "the call")
     assert first.end() == 1
-    results = job.result(30)
+    results = job.result(PATIENCE)
     assert statuses(results) == {"unknown": 1}
     assert len(service.calls) == 1
 
@@ -257,7 +258,7 @@ def test_a_job_can_be_cancelled_while_redis_is_away_and_what_was_in_the_queue_is
     redis.kill()
     pause(0.5)
     job.cancel()
-    assert job.wait(20)
+    assert job.wait(PATIENCE)
     assert job.status == "cancelled"
     known = statuses(job.results())
     assert set(known) == {"accepted", "unknown"}

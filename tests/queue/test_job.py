@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from support.queue_workers import Helper, RedisServer, people, plain, sent, statuses, until
+from support.queue_workers import PATIENCE, Helper, RedisServer, people, plain, sent, statuses, until
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
@@ -74,11 +74,11 @@ def test_a_cancelled_job_takes_back_what_nobody_sent(local: Local, redis: RedisS
     until(lambda: job.progress["accepted"] >= 20, "collected rows")
     job.cancel()
     with pytest.raises(rf.RunInterrupted) as interrupted:
-        job.result(30)
+        job.result(PATIENCE)
     assert job.status == "cancelled"
     cancelled = statuses(interrupted.value.results)
     assert set(cancelled) == {"accepted", "not_sent"}
-    assert statuses(other.result(30)) == {"accepted": 60}
+    assert statuses(other.result(PATIENCE)) == {"accepted": 60}
     counts = sent(service)
     assert sum(word.startswith("Person") for word in counts) == cancelled["accepted"]
     assert statuses(rf.resume("cancelled")) == {"accepted": 400}
@@ -90,7 +90,7 @@ def test_failed_and_unknown_rows_can_be_retried(local: Local, redis: RedisServer
         faults=[Fault("status", status=400, at=1, times=1), Fault("dropped_before", at=2, times=1)], latency=0.01
     )
     helper(1)
-    results = people(20).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url).result(30)
+    results = people(20).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url).result(PATIENCE)
     assert statuses(results) == {"accepted": 18, "failed": 1, "unknown": 1}
     again = results.reportflow.retry()
     assert statuses(again) == {"accepted": 19, "unknown": 1}
@@ -105,10 +105,10 @@ def test_two_runs_share_the_workers_fairly(local: Local, redis: RedisServer, hel
     long = people(400).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     until(lambda: len(service.documents) >= 20, "documents")
     short = people(40, "Other").reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
-    assert statuses(short.result(30)) == {"accepted": 40}
+    assert statuses(short.result(PATIENCE)) == {"accepted": 40}
     assert long.progress["accepted"] < 250
     long.cancel()
-    long.wait(30)
+    long.wait(PATIENCE)
 
 
 def test_rows_are_told_of_as_they_are_collected(service: LocalService, redis: RedisServer, helper: Helper) -> None:
@@ -121,7 +121,7 @@ def test_rows_are_told_of_as_they_are_collected(service: LocalService, redis: Re
         on_row=lambda outcome: seen.append(outcome.row),
         on_done=done.append,
     )
-    job.result(30)
+    job.result(PATIENCE)
     assert sorted(seen) == list(range(30))
     assert done == [job]
 
@@ -130,7 +130,7 @@ def test_documents_are_downloaded_by_the_submitter(
     service: LocalService, redis: RedisServer, helper: Helper, tmp_path: Path
 ) -> None:
     helper()
-    results = people(7).reportflow.submit(**plain(download=tmp_path / "pdfs"), queue=redis.url).result(30)
+    results = people(7).reportflow.submit(**plain(download=tmp_path / "pdfs"), queue=redis.url).result(PATIENCE)
     assert statuses(results) == {"ready": 7}
     assert all(Path(path).exists() for path in results["path"])
 
@@ -149,7 +149,7 @@ def test_a_job_whose_process_was_killed_is_found_again(local: Local, redis: Redi
     assert statuses(rf.load("found again"))["unknown"] > 0
     job = rf.job("found again")
     assert job.status == "running"
-    results = job.result(60)
+    results = job.result(PATIENCE)
     assert statuses(results) == {"accepted": 200}
     assert len(service.documents) == 200
     assert rf.job("found again") is job
@@ -165,7 +165,7 @@ def test_a_frame_given_again_after_its_process_was_killed_sends_nothing_twice(
     submitter.send_signal(signal.SIGKILL)
     submitter.wait()
     job = people(120).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url, run="given again")
-    results = job.result(60)
+    results = job.result(PATIENCE)
     assert statuses(results) == {"accepted": 120}
     assert set(sent(service).values()) == {1}
 
@@ -181,7 +181,7 @@ def test_a_script_that_ends_before_its_workers_do_says_that_they_go_on_and_how_t
     )
     helper()
     until(lambda: len(service.documents) == 40, "the documents")
-    assert statuses(rf.job("left").result(30)) == {"accepted": 40}
+    assert statuses(rf.job("left").result(PATIENCE)) == {"accepted": 40}
     assert set(sent(service).values()) == {1}
 
 
@@ -219,7 +219,7 @@ def test_a_script_that_ends_before_all_is_in_the_queue_says_how_the_rest_gets_th
     else:
         assert "Submit the rows again with run='november': what is in the queue is not sent twice" in said
         job = people(400).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url, run="november")
-        results = job.result(30)
+        results = job.result(PATIENCE)
     assert statuses(results) == {"accepted": 400}
     assert set(sent(service).values()) == {1}
 
@@ -249,6 +249,6 @@ def test_who_comes_back_to_a_redis_with_a_password_is_told_to_give_its_address(
         job = rf.job("locked", queue=url)
         assert job.status == "running"
         job.cancel()
-        assert job.wait(30)
+        assert job.wait(PATIENCE)
     finally:
         server.kill()

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from support.queue_workers import (
+    PATIENCE,
     PREFIX,
     Helper,
     RedisServer,
@@ -43,7 +44,7 @@ def test_no_key_and_no_pickle_is_in_redis_in_mid_run(
         job = people(20).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
         until(lambda: len(service.documents) >= 4, "documents")
         seen = redis.everything()
-        job.result(30)
+        job.result(PATIENCE)
     assert "Person 19" in seen
     for secret in (service.app_key, service.app_key.removeprefix("ak_")):
         assert secret not in seen
@@ -63,7 +64,7 @@ def test_no_password_is_written_down(local: Local, tmp_path: Path, caplog: pytes
             job = people(5).reportflow.submit(**plain(), queue=url, run="locked")
             until(lambda: rf.runs()["state"].tolist() == ["sending"], "the plan")
             job.cancel()
-            assert job.wait(20)
+            assert job.wait(PATIENCE)
         assert not service.calls
         journals = b"".join(file.read_bytes() for file in current().runs.iterdir())
         assert PASSWORD.encode() not in journals
@@ -100,7 +101,7 @@ def test_foreign_jobs_are_set_aside_and_the_worker_lives(
     until(lambda: redis.sync.zcard(f"{PREFIX}:{queue}:failed") == len(STRANGERS), "the strangers")
     for name in names:
         assert redis.sync.hget(f"{PREFIX}:{queue}:{name}", "failedReason").startswith("set aside")
-    assert statuses(job.result(30)) == {"accepted": 10}
+    assert statuses(job.result(PATIENCE)) == {"accepted": 10}
     assert worker.text().count("is set aside") == len(STRANGERS)
     assert worker.end() == 0
 
@@ -116,7 +117,7 @@ def test_a_damaged_call_fails_with_a_message_and_nothing_of_it_is_sent(
     first = redis.sync.lrange(f"{PREFIX}:{queue}:wait", -1, -1)[0]
     redis.sync.hset(f"{PREFIX}:{queue}:{first}", field, "{{{")
     helper()
-    results = job.result(30)
+    results = job.result(PATIENCE)
     assert statuses(results) == {"accepted": 2, "failed": 1}
     assert "nothing was sent" in results["error"].dropna().iloc[0]
     assert len(service.documents) == 2
@@ -135,7 +136,7 @@ def test_a_damaged_answer_makes_its_rows_unknown(local: Local, redis: RedisServe
         together.hset(f"{PREFIX}:{queue}:{identity}", "returnvalue", json.dumps({"form": 1, "statuses": "zz"}))
         together.zadd(f"{PREFIX}:{queue}:completed", {identity: 1})
         together.execute()
-    assert statuses(job.result(30)) == {"unknown": 1}
+    assert statuses(job.result(PATIENCE)) == {"unknown": 1}
     assert set(sent(service).values()) == {1}
 
 
@@ -146,7 +147,7 @@ def test_a_worker_serves_its_own_workspace_only(local: Local, redis: RedisServer
     service = local()
     job = people(5).reportflow.submit(**plain(), queue=redis.url)
     workers(service, 1)
-    assert statuses(job.result(30)) == {"accepted": 5}
+    assert statuses(job.result(PATIENCE)) == {"accepted": 5}
     assert not other.calls
     assert stranger.end() == 0
 
@@ -159,7 +160,7 @@ def test_waiting_calls_without_a_worker_are_a_warning_that_says_what_to_do(
     until(lambda: job.warnings, "a warning")
     assert "reportflow-pandas worker --queue" in job.warnings[0]
     job.cancel()
-    job.wait(20)
+    job.wait(PATIENCE)
     assert statuses(job.results()) == {"not_sent": 2}
 
 
@@ -202,7 +203,7 @@ def test_a_worker_without_a_key_ends_with_2(
     monkeypatch.setattr(service, "_app_key", "", raising=False)
     monkeypatch.setattr(type(service), "app_key", "")
     [keyless] = workers(service, 1, wait=False)
-    assert keyless.process.wait(20) == 2
+    assert keyless.process.wait(PATIENCE) == 2
     assert "no key for Report Flow" in keyless.text()
 
 
@@ -251,4 +252,4 @@ def test_the_first_pause_with_a_queue_is_the_vendors_two_seconds(
     queue = queue_of(redis)
     assert json.loads(redis.sync.get(f"{PREFIX}:{queue}:terms"))["backoff"] == seconds
     job.cancel()
-    assert job.wait(20)
+    assert job.wait(PATIENCE)

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 from support.queue_workers import (
+    PATIENCE,
     PREFIX,
     Certificates,
     Forwarder,
@@ -40,7 +41,7 @@ pause = threading.Event().wait
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse at the first refusal: the tests need not wait for what may pass."""
-    monkeypatch.setattr("reportflow_pandas.queue.run_queue.REFUSAL_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("reportflow_pandas.queue.run_queue.REFUSAL_PATIENCE", 0.0)
 
 
 Server = Callable[..., RedisServer]
@@ -112,7 +113,7 @@ def test_a_prefix_of_its_own_is_all_that_a_user_needs(
     redis.sync.execute_command("ACL", "SETUSER", "me", "on", ">pw", *rights, "-info")
     url = f"redis://me:pw@127.0.0.1:{redis.port}/0?prefix=app:reportflow"
     workers(service, 1, url=url)
-    results = people(12).reportflow.submit(**plain(batch_size=3), queue=url).result(30)
+    results = people(12).reportflow.submit(**plain(batch_size=3), queue=url).result(PATIENCE)
     assert statuses(results) == {"accepted": 12}
     assert all(name.startswith("app:reportflow:") for name in redis.sync.scan_iter())
 
@@ -138,7 +139,7 @@ def test_a_full_redis_is_refused_at_the_start_and_told_of_under_way(
         people(2).reportflow.submit(**plain(), queue=redis.url)
     redis.sync.config_set("maxmemory", "0")
     job.cancel()
-    assert job.wait(30)
+    assert job.wait(PATIENCE)
 
 
 def test_a_replica_is_refused_with_the_way_to_its_master(
@@ -156,7 +157,7 @@ def test_a_worker_that_is_refused_for_good_says_it_and_ends_with_2(
 ) -> None:
     redis.sync.execute_command("ACL", "SETUSER", "me", "on", ">pw-hunter2", *rights)
     [worker] = workers(service, 1, url=f"redis://me:pw-hunter2@127.0.0.1:{redis.port}/0", wait=False)
-    assert worker.process.wait(30) == 2
+    assert worker.process.wait(PATIENCE) == 2
     assert "does not let this user do what a queue needs" in worker.text()
     assert "hunter2" not in worker.text()
 
@@ -166,7 +167,7 @@ def test_warnings_about_redis_reach_the_job(service: LocalService, server: Serve
     job = people(1).reportflow.submit(**plain(), queue=forgetful.url)
     until(lambda: len(job.warnings) >= 2, "the warnings")
     job.cancel()
-    assert job.wait(20)
+    assert job.wait(PATIENCE)
     assert any("noeviction" in text for text in job.warnings)
     assert any("appendonly yes" in text for text in job.warnings)
 
@@ -181,7 +182,7 @@ def test_a_worker_that_starts_before_redis_waits_for_it(
     assert never.end() == 0
     redis.start()
     job = people(5).reportflow.submit(**plain(), queue=redis.url)
-    assert statuses(job.result(30)) == {"accepted": 5}
+    assert statuses(job.result(PATIENCE)) == {"accepted": 5}
     assert early.end() == 0
 
 
@@ -206,7 +207,7 @@ def test_a_worker_takes_the_address_from_a_file_and_nobody_sees_it_in_ps(
         until(lambda: " serves workspace " in log.read_text(encoding="utf-8"), "the worker")
     finally:
         worker.terminate()
-        assert worker.wait(30) == 0
+        assert worker.wait(PATIENCE) == 0
     assert "hunter2" not in log.read_text(encoding="utf-8")
 
 
@@ -235,7 +236,7 @@ def test_connections_that_die_in_mid_run_are_replaced_and_each_document_is_sent_
             redis.sync.execute_command("REPLICAOF", "127.0.0.1", str(replica.port))
         else:
             between.swallow()
-        results = job.result(90)
+        results = job.result(PATIENCE)
         assert set(sent(service).values()) == {1}
         assert statuses(results).get("accepted", 0) >= 56
 
@@ -273,7 +274,7 @@ def test_sentinels_tell_the_master_and_the_new_one(
     master.process.send_signal(signal.SIGSTOP)
     pause(RUNS_LOOK_SECONDS + 0.1)  # by then each side has a command under way, which dies with the master
     master.kill()
-    assert job.wait(90), (job.warnings, job.progress, asked.execute_command("SENTINEL", "MASTERS"))
+    assert job.wait(PATIENCE), (job.warnings, job.progress, asked.execute_command("SENTINEL", "MASTERS"))
     results = job.result()
     assert set(sent(service).values()) == {1}
     assert statuses(results).get("accepted", 0) >= 50
@@ -310,5 +311,5 @@ def test_clocks_of_workers_may_differ(
     monkeypatch.setattr("time.time", lambda: 1e9)
     monkeypatch.setattr("reportflow_pandas.queue.submitter.WITHOUT_WORKER_SECONDS", 0.0)
     job = people(40).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
-    assert statuses(job.result(30)) == {"accepted": 40}
+    assert statuses(job.result(PATIENCE)) == {"accepted": 40}
     assert not job.warnings

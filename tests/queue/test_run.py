@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 from support.queue_workers import (
+    PATIENCE,
     Helper,
     RedisServer,
     Workers,
@@ -55,7 +56,7 @@ def test_a_run_over_workers_gives_the_frame_of_a_local_run(
     else:
         helper()
     job = frame.reportflow.submit(**plain(endpoint=endpoint), queue=redis.url, run="there")
-    there = job.result(60)
+    there = job.result(PATIENCE)
     assert job.status == "done"
     assert set(sent(service).values()) == {1}
     assert len(service.documents) == rows
@@ -69,7 +70,7 @@ def test_nothing_of_a_finished_run_is_left_in_redis_but_the_window(
     service: LocalService, redis: RedisServer, workers: Workers
 ) -> None:
     started = workers(service, 1)
-    people(20).reportflow.submit(**plain(batch_size=5), queue=redis.url).result(30)
+    people(20).reportflow.submit(**plain(batch_size=5), queue=redis.url).result(PATIENCE)
     assert started[0].end() == 0
     assert all(":window:" in name for name in redis.sync.scan_iter())
 
@@ -82,7 +83,7 @@ def test_all_processes_together_keep_one_limit(local: Local, redis: RedisServer,
     frame = people(100)
     results = frame.reportflow.submit(
         **plain(limits=limits, endpoint="async/single", version="latest"), queue=redis.url
-    ).result(60)
+    ).result(PATIENCE)
     assert statuses(results) == {"accepted": 100}
     assert throttled(service) == 0
     assert most_in_a_window(service, limits.window) <= 20
@@ -91,7 +92,7 @@ def test_all_processes_together_keep_one_limit(local: Local, redis: RedisServer,
 def test_one_bad_row_of_a_batch_fails_alone(local: Local, redis: RedisServer, helper: Helper) -> None:
     service = local(faults=[Fault("bad_document", file_name="Person 7", named=False)])
     helper()
-    results = people(40).reportflow.submit(**plain(), queue=redis.url).result(30)
+    results = people(40).reportflow.submit(**plain(), queue=redis.url).result(PATIENCE)
     assert statuses(results) == {"accepted": 39, "failed": 1}
     assert results["error_kind"].iloc[7] == "invalid"
     assert set(sent(service).values()) == {1}
@@ -102,7 +103,7 @@ def test_a_call_without_an_answer_is_unknown_and_not_sent_again(
 ) -> None:
     service = local(faults=[Fault("dropped_after", at=2, times=1)])
     helper()
-    results = people(50).reportflow.submit(**plain(batch_size=10), queue=redis.url).result(30)
+    results = people(50).reportflow.submit(**plain(batch_size=10), queue=redis.url).result(PATIENCE)
     assert statuses(results) == {"accepted": 40, "unknown": 10}
     assert set(sent(service).values()) == {1}
 
@@ -112,7 +113,7 @@ def test_a_refused_key_ends_the_run(local: Local, redis: RedisServer, helper: He
     helper()
     job = people(200).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     with pytest.raises(rf.AuthError) as refused:
-        job.result(30)
+        job.result(PATIENCE)
     assert job.status == "failed"
     assert statuses(refused.value.results) == {"not_sent": 200}
     assert len(service.calls) <= 17
@@ -125,7 +126,7 @@ def test_equal_refusals_end_a_run_over_a_queue_with_the_same_words(
     job = people(400).reportflow.submit(**plain(endpoint="async/single", limits=False), queue=redis.url)
     helper(1)
     with pytest.raises(rf.ApiError, match="10 documents in a row were refused in these words") as caught:
-        job.result(60)
+        job.result(PATIENCE)
     left = statuses(caught.value.results)["not_sent"]
     assert left > 0
     assert f"{left} rows were not sent" in str(caught.value)
@@ -141,7 +142,7 @@ def test_a_service_that_is_away_ends_a_run_over_workers_once_with_the_rest_not_s
     helper(4)
     job = people(600).reportflow.submit(**plain(batch_size=10), queue=redis.url)
     with pytest.raises(rf.ConnectionFailed, match="gave no answer of its own") as away:
-        job.result(60)
+        job.result(PATIENCE)
     counts = statuses(away.value.results)
     assert counts["accepted"] == 20
     assert counts["unknown"] <= (5 + 4) * 10 + 5
@@ -153,5 +154,5 @@ def test_a_service_that_comes_back_goes_on_over_workers(local: Local, redis: Red
     service = local(faults=Fault("status", status=503, endpoint="async", at=3, times=8))
     helper(4)
     job = people(200).reportflow.submit(**plain(batch_size=10), queue=redis.url)
-    assert statuses(job.result(60)) == {"accepted": 200}
+    assert statuses(job.result(PATIENCE)) == {"accepted": 200}
     assert set(sent(service).values()) == {1}

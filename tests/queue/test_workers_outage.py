@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from support.queue_workers import Helper, RedisServer, people, plain, sent, statuses, until
+from support.queue_workers import PATIENCE, Helper, RedisServer, people, plain, sent, statuses, until
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
@@ -23,7 +23,7 @@ def test_an_outage_at_the_workers_is_told_at_the_job_and_the_run_goes_on(
     until(lambda: job.progress["wait"], "the wait")
     [told] = job.warnings
     assert "wait for it, at most" in told
-    assert statuses(job.result(30)) == {"accepted": 60}
+    assert statuses(job.result(PATIENCE)) == {"accepted": 60}
     assert job.progress["wait"] == 0
     assert set(sent(service).values()) == {1}
 
@@ -42,11 +42,11 @@ def test_an_outage_that_stays_ends_the_run_once_and_resume_sends_the_rest(
     helper(concurrency=2)
     job = people(60).reportflow.submit(**plain(batch_size=10, backoff=0.05), queue=redis.url, run="away")
     with pytest.raises(rf.ConnectionFailed, match="no answer of its own for 2 s"):
-        job.result(30)
+        job.result(PATIENCE)
     counts = statuses(job.results())
     assert counts["accepted"] == 10
     assert counts["not_sent"] + counts.get("unknown", 0) == 50
     back = True
     again = people(60).reportflow.submit(**plain(batch_size=10, backoff=0.05), queue=redis.url, run="away")
-    assert statuses(again.result(30)) == {"accepted": 60}
+    assert statuses(again.result(PATIENCE)) == {"accepted": 60}
     assert set(sent(service).values()) == {1}

@@ -21,6 +21,9 @@ import trustme
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.queue.worker import Worker
 
+PATIENCE = 300.0
+"""Seconds for other processes: on a busy machine a worker needs a minute to begin. No proof is timed."""
+
 
 class Certificates:
     """An authority, and what it says of 127.0.0.1, as files that a redis-server reads."""
@@ -172,7 +175,7 @@ class WorkerProcess:
             self.send(signal.SIGCONT)
             self.send(signal.SIGTERM)
         try:
-            return self.process.wait(20)
+            return self.process.wait(PATIENCE)
         except subprocess.TimeoutExpired:
             self.process.kill()
             raise
@@ -237,7 +240,7 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def until(holds: Callable[[], object], what: str, seconds: float = 30.0) -> None:
+def until(holds: Callable[[], object], what: str, seconds: float = PATIENCE) -> None:
     """Wait for other processes: theirs is real time."""
     end = time.monotonic() + seconds
     while not holds():
