@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime as dt
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from pathlib import Path
@@ -235,9 +235,17 @@ def heading_of(cell: Any) -> str:
     return as_written(cell).strip(_UNSEEN)
 
 
-def without_empty(lines: Lines, say: Callable[[str], None], name: str) -> Lines:
-    """Return the lines that hold something, and say how many between and after them do not."""
+def without_empty(
+    lines: Lines, say: Callable[[str], None], name: str, unknown: Collection[int] = frozenset()
+) -> Lines:
+    """Return the lines that hold something, and say how many between and after them do not.
+
+    Below the first, the lines of ``unknown`` count: they hold something of which the file has no value.
+    """
     full = [at for at, cells in enumerate(lines.cells) if not all(map(is_empty, cells))]
+    if full and unknown:
+        full += [at for at, number in enumerate(lines.numbers) if at > full[0] and number in unknown]
+        full = sorted(set(full))
     if full and len(full) < len(lines.numbers):
         # those above the first line that holds something are no rows
         count = len(lines.numbers) - full[0] - len(full)

@@ -101,7 +101,7 @@ def frame_of_sheet(sheet: Sheet, path: Path, reading: Reading, others: Sequence[
     ConfigurationError
         No rows.
     """
-    lines = without_empty(sheet.lines, reading.say, path.name)
+    lines = without_empty(sheet.lines, reading.say, path.name, {number for number, _ in sheet.unstored})
     if not lines.numbers:
         named = f". The sheets are {listed(others)}: sheet= names one" if len(others) > 1 else ""
         raise refusal(path, f"is empty in the sheet {sheet.name!r}; its first line must name the columns{named}")

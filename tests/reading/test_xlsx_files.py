@@ -67,6 +67,12 @@ def test_a_formula_without_a_stored_value_is_refused(path: Path) -> None:
     assert "save it" in said
 
 
+def test_a_row_of_nothing_but_formulas_without_a_value_is_no_empty_row(path: Path) -> None:
+    sheet_file(path, [receipt(), ["=1+1"] * len(HEAD), receipt(3)])
+    said = refused(path)
+    assert "formulas without a stored value: A3, B3" in said
+
+
 def test_a_formula_whose_result_is_an_empty_text_is_an_empty_cell(path: Path, tmp_path: Path) -> None:
     sheet_file(path, [receipt(Company='=IF(1,"","x")')])
     stored = replaced(path, tmp_path / "stored.xlsx", "sheet1.xml", rb'(<c r="D2")>', rb'\1 t="str">')
