@@ -27,7 +27,7 @@ from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.delivery.release import DeliveryWarning, Release, note_decisions, release
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import place
-from reportflow_pandas.export.csv_file import harmless
+from reportflow_pandas.export.csv_file import escaped, unescaped
 from reportflow_pandas.export.source_columns import beside, column_of, documents_of
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.journal.lock import RunLock
@@ -326,14 +326,14 @@ def _read_index(path: Path) -> list[IndexLine]:
             f"{str(path / INDEX)!r} is not the index of an archive of reportflow-pandas, or was changed in its "
             "columns; it is left as it is. Choose another folder"
         )
-    return [IndexLine(*row) for row in rows[1:]]
+    return [IndexLine(*map(unescaped, row)) for row in rows[1:]]
 
 
 def _write_csv(path: Path, lines: Sequence[IndexLine]) -> None:
     with path.open("w", encoding="utf-8-sig", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows(astuple(line) for line in lines)
+        writer.writerows(map(escaped, astuple(line)) for line in lines)
 
 
 def _write_xlsx(path: Path, lines: Sequence[IndexLine]) -> None:
@@ -385,7 +385,7 @@ def _texts(
     if column is None:
         return [""] * len(results)
     values = column_of(results, source, column, argument, "; nothing was copied")
-    return [harmless(value) if isinstance(value, str) else _text(value) for value in values]
+    return [_text(value) for value in values]
 
 
 def _text(value: Any) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 import numbers
+import re
 from collections.abc import Sequence
 from decimal import Decimal
 from functools import partial
@@ -15,12 +16,18 @@ import pandas as pd
 
 from reportflow_pandas.export.atomic_write import checked_path, place
 from reportflow_pandas.export.source_columns import beside, distinct
+from reportflow_pandas.printable import INVISIBLE
 from reportflow_pandas.results.index_labels import levels_of
 from reportflow_pandas.results.summary import checked_results
 
-__all__ = ["harmless", "write_csv"]
+__all__ = ["escaped", "harmless", "unescaped", "write_csv"]
 
-_STARTS = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")  # noqa: RUF001 - Excel takes the wide ones too
+_SIGNS = "=+\\-@＝＋－＠"  # noqa: RUF001 - Excel takes the wide ones too
+_BLANK = rf"[\s\x00-\x1f{INVISIBLE}]*"
+_STARTS = re.compile(rf"^(?=[\t\r]|{_BLANK}[{_SIGNS}])")
+_STARTS_WITHIN = re.compile(rf"(?<=[;\t\r\n])(?={_BLANK}[{_SIGNS}][^;\t\r\n]*[(|!])")
+"""Behind what another country's spreadsheet, which separates by ``;``, takes for the beginning of a cell: where a
+function, a program or another file is named; a telephone number or a list's dash stays as it is."""
 
 
 def harmless(text: str) -> str:
@@ -30,10 +37,41 @@ def harmless(text: str) -> str:
     --------
     >>> harmless("=cmd|' /C calc'!A0")
     "'=cmd|' /C calc'!A0"
+    >>> harmless("Miller;=cmd|' /C calc'!A0")
+    "Miller;'=cmd|' /C calc'!A0"
     >>> harmless("Miller & Sons")
     'Miller & Sons'
     """
-    return f"'{text}" if text.startswith(_STARTS) or text.lstrip().startswith(_STARTS) else text
+    return _STARTS_WITHIN.sub("'", _STARTS.sub("'", text, count=1))
+
+
+_BLANK_OR_ESCAPED = rf"['\s\x00-\x1f{INVISIBLE}]*"
+_FORMULA = rf"(?={_BLANK_OR_ESCAPED}[{_SIGNS}])"
+_FORMULA_WITHIN = rf"(?={_BLANK_OR_ESCAPED}[{_SIGNS}][^;\t\r\n]*[(|!])"
+_PLACES = re.compile(rf"^(?![-+]?[\d.,]+$){_FORMULA}|(?<=[;\t\r\n]){_FORMULA_WITHIN}")
+_ESCAPES = re.compile(rf"^'{_FORMULA}|(?<=[;\t\r\n])'{_FORMULA_WITHIN}")
+
+
+def escaped(text: str) -> str:
+    """Return a text that no spreadsheet takes for a formula, and that `unescaped` turns back; a number stays one.
+
+    Examples
+    --------
+    >>> escaped("=1+1"), escaped("'=1+1"), escaped("-12.50")
+    ("'=1+1", "''=1+1", '-12.50')
+    """
+    return _PLACES.sub("'", text)
+
+
+def unescaped(text: str) -> str:
+    """Return what `escaped` was given.
+
+    Examples
+    --------
+    >>> unescaped("'=1+1"), unescaped("'quoted'")
+    ('=1+1', "'quoted'")
+    """
+    return _ESCAPES.sub("", text)
 
 
 def write_csv(results: pd.DataFrame, path: str | Path, source: pd.DataFrame | Sequence[str] | None = None) -> Path:
@@ -57,8 +95,9 @@ def write_csv(results: pd.DataFrame, path: str | Path, source: pd.DataFrame | Se
     -----
     UTF-8 with a byte order mark, so that Excel shows Japanese. The columns are those of the frame: index, results,
     source (``_source`` is added to a name that the results have too). A text that begins with ``=``, ``+``, ``-``,
-    ``@``, a tab or a carriage return, also behind spaces, gets an apostrophe before it; a negative number is a
-    number and stays as it is. Lists and records are JSON, times ISO 8601.
+    ``@``, a tab or a carriage return, also behind spaces, gets an apostrophe before it, and so does what would be
+    a formula behind a semicolon or a line break; a negative number is a number and stays as it is. Lists and
+    records are JSON, times ISO 8601.
 
     Examples
     --------
