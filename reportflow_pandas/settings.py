@@ -45,6 +45,7 @@ __all__ = [
     "configure",
     "current",
     "duration",
+    "plain_environment",
     "point_at",
     "when_configured",
 ]
@@ -57,6 +58,9 @@ RUNS = Path(".reportflow/runs")
 
 EMBEDDED = "embedded"
 """What the embedded service is called as the owner of a run: it starts empty on any port and with any key."""
+
+_SECRET = re.compile(r"(?i)^REPORT_?FLOW|_PROXY$|KEY|SECRET|TOKEN|PASSW|CREDENTIAL")
+"""Variables of ours, proxies (a password may stand in one), and what other programs call their secrets."""
 
 
 @dataclass(frozen=True)
@@ -461,3 +465,8 @@ def current() -> Settings:
         values.pop("app_key", None)
     values.update(_chosen)
     return Settings(**values)  # type: ignore[arg-type]
+
+
+def plain_environment() -> dict[str, str]:
+    """Return the environment for programs that make or read PDFs: they need no secret and no network."""
+    return {name: value for name, value in os.environ.items() if not _SECRET.search(name)}

@@ -9,16 +9,19 @@ import functools
 import json
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import typst
 
-__all__ = ["compiled"]
+__all__ = ["code_points", "compiled", "ranges"]
 
 CPU_SECONDS_PER_DOCUMENT = 20
 MEMORY_BYTES = 3_000_000_000
 """Of address space: the interpreter and the compiler take some 500 MB of it before the first page."""
+
+NO_PACKAGES = os.path.join(os.path.dirname(__file__), "no-packages")  # noqa: PTH118, PTH120 - this imports little
+"""A folder that is not there: packages of this account are files outside of the design."""
 
 
 def main() -> None:
@@ -34,9 +37,16 @@ def main() -> None:
         answer: dict[str, Any] = {}
         pages = b""
         try:
-            pages = compiled(files, asked["root"], tuple(asked["fonts"]))
+            if "characters" in asked:
+                answer = {"characters": code_points(asked["characters"])}
+            else:
+                pages = compiled(files, asked["root"], tuple(asked["fonts"]))
         except typst.TypstError as error:
             answer = {"refused": [error.message, error.diagnostic, list(error.hints)]}
+        except MemoryError:
+            raise
+        except Exception as error:  # noqa: BLE001 - whatever a broken font does to the library that reads it
+            answer = {"refused": [f"{type(error).__name__}: {error}", "", []]}
         answers.write(json.dumps(answer | {"size": len(pages)}).encode() + b"\n" + pages)
         answers.flush()
 
@@ -49,11 +59,39 @@ def compiled(files: Mapping[str, bytes], root: str, fonts: tuple[str, ...]) -> b
         root=root,
         font_paths=_fonts(fonts),
         ignore_system_fonts=True,
+        package_path=NO_PACKAGES,
+        package_cache_path=NO_PACKAGES,
     )
     # PDF/A-2u makes the compiler refuse what it would else draw as an empty box: the template's own words too
     pages = compiler.compile(format="pdf", timestamp=0, pdf_standards="a-2u")
     assert isinstance(pages, bytes)  # noqa: S101 - a list comes for pictures only, nothing for a file as target
     return pages
+
+
+def code_points(font: str) -> list[tuple[int, int]]:
+    """Return which characters a font file can show, as ranges of code points, first and last included."""
+    from fontTools.ttLib import TTCollection, TTFont  # noqa: PLC0415 - not for each document
+
+    points: set[int] = set()
+    if font.lower().endswith((".ttc", ".otc")):
+        with TTCollection(font, lazy=True) as collection:
+            for one in collection.fonts:
+                points.update(one.getBestCmap() or ())
+    else:
+        with TTFont(font, lazy=True) as one:
+            points.update(one.getBestCmap() or ())
+    return ranges(sorted(points))
+
+
+def ranges(points: Sequence[int]) -> list[tuple[int, int]]:
+    """Return sorted numbers as ranges, first and last included."""
+    found = []
+    start = 0
+    for at in range(1, len(points) + 1):
+        if at == len(points) or points[at] != points[at - 1] + 1:
+            found.append((points[start], points[at - 1]))
+            start = at
+    return found
 
 
 @functools.cache

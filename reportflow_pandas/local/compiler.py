@@ -17,7 +17,7 @@ import typst
 
 from reportflow_pandas.local.compile_program import compiled
 from reportflow_pandas.local.compiler_process import Refused, compiled_apart
-from reportflow_pandas.local.designs import DesignVersion
+from reportflow_pandas.local.designs import NO_PACKAGE, DesignVersion
 from reportflow_pandas.local.glyphs import coverage, font_folders
 from reportflow_pandas.local.parameters import printable, problems, texts
 
@@ -78,7 +78,11 @@ def render(
         raise RenderError(f"{where}: {problem}")
     tree = printable(version.parameters, params)
     folders = font_folders(version.folder)
-    _refuse_missing_glyphs(tree, coverage(folders))
+    try:
+        known = coverage(folders)
+    except Refused as error:
+        raise RenderError(error.message) from None
+    _refuse_missing_glyphs(tree, known)
     files = {
         "main.typ": _text(version.folder / "template.typ"),
         "reportflow.typ": _text(LIBRARY),
@@ -98,6 +102,8 @@ def _told(folder: Path, error: typst.TypstError | Refused) -> str:
     place = re.search(r"\bmain\.typ:(\d+)", error.diagnostic)
     template = f"{folder / 'template.typ'}{':' + place[1] if place else ''}"
     message = error.message.removeprefix("PDF/A-2u error: ")  # a means of ours, nothing that the author asked for
+    if "packages.typst.org" in message or message.startswith("package not found"):
+        message = f"imports a package, and nothing is fetched from the network. {NO_PACKAGE}"
     return ". ".join([f"{template}: {message}", *error.hints])
 
 

@@ -11,6 +11,9 @@ import sys
 import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
+
+from reportflow_pandas.settings import plain_environment
 
 __all__ = ["Refused", "close_idle", "compiled_apart"]
 
@@ -23,6 +26,11 @@ ENDED = (
     "the template takes too long or too much memory for one document (20 s of processor time, 3 GB), so it was "
     "ended. Look for a loop that does not end, or for very many pages"
 )
+
+_NO_NETWORK = dict.fromkeys(
+    ("HTTPS_PROXY", "https_proxy", "HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"), "http://127.0.0.1:9"
+)
+"""The compiler fetches packages by itself, and a template can work their names out: no way leads there."""
 
 
 class Refused(Exception):  # noqa: N818 - the compiler refuses; nothing is broken
@@ -53,6 +61,28 @@ def compiled_apart(files: Mapping[str, bytes], root: str, fonts: tuple[str, ...]
     Refused
         The template has an error, takes too long or too much memory.
     """
+    asked = {"root": root, "fonts": fonts, "files": {name: len(files[name]) for name in files}}
+    _, pages = _answered(asked, b"".join(files.values()), ENDED)
+    return pages
+
+
+def code_points_apart(font: Path) -> list[tuple[int, int]]:
+    """Return which characters a stranger's font can show, read by another process.
+
+    Raises
+    ------
+    Refused
+        It is no font, or takes too long or too much memory.
+    """
+    try:
+        answer, _ = _answered({"characters": str(font), "files": {}}, b"", "it takes too long or too much memory")
+    except Refused as refused:
+        raise Refused(f"{font} cannot be read as a font ({refused.message}); take it out of the folder") from None
+    return [(int(first), min(int(last), sys.maxunicode)) for first, last in answer["characters"]]
+
+
+def _answered(asked: Mapping[str, Any], more: bytes, ended: str) -> tuple[Any, bytes]:
+    """Return what a process answers, and the bytes that follow."""
     with _lock:
         while (process := _idle.pop() if _idle else None) is not None and process.poll() is not None:
             pass  # ended while it had nothing to do
@@ -63,18 +93,13 @@ def compiled_apart(files: Mapping[str, bytes], root: str, fonts: tuple[str, ...]
     bell.daemon = True
     bell.start()
     try:
-        asked = {
-            "root": root,
-            "fonts": fonts,
-            "files": {name: len(files[name]) for name in files},
-        }
-        process.stdin.write(json.dumps(asked).encode() + b"\n" + b"".join(files.values()))
+        process.stdin.write(json.dumps(asked).encode() + b"\n" + more)
         process.stdin.flush()
         answer = json.loads(process.stdout.readline())
         pages = process.stdout.read(answer["size"])
     except (OSError, ValueError):  # the pipe ended
         _end(process)
-        raise Refused(ENDED) from None
+        raise Refused(ended) from None
     except BaseException:
         _end(process)
         raise
@@ -84,7 +109,7 @@ def compiled_apart(files: Mapping[str, bytes], root: str, fonts: tuple[str, ...]
         _idle.append(process)
     if "refused" in answer:
         raise Refused(*answer["refused"])
-    return pages
+    return answer, pages
 
 
 def close_idle() -> None:
@@ -99,21 +124,15 @@ def _started() -> subprocess.Popen[bytes]:
     spec = importlib.util.find_spec("typst")
     place = [str(Path(spec.origin).parent.parent)] if spec is not None and spec.origin is not None else []
     known = os.environ.get("PYTHONPATH")
+    path = os.pathsep.join([*place, *([known] if known else [])])
     return subprocess.Popen(  # noqa: S603 - our own program, by its path
         [sys.executable, "-P", str(PROGRAM)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**_plain_environment(), "PYTHONPATH": os.pathsep.join([*place, *([known] if known else [])])},
+        env={**plain_environment(), **_NO_NETWORK, "PYTHONPATH": path},
         start_new_session=True,  # not the interrupt of the terminal's group; on Windows it says nothing
     )
-
-
-def _plain_environment() -> dict[str, str]:
-    """Return the environment without what is ours: a design needs no key."""
-    return {
-        name: value for name, value in os.environ.items() if not name.startswith(("REPORT_FLOW", "REPORTFLOW"))
-    }
 
 
 def _end(process: subprocess.Popen[bytes]) -> None:

@@ -42,10 +42,19 @@ from typing import Any
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local.parameters import TYPES, Parameter, problems, value_problem
 
-__all__ = ["Design", "DesignVersion", "Parameter", "load_designs", "packaged_designs", "value_problems"]
+__all__ = [
+    "NO_PACKAGE",
+    "Design",
+    "DesignVersion",
+    "Parameter",
+    "load_designs",
+    "packaged_designs",
+    "value_problems",
+]
 
 NESTED = ("array", "collection")
 FOLDER = Path(__file__).parent / "designs"
+NO_PACKAGE = "Copy the package's .typ files into the design's folder and import them by their path"
 
 
 @dataclass(frozen=True)
@@ -136,8 +145,8 @@ def load_designs(folder: Path) -> dict[str, Design]:
     ------
     ConfigurationError
         No such folder, no design in it, a ``design.toml`` that cannot be read, a sample that its own design
-        would refuse, a symbolic link, or a template that imports a package: a link would let a template read
-        files outside its folder, and a package would be fetched from the network.
+        would refuse, a symbolic link, a pipe, or a template that imports a package: a link would let a template
+        read files outside its folder, and a package would be fetched from the network.
 
     Examples
     --------
@@ -157,6 +166,8 @@ def load_designs(folder: Path) -> dict[str, Design]:
                     f"{path}: a symbolic link. A template could read files outside of its design through it; "
                     "put a copy of the file in its place"
                 )
+            if not (path.is_file() or path.is_dir()):
+                raise ConfigurationError(f"{path}: neither a file nor a folder; reading it could take for ever")
         designs[home.name] = _design(home)
     if not designs:
         raise ConfigurationError(
@@ -221,7 +232,7 @@ def _version(number: int, folder: Path, toml: Mapping[str, Any]) -> DesignVersio
         if re.search(r"@\s*(preview|local)\s*/|[\"']@", text):
             raise ConfigurationError(
                 f'{template}: imports a package ("@preview/…"), which would be fetched from the network. '
-                "Copy the package's .typ files into the design's folder and import them by their path"
+                f"{NO_PACKAGE}"
             )
     parameters = toml["parameters"]
     samples = {}

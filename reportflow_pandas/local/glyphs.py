@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from fontTools.ttLib import TTCollection, TTFont
+from reportflow_pandas.local.compile_program import code_points, ranges
+from reportflow_pandas.local.compiler_process import code_points_apart
 
 __all__ = ["FONTS", "code_point_ranges", "coverage", "font_folders"]
 
@@ -36,13 +36,18 @@ def coverage(folders: tuple[Path, ...]) -> frozenset[str]:
     """Return the characters that the fonts in ``folders`` can show between them, blanks included.
 
     Typst takes each character from any of its fonts that has it, so the union is what counts.
+
+    Raises
+    ------
+    Refused
+        A font of a stranger's design is none.
     """
     points = set(_NEEDS_NO_GLYPH)
     for folder in folders:
         for path in sorted(folder.iterdir()):
             if path.suffix.lower() in _FONT_FILES:
-                for font in _faces(path):
-                    points.update(font.getBestCmap() or ())
+                known = code_points(str(path)) if folder == FONTS else code_points_apart(path)
+                points.update(point for first, last in known for point in range(first, last + 1))
     return frozenset(map(chr, points))
 
 
@@ -55,22 +60,4 @@ def code_point_ranges(folders: tuple[Path, ...]) -> tuple[tuple[int, int], ...]:
     >>> code_point_ranges((FONTS,))[:2]
     ((10, 10), (32, 126))
     """
-    return tuple(_ranges(sorted(map(ord, coverage(folders)))))
-
-
-def _faces(path: Path) -> Iterator[TTFont]:
-    """Yield the fonts of a file: one, or those of a collection."""
-    if path.suffix.lower() in (".ttc", ".otc"):
-        with TTCollection(path, lazy=True) as collection:
-            yield from collection.fonts
-    else:
-        with TTFont(path, lazy=True) as font:
-            yield font
-
-
-def _ranges(points: list[int]) -> Iterable[tuple[int, int]]:
-    start = 0
-    for at in range(1, len(points) + 1):
-        if at == len(points) or points[at] != points[at - 1] + 1:
-            yield points[start], points[at - 1]
-            start = at
+    return tuple(ranges(sorted(map(ord, coverage(folders)))))

@@ -348,9 +348,15 @@ class Api:
         """Return what the fonts of a design can show; nothing where no page is rendered."""
         if not self.switches.render:
             return ()
-        from reportflow_pandas.local.glyphs import code_point_ranges, font_folders  # noqa: PLC0415 - an extra
+        from reportflow_pandas.local.compiler_process import Refused  # noqa: PLC0415 - an extra
+        from reportflow_pandas.local.glyphs import code_point_ranges, font_folders  # noqa: PLC0415
 
-        ranges: tuple[tuple[int, int], ...] = await self.in_thread(code_point_ranges, font_folders(version.folder))
+        try:
+            ranges: tuple[tuple[int, int], ...] = await self.in_thread(
+                code_point_ranges, font_folders(version.folder)
+            )
+        except Refused:  # a broken font: each document of the design says so
+            return ()
         return ranges
 
     # OAuth

@@ -18,6 +18,8 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+from reportflow_pandas.settings import plain_environment
+
 __all__ = ["answers", "reader_count"]
 
 WALL_SECONDS_PER_FILE = 90.0
@@ -139,7 +141,7 @@ def _started(program: Path) -> subprocess.Popen[bytes]:
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
-        env={**os.environ, "PYTHONPATH": path},
+        env={**plain_environment(), "PYTHONPATH": path},
         **own_group,
     )
 

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import http.client
 import json
+import os
+import socket
+import struct
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -13,6 +16,9 @@ from urllib.parse import urlsplit
 
 import pandas as pd
 import pytest
+from fontTools.fontBuilder import FontBuilder
+from fontTools.pens.ttGlyphPen import TTGlyphPen
+from fontTools.ttLib.tables.DefaultTable import DefaultTable
 
 import reportflow_pandas as rf
 from reportflow_pandas.local import compiler_process
@@ -163,6 +169,96 @@ def test_a_design_reads_no_file_outside_of_its_folder(
         place = path.replace("{home}", str(tmp_path))
         with pytest.raises(RenderError):
             render(design("#" + words.replace("{}", place)), {}, created=CREATED)
+
+
+NETWORK = {
+    "an escape": '#import "\\u{40}preview/cetz:0.3.0"',
+    "a name that is worked out": '#import (str.from-unicode(64) + "preview/cetz:0.3.0")',
+    "an evaluated text": '#eval("#import \\"\\u{40}preview/cetz:0.3.0\\": *", mode: "markup")',
+    "a package of this account": '#import ("@" + "local/mine:0.1.0")'.replace('"@"', "str.from-unicode(64)"),
+    "an included text": '#include "more.txt"',
+}
+
+
+@pytest.mark.parametrize("kind", NETWORK)
+def test_a_design_reaches_no_network_and_no_package_however_it_asks(
+    kind: str, design: Callable[[str], DesignVersion], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    package = tmp_path / "data" / "typst" / "packages" / "local" / "mine" / "0.1.0"
+    package.mkdir(parents=True)
+    (package / "typst.toml").write_text('[package]\nname = "mine"\nversion = "0.1.0"\nentrypoint = "x.typ"\n')
+    (package / "x.typ").write_text("#let secret = 1")
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "data"))
+    with socket.create_server(("127.0.0.1", 0)) as proxy:
+        for name in ("HTTPS_PROXY", "https_proxy", "ALL_PROXY"):
+            monkeypatch.setenv(name, f"http://me:hush@127.0.0.1:{proxy.getsockname()[1]}")
+        compiler_process.close_idle()
+        version = design(NETWORK[kind])
+        (version.folder / "more.txt").write_text('#import "@preview/cetz:0.3.0"', "utf-8")
+        with pytest.raises(RenderError, match="imports a package, and nothing is fetched"):
+            render(version, {}, created=CREATED)
+        compiler_process.close_idle()
+        proxy.settimeout(0)
+        with pytest.raises(BlockingIOError):
+            proxy.accept()
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="this system has no such files")
+@pytest.mark.parametrize("name", ["more.typ", "sample.json", "fonts"])
+def test_a_pipe_in_a_design_is_refused_and_not_waited_for(
+    name: str, design: Callable[[str], DesignVersion]
+) -> None:
+    folder = design("hello").folder
+    os.mkfifo(folder / name)
+    with pytest.raises(rf.ConfigurationError, match="neither a file nor a folder"):
+        load_designs(folder.parent)
+
+
+def font_of_ten_billion_characters(path: Path) -> None:
+    """Write a font whose table of characters names all of them ten thousand times."""
+    glyph = TTGlyphPen(None).glyph()
+    builder = FontBuilder(1000, isTTF=True)
+    builder.setupGlyphOrder([".notdef", "A"])
+    builder.setupCharacterMap({0x41: "A"})
+    builder.setupGlyf({".notdef": glyph, "A": glyph})
+    builder.setupHorizontalMetrics({".notdef": (500, 0), "A": (500, 0)})
+    builder.setupHorizontalHeader()
+    builder.setupOS2()
+    builder.setupPost()
+    builder.setupNameTable({"familyName": "Strange", "styleName": "Regular"})
+    groups = struct.pack(">LLL", 0, 0x10FFFF, 1) * 10_000
+    table = DefaultTable("cmap")
+    table.data = (
+        struct.pack(">HHHHL", 0, 1, 3, 10, 12) + struct.pack(">HHLLL", 12, 0, 16 + len(groups), 0, 10_000) + groups
+    )
+    builder.font["cmap"] = table
+    builder.save(path)
+
+
+@pytest.mark.parametrize("kind", ["no font", "too many characters"])
+def test_a_hostile_font_is_a_documents_failure_and_nothing_more(
+    kind: str, design: Callable[[str], DesignVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    version = design("hello")
+    fonts = version.folder / "fonts"
+    fonts.mkdir()
+    if kind == "no font":
+        (fonts / "x.ttf").write_bytes(b"no font")
+    else:
+        font_of_ten_billion_characters(fonts / "x.ttf")
+        monkeypatch.setattr(compiler_process, "PROGRAM", _impatient(version.folder.parent))
+        compiler_process.close_idle()
+    frame = pd.DataFrame({"name": ["Ann"]})
+    with rf.use_local(designs=version.folder.parent):
+        options = {"params": {}, "check": False, "progress": False, "endpoint": "sync/single"}
+        bad = frame.reportflow.generate("strange", **options)
+        good = frame.reportflow.generate("certificate", **{**options, "params": {"RecipientName": "name"}})
+        assert rf.parameters("strange").empty
+    assert bad["status"].tolist() == ["failed"]
+    assert good["status"].tolist() == ["ready"]
+    with pytest.raises(RenderError, match=r"x\.ttf cannot be read as a font"):
+        render(version, {}, created=CREATED)
+    compiler_process.close_idle()
 
 
 def test_a_designs_process_knows_no_key(
