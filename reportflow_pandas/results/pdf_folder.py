@@ -41,7 +41,8 @@ _CANNOT_BE_SAID = {errno.EILSEQ, errno.EINVAL, errno.ENAMETOOLONG}
 """What file systems say to a name of characters, or of a length, that they do not have."""
 _SHORT_NAME_BYTES = 120
 """Of a name that was refused: encrypted folders take 143."""
-_WINDOWS_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\.|$)")
+_WINDOWS_DEVICE = re.compile(r"(?i)(con|prn|aux|nul|conin\$|conout\$|(com|lpt)[\d¹²³])\s*(\.|$)")
+"""As Windows reads names: whatever follows the first dot, and with blanks before it."""
 _LONGEST_NAME_BYTES = 240
 """Of a file or a folder: every common file system takes them."""
 _UNFINISHED = (".reportflow-", ".part")

@@ -23,6 +23,9 @@ _UTF_8_NAMES = 0x800
 _LARGEST_PDF_BYTES = 1 << 29
 """An entry that unpacks to more is no document but a bomb: each is in memory as a whole."""
 
+_PLAUSIBLE_BYTES, _PLAUSIBLE_RATIO = 1 << 26, 100
+"""So is a large one that was packed into less than a hundredth: 100 of them in 50 MB would fill a disk."""
+
 _BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
@@ -66,7 +69,9 @@ def pdfs_of(content: BinaryIO, names: Sequence[str]) -> Iterator[tuple[int, byte
             found = entries.get(_plain(name))
             if found is None:
                 continue
-            if found.file_size > _LARGEST_PDF_BYTES:
+            if found.file_size > min(
+                _LARGEST_PDF_BYTES, max(_PLAUSIBLE_BYTES, found.compress_size * _PLAUSIBLE_RATIO)
+            ):
                 log.warning("%r in a ZIP of the service would unpack to %d bytes", name, found.file_size)
                 continue
             try:
