@@ -467,5 +467,8 @@ def _target(answer: Answer, url: URL) -> URL | None:
         target.origin()
     except ValueError:
         return None
-    safe = target.scheme == "https" or (target.scheme == "http" and is_loopback(target.host))
+    # a service elsewhere has no business with what listens on this machine
+    plain = is_loopback(target.host)
+    safe = target.scheme == "https" or (target.scheme == "http" and plain)
+    safe = safe and (not plain or is_loopback(url.host))
     return target if safe and "Location" in answer.headers else None
