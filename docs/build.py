@@ -18,9 +18,10 @@ ORDER = [
     "index.md",
     "first_hour.md",
     "vendor.md",
-    *("howto/excel.md", "howto/design.md", "howto/carefully.md", "howto/review.md", "howto/verify.md"),
-    *("howto/mail.md", "howto/combine.md", "howto/nightly.md", "howto/web_handler.md", "howto/machines.md"),
-    *("howto/move.md", "howto/proxies.md", "howto/testing.md"),
+    *("howto/excel.md", "howto/design.md", "howto/key.md", "howto/carefully.md", "howto/runs.md"),
+    *("howto/review.md", "howto/verify.md", "howto/mail.md", "howto/combine.md", "howto/nightly.md"),
+    *("howto/web_handler.md", "howto/machines.md", "howto/move.md", "howto/notebooks.md", "howto/proxies.md"),
+    *("howto/testing.md",),
     *("reference/outcomes.md", "reference/decisions.md", "reference/comparison.md"),
     *("ja/index.md", "ja/outcomes.md"),
 ]

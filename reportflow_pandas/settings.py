@@ -171,7 +171,7 @@ class Settings:
     smtp : str, optional
         Address of the mail server, ``"smtps://USER:PASSWORD@mail.example.com"``.
     sender : str, optional
-        Whom mails come from.
+        Address that mails come from.
     max_documents : int, optional
         Refuse, before anything is sent, what would have more documents made than this in one call of a verb.
 

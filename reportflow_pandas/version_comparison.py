@@ -191,7 +191,7 @@ def compare_versions(
         if isinstance(version, bool) or not isinstance(version, int) or version < 1:
             raise ConfigurationError(f"versions {old!r} and {new!r}: two whole numbers from 1")
     if old == new:
-        raise ConfigurationError(f"version {old} twice: which two versions shall be compared?")
+        raise ConfigurationError(f"version {old} twice: which two versions should be compared?")
     given: Arguments = {"check": "warn", **arguments}
     given.pop("version", None)
     options = Options.of(design_id, given)

@@ -82,7 +82,7 @@ async def _work(arguments: argparse.Namespace) -> int:
     address = RedisAddress.given(arguments.queue, arguments.queue_file)
     if arguments.queue is not None and address.password:
         log.warning(
-            "the password in --queue is seen by everybody who lists the processes of this machine (ps): "
+            "the password in --queue is seen by everyone who lists the processes of this machine (ps): "
             "REPORTFLOW_QUEUE or --queue-file keep it to this one"
         )
     worker = Worker(

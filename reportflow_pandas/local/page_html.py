@@ -34,7 +34,7 @@ REFRESH_SECONDS = 2
 RELOAD_PAUSE_MILLISECONDS = 700
 """How often the page of a watched design asks whether a file has changed."""
 
-_SHARED = {"workspace": "with the workspace", "invited": "with invited people", "public": "with everybody"}
+_SHARED = {"workspace": "with the workspace", "invited": "with invited people", "public": "with everyone"}
 
 
 @dataclass(frozen=True)

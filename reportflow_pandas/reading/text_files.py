@@ -292,7 +292,7 @@ def _errors(table: Table, path: Path, reading: Reading) -> tuple[dict[int, dict[
     doubt = None
     if not reading.keep_unknown:
         doubt = Doubt(
-            f"it {what}. {cure}. If the words shall be printed as they stand, or no document needs them: "
+            f"it {what}. {cure}. If the words should be printed as they stand, or no document needs them: "
             f"text={sorted({table.names[at] for _, at, _ in found})!r}"
         )
     else:

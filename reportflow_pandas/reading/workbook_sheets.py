@@ -250,7 +250,7 @@ def _unknown_cells(sheet: Sheet, lines: Lines, header: int, path: Path, reading:
                 kept[place] = UnknownValue(word, f"{why}; text={_headings(lines, header, [place])!r}")
         else:
             yield Doubt(
-                f"{what}. {cure}. If the words shall be printed as they stand, or no document needs them: "
+                f"{what}. {cure}. If the words should be printed as they stand, or no document needs them: "
                 f"text={_headings(lines, header, sorted(errors))!r}"
             )
     if unstored:

@@ -153,7 +153,7 @@ class Nested:
             given = {}
         elif not kinds:
             raise ConfigurationError(
-                f"tables[{self.parameter!r}]: which columns shall be sent? Name them: "
+                f"tables[{self.parameter!r}]: which columns should be sent? Name them: "
                 f"rf.Table(…, columns={[str(name) for name in self.lines.columns if name not in self.keys]!r})"
             )
         else:

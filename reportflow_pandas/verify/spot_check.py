@@ -169,7 +169,7 @@ def spot_check(results: pd.DataFrame, n: int = 20) -> SpotCheck:
     >>> results.reportflow.spot_check(n=20).save("look.html")          # doctest: +SKIP
     """
     if isinstance(n, bool) or not isinstance(n, int) or n < 1:
-        raise ConfigurationError(f"n={n!r}: how many documents shall be looked at? A whole number from 1")
+        raise ConfigurationError(f"n={n!r}: how many documents should be shown? A whole number from 1")
     looks = with_pictures(first_looks(results, n, "spot_check"), PIXELS_ACROSS)
     return SpotCheck(looks, documents=len(results), not_judged=notes_of(results))
 

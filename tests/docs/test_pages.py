@@ -101,6 +101,30 @@ def test_the_site_builds_without_a_warning_and_answers_each_question_one_click_f
         assert (site / f"{page}.html").exists(), question
 
 
+STRANGERS_QUESTIONS = {
+    "how do I print a price in yen": ("howto/excel", "## A price in yen"),
+    "can I run it on Airflow": ("howto/nightly", "## Airflow"),
+    "where is the key kept": ("howto/key", "## Where is the key kept?"),
+    "what leaves my machine": ("howto/key", "## What leaves my machine?"),
+    "how do I delete a run": ("howto/runs", "## How do I delete a run?"),
+    "can I send only row 7 again": ("howto/runs", "## Can I send only row 7 again?"),
+    "how many were billed": ("howto/runs", "## How do I see how many documents were billed?"),
+    "what happens if my laptop sleeps": ("howto/runs", "## What happens if my laptop sleeps?"),
+    "can I have the PDFs as one ZIP": ("howto/combine", "## All PDFs as one ZIP"),
+    "does it work in VS Code or Colab": ("howto/notebooks", "## How do I use it in Colab?"),
+    "a company's own certificates": ("howto/proxies", "certificate authority"),
+}
+"""What people ask later: the page, two clicks from the README, and the words under which it answers."""
+
+
+@pytest.mark.parametrize("question", STRANGERS_QUESTIONS)
+def test_the_list_of_all_pages_leads_to_the_answer_of_what_people_ask_later(question: str) -> None:
+    page, answer = STRANGERS_QUESTIONS[question]
+    assert "](docs/site/index.md)" in (DOCS.parent / "README.md").read_text(encoding="utf-8")
+    assert f"]({page}.md)" in (DOCS / "site" / "index.md").read_text(encoding="utf-8")
+    assert answer in (DOCS / "site" / f"{page}.md").read_text(encoding="utf-8")
+
+
 def written() -> dict[str, str]:
     """Return everything that is written in Markdown around the package, notebooks too."""
     root = DOCS.parent

@@ -164,7 +164,7 @@ def test_an_empty_frame_becomes_an_empty_workbook(path: Path) -> None:
 def test_japanese_headings_statuses_and_decisions(path: Path) -> None:
     write_workbook(make_results(), path, language="ja")
     sheet = sheet_of(path)
-    assert {"文書", "状態", "判定", "コメント"} <= headings(sheet).keys()
+    assert {"帳票", "状態", "判定", "コメント"} <= headings(sheet).keys()
     assert column(sheet, "状態") == ["完成", "受付済", "失敗", "不明", "未送信"]
     assert sheet.data_validations.dataValidation[0].formula1 == '"承認,再作成,却下"'
 
