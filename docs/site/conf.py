@@ -1,5 +1,7 @@
 """Sphinx configuration of the documentation site."""
 
+from typing import Any
+
 import reportflow_pandas
 
 project = "reportflow-pandas"
@@ -27,6 +29,8 @@ exclude_patterns = ["_build"]
 suppress_warnings = ["mystnb.unknown_mime_type", "misc.highlighting_failure"]
 html_theme = "pydata_sphinx_theme"
 html_title = "reportflow-pandas"
+html_static_path = ["_static"]
+html_css_files = ["site.css"]
 html_theme_options = {
     "show_prev_next": False,
     "navbar_align": "left",
@@ -35,6 +39,28 @@ html_theme_options = {
     "show_toc_level": 2,
 }
 # pages without neighbours have no sidebar of them
-html_sidebars: dict[str, list[str]] = {"index": [], "first_hour": [], "vendor": [], "ja/index": []}
+html_sidebars: dict[str, list[str]] = {
+    "index": [],
+    "first_hour": [],
+    "vendor": [],
+    "ja/index": [],
+}
 html_context = {"default_mode": "auto"}
 html_show_sourcelink = False
+
+
+def _language(
+    _app: object,
+    page: str,
+    _template: str,
+    context: dict[str, object],
+    _doctree: object,
+) -> None:
+    """Name a page's language: browsers choose the shapes of letters by it."""
+    if page.startswith("ja/"):
+        context["language"] = "ja"
+
+
+def setup(app: Any) -> None:
+    """Extend Sphinx."""
+    app.connect("html-page-context", _language)

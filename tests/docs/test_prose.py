@@ -56,3 +56,22 @@ def test_there_is_prose_to_look_at() -> None:
     assert len(ENGLISH) > 90
     assert PRIVATE.findall("so we settle them anew") == ["settle", "anew"]
     assert PRIVATE.findall(CODE.sub("", "then `settle` marks them")) == []
+
+
+JAPANESE = "[\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef]"
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "site" / "ja").glob("*.md")), ids=lambda page: page.stem)
+def test_no_line_of_japanese_is_broken_for_a_browser_shows_a_space_there(page: Path) -> None:
+    text = CODE.sub("", page.read_text(encoding="utf-8"))
+    assert re.findall(rf"{JAPANESE}\n{JAPANESE}", text) == []
+
+
+LONGEST_LINE = 88
+"""Characters of code that a page shows beside its two sidebars, as the site's style says."""
+
+
+@pytest.mark.parametrize("page", sorted((ROOT / "docs" / "site").rglob("*.md")), ids=lambda page: page.stem)
+def test_no_line_of_code_is_cut_at_the_width_of_a_page(page: Path) -> None:
+    blocks = re.findall(r"^ *```[^\n]*\n(.*?)^ *```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    assert [line for block in blocks for line in block.splitlines() if len(line) > LONGEST_LINE] == []
