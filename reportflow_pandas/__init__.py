@@ -20,7 +20,7 @@ import pandas as pd
 
 from reportflow_pandas.accessor import ReportFlowAccessor, with_verbs as _with_verbs
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.designs import designs, parameters
+from reportflow_pandas.design_lookup import designs, parameters
 from reportflow_pandas.errors import (
     ApiError,
     AuthError,
@@ -42,7 +42,7 @@ from reportflow_pandas.jobs import Job, JobWarning, job
 from reportflow_pandas.options import Constant, Table
 from reportflow_pandas.plan import Plan
 from reportflow_pandas.preview import Preview
-from reportflow_pandas.runs import forget, load as _load, resume as _resume, runs
+from reportflow_pandas.run_verbs import forget, load as _load, resume as _resume, runs
 from reportflow_pandas.settings import Limits, Settings, configure
 from reportflow_pandas.verify.spot_check import SpotCheck
 

@@ -18,7 +18,7 @@ from reportflow_pandas.jobs import Job
 from reportflow_pandas.mail import MailArguments, mail as mail_documents
 from reportflow_pandas.results import display
 from reportflow_pandas.results.results_frame import is_results
-from reportflow_pandas.runs import retry as retry_rows, settle as settle_rows
+from reportflow_pandas.run_verbs import retry as retry_rows, settle as settle_rows
 from reportflow_pandas.verification import verify as verify_results
 from reportflow_pandas.verify.spot_check import spot_check as spot_check_of
 from reportflow_pandas.verify.verified_results import findings as findings_of

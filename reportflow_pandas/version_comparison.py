@@ -16,7 +16,7 @@ import pandas as pd
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Parameter
-from reportflow_pandas.designs import parameters_of
+from reportflow_pandas.design_lookup import parameters_of
 from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.preparation import documents_of

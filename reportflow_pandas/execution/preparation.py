@@ -12,7 +12,7 @@ import pandas as pd
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Parameter
-from reportflow_pandas.designs import find_design, parameters_of
+from reportflow_pandas.design_lookup import find_design, parameters_of
 from reportflow_pandas.engine.attempts import Line
 from reportflow_pandas.engine.batching import Call, Document, endpoint_for, pack
 from reportflow_pandas.engine.progress import Progress
