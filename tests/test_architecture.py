@@ -178,6 +178,33 @@ def test_importing_does_not_load_the_embedded_service_or_patch_anything() -> Non
     subprocess.run([sys.executable, "-c", code], check=True)  # noqa: S603 - our own line
 
 
+def test_importing_loads_only_what_every_program_needs() -> None:
+    """The rest comes with the first name that needs it: an import takes hardly longer than that of pandas."""
+    code = (
+        "import sys, reportflow_pandas\n"
+        "print(*sorted(name.split('.')[1] for name in sys.modules if name.startswith('reportflow_pandas.')))\n"
+    )
+    loaded = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout  # noqa: S603 - our own line
+    assert loaded.split() == ["clock", "configuration", "contract", "errors", "network", "options", "settings"]
+
+
+def test_type_checkers_and_python_find_public_names_in_the_same_modules() -> None:
+    tree = ast.parse((PACKAGE / "__init__.py").read_text(encoding="utf-8"))
+    [types] = [node for node in tree.body if _is_for_types(node)]
+    told = {
+        alias.name: node.module
+        for node in ast.walk(types)
+        if isinstance(node, ast.ImportFrom)
+        for alias in node.names
+    }
+    assert told == rf._MODULE | {"with_verbs": "reportflow_pandas.accessor"}  # which says more of some types
+
+
+def test_no_module_takes_the_place_of_a_public_name() -> None:
+    """Python puts a module into its package when it is imported first, over whatever has its name there."""
+    assert set(rf.__all__).isdisjoint(path.stem for path in PACKAGE.iterdir())
+
+
 def test_reloading_warns_of_nothing() -> None:
     import importlib  # noqa: PLC0415
 

@@ -55,6 +55,7 @@ def main() -> None:
             "walls": ("Wall time at a fixed concurrency, no limit", lambda: walls.walls(server, quick=quick)),
             "tails": ("Wall time with a log-normal tail", lambda: walls.tails(server, quick=quick)),
             "hidden": ("Limits that nobody was told of", lambda: walls.hidden_limits(server, quick=quick)),
+            "imports": ("Import, under valgrind", costs.imports),
             "first": ("First call", lambda: start_and_size.first_call(server)),
             "memory": ("Memory, results included", lambda: start_and_size.memory(quick=quick)),
             "rendering": (
@@ -63,7 +64,7 @@ def main() -> None:
             ),
         }
         for name, (title, measure) in measurements.items():
-            if chosen.only is None and quick and name in ("instructions", "journal"):
+            if chosen.only is None and quick and name in ("imports", "instructions", "journal"):
                 continue
             if chosen.only is not None and name not in chosen.only:
                 continue

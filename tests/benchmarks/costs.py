@@ -105,10 +105,38 @@ def _slopes(contenders: dict[str, int]) -> dict[str, float]:
     }
 
 
+def imports() -> Table:
+    """Return the user instructions of imports, counted by valgrind, with the bytecode already written."""
+    if shutil.which("valgrind") is None:
+        return [["", ""], ["valgrind", "is not installed here"]]
+    spent = {}
+    for code in (
+        "import pandas, aiohttp",
+        "import reportflow_pandas",
+        "import reportflow_pandas, aiohttp",
+        "import reportflow_pandas, pandas; pandas.DataFrame.reportflow",
+    ):
+        for _ in range(2):  # the first one may have to compile
+            spent[code] = _instructions("-c", code)
+    base = next(iter(spent.values()))
+    return [
+        ["code", "M user instructions", "against the first"],
+        *([code, f"{count / 1e6:,.0f}", f"{count / base:.2f}"] for code, count in spent.items()),
+    ]
+
+
 @lru_cache
 def _counted(name: str, rows: int, turn: int) -> int:
     """Count the instructions of a run; each turn counts again, each table that asks for it does not."""
+    return _instructions("-m", "tests.benchmarks.alone", "cost", name, str(rows))
+
+
+def _instructions(*words: str) -> int:
+    """Return the user instructions of one Python process."""
     command = ["valgrind", "--tool=cachegrind", "--cache-sim=no", "--cachegrind-out-file=/dev/null"]
-    command += [sys.executable, "-m", "tests.benchmarks.alone", "cost", name, str(rows)]
-    told = subprocess.run(command, check=True, capture_output=True, text=True).stderr  # noqa: S603 - our own words
+    command += [sys.executable, *words]
+    compiled = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+    told = subprocess.run(  # noqa: S603 - our own words
+        command, check=True, capture_output=True, text=True, env=compiled
+    ).stderr
     return max(int(count.replace(",", "")) for count in re.findall(r"I\s+refs:\s+([\d,]+)", told))
