@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 
 from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcome, Outcomes
 from reportflow_pandas.errors import JournalError
-from reportflow_pandas.journal.frames import GOOD
+from reportflow_pandas.journal.deduplication import GOOD
 
 __all__ = ["refuse"]
 

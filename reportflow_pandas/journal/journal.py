@@ -40,7 +40,7 @@ from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError, JournalError
 from reportflow_pandas.journal import ledger, ledger_queries, schema
 from reportflow_pandas.journal.commits import Commits
-from reportflow_pandas.journal.frames import Rows, Terms
+from reportflow_pandas.journal.deduplication import Rows, Terms
 from reportflow_pandas.journal.guard import refuse
 from reportflow_pandas.journal.ledger import Changes, Intent, Via, spans
 from reportflow_pandas.journal.ledger_queries import Frame
@@ -210,7 +210,7 @@ class Journal:
         Parameters
         ----------
         documents, keys, digests, labels, folders
-            As in `journal.frames.Rows`. Equal keys are told apart by their order.
+            As in `journal.deduplication.Rows`. Equal keys are told apart by their order.
         again : collection of int
             Positions that are sent again although the run has them.
 

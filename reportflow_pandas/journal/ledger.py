@@ -22,7 +22,7 @@ from typing import Any, Literal
 
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.errors import JournalError
-from reportflow_pandas.journal.frames import Known, Planned, Rows
+from reportflow_pandas.journal.deduplication import Known, Planned, Rows
 from reportflow_pandas.journal.ledger_queries import LOST, described, is_keyed, known_at
 from reportflow_pandas.journal.schema import DOCUMENTS_BY_KEY, DOCUMENTS_BY_RF, encoded
 

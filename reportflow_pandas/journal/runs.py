@@ -17,7 +17,7 @@ from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.journal import ledger_queries, runs_folder, schema
-from reportflow_pandas.journal.frames import Known
+from reportflow_pandas.journal.deduplication import Known
 from reportflow_pandas.journal.ledger_queries import Frame, RecentCall, meta_of, one_moment
 from reportflow_pandas.journal.lock import RunLock, is_locked
 from reportflow_pandas.journal.run_file import BEGUN_BELOW_THE_WORKING_DIRECTORY, lock_of, refuse_another

@@ -10,7 +10,7 @@ from hypothesis import given, settings as effort, strategies as st
 from support.journals import documents, key_of
 
 from reportflow_pandas.journal import schema
-from reportflow_pandas.journal.frames import Rows
+from reportflow_pandas.journal.deduplication import Rows
 from reportflow_pandas.journal.ledger import begin_frame, plan_later
 
 
