@@ -1,4 +1,4 @@
-"""A frame: how its rows are sent, and which document of the ledger each of them is."""
+"""Which document of the ledger each row of a frame is, and so whether it is sent: once, unless asked for again."""
 
 from __future__ import annotations
 
