@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 import pytest
+from hypothesis import settings as hypothesis_settings
 
 import reportflow_pandas as rf
 from reportflow_pandas import settings
@@ -32,6 +33,10 @@ SECRETS = (
     "REPORTFLOW_SMTP",
     "REPORTFLOW_SENDER",
 )
+
+# On a busy machine an example takes a second now and then: no test is timed.
+hypothesis_settings.register_profile("untimed", deadline=None)
+hypothesis_settings.load_profile("untimed")
 
 NETWORK = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY", "NO_PROXY", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
 """And what the machine that runs the tests is reached by."""

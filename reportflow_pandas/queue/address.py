@@ -138,6 +138,11 @@ class RedisAddress:
         return ",".join(f"[{host}]:{port}" if ":" in host else f"{host}:{port}" for host, port in self.hosts)
 
     @property
+    def tls(self) -> bool:
+        """Whether it is spoken to by TLS."""
+        return self.scheme.startswith("rediss")
+
+    @property
     def keys(self) -> Keys:
         """The names of the keys there."""
         return Keys(dict(self.options).get("prefix") or DEFAULT_PREFIX)
@@ -185,7 +190,7 @@ class RedisAddress:
             ]
         else:
             common["retry"] = once
-        tls = self.scheme.startswith("rediss")
+        tls = self.tls
         if tls and "ssl_check_hostname" in common:
             common["ssl_check_hostname"] = common["ssl_check_hostname"].lower() in ("true", "1", "yes")
         if "protocol" in common:
@@ -324,6 +329,10 @@ def _options(scheme: str, query: str) -> tuple[tuple[str, str], ...]:
             raise ConfigurationError(
                 "queue: prefix is what the names of all keys begin with, such as app:reportflow"
             )
+        if name in ("ssl_ca_certs", "ssl_certfile", "ssl_keyfile") and not Path(value).is_file():
+            raise ConfigurationError(f"queue: the file that {name} names is not there")
+        if name == "ssl_cert_reqs" and value not in ("none", "optional", "required"):
+            raise ConfigurationError("queue: ssl_cert_reqs is none, optional or required")
         if name == "protocol" and value not in ("2", "3"):
             raise ConfigurationError("queue: protocol is 2 or 3")
     return options

@@ -193,6 +193,15 @@ _CLUSTER = (
 _REFUSALS: tuple[tuple[tuple[str, ...], bool, str], ...] = (
     # what stands in redis-py's class or in Redis' words; whether it may pass; what to say
     (
+        ("CERTIFICATE_VERIFY_FAILED",),
+        False,
+        (
+            "has a certificate that this machine does not trust, or one for another name ({told}). Give the file "
+            "of its authority: queue='rediss://host:6379/0?ssl_ca_certs=/path/ca.pem', and the name that the "
+            "certificate is for"
+        ),
+    ),
+    (
         ("CrossSlot", "MovedError", "AskError", "ClusterDown", "CLUSTERDOWN", "hash to the same slot"),
         False,
         f"{_CLUSTER} ({{told}})",
@@ -249,9 +258,10 @@ def _refusal(address: RedisAddress, error: Exception) -> ConfigurationError | No
     ):  # BullMQ's own for an answer that it cannot read
         return ConfigurationError(f"{address} cannot be used: {told}. Nothing was sent")
     if isinstance(error, RedisError | OSError | TimeoutError | ValueError):
+        other = "redis:// where it speaks none" if address.tls else "rediss:// where it speaks TLS"
         return RedisUnavailable(
             f"there is no Redis at {address} ({told}). Nothing was sent. Is it running, and may this machine "
-            "reach it? `redis-cli -u ADDRESS ping` tells"
+            f"reach it? `redis-cli -u ADDRESS ping` tells. The address begins with {other}"
         )
     return None
 

@@ -71,6 +71,8 @@ def test_what_cannot_be_told_apart_says_how_to_write_it(text: str) -> None:
         ("redis:///0", "no host with a port"),
         (f"redis://127.0.0.1:1/{SECRET}", "no number of a database"),
         ("redis://127.0.0.1:1/0?ssl_cert_reqs=none", "rediss://"),
+        ("rediss://127.0.0.1:1/0?ssl_cert_reqs=maybe", "none, optional or required"),
+        ("rediss://127.0.0.1:1/0?ssl_ca_certs=/nowhere/ca.pem", "the file that ssl_ca_certs names is not there"),
         ("redis://127.0.0.1:1/0?sentinel_password=x", r"redis\+sentinel://"),
         (f"redis://127.0.0.1:1/0?{SECRET}=1", "takes the options"),
         ("redis://127.0.0.1:1/0?prefix=", "prefix is"),

@@ -41,7 +41,7 @@ pause = threading.Event().wait
 @pytest.fixture(autouse=True)
 def at_once(monkeypatch: pytest.MonkeyPatch) -> None:
     """Refuse at the first refusal: the tests need not wait for what may pass."""
-    monkeypatch.setattr("reportflow_pandas.queue.run_queue.REFUSAL_PATIENCE", 0.0)
+    monkeypatch.setattr("reportflow_pandas.queue.run_queue.REFUSAL_PATIENCE_SECONDS", 0.0)
 
 
 Server = Callable[..., RedisServer]
@@ -149,6 +149,26 @@ def test_a_replica_is_refused_with_the_way_to_its_master(
     until(lambda: replica.sync.info("replication")["master_link_status"] == "up", "the replica")
     with pytest.raises(rf.ConfigurationError, match=r"is a replica.*redis\+sentinel://"):
         people(2).reportflow.submit(**plain(), queue=replica.url)
+
+
+def test_a_certificate_that_is_not_trusted_is_refused_for_good_with_the_way_to_trust_it(
+    service: LocalService, server: Server, workers: Workers, tmp_path: Path
+) -> None:
+    url = f"rediss://127.0.0.1:{server(tls=Certificates(tmp_path / 'tls')).port}/0"
+    with pytest.raises(rf.ConfigurationError, match="ssl_ca_certs") as told:
+        people(2).reportflow.submit(**plain(), queue=url)
+    assert "Is it running" not in str(told.value)
+    [worker] = workers(service, 1, url=url, wait=False)
+    assert worker.process.wait(PATIENCE) == 2
+    assert "ssl_ca_certs" in worker.text()
+
+
+def test_an_address_without_tls_where_tls_is_spoken_names_the_other_word(
+    service: LocalService, server: Server, tmp_path: Path
+) -> None:
+    locked = server(tls=Certificates(tmp_path / "tls"))
+    with pytest.raises(rf.ConfigurationError, match="rediss:// where it speaks TLS"):
+        people(2).reportflow.submit(**plain(), queue=f"redis://127.0.0.1:{locked.port}/0")
 
 
 @pytest.mark.parametrize("rights", [ACL["no scripts"], ACL["keys of another prefix"]], ids=["scripts", "prefix"])

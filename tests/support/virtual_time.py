@@ -299,6 +299,11 @@ class _SimulatedLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._simulated.time
 
+    async def shutdown_default_executor(self, timeout: float | None = None) -> None:  # noqa: ASYNC109 - as in asyncio
+        """Wait for threads in their own time: Python 3.12 gives up after 300 s, which pass here at once."""
+        if self._default_executor is not None:
+            self._default_executor.shutdown(wait=True)
+
 
 class _JumpingSelector(selectors.DefaultSelector):
     def __init__(self, clock: SimulatedClock) -> None:
