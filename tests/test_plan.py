@@ -443,3 +443,49 @@ def test_pdfs_that_come_with_a_sync_answer_cost_no_download(service: LocalServic
 def test_the_least_time_is_told_in_words(service: LocalService, rows: int, words: str) -> None:
     plan = people(rows).reportflow.plan(**plain(), endpoint="async/single")
     assert words in str(plan)
+
+
+def test_check_and_generate_draw_the_line_at_the_same_byte(
+    service: LocalService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """50 MB are drawn in here: what stands around a document counts, and the last byte that fits does, too."""
+    most = 20_000
+    for module in ("reportflow_pandas.plan", "reportflow_pandas.engine.sender"):
+        monkeypatch.setattr(f"{module}.MAX_BODY", most)
+    options = {"params": {"RecipientName": "name"}, "version": 1, "progress": False, "endpoint": "async/single"}
+    frame = pd.DataFrame({"name": ["x" * length for length in range(most - 400, most + 100)]})
+    problems = frame.reportflow.check("certificate", **options)
+    (told,) = problems.loc[problems["problem"].str.contains("bytes"), "count"]
+    results = frame.reportflow.generate("certificate", **options, check="warn", limits=False)
+    assert results["error_kind"].eq("too_large").sum() == told
+    assert results["status"].value_counts().to_dict() == {"failed": told, "accepted": len(frame) - told}
+    assert 0 < told < len(frame)
+
+
+def test_a_plan_says_which_limit_it_counts_with_and_advises_where_sync_calls_carry_too_much(
+    service: LocalService,
+) -> None:
+    def told(rows: int, **options: Any) -> str:
+        return repr(people(rows).reportflow.plan("certificate", params={"RecipientName": "name"}, **options))
+
+    assert "at most 100 calls in 60 s" in told(1)
+    assert "no limit" in told(1, limits=False)
+    assert "no limit" not in told(1)
+    # the service has two minutes for a sync call, whatever is in it
+    assert "advice" in told(21, endpoint="sync/multiple")
+    assert "advice" not in told(20, endpoint="sync/multiple")
+    assert "advice" not in told(60, endpoint="sync/multiple", batch_size=20)
+    assert "advice" not in told(60, endpoint="async/multiple")
+
+
+def test_a_plan_counts_errors_and_warnings_apart(service: LocalService) -> None:
+    frame = people(1).assign(**dict.fromkeys(["Company", "Course", "Instructor"], "x"), Hours=1)
+    frame = frame.assign(CompletionDate="2026-01-01")
+    params = {name: name for name in ["Company", "Course", "Instructor", "Hours", "CompletionDate"]}
+    one = repr(frame.reportflow.plan("certificate", params={**params, "RecipientName": "name"}))
+    assert "1 error: see" in one
+    extra = frame.assign(CertificateId=["1"], more="x")
+    none = repr(
+        extra.reportflow.plan("certificate", params={**params, "RecipientName": "name", "CertificateId": None})
+    )
+    assert "no errors" in none

@@ -623,6 +623,27 @@ def test_calls_of_this_process_are_not_counted_again_from_the_journal() -> None:
     assert clock.time == 3.0
 
 
+def test_of_many_calls_in_the_journal_only_those_of_other_processes_are_added() -> None:
+    """One that is counted twice would cost a slot for a whole window."""
+    clock = SimulatedClock()
+    window = Window(MemoryStore())
+
+    async def main() -> None:
+        for _ in range(4):
+            (await window.slot("async", limits(6), clock=clock, timeout=60.0)).answered()
+            await clock.sleep(1.0)
+        # the last of ours, and one of another process
+        await window.preload("async", [1.01, 0.5], clock=clock)
+        for _ in range(2):
+            await window.slot("async", limits(6), clock=clock, timeout=60.0)
+            await clock.sleep(1.0)
+
+    clock.run(main())
+    assert clock.time == pytest.approx(60.0, abs=2.0), (
+        "five are counted: one slot is free, the next a window later"
+    )
+
+
 def test_a_second_run_on_a_new_event_loop_knows_the_calls_of_the_first(store_of: StoreOf) -> None:
     clock = SimulatedClock()
     window = Window(store_of(clock))

@@ -75,6 +75,7 @@ TABLE: list[tuple[int | ReportFlowError, str, str, str, str]] = [
     (504, UNKNOWN, UNKNOWN, RETRY, RETRY),
     (520, UNKNOWN, UNKNOWN, RETRY, RETRY),
     (524, UNKNOWN, UNKNOWN, RETRY, RETRY),
+    (300, "stop invalid", "stop invalid", RETRY, RETRY),
     (302, "stop invalid", "stop invalid", RETRY, RETRY),
     (NotReady("wait", 404), *["failed not_ready"] * 4),
     (InvalidRows("too big"), *["failed invalid"] * 4),

@@ -158,6 +158,29 @@ def test_two_calls_in_one_commit_of_which_the_guard_refuses_one(tmp_path: Path) 
     run(main)
 
 
+def test_single_calls_of_one_commit_keep_their_numbers_where_a_row_between_them_is_not_sent(
+    tmp_path: Path,
+) -> None:
+    """Calls whose numbers go up with those of the rows are written together; these only look as if they did."""
+
+    async def main() -> None:
+        with opened(tmp_path) as journal:
+            outcomes, _ = await planned(journal, ["a", "b", "c", "d"])
+            await sent(journal, outcomes, [1])
+            calls = await asyncio.gather(*(journal.intent([row], "async/single") for row in (0, 2, 3)))
+            found = asked(
+                tmp_path, "SELECT number, call FROM documents WHERE status = 'in_flight' ORDER BY number"
+            )
+            assert found == list(zip([0, 2, 3], calls, strict=True))
+            for row, call in zip([0, 2, 3], calls, strict=True):
+                accept(outcomes, [row])
+                await journal.answered(call, outcomes.as_answered([row]))
+        loaded = runs.load(tmp_path, "november").outcomes
+        assert [one.request_id for one in loaded] == ["request-0", "request-1", "request-2", "request-3"]
+
+    run(main)
+
+
 def test_a_queues_call_of_which_one_row_was_sent_anew_is_collected_for_the_other(tmp_path: Path) -> None:
     async def main() -> None:
         journal = opened(tmp_path, queue=True)
@@ -190,23 +213,25 @@ def test_an_acceptance_that_comes_after_its_row_was_sent_anew_counts_unless_the_
     async def main(accepted_first: bool) -> None:
         folder = tmp_path / str(accepted_first)
         journal = opened(folder, queue=True)
-        await planned(journal, ["a"])
-        queued = await journal.intent([0], "async/single")
+        await planned(journal, ["a", "b", "c"])
+        queued = await journal.intent([2], "async/single")
         abandoned(journal)
         with opened(folder) as journal:
             outcomes = journal.go_on()
-            assert len(list(journal.pending(unknown=True))) == 1
-            call = await journal.intent([0], "async/single")
+            assert len(list(journal.pending(unknown=True))) == 3
+            call = await journal.intent([2], "async/single")
+            assert call == 2, "and the document's number, too: the two are not mixed up"
             if accepted_first:
-                accept(outcomes, [0])
-                outcomes.file_id[0] = "second"
+                accept(outcomes, [2])
+                outcomes.file_id[2] = "second"
             else:
-                outcomes.refused(0, "failed", "invalid", "no", 400)
-            await journal.answered(call, outcomes.as_answered([0]))
-            accept(outcomes, [0])
-            await journal.answered(queued, outcomes.as_answered([0]))
-        loaded = runs.load(folder, "november").outcomes[0]
-        assert (loaded.status, loaded.file_id) == ("accepted", "second" if accepted_first else "file-0")
+                outcomes.refused(2, "failed", "invalid", "no", 400)
+            await journal.answered(call, outcomes.as_answered([2]))
+            accept(outcomes, [2])
+            await journal.answered(queued, outcomes.as_answered([2]))
+        loaded = runs.load(folder, "november").outcomes[2]
+        assert (loaded.status, loaded.file_id) == ("accepted", "second" if accepted_first else "file-2")
+        assert loaded.request_id == "request-2", "by which its file is fetched"
 
     run(lambda: main(accepted_first=True))
     run(lambda: main(accepted_first=False))
