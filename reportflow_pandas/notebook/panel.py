@@ -245,9 +245,9 @@ class Panel:
             if rate:
                 parts.append(f"{rate:,.0f}/s" if rate >= 10 else f"{rate:,.1f}/s")
             if now.outage:
-                parts.append(away(now.outage))
+                parts.append(html.escape(away(now.outage)))
             elif now.wait >= 1:
-                parts.append(holds(now.wait, now.reason))
+                parts.append(html.escape(holds(now.wait, now.reason)))
             left = seconds_left(counts["total"] - counts["done"], rate)
             if left:
                 parts.append(left)
@@ -266,11 +266,11 @@ class Panel:
         why = f"<li>{html.escape(now.error)}</li>" if now.error else ""
         told = ((label, outcome.error or outcome.error_kind or "") for label, outcome in now.failures)
         lines = "".join(
-            f"<li>{rows_phrase(labels)}: {html.escape(words)}</li>"
+            f"<li>{html.escape(rows_phrase(labels))}: {html.escape(words)}</li>"
             for words, labels in grouped(told, current().language).items()
         )
         more = self._failed - len(now.failures)
-        rest = f"<li>and {more:,} more: <code>{now.listed_in}</code></li>" if more > 0 else ""
+        rest = f"<li>and {more:,} more: <code>{html.escape(now.listed_in)}</code></li>" if more > 0 else ""
         return f'<ul style="margin:2px 0 0 18px;padding:0">{why}{lines}{rest}</ul>'
 
     def _cancel(self, _button: object) -> None:

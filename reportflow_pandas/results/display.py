@@ -93,7 +93,9 @@ def _reasons(frame: pd.DataFrame, language: str | None) -> str:
     groups = grouped(failed.items(), language)
     if not groups:
         return ""
-    lines = [f"<li>{rows_phrase(rows)}: {html.escape(_cut(words))}</li>" for words, rows in groups.items()]
+    lines = [
+        f"<li>{html.escape(rows_phrase(rows))}: {html.escape(_cut(words))}</li>" for words, rows in groups.items()
+    ]
     more = len(lines) - SHOWN
     rest = f"<li>and {more:,} more reasons</li>" if more > 0 else ""
     return f'<ul class="rf-reasons">{"".join(lines[:SHOWN])}{rest}</ul>'

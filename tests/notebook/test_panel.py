@@ -26,6 +26,7 @@ class Job:
         self.waits = 0.0
         self.cancelled = 0
         self.error = ""
+        self.labels: dict[int, str] = {}
 
     def fail(self, position: int, text: str) -> None:
         self.outcomes.refused(position, "failed", "invalid", text, 400)
@@ -33,7 +34,7 @@ class Job:
     def snapshot(self, failures: int) -> Snapshot:
         counts = self.outcomes.counts()
         total = len(self.outcomes)
-        failed = [(one.row, one) for one in self.outcomes if one.status == "failed"]
+        failed = [(self.labels.get(one.row, one.row), one) for one in self.outcomes if one.status == "failed"]
         return Snapshot(
             self.now,
             self.state,
@@ -72,6 +73,15 @@ def test_the_first_failures_are_listed_with_row_and_message(job: Job) -> None:
     listed = panel._failures.value
     assert "0: &lt;b&gt;no&lt;/b&gt; 0" in listed
     assert "and 3 more" in listed
+
+
+def test_a_rows_label_is_shown_and_not_run(job: Job) -> None:
+    panel = Panel(job)
+    job.labels[3] = "<img src=x onerror=alert(1)>"
+    job.fail(3, "no")
+    panel.refresh()
+    assert "<img" not in panel._failures.value
+    assert "&lt;img src=x" in panel._failures.value
 
 
 def test_cancel_is_passed_on_once_and_says_so(job: Job) -> None:

@@ -221,6 +221,46 @@ def test_no_secret_is_seen_in_the_process_list(
     clean(str(started))
 
 
+def test_programs_that_are_started_know_no_secret_of_the_environment(
+    local: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """They read and make PDFs: whoever takes one over by a hostile file finds nothing."""
+    pytest.importorskip("pypdfium2")
+    local(render=True)
+    secret = {
+        **dict.fromkeys(["REPORT_FLOW_APP_KEY", "REPORTFLOW_CLIENT_SECRET", "AWS_SECRET_ACCESS_KEY"], KEY),
+        **dict.fromkeys(["REPORTFLOW_SMTP", "REPORTFLOW_QUEUE", "GITHUB_TOKEN", "MY_PASSWORD"], PASSWORD),
+    }
+    for name, value in secret.items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("https_proxy", f"http://me:{PASSWORD}@127.0.0.1:9")
+    told: list[dict[str, str]] = []
+    begin = subprocess.Popen.__init__
+
+    def noted(self: Any, words: Any, *more: Any, **options: Any) -> None:
+        told.append(options["env"])
+        begin(self, words, *more, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", noted)
+    results = people(2).reportflow.generate(**plain(), download=tmp_path, verify=True)
+    assert "verdict" in results
+    assert told
+    clean(str(told))
+
+
+def test_no_librarys_debug_log_has_the_key(
+    local: Local, tmp_path: Path, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Asyncio's debug mode names tasks and callbacks, and says which of them were slow."""
+    monkeypatch.setenv("PYTHONASYNCIODEBUG", "1")
+    caplog.set_level(logging.DEBUG)
+    local(app_key=KEY, faults=Fault(status=503, times=1, message=f"appkey={KEY}"))
+    results = people(3).reportflow.generate(**plain(), download=tmp_path / "pdfs", backoff=0.01)
+    assert results["status"].eq("ready").all()
+    assert any(record.name == "asyncio" for record in caplog.records)
+    clean(caplog.text, *(str(vars(record)) for record in caplog.records))
+
+
 def test_no_command_takes_a_key_or_a_password() -> None:
     options = [word for one in _parsers(_parser()) for action in one._actions for word in action.option_strings]
     assert "--queue-file" in options, "a password of Redis comes from a file or the environment"
