@@ -453,7 +453,7 @@ def test_check_and_generate_draw_the_line_at_the_same_byte(
     for module in ("reportflow_pandas.plan", "reportflow_pandas.engine.sender"):
         monkeypatch.setattr(f"{module}.MAX_BODY", most)
     options = {"params": {"RecipientName": "name"}, "version": 1, "progress": False, "endpoint": "async/single"}
-    frame = pd.DataFrame({"name": ["x" * length for length in range(most - 400, most + 100)]})
+    frame = pd.DataFrame({"name": ["x" * length for length in range(most - 230, most - 150)]})
     problems = frame.reportflow.check("certificate", **options)
     (told,) = problems.loc[problems["problem"].str.contains("bytes"), "count"]
     results = frame.reportflow.generate("certificate", **options, check="warn", limits=False)
