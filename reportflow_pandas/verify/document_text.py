@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import itertools
 import re
 import unicodedata
 from bisect import bisect_left
@@ -18,6 +20,8 @@ SOFT = "\u00ad"
 """A hyphen at a line's end, in the stream."""
 
 _SIGNS = "-▲△"
+_MOST_IN_FOOT, _MOST_IN_HEAD = 4, 8
+"""Units of a column between a value's last line on one page and its first on the next: foot and head."""
 _MOST_STEPS = 40
 """Units that a broken value may be spread over."""
 
@@ -27,6 +31,15 @@ class Place(NamedTuple):
 
     begin: int
     end: int
+
+
+class _Word(NamedTuple):
+    """A word: its letters in the order of the alphabet, its place and its unit."""
+
+    letters: str
+    begin: int
+    end: int
+    unit: int
 
 
 @dataclass(slots=True)
@@ -85,9 +98,10 @@ class DocumentText:
         for edge in edges:
             self.edges[edge] = 1
         self.edges[length] = 1
-        self._plain: tuple[str, list[int]] | None = None
+        self._plain: tuple[str, list[int], list[int]] | None = None
         self._unit_at: list[int] | None = None
-        self._bags: dict[str, Place] | None = None
+        self._words: list[_Word] | None = None
+        self._by_letters: dict[str, list[int]] = {}
         self._by_head: dict[str, list[int]] | None = None
 
     def _soften_hyphens(self) -> None:
@@ -134,18 +148,20 @@ class DocumentText:
         """Yield where a text stands with a hyphen at a line's end in it."""
         if self._plain is None:
             kept = [at for at, char in enumerate(self.stream) if char not in ("-", SOFT)]
-            self._plain = ("".join(self.stream[at] for at in kept), [*kept, len(self.stream)])
-        plain, where = self._plain
+            breaks = [bisect_left(kept, at) for at, char in enumerate(self.stream) if char == SOFT]
+            self._plain = ("".join(self.stream[at] for at in kept), [*kept, len(self.stream)], breaks)
+        plain, where, breaks = self._plain
         wanted = text.replace("-", "")
-        at = plain.find(wanted, bisect_left(where, begin)) if wanted else -1
-        while at >= 0:
-            first, after = where[at], where[at + len(wanted) - 1] + 1
-            if after > end:
-                return
-            printed = self.stream[first:after]
-            if SOFT in printed and _is_broken(printed, text) and self._stands_alone(first, after):
-                yield Place(first, after)
-            at = plain.find(wanted, at + 1)
+        size, least = len(wanted), 0
+        for at_break in breaks if size > 1 else ():
+            at = plain.find(wanted, max(least, at_break - size + 1), at_break + size - 1)
+            while at >= 0:
+                least = at + 1
+                first, after = where[at], where[at + size - 1] + 1
+                is_inside = begin <= first and after <= end
+                if is_inside and _is_broken(self.stream[first:after], text) and self._stands_alone(first, after):
+                    yield Place(first, after)
+                at = plain.find(wanted, least, at_break + size - 1)
 
     def has(self, text: str) -> bool:
         """Tell whether a text stands somewhere for itself."""
@@ -198,23 +214,71 @@ class DocumentText:
         """Tell whether a text is in the file and no eye sees it, or a part of it."""
         return any(len(unit.text) > 2 and (unit.text in text or text in unit.text) for unit in self.hidden)
 
-    def right_to_left(self, raw: str) -> Place | None:
-        """Return where a text in Arabic or Hebrew letters begins: its words stand there, either way round."""
-        if not any(unicodedata.bidirectional(char) in ("R", "AL") for char in raw):
-            return None
-        if self._bags is None:
-            # by their letters alone: joined letters are told in another order than they are written
-            self._bags = {}
-            for unit in self.units:
-                for word in unit.raw.split():
-                    self._bags.setdefault("".join(sorted(normal(word))), Place(unit.begin, unit.end))
-        places = [self._bags.get("".join(sorted(normal(word)))) for word in raw.split()]
-        return places[0] if places and None not in places else None
+    def right_to_left(self, raw: str, begin: int = 0, end: int | None = None) -> list[tuple[Place, ...]]:
+        """Return where a text in Arabic or Hebrew letters stands, each place with its parts in several lines."""
+        if raw.isascii() or not any(map(_is_right_to_left, raw)):
+            return []
+        if self._words is None:
+            self._words, self._by_letters = self._lettered()
+        wanted = [letters for word in raw.split() if (letters := _letters(word))]
+        found = []
+        for order in (wanted, _other_way(raw)):
+            for first in self._by_letters.get(order[0], ()) if order else ():
+                word = self._words[first]
+                if begin <= word.begin and (end is None or word.end <= end):
+                    parts = self._words_from(order, first)
+                    if parts is not None:
+                        found.append(parts)
+            if found:
+                break
+        return found
 
-    def broken(self, text: str) -> tuple[Place, ...] | None:
-        """Return the parts of a value that is broken over lines of its column, or over pages; hyphens aside."""
+    def _lettered(self) -> tuple[list[_Word], dict[str, list[int]]]:
+        """Return the words in their order, by their letters alone: joined letters are told in another order."""
+        words: list[_Word] = []
+        by_letters: dict[str, list[int]] = {}
+        for number, unit in enumerate(self.units):
+            begin = unit.begin
+            for raw in unit.raw.split():
+                end = begin + len(normal(raw))
+                if letters := _letters(raw):
+                    by_letters.setdefault(letters, []).append(len(words))
+                    words.append(_Word(letters, begin, end, number))
+                begin = end
+        return words, by_letters
+
+    def _words_from(self, wanted: Sequence[str], first: int) -> tuple[Place, ...] | None:
+        """Return where words stand, from a first one on: in its line, and in the lines of its column below it."""
+        assert self._words is not None  # noqa: S101 - made by the only caller
+        words = self._words
+        at = 0
+        while at < len(wanted) and first + at < len(words) and words[first + at].letters == wanted[at]:
+            at += 1
+        if not at:
+            return None
+        part = Place(words[first].begin, words[first + at - 1].end)
+        if at == len(wanted):
+            return (part,)
+        unit = words[first + at - 1].unit
+        if first + at < len(words) and words[first + at].unit == unit:
+            return None  # another word follows in this line
+        for below in self._below(unit):
+            following = bisect_left(words, self.units[below].begin, key=lambda word: word.begin)
+            if following != first + at and following < len(words) and words[following].unit == below:
+                rest = self._words_from(wanted[at:], following)
+                if rest is not None:
+                    return (part, *rest)
+        return None
+
+    def broken(self, text: str, raw: str = "") -> tuple[Place, ...] | None:
+        """Return the parts of a value that is broken over lines of its column, or over pages; hyphens aside.
+
+        ``raw`` has its words, which tell it in scripts that are read from right to left.
+        """
         if len(text) < 4:
             return None
+        if turned := self.right_to_left(raw):
+            return turned[0]
         if self._by_head is None:
             self._by_head = {}
             for number, unit in enumerate(self.units):
@@ -263,6 +327,8 @@ class DocumentText:
         """Yield the units in which a column may go on: the next line, the next page."""
         here = self.units[number]
         height = max(4.0, here.box[3] - here.box[1])
+        lower = 0
+        following = []
         for other in range(max(0, number - 60), min(len(self.units), number + 60)):
             unit = self.units[other]
             aligned = unit.box[0] < here.box[2] + height and unit.box[2] > here.box[0] - height
@@ -270,8 +336,11 @@ class DocumentText:
                 drop = here.box[1] - unit.box[1]
                 if aligned and 0.5 * height < drop < 2.6 * height:
                     yield other
+                lower += drop > 0.5 * height and unit.box[0] < here.box[2] and unit.box[2] > here.box[0]
             elif unit.page == here.page + 1 and aligned:
-                yield other
+                following.append(other)
+        if lower <= _MOST_IN_FOOT:
+            yield from sorted(following, key=lambda one: -self.units[one].box[3])[:_MOST_IN_HEAD]
         if number + 1 < len(self.units):
             yield number + 1  # the file's own order: a further column, letters set one by one
 
@@ -302,6 +371,23 @@ class DocumentText:
     def mask(self, number: int) -> str:
         """Return a unit's text with its digits hidden; an empty text before the first."""
         return masked(self.units[number].text) if 0 <= number < len(self.units) else ""
+
+
+def _is_right_to_left(char: str) -> bool:
+    return unicodedata.bidirectional(char) in ("R", "AL")
+
+
+@functools.lru_cache(maxsize=65536)
+def _letters(word: str) -> str:
+    """Return the letters and digits of a word in the order of the alphabet."""
+    return "".join(sorted(char for char in normal(word) if char.isalnum() or unicodedata.combining(char)))
+
+
+def _other_way(raw: str) -> list[str]:
+    """Return a text's words as they are read within a line of the other direction: its runs from the last one."""
+    words = [(any(map(_is_right_to_left, word)), _letters(word)) for word in raw.split()]
+    runs = [[word for _, word in run if word] for _, run in itertools.groupby(words, key=lambda one: one[0])]
+    return [word for run in reversed(runs) for word in run] if len(runs) > 1 else []
 
 
 def _is_broken(printed: str, text: str) -> bool:

@@ -121,9 +121,8 @@ class Value:
                 places = document.places(text, begin, end)
                 found += [place for place in places if self.has_sign(document, place, form)]
         if not found and not self.text.isascii() and isinstance(self.raw, str):
-            place = document.right_to_left(self.raw)
-            if place is not None and begin <= place.begin and (end is None or place.end <= end):
-                found.append(place)
+            turned = document.right_to_left(self.raw, begin, end)
+            found += [parts[0] for parts in turned if len(parts) == 1]
         return found
 
     def has_sign(self, document: DocumentText, place: Place, form: Form) -> bool:
@@ -225,8 +224,7 @@ class _Counted:
         whole = False
         for text, forms in texts.items():
             if not any(value.has_sign(document, place, forms[0]) for place in document.places(text)) and (
-                forms[0] != TEXT
-                or (document.broken(text) is None and document.right_to_left(str(value.raw)) is None)
+                forms[0] != TEXT or document.broken(text, str(value.raw)) is None
             ):
                 continue
             for form in forms:

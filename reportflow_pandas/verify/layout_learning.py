@@ -268,6 +268,7 @@ def _learn_states(layout: Layout, sample: Sample, matches: Sequence[Matches]) ->
     layout.states = learn_words(seen, told)
     for name in layout.states.parameters:
         layout.not_judged.pop(name, None)
+    layout.not_judged |= layout.states.doubts
 
 
 def _learn_repetition(layout: Layout, matches: Sequence[Matches]) -> None:

@@ -17,6 +17,12 @@ FAINT_ALPHA, FAINT_GREY = 60, 225
 
 Box = tuple[float, float, float, float]
 
+# made once: a page has hundreds of objects, and the program has one thread
+_SIDES = [ctypes.c_float() for _ in range(4)]
+_REFERENCES = [ctypes.byref(side) for side in _SIDES]
+_COLOUR = [ctypes.c_uint() for _ in range(4)]
+_COLOUR_REFERENCES = [ctypes.byref(part) for part in _COLOUR]
+
 
 def address(handle: Any) -> int:
     """Return what an object is known by."""
@@ -36,9 +42,9 @@ def opened(thing: Any, around: Box | None, depth: int) -> Iterator[tuple[Any, in
 
 def bounds(thing: Any) -> Box:
     """Return an object's box."""
-    sides = [ctypes.c_float() for _ in range(4)]
-    pdfium.FPDFPageObj_GetBounds(thing, *(ctypes.byref(side) for side in sides))
-    return (sides[0].value, sides[1].value, sides[2].value, sides[3].value)
+    one, two, three, four = _SIDES
+    pdfium.FPDFPageObj_GetBounds(thing, *_REFERENCES)
+    return (one.value, two.value, three.value, four.value)
 
 
 def clip(thing: Any) -> Box | None:
@@ -84,10 +90,10 @@ def within(one: Box | None, other: Box | None) -> Box | None:
 
 def colour(thing: Any) -> tuple[int, int, int, int]:
     """Return an object's colour and how opaque it is."""
-    parts = [ctypes.c_uint() for _ in range(4)]
-    if not pdfium.FPDFPageObj_GetFillColor(thing, *(ctypes.byref(part) for part in parts)):
+    if not pdfium.FPDFPageObj_GetFillColor(thing, *_COLOUR_REFERENCES):
         return (0, 0, 0, 255)
-    return (parts[0].value, parts[1].value, parts[2].value, parts[3].value)
+    red, green, blue, alpha = _COLOUR
+    return (red.value, green.value, blue.value, alpha.value)
 
 
 def is_faint(thing: Any) -> bool:

@@ -10,6 +10,8 @@ import ctypes
 import math
 import re
 import unicodedata
+from bisect import bisect_left, bisect_right
+from collections import Counter
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +33,9 @@ SPACE_GAP, SAME_LEVEL = 0.18, 0.5
 """Of the letters' height: what stands further apart are two words; what shares less of it is another line."""
 WIDE_GAP = 0.6
 """Of the letters' height: what stands further apart is another unit (a cell, a column)."""
+
+COLUMN_GAP, LEAST_CELLS = 0.3, 3
+"""Of the letters' height: what stands further apart is another cell where so many begin or end in that place."""
 
 TINY_POINTS = 1.5
 """Height of letters that nobody can read."""
@@ -80,6 +85,8 @@ class Page:
         self._edges = self._page_box()
         self._rect = pdfium.FS_RECTF()
         self._reference = ctypes.byref(self._rect)
+        self._boxes: dict[int, Box] = {}
+        self._gaps: dict[int, tuple[float, float]] = {}
         self._outlines: dict[tuple[int, str], tuple[Any, ...] | None] = {}
 
     def close(self) -> None:
@@ -111,7 +118,13 @@ class Page:
 
     def box(self, at: int) -> Box:
         """Return the room of a character, as high as its font, from the lower left corner of the page as shown."""
-        left, bottom, right, top = self._own_box(at)
+        box = self._boxes.get(at)
+        if box is None:
+            box = self._boxes[at] = self._turned(self._own_box(at))
+        return box
+
+    def _turned(self, box: Box) -> Box:
+        left, bottom, right, top = box
         x, y, far_x, far_y = self._edges
         if self._turns == 0:
             return (left - x, bottom - y, right - x, top - y)
@@ -136,7 +149,8 @@ class Page:
         shown = shown.translate(_HYPHENS)
         found: list[list[Any]] = []
         chars = list(shown)
-        for begin, end in self._joined(list(self._spans(text)), chars):
+        self._gaps = {}
+        for begin, end in self._in_columns(list(self._joined(list(self._spans(text)), chars))):
             found += self._divided(chars, begin, end, hidden)
         return reading_order.turned_lines(reading_order.reunited(found))
 
@@ -156,6 +170,8 @@ class Page:
                 chars[waiting[1] : begin] = ["" for _ in range(waiting[1], begin)]
                 if gap > SPACE_GAP * high:
                     chars[waiting[1]] = " "
+                if gap > COLUMN_GAP * high:
+                    self._gaps[begin] = (min(last[2], box[2]), max(last[0], box[0]))
                 waiting = (waiting[0], end)
             else:
                 yield waiting
@@ -182,9 +198,33 @@ class Page:
                 if gap > WIDE_GAP * height or level < 0.3 * min(box[3] - box[1], last[3] - last[1]):
                     yield offset + begin, offset + end
                     begin = first
+                elif gap > COLUMN_GAP * height:
+                    self._gaps[offset + first] = (min(last[2], box[2]), max(last[0], box[0]))
                 end = after
                 last = box
             yield offset + begin, offset + end
+
+    def _in_columns(self, spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
+        """Yield spans, those in two that go over a gap at which cells of several other lines end or begin."""
+        if not self._gaps:
+            yield from spans
+            return
+        lefts, rights = Counter[int](), Counter[int]()
+        for begin, end in spans:
+            one, two = self.box(begin), self.box(end - 1)
+            lefts[round(min(one[0], two[0]))] += 1
+            rights[round(max(one[2], two[2]))] += 1
+        cuts = [
+            at
+            for at, (right, left) in sorted(self._gaps.items())
+            if max(_near(lefts, left), _near(rights, right)) >= LEAST_CELLS
+        ]
+        for begin, end in spans:
+            first = begin
+            for at in cuts[bisect_right(cuts, begin) : bisect_left(cuts, end)]:
+                yield first, at
+                first = at
+            yield first, end
 
     def _word_box(self, chars: list[str], at: int, step: int) -> Box:
         """Return the room of the word that begins or ends at a character."""
@@ -227,10 +267,7 @@ class Page:
         if not clipped and not doubtful and not small:
             return hidden
         doubts: dict[int, list[int]] = {}
-        for at, char in enumerate(text):
-            if char.isspace():
-                continue
-            pointer = page_objects.address(pdfium.FPDFText_GetTextObject(self.text, at))
+        for at, pointer in self._owners(text):
             if pointer in small and self._is_tiny(at):
                 hidden.add(at)
                 continue
@@ -246,6 +283,19 @@ class Page:
         if doubts and width * height < 4_000_000:
             hidden |= self._without_contrast(doubts)
         return hidden
+
+    def _owners(self, text: str) -> Iterator[tuple[int, int]]:
+        """Yield each character that is no space with the text object that it belongs to."""
+        for word in re.finditer(r"\S+", text):
+            begin, end = word.span()
+            first, last = (
+                page_objects.address(pdfium.FPDFText_GetTextObject(self.text, at)) for at in (begin, end - 1)
+            )
+            for at in range(begin, end):
+                if first == last or at == begin:  # objects follow each other: what is between is the same
+                    yield at, first
+                else:
+                    yield at, page_objects.address(pdfium.FPDFText_GetTextObject(self.text, at))
 
     def _is_tiny(self, at: int) -> bool:
         matrix = pdfium.FS_MATRIX()
@@ -356,6 +406,12 @@ class Page:
             ):
                 return False
         return True
+
+
+def _near(places: Counter[int], place: float) -> int:
+    """Return how many there are at a place, but for a point."""
+    middle = round(place)
+    return places[middle - 1] + places[middle] + places[middle + 1]
 
 
 def _alike(letters: dict[str, Any]) -> set[str]:

@@ -23,14 +23,23 @@ State = tuple[str, str | None]
 
 _MOST_STATES = 12
 _LEAST_SEEN = 4
-_FAULTY_SHARE = 0.02
-"""Of the documents: so many may contradict their rows when a word is learned."""
+_FAULTY_SHARE, _FAULTY_LEAST = 0.02, 2.0
+"""Of the documents, and in numbers: so many may contradict their rows when a word is learned.
+
+More are a rule of the design that is not known, or data that go together, as often as faults: with a share of 10 %
+a tenth of the documents of such a run would be called wrong.
+"""
 _FAULTY_WORD = 0.1
 """The same, of the documents that have the word."""
-_CHANCE = 1e-5
+_CHANCE = 1e-6
 """A word that goes with a state by chance as likely as this is not learned."""
 _COVERED_SHARE = 0.95
 """Of a state's documents that have one of its words: from here on a document without any lacks it."""
+_SILENT_CHANCE = 0.05
+"""Of none of a state's documents among those that have its words; more is no wonder."""
+_DOUBTFUL_SHARE = 0.6
+_DOUBTFUL_CHANCE = 1e-9
+"""A word that goes with a state in so many of their documents is told of, though it is not learned."""
 _COLUMN_POINTS = 6
 _PUNCTUATION = re.compile(r"[#\0.,:;'()/]+")
 
@@ -40,6 +49,9 @@ class Contradiction(NamedTuple):
 
     parameter: str
     word: Word | None
+
+
+Documents = set[int]
 
 
 @dataclass
@@ -52,10 +64,16 @@ class StateWords:
         Word to the states that it goes with.
     complete : set of State
         States of which each document has a word.
+    silent : dict
+        State to the states of others in which it has none: a language of which there are too few documents.
+    doubts : dict of str
+        Parameters that words go with and against, and what is said of them.
     """
 
     words: dict[Word, set[State]] = field(default_factory=dict)
     complete: set[State] = field(default_factory=set)
+    silent: dict[State, set[State]] = field(default_factory=dict)
+    doubts: dict[str, str] = field(default_factory=dict)
 
     @property
     def parameters(self) -> set[str]:
@@ -73,7 +91,8 @@ class StateWords:
                 if states.get(name) != text:
                     found.setdefault(name, Contradiction(name, word))
         for state in self.complete - said:
-            if states.get(state[0]) == state[1]:
+            is_silent = any(states.get(name) == text for name, text in self.silent.get(state, ()))
+            if states.get(state[0]) == state[1] and not is_silent:
                 found.setdefault(state[0], Contradiction(state[0], None))
         return list(found.values())
 
@@ -140,7 +159,7 @@ def learn_words(seen: Sequence[tuple[Iterable[Word], Mapping[str, str | None]]],
             where[word].add(number)
     values = Counter(name for name, _ in having)
     known = {state: numbers for state, numbers in having.items() if values[state[0]] <= _MOST_STATES}
-    most_faulty = max(1.0, _FAULTY_SHARE * len(seen))
+    most_faulty = max(_FAULTY_LEAST, _FAULTY_SHARE * len(seen))
     learned = StateWords()
     for word, explaining in _explained(where, known, set(range(len(seen))), most_faulty):
         if own := {state for state in explaining if state[0] in told}:
@@ -148,13 +167,41 @@ def learn_words(seen: Sequence[tuple[Iterable[Word], Mapping[str, str | None]]],
     for state in {state for states in learned.words.values() for state in states}:
         documents = known[state]
         saying = [where[word] for word, states in learned.words.items() if state in states]
-        least = max(len(documents) - most_faulty, _COVERED_SHARE * len(documents))
-        if len(documents.intersection(set().union(*saying))) >= least:
+        told_by_words = documents.intersection(set().union(*saying))
+        mute = documents - told_by_words
+        silent = {
+            other
+            for other, own in known.items()
+            if own & mute
+            and not own & told_by_words
+            and (1 - len(own) / len(seen)) ** len(told_by_words) < _SILENT_CHANCE
+        }
+        asked = documents.difference(*(known[other] for other in silent))
+        if len(told_by_words) >= max(len(asked) - most_faulty, _COVERED_SHARE * len(asked)):
             learned.complete.add(state)
+            learned.silent[state] = silent
+    for documents in where.values():
+        if (doubt := _doubt(documents, known, len(seen))) and doubt[0] in told - learned.parameters:
+            learned.doubts[doubt[0]] = max(doubt[1], learned.doubts.get(doubt[0], ""), key=len)
     return learned
 
 
-Documents = set[int]
+def _doubt(documents: Documents, known: Mapping[State, Documents], every: int) -> tuple[str, str] | None:
+    """Return the parameter that a word goes with in most documents, and against in too many for faults."""
+    chances = {
+        state: _chance(len(documents & own), len(documents), len(own), every)
+        for state, own in known.items()
+        if len(documents & own) >= _DOUBTFUL_SHARE * max(len(documents), len(own))
+    }
+    if not chances or len(documents) == every:
+        return None
+    best = min(chances, key=lambda state: chances[state])
+    against = len(documents ^ known[best])
+    if chances[best] > math.log(_DOUBTFUL_CHANCE) or not against:
+        return None
+    return best[
+        0
+    ], f"its words fit it in {every - against:,} of {every:,} documents: too few to call the others wrong"
 
 
 def _explained(
@@ -162,9 +209,17 @@ def _explained(
 ) -> Iterator[tuple[Word, set[State]]]:
     """Yield words with the states that explain them: among all documents, and among those with the same place.
 
-    In a run of two languages ``yes`` goes with English first of all; in its place it goes with the flag alone.
+    In a run of two languages ``yes`` goes with English first of all; in its place, and among the documents in
+    English, it goes with the flag alone.
     """
-    yield from _likeliest(where, known, every, most_faulty)
+    groups: set[State] = set()
+    for word, explaining in _likeliest(where, known, every, most_faulty):
+        yield word, explaining
+        groups |= explaining
+    for group in groups:
+        there = known[group]
+        inside = {word: documents for word, documents in where.items() if documents <= there}
+        yield from _likeliest(inside, known, there, most_faulty)
     places: dict[str, dict[Word, Documents]] = defaultdict(dict)
     for word, documents in where.items():
         if word[0] != "*":
@@ -190,7 +245,7 @@ def _likeliest(
         if _LEAST_SEEN <= len(documents) <= len(there) - _LEAST_SEEN:
             most = max(len(documents) > _LEAST_SEEN, min(most_faulty, _FAULTY_WORD * len(documents)))
             chances[word] = {
-                state: _chance(len(documents & own), len(documents), len(own) / len(there))
+                state: _chance(len(documents & own), len(documents), len(own), len(there))
                 for state, own in telling.items()
                 if len(documents - own) <= most
             }
@@ -203,7 +258,15 @@ def _likeliest(
             yield word, {state for state, chance in told.items() if chance <= least + 1e-9}
 
 
-def _chance(hits: int, count: int, share: float) -> float:
-    """Return the logarithm of how likely so many of a word's documents have a state by chance."""
-    ways = math.lgamma(count + 1) - math.lgamma(hits + 1) - math.lgamma(count - hits + 1)
-    return ways + hits * math.log(share) + (count - hits) * math.log(1 - share)
+def _chance(hits: int, count: int, having: int, every: int) -> float:
+    """Return the logarithm of how likely so many of a word's documents have a state by chance.
+
+    Hypergeometric: that the state's documents have the word counts as much as that the word's have the state
+    (https://en.wikipedia.org/wiki/Hypergeometric_distribution).
+    """
+    return _ways(having, hits) + _ways(every - having, count - hits) - _ways(every, count)
+
+
+def _ways(size: int, count: int) -> float:
+    """Return the logarithm of how many ways there are to choose some of a set."""
+    return math.lgamma(size + 1) - math.lgamma(count + 1) - math.lgamma(size - count + 1)

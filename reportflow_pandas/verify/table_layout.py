@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import functools
 import re
 from bisect import bisect_left
 from collections import Counter
@@ -128,19 +130,8 @@ class TableLayout:
 
     def anchors(self, document: DocumentText, lines: Lines) -> list[Anchor]:
         """Return where texts stand that a line may begin with, in order; where two overlap, the likelier one."""
-        chosen: list[Anchor] = []
-        candidates = sorted(
-            _in_one_column(document, list(self._candidates(document, lines)), self._wanted(lines)),
-            key=lambda one: (one.begin != document.units[document.unit_at(one.begin)].begin, one.begin - one.end),
-        )
-        for one in candidates:
-            at = bisect_left(chosen, one)
-            is_free = (at == 0 or chosen[at - 1].end <= one.begin) and (
-                at == len(chosen) or one.end <= chosen[at].begin
-            )
-            if is_free:
-                chosen.insert(at, one)
-        return chosen
+        apart = _apart(document, list(self._candidates(document, lines)))
+        return _in_one_column(document, apart, self._wanted(lines))
 
     def _wanted(self, lines: Lines) -> Counter[str]:
         return Counter(line[self.anchor].text for line in lines if self.anchor in line)
@@ -152,17 +143,27 @@ class TableLayout:
             value = line.get(self.anchor)
             if value is not None:
                 texts |= {text: value for form in forms if (text := value.in_form(form)) and text not in texts}
+        found = {text: list(self._places(document, text, value)) for text, value in texts.items()}
+        further = {part.begin for places in found.values() for parts in places for part in parts[1:]}
         for text, value in texts.items():
-            places = list(document.places(text))
-            if not places and len(text) > 3 and (parts := document.broken(text)):
-                places = [parts[0]]
-            for place in places:
+            for place in (parts[0] for parts in found[text] if parts[0].begin not in further):
                 unit = document.units[document.unit_at(place.begin)]
                 if unit.text != text and masked(unit.text) in self.fixed and has_letters(unit.text):
                     continue  # a word of the design's own
                 sort = self._sort(document, place.begin)
                 if not self.sorts or sort in self.sorts:
                     yield Anchor(place.begin, place.end, value.text, sort)
+
+    @staticmethod
+    def _places(document: DocumentText, text: str, value: Value) -> list[tuple[Place, ...]]:
+        """Return where a text stands, in one part or, where it does so nowhere, in those of its lines."""
+        places: list[tuple[Place, ...]] = [(place,) for place in document.places(text)]
+        if places:
+            return places
+        if turned := document.right_to_left(str(value.raw)):
+            return turned
+        parts = document.broken(text) if len(text) > 3 else None
+        return [parts] if parts else []
 
     def _sort(self, document: DocumentText, begin: int) -> tuple[str, str]:
         number = document.unit_at(begin)
@@ -288,6 +289,22 @@ class TableLayout:
         return any(is_rounded(one, number.number) for one in parsed(text))
 
 
+def _apart(document: DocumentText, anchors: list[Anchor]) -> list[Anchor]:
+    """Return the anchors in their order; where two overlap, the likelier one."""
+    chosen: list[Anchor] = []
+    for one in sorted(
+        anchors,
+        key=lambda one: (one.begin != document.units[document.unit_at(one.begin)].begin, one.begin - one.end),
+    ):
+        at = bisect_left(chosen, one)
+        is_free = (at == 0 or chosen[at - 1].end <= one.begin) and (
+            at == len(chosen) or one.end <= chosen[at].begin
+        )
+        if is_free:
+            chosen.insert(at, one)
+    return chosen
+
+
 def _in_one_column(document: DocumentText, anchors: list[Anchor], wanted: Counter[str]) -> list[Anchor]:
     """Return the anchors of one column, if one has all of them: others are words of the text around."""
     if len(anchors) <= wanted.total():
@@ -301,16 +318,17 @@ def _in_one_column(document: DocumentText, anchors: list[Anchor], wanted: Counte
     return anchors
 
 
-def parsed(text: str) -> Iterator[Decimal]:
-    """Yield what a printed number may mean: with a point or with a comma before its decimals."""
+@functools.lru_cache(maxsize=16384)
+def parsed(text: str) -> tuple[Decimal, ...]:
+    """Return what a printed number may mean: with a point or with a comma before its decimals."""
+    found = []
     for plain in {
         re.sub(r"[,']", "", text),
         re.sub(r"[.']", "", text).replace(",", "."),
     }:
-        try:
-            yield Decimal(plain)
-        except InvalidOperation:
-            continue
+        with contextlib.suppress(InvalidOperation):
+            found.append(Decimal(plain))
+    return tuple(found)
 
 
 def is_rounded(printed: Decimal, number: Decimal) -> bool:
@@ -344,7 +362,7 @@ def in_window(
     for place in value.find(document, forms, window.begin, window.end):
         return place
     if TEXT in forms and len(value.text) > 3:
-        parts = document.broken(value.text)
+        parts = document.broken(value.text, str(value.raw))
         if parts and window.begin <= parts[0].begin < window.end:
             return parts[0]
     return None
@@ -370,7 +388,7 @@ def texts_found(
         )
         place = next(free, None)
         if place is None and TEXT in forms and len(value.text) > 3:
-            parts = document.broken(value.text)
+            parts = document.broken(value.text, str(value.raw))
             if parts and window.begin <= parts[0].begin < window.end:
                 taken += parts
                 continue

@@ -94,7 +94,7 @@ def _anchor_of(layout: TableLayout, having: Having) -> str:
                 letters[field_name] += len(value.text)
                 texts[field_name].add(value.text)
                 places = value.find(document, layout.forms.get(layout.path(field_name), []))
-                if places or (len(value.text) > 3 and document.broken(value.text)):
+                if places or (len(value.text) > 3 and document.broken(value.text, str(value.raw))):
                     found[field_name] += 1
                     first[field_name] += places[0].begin if places else 0
         for field_name, own in texts.items():

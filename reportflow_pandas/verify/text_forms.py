@@ -165,6 +165,7 @@ _NUMBER_FORMS: tuple[NumberForm, ...] = tuple(
 )
 
 
+@functools.lru_cache(maxsize=16384)
 def number_text(value: Decimal, form: NumberForm) -> str:
     """Return a number without its sign in a form."""
     group, decimal, further, places, percent = form

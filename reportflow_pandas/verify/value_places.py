@@ -27,7 +27,7 @@ class Matches:
         for path, value in expected.singles.items():
             own = forms.get(path, [])
             places = value.find(document, own)
-            if not places and TEXT in own and (parts := document.broken(value.text)):
+            if not places and TEXT in own and (parts := document.broken(value.text, str(value.raw))):
                 self.broken[path] = parts
                 places = [parts[0]]
             self.places[path] = places

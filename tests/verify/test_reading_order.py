@@ -60,4 +60,5 @@ def test_vertical_japanese_arabic_and_justified_german_of_a_browser_are_read(tmp
         document = DocumentText(read_pdf.read(str(file))["pages"])
         for name in ("Customer", "City", "Subject", "Reference", "Text", "Terms"):
             text = normal(params[name])
-            assert document.has(text) or document.broken(text), (language, name)
+            is_there = document.has(text) or document.broken(text, params[name])
+            assert is_there, (language, name)

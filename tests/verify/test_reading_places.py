@@ -1,0 +1,106 @@
+"""Where a value stands: in one line, in lines of its column, over pages; and which cells are cells."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+from typing import Any
+
+import pikepdf
+
+from reportflow_pandas.verify import read_pdf
+from reportflow_pandas.verify.document_text import DocumentText
+from reportflow_pandas.verify.expected_values import TEXT, Value
+from reportflow_pandas.verify.table_layout import TableLayout
+
+
+def document(*pages: list[tuple[str, int, int]]) -> DocumentText:
+    """Return a text of units by their left and lower edge."""
+    return DocumentText(
+        [
+            {
+                "size": [500, 800],
+                "bare": False,
+                "units": [[text, left, low, left + 5 * len(text), low + 10, 0] for text, left, low in units],
+            }
+            for units in pages
+        ]
+    )
+
+
+def lines(*texts: str) -> list[dict[str, Value]]:
+    found: list[dict[str, Value]] = []
+    for text in texts:
+        value = Value.of(text)
+        assert value is not None
+        found.append({"Note": value})
+    return found
+
+
+def anchors(text: DocumentText, wanted: list[dict[str, Value]]) -> list[str]:
+    table = TableLayout("Lines", anchor="Note", forms={"Lines.Note": [TEXT]})
+    return [text.raw(one.begin, one.end) for one in table.anchors(text, wanted)]
+
+
+def test_arabic_stands_where_its_words_follow_each_other_not_where_they_are_scattered() -> None:
+    text = document([("المبلغ المستحق خلال", 60, 700), ("40", 300, 700), ("المدة المحددة", 60, 680)])
+    assert text.right_to_left("المستحق خلال")
+    assert [len(parts) for parts in text.right_to_left("خلال المدة")] == [2]
+    assert not text.right_to_left("المبلغ خلال")
+    assert not text.right_to_left("المستحق المحددة")
+
+
+def test_arabic_within_a_line_of_the_other_direction_is_read_run_by_run() -> None:
+    text = document([("ليلى Studio 4", 60, 700)])
+    assert text.right_to_left("Studio 4 ليلى")
+    assert not text.right_to_left("4 Studio ليلى")
+
+
+def test_a_value_goes_on_at_the_head_of_the_next_page_only_from_the_foot_of_its_own() -> None:
+    below = [(f"Zeile {at}", 60, 660 - 30 * at) for at in range(8)]
+    head = [("Tonmischung und", 60, 700)]
+    following = [("Schnitt", 60, 780)]
+    assert document(head, following).broken("tonmischungundschnitt") is not None
+    assert document(head + below, following).broken("tonmischungundschnitt") is None
+
+
+def test_a_line_of_a_broken_cell_is_no_cell_of_its_own() -> None:
+    units = [
+        ("Drehtag", 60, 700),
+        ("Probe", 60, 670),
+        ("Nachtzuschlag und", 60, 640),
+        ("40", 300, 640),
+        ("Probe", 60, 628),
+    ]
+    found = anchors(document(units), lines("Drehtag", "Probe", "Nachtzuschlag und Probe"))
+    assert found == ["Drehtag", "Probe", "Nachtzuschlag und"]
+
+
+def test_a_cell_that_begins_like_another_one_is_one_cell() -> None:
+    units = [("Probe Nord", 60, 700), ("Probe", 90, 670)]
+    assert anchors(document(units), lines("Probe Nord", "Probe")) == ["Probe Nord", "Probe"]
+
+
+def test_cells_closer_than_words_of_justified_text_are_told_by_the_lines_above_them(tmp_path: Path) -> None:
+    cells = [(60, 700, "Probe"), (120, 700, "Nord"), (60, 680, "Ton"), (120, 680, "Ost"), (60, 660, "Licht")]
+    cells += [(120, 660, "West"), (60, 640, "Kameramann A"), (120, 640, "Halle")]
+    assert texts(tmp_path, cells)[-2:] == ["Kameramann A", "Halle"]
+    assert texts(tmp_path, cells[-2:]) == ["Kameramann A Halle"]
+
+
+def texts(folder: Path, cells: list[tuple[int, int, str]]) -> list[Any]:
+    """Return the units of a page on which texts stand in these places."""
+    said = "".join(f"BT /Own 8 Tf {left} {low} Td ({text}) Tj ET " for left, low, text in cells)
+    with pikepdf.new() as pdf:
+        page = pdf.add_blank_page(page_size=(500, 800))
+        name = pikepdf.Name
+        page.add_resource(
+            pikepdf.Dictionary(Type=name.Font, Subtype=name.Type1, BaseFont=name.Helvetica), name.Font, name.Own
+        )
+        page.contents_add(said.encode())
+        target = io.BytesIO()
+        pdf.save(target)
+    file = folder / "page.pdf"
+    file.write_bytes(target.getvalue())
+    read_pdf.pdfium.FPDF_InitLibrary()
+    return [unit[0] for unit in read_pdf.read(str(file))["pages"][0]["units"]]
