@@ -241,7 +241,8 @@ class _Counted:
         for found, least_share in ((self.whole, 0.02), (self.partly, _LOSSY_SHARE)):
             order = {form: place for place, form in enumerate(found)}
             while rest := [form for form in found if form not in chosen]:
-                best = max(rest, key=lambda form: (len(found[form] - covered), -order[form]))
+                # of two forms that stand in the same documents one is a part of the other: "Monday 5 May", "5 May"
+                best = max(rest, key=lambda form: (len(found[form] - covered), self.longest[form], -order[form]))
                 gain = len(found[best] - covered)
                 least = max(2 if chosen else 1, least_share * self.documents)
                 if chosen and self.longest[best] < 4:

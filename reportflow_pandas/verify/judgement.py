@@ -203,18 +203,20 @@ def _misread(
     """Return what stands in the place of other values, and whether most of the known places are there."""
     wrong: dict[str, Place] = {}
     read: set[str] = set()
+    covered = matches.covered(expected)
     for path, slot, number, place in layout.readings(document):
         if path not in expected.singles or path not in layout.judged:
             continue
         if path in layout.by_place and layout.slot_share.get((path, slot), 0.0) < _CERTAIN_SHARE:
             continue
+        label = document.units[number - 1] if number else None
+        if label is not None and slot.previous and covered.find(1, label.begin, label.end) >= 0:
+            continue  # what looks like a label is a line of this row's text
         read.add(path)
         if reads(document, matches.places[path], number, place) or path in wrong:
             continue
         # another value of this row may stand there: its places are not always these
-        if not matches.found(path) or (
-            _is_certain(layout, path) and not all(matches.covered(expected)[place.begin : place.end])
-        ):
+        if not matches.found(path) or (_is_certain(layout, path) and not all(covered[place.begin : place.end])):
             wrong[path] = place
     certain = [path for path in expected.singles if _is_certain(layout, path)]
     return wrong, sum(path in read for path in certain) > _USUAL_SHARE * len(certain)

@@ -72,6 +72,7 @@ class TableCheck:
         self.foreign = foreign
         self.windows = list(layout.windows(document, anchors, lines, outside))
         self.numbers = layout.line_numbers(lines)
+        self.own = layout.number_texts(lines)
         self.pairs: dict[int, int] = {}
 
     def findings(self) -> list[Finding]:
@@ -266,7 +267,7 @@ class TableCheck:
         sources = [source for source in self.layout.numbers if source is not None]
         if not sources or (at < 0 and not any(source.next_line for source in sources)):
             return []
-        found = self.layout.numbers_in(self.document, window, taken)
+        found = self.layout.numbers_in(self.document, window, taken, self.own)
         wanted = self._wanted(window, at)
         if None in wanted and len(wanted) != len(found) and not window.is_last:
             return []  # it is not known which of them is left out here

@@ -86,6 +86,7 @@ class Page:
         self._rect = pdfium.FS_RECTF()
         self._reference = ctypes.byref(self._rect)
         self._boxes: dict[int, Box] = {}
+        self._is_turned = False
         self._gaps: dict[int, tuple[float, float]] = {}
         self._outlines: dict[tuple[int, str], tuple[Any, ...] | None] = {}
 
@@ -150,6 +151,7 @@ class Page:
         found: list[list[Any]] = []
         chars = list(shown)
         self._gaps = {}
+        self._is_turned = not shown.isascii() and any(map(reading_order.is_right_to_left, shown))
         for begin, end in self._in_columns(list(self._joined(list(self._spans(text)), chars))):
             found += self._divided(chars, begin, end, hidden)
         return reading_order.turned_lines(reading_order.reunited(found))
@@ -254,7 +256,11 @@ class Page:
         for first, after, state in parts:
             one, two = self.box(first), self.box(after - 1)
             sides = (min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3]))
-            units.append(["".join(text[first:after]).strip(), *(round(side) for side in sides), state])
+            said = "".join(text[first:after]).strip()
+            if self._is_turned and " " not in said:
+                middles = ((sum(self.box(at)[::2]) / 2, text[at]) for at in range(first, after))
+                said = reading_order.from_left([one for one in middles if one[1].strip()])
+            units.append([said, *(round(side) for side in sides), state])
         return units
 
     # -- what the eye does not see -----------------------------------------------------------------------------

@@ -10,7 +10,7 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from typing import Any
 
-__all__ = ["around", "is_right_to_left", "reunited", "right_to_left", "turned_lines"]
+__all__ = ["around", "from_left", "is_right_to_left", "reunited", "right_to_left", "turned_lines"]
 
 SAME_LEVEL = 0.5
 """Of the letters' height: what shares less of it is another line."""
@@ -87,10 +87,17 @@ def reunited(units: list[list[Any]]) -> list[list[Any]]:
     return kept
 
 
+def from_left(word: Sequence[tuple[float, str]]) -> str:
+    """Return the letters of a word that is read from left to right, by their places where these go back."""
+    goes_back = any(two[0] < one[0] - 1 for one, two in itertools.pairwise(word))
+    return "".join(char for _, char in (sorted(word, key=lambda one: one[0]) if goes_back else word))
+
+
 def right_to_left(chars: Sequence[str], box: Callable[[int], Box], begin: int, end: int) -> list[Any] | None:
     """Return a unit with Arabic or Hebrew words in the order in which they are read; None for one without.
 
     Producers write them as they are read or as they stand, and both in one line: their places tell.
+    ``K-417`` between them is read from left to right, in whatever order it comes.
     """
     if not any(char > LAST_BEFORE_HEBREW and is_right_to_left(char) for char in chars[begin:end]):
         return None
@@ -104,7 +111,7 @@ def right_to_left(chars: Sequence[str], box: Callable[[int], Box], begin: int, e
             word.append(((room[0] + room[2]) / 2, chars[at]))
         elif word:
             is_turned = any(is_right_to_left(char) for _, char in word)
-            text = "".join(_read(word)) if is_turned else "".join(char for _, char in word)
+            text = "".join(_read(word)) if is_turned else from_left(word)
             words.append((max(x for x, _ in word), is_turned, text))
             word = []
     words.sort(key=lambda one: -one[0])

@@ -139,14 +139,18 @@ def _learned_again(
 ) -> tuple[Layout, dict[int, list[Finding]]]:
     """Return what is learned without the documents that have findings, where there are many of them.
 
-    With it come the findings in the sample's documents, where what they were judged by is not learned again.
+    With it come the findings in the sample's documents.
     """
     judged = {row: judge(layout, run, row, document, expected) for row, (document, expected) in sample.items()}
     clean = [row for row, findings in judged.items() if not findings]
     faulty = len(sample) - len(clean)
     if faulty <= _FAULTY_SHARE * len(sample) or len(clean) < max(8, 0.3 * len(sample)):
         return layout, judged
-    return learn([sample[row] for row in clean]), {}
+    again = learn([sample[row] for row in clean])
+    found = {row: judge(again, run, row, document, expected) for row, (document, expected) in sample.items()}
+    if sum(map(bool, found.values())) > faulty:
+        return layout, judged  # it was a part of the run that is set in another way, as in a language of its own
+    return again, found
 
 
 def _verdict(

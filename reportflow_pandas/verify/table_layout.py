@@ -177,7 +177,7 @@ class TableLayout:
     ) -> Iterator[Window]:
         """Yield the units that belong to each anchor; those ``outside`` belong to the page."""
         last = [value.text for value in lines[-1].values()] if lines else []
-        own = self._number_texts(lines)
+        own = self.number_texts(lines)
         firsts = [document.unit_at(anchor.begin) for anchor in anchors]
         for at, first in enumerate(firsts):
             is_last = at + 1 == len(firsts)
@@ -196,7 +196,7 @@ class TableLayout:
             end = anchors[at + 1].begin if not is_last else document.units[units[-1]].end
             yield Window(tuple(units), anchors[at].begin, end, is_last)
 
-    def _number_texts(self, lines: Lines) -> set[str]:
+    def number_texts(self, lines: Lines) -> set[str]:
         """Return the numbers of lines as they are printed."""
         return {
             value.in_form(form).strip("%")
@@ -242,9 +242,9 @@ class TableLayout:
     # -- reading a line ------------------------------------------------------------------------------------------
 
     def numbers_in(
-        self, document: DocumentText, window: Window, taken: Sequence[Place]
+        self, document: DocumentText, window: Window, taken: Sequence[Place], own: Collection[str] = ()
     ) -> list[tuple[str, Place]]:
-        """Return the numbers in a window that belong to none of the texts already found there."""
+        """Return the numbers in a window that belong to none of the texts found there; ``own`` are the lines'."""
         covered: set[int] = set()
         for place in taken:
             covered.update(range(place.begin, place.end))
@@ -255,6 +255,10 @@ class TableLayout:
             for match in NUMBER.finditer(unit.text, first - unit.begin):
                 begin, end = unit.begin + match.start(), unit.begin + match.end()
                 if begin not in covered:
+                    whole = document.stream[begin:end].strip(".,'")
+                    if whole in own:  # "1 250,50" is one number
+                        found.append((whole, Place(begin, begin + len(whole))))
+                        continue
                     # two cells without a gap between them are one unit, of several words
                     cut = next((at for at in range(begin + 1, end) if document.edges[at]), end)
                     while begin < end:
@@ -309,13 +313,15 @@ def _in_one_column(document: DocumentText, anchors: list[Anchor], wanted: Counte
     """Return the anchors of one column, if one has all of them: others are words of the text around."""
     if len(anchors) <= wanted.total():
         return anchors
+    best: tuple[int, int, list[Anchor]] = (len(anchors), 0, anchors)
     for side in (0, 2):
         places = [document.units[document.unit_at(anchor.begin)].box[side] for anchor in anchors]
         for place, number in Counter(places).most_common(3):
             own = [one for one, at in zip(anchors, places, strict=True) if abs(at - place) <= _COLUMN_POINTS]
             if 2 * number >= wanted.total() and wanted <= Counter(one.text for one in own):
-                return own
-    return anchors
+                # the column with the fewest in excess; a title above a table may say the same as its only line
+                best = min(best, (len(own), -own[0].begin, own), key=lambda one: one[:2])
+    return best[2]
 
 
 @functools.lru_cache(maxsize=16384)

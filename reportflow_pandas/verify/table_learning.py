@@ -206,12 +206,13 @@ def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
     glue: Counter[str] = Counter()
     readings: dict[bool, list[list[set[NumberSource]]]] = {False: [], True: []}
     for document, lines, numbers, windows in usable:
+        own = layout.number_texts(lines)
         for at, window in zip(numbers, windows, strict=True):
             if any(name not in lines[at] for name in plain):
                 continue
             taken, lost = texts_found(layout, document, window, lines, at)
             if not lost:
-                texts = [text for text, _ in layout.numbers_in(document, window, taken)]
+                texts = [text for text, _ in layout.numbers_in(document, window, taken, own)]
                 readings[window.is_last].append([_explaining(layout, text, sources, lines, at) for text in texts])
                 if not window.is_last:
                     glue.update(leftovers(document, window, taken))
@@ -249,13 +250,14 @@ def _learn_blanks(layout: TableLayout, usable: Sequence[Whole], plain: Sequence[
     shown: Counter[str] = Counter()
     silent: Counter[str] = Counter()
     for document, lines, numbers, windows in usable:
+        own = layout.number_texts(lines)
         for at, window in zip(numbers, windows, strict=True):
             blank = [name for name in plain if name not in lines[at]]
             if window.is_last or len(blank) != 1:
                 continue
             taken, lost = texts_found(layout, document, window, lines, at)
             if not lost:
-                found = len(layout.numbers_in(document, window, taken))
+                found = len(layout.numbers_in(document, window, taken, own))
                 (shown if found >= len(layout.numbers) else silent)[blank[0]] += 1
     for name in plain:
         if shown[name] > silent[name]:

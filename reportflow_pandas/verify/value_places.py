@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
-from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Forms
+from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Forms, Value
 from reportflow_pandas.verify.text_forms import is_cjk
 
 __all__ = ["Matches", "Tag"]
@@ -22,6 +22,7 @@ class Matches:
 
     def __init__(self, document: DocumentText, expected: ExpectedValues, forms: Forms) -> None:
         self.document = document
+        self._forms = forms
         self.places: dict[str, list[Place]] = {}
         self.broken: dict[str, tuple[Place, ...]] = {}
         for path, value in expected.singles.items():
@@ -42,7 +43,11 @@ class Matches:
                 for place in (*places, *self.broken.get(path, ())):
                     _cover(covered, place)
             texts = {
-                value.text for _, value in expected.cells() if _tells(value.text) and not value.is_pure_number
+                text
+                for path, value in expected.cells()
+                if not value.is_pure_number
+                for text in (value.text, *self._dates(path, value))
+                if _tells(text)
             }
             for unit in self.document.units:
                 if unit.text in texts:
@@ -53,6 +58,11 @@ class Matches:
                         _cover(covered, place)
             self._covered = covered
         return self._covered
+
+    def _dates(self, path: str, value: Value) -> Iterator[str]:
+        """Yield how a date in a table is printed, which is another text than the row's."""
+        if value.date is not None:
+            yield from (text for form in self._forms.get(path, ()) if (text := value.in_form(form)))
 
     def tags(self, path: str, spans: Sequence[tuple[int, int]]) -> list[tuple[Place, Tag]]:
         """Return the places of a value, each with whether it is a part of a longer value, and where tables are."""

@@ -2,10 +2,11 @@
 
     python -m tests.benchmarks.verify [seed] [--documents N] [--faults N]
 
-For each design, packaged or of ``tests/support/verify_designs``, in English and Japanese (a fifth of the rows),
-and for a letter in German, Japanese and Arabic that Chromium prints: clean documents; then, kind by kind, faults
-at random places of the same run. The seed decides rows, places and faults; tests and building used others (1 to 9,
-31, 57, 58, 71, 72, 81). Recall is the share of faulty documents with a finding; ``first``: whether all of them
+For each design, packaged or of ``tests/support/verify_designs``, in English and Japanese (a fifth of the
+rows), and for two pages that Chromium prints, a letter in German, Japanese and Arabic and an itinerary in
+French, Japanese and Hebrew: clean documents; then, kind by kind, faults at random places of the same run.
+The seed decides rows, places and faults; tests and building used others (1 to 9, 31, 57, 58, 71, 72, 81,
+9001 to 9005, 7201). Recall is the share of faulty documents with a finding; ``first``: whether all of them
 stand before every clean one in the order of suspicion.
 """
 
@@ -34,6 +35,7 @@ DESIGNS = {
     "badge": 120,
     "delivery": 120,
     "letter": 120,
+    "itinerary": 120,
 }
 """By design, how many documents a run has."""
 

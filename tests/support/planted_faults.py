@@ -16,7 +16,7 @@ import pikepdf
 import reportflow_pandas as rf
 from reportflow_pandas.local.compiler import render
 from reportflow_pandas.local.designs import DesignVersion, load_designs, packaged_designs
-from tests.support import web_letter
+from tests.support import web_itinerary, web_letter
 
 Params = dict[str, Any]
 
@@ -193,10 +193,14 @@ def design(name: str) -> DesignVersion:
     return known[name].versions[known[name].latest]
 
 
+BY_BROWSER = {"letter": web_letter.printed, "itinerary": web_itinerary.printed}
+"""Designs that Chromium prints."""
+
+
 def printed(name: str, params: Params) -> bytes:
     """Return a document's PDF."""
-    if name == "letter":
-        return web_letter.printed(_without_blanks(params))
+    if name in BY_BROWSER:
+        return BY_BROWSER[name](_without_blanks(params))
     return render(design(name), _without_blanks(params), created=CREATED)
 
 
@@ -440,6 +444,7 @@ ROWS: dict[str, Callable[[random.Random, int, bool], Params]] = {
     "bill": bill,
     "delivery": delivery,
     "letter": web_letter.letter,
+    "itinerary": web_itinerary.itinerary,
 }
 """By design: a row for a number, in Japanese or not."""
 

@@ -98,7 +98,8 @@ def _browser() -> Any:
 
 
 @functools.lru_cache(maxsize=1024)
-def _printed(html: str) -> bytes:
+def printed_page(html: str) -> bytes:
+    """Return the PDF of a page."""
     browser = _browser()
     browser.execute_cdp_cmd(
         "Page.setDocumentContent",
@@ -111,4 +112,4 @@ def _printed(html: str) -> bytes:
 
 def printed(params: dict[str, Any]) -> bytes:
     """Return a letter's PDF."""
-    return _printed(page_of(params))
+    return printed_page(page_of(params))

@@ -11,7 +11,7 @@ from support import planted_faults
 
 from reportflow_pandas.verify import read_pdf
 from reportflow_pandas.verify.document_text import DocumentText
-from reportflow_pandas.verify.reading_order import reunited, right_to_left
+from reportflow_pandas.verify.reading_order import from_left, reunited, right_to_left
 from reportflow_pandas.verify.text_forms import normal
 
 ARABIC = "كريم الزهراني"
@@ -38,6 +38,11 @@ def test_a_number_within_arabic_is_read_from_left_to_right() -> None:
     unit = in_places(text, order)
     assert unit is not None
     assert unit[0] == MIXED
+
+
+def test_letters_and_digits_of_one_word_are_read_by_their_places() -> None:
+    assert from_left([(20.0, "4"), (30.0, "1"), (40.0, "7"), (10.0, "K")]) == "K417"
+    assert from_left([(20.0, "K"), (20.4, "4"), (20.1, "1")]) == "K41"
 
 
 def test_other_scripts_stay_as_they_are() -> None:

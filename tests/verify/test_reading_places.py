@@ -10,8 +10,9 @@ import pikepdf
 
 from reportflow_pandas.verify import read_pdf
 from reportflow_pandas.verify.document_text import DocumentText
-from reportflow_pandas.verify.expected_values import TEXT, Value
-from reportflow_pandas.verify.table_layout import TableLayout
+from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Value
+from reportflow_pandas.verify.table_layout import TableLayout, Window
+from reportflow_pandas.verify.value_places import Matches
 
 
 def document(*pages: list[tuple[str, int, int]]) -> DocumentText:
@@ -86,6 +87,20 @@ def test_cells_closer_than_words_of_justified_text_are_told_by_the_lines_above_t
     cells += [(120, 660, "West"), (60, 640, "Kameramann A"), (120, 640, "Halle")]
     assert texts(tmp_path, cells)[-2:] == ["Kameramann A", "Halle"]
     assert texts(tmp_path, cells[-2:]) == ["Kameramann A Halle"]
+
+
+def test_a_number_with_a_space_between_its_groups_is_one_where_the_lines_have_it() -> None:
+    text = document([("Probe", 60, 700), ("40 480,00", 200, 700), ("1 514,00", 300, 700)])
+    table = TableLayout("Lines", anchor="Note")
+    window = Window((0, 1, 2), 0, len(text.stream), is_last=False)
+    assert [said for said, _ in table.numbers_in(text, window, [], {"1514,00"})] == ["40", "480,00", "1514,00"]
+
+
+def test_dates_in_cells_belong_to_the_row_in_the_form_in_which_they_are_printed() -> None:
+    expected = ExpectedValues.of({"Lines": [{"Day": "2026-11-02"}]})
+    text = document([("2026年11月2日", 60, 700), ("初日", 60, 680)])
+    covered = Matches(text, expected, {"Lines.Day": [("date", ("ja", "long"))]}).covered(expected)
+    assert list(covered[: text.units[1].end]) == [1] * 10 + [0] * 2
 
 
 def texts(folder: Path, cells: list[tuple[int, int, str]]) -> list[Any]:
