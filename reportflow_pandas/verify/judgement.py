@@ -204,7 +204,14 @@ def _misread(
     wrong: dict[str, Place] = {}
     read: set[str] = set()
     covered = matches.covered(expected)
-    for path, slot, number, place in layout.readings(document):
+    readings = list(layout.readings(document))
+    # a table's head that is repeated on the next page is followed by other lines there
+    right = {
+        (path, slot)
+        for path, slot, number, place in readings
+        if path in expected.singles and reads(document, matches.places[path], number, place)
+    }
+    for path, slot, number, place in readings:
         if path not in expected.singles or path not in layout.judged:
             continue
         if path in layout.by_place and layout.slot_share.get((path, slot), 0.0) < _CERTAIN_SHARE:
@@ -213,7 +220,7 @@ def _misread(
         if label is not None and slot.previous and covered.find(1, label.begin, label.end) >= 0:
             continue  # what looks like a label is a line of this row's text
         read.add(path)
-        if reads(document, matches.places[path], number, place) or path in wrong:
+        if (path, slot) in right or path in wrong:
             continue
         # another value of this row may stand there: its places are not always these
         if not matches.found(path) or (_is_certain(layout, path) and not all(covered[place.begin : place.end])):
