@@ -327,14 +327,14 @@ def _in_one_column(document: DocumentText, anchors: list[Anchor], wanted: Counte
 @functools.lru_cache(maxsize=16384)
 def parsed(text: str) -> tuple[Decimal, ...]:
     """Return what a printed number may mean: with a point or with a comma before its decimals."""
-    found = []
-    for plain in {
-        re.sub(r"[,']", "", text),
-        re.sub(r"[.']", "", text).replace(",", "."),
-    }:
-        with contextlib.suppress(InvalidOperation):
-            found.append(Decimal(plain))
-    return tuple(found)
+    found = set()
+    for group, decimal in ((",", "."), (".", ",")):
+        whole, _, rest = text.partition(decimal)
+        # "1.98" is not 198: the last group has three digits
+        if re.fullmatch(rf"\d+|\d{{1,3}}(?:[{group}']\d{{2,3}})*[{group}']\d{{3}}", whole):
+            with contextlib.suppress(InvalidOperation):
+                found.add(Decimal(f"{whole.replace(group, '').replace(chr(39), '')}.{rest or 0}"))
+    return tuple(sorted(found))
 
 
 def is_rounded(printed: Decimal, number: Decimal) -> bool:

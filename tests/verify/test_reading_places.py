@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import io
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
 import pikepdf
+import pytest
+from support import planted_faults
 
 from reportflow_pandas.verify import read_pdf
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Value
-from reportflow_pandas.verify.table_layout import TableLayout, Window
+from reportflow_pandas.verify.table_layout import TableLayout, Window, parsed
 from reportflow_pandas.verify.value_places import Matches
+
+from .test_planted_faults import judged
 
 
 def document(*pages: list[tuple[str, int, int]]) -> DocumentText:
@@ -119,3 +124,29 @@ def texts(folder: Path, cells: list[tuple[int, int, str]]) -> list[Any]:
     file.write_bytes(target.getvalue())
     read_pdf.pdfium.FPDF_InitLibrary()
     return [unit[0] for unit in read_pdf.read(str(file))["pages"][0]["units"]]
+
+
+@pytest.mark.parametrize(
+    ("text", "meant"),
+    [
+        ("1.98", ["1.98"]),
+        ("1,98", ["1.98"]),
+        ("1,250", ["1.25", "1250"]),
+        ("1.250,50", ["1250.50"]),
+        ("12,34,567", ["1234567"]),
+        ("1'250.5", ["1250.5"]),
+        ("417", ["417"]),
+    ],
+)
+def test_a_printed_number_means_what_its_separators_allow(text: str, meant: list[str]) -> None:
+    assert list(parsed(text)) == [Decimal(one) for one in meant]
+
+
+def test_a_total_a_hundred_times_too_large_is_not_the_number_that_is_printed(tmp_path: Path) -> None:
+    wanted = planted_faults.from_chinook(16)
+    pdfs = {row: planted_faults.printed("invoice", params) for row, params in enumerate(wanted)}
+    wanted[7] = {**wanted[7], "Total": wanted[7]["Total"] * 100}
+    found = judged(wanted, pdfs, tmp_path)
+    assert {row: [one.parameter for one in findings] for row, findings in found.items() if findings} == {
+        7: ["Total"]
+    }
