@@ -12,7 +12,6 @@ import pandas as pd
 
 from reportflow_pandas.cli.job_file import JobFile, arguments_for, reading_of
 from reportflow_pandas.cli.output import complain
-from reportflow_pandas.cli.shell_words import in_a_shell
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.reading.read_rows import read_file
 from reportflow_pandas.reading.reading_options import Reading
@@ -83,14 +82,10 @@ class Asked:
             hidden=reading.hidden,
             totals=reading.totals,
             keep_unknown=True,
-            say=_complained,
+            say=complain,
         )
         frame, chosen = arguments_for(frame, job, reading=of_tables)
         return cls(rows, design, job, frame, chosen | _typed(arguments))
-
-
-def _complained(text: str) -> None:
-    complain(in_a_shell(text))
 
 
 def _need_key() -> None:
@@ -107,7 +102,7 @@ def _need_key() -> None:
 
 
 def _reading(arguments: argparse.Namespace, job: JobFile) -> Reading:
-    said = reading_of(job.entries, Reading(say=_complained))
+    said = reading_of(job.entries, Reading(say=complain))
     separator = arguments.separator or said.separator
     return Reading(
         sheet=arguments.sheet or said.sheet,
@@ -121,7 +116,7 @@ def _reading(arguments: argparse.Namespace, job: JobFile) -> Reading:
         hidden=arguments.hidden or said.hidden,
         totals=arguments.totals or said.totals,
         keep_unknown=True,  # the design tells which columns matter
-        say=_complained,
+        say=complain,
     )
 
 

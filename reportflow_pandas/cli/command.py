@@ -136,7 +136,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         try:
             return verb(arguments)
         except ReportFlowError as error:
-            complain(in_a_shell(f"reportflow-pandas: {error}"), colour="red")
+            complain(f"reportflow-pandas: {error}", colour="red")
             return REFUSED
         except KeyboardInterrupt:
             complain("Interrupted.")

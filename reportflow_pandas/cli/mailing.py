@@ -80,7 +80,7 @@ def mail(arguments: argparse.Namespace) -> int:
     for one in told:
         complain(str(one.message))
     if stopped:
-        complain(in_a_shell(stopped))
+        complain(stopped)
     if code is not None:
         return code
     wanted = made["mail_status"].isin(["failed", "unknown"]) | (
@@ -131,7 +131,7 @@ def _say_counts(made: pd.DataFrame, begun: pd.Timestamp) -> None:
             note = f", {before:,} of them by an earlier call" if state == "sent" and before else ""
             say(f"{int(counts[state]):>7,} {state.replace('_', ' ')}{note}")
     for reason, labels in without_mail(made).items():
-        say(f"        no mail for {rows_phrase(labels)}: {reason}")
+        say(in_a_shell(f"        no mail for {rows_phrase(labels)}: {reason}"))
 
 
 def _text(path: Path, option: str) -> str:

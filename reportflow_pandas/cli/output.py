@@ -16,7 +16,7 @@ from typing import Any, TextIO
 import pandas as pd
 
 from reportflow_pandas import result_verbs as verbs
-from reportflow_pandas.cli.shell_words import painted
+from reportflow_pandas.cli.shell_words import in_a_shell, painted
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
 from reportflow_pandas.export.reader import read_lines
@@ -55,8 +55,8 @@ def say(text: str = "", *, colour: str = "") -> None:
 
 
 def complain(text: str, *, colour: str = "") -> None:
-    """Print a line that is no result."""
-    _write(sys.stderr, text, colour)
+    """Print a message, which is no result, in the words of a shell."""
+    _write(sys.stderr, in_a_shell(text), colour)
 
 
 def _write(stream: TextIO | None, text: str, colour: str) -> None:
@@ -135,7 +135,8 @@ def outcome_lines(results: pd.DataFrame, *, download: bool, rows: pd.DataFrame |
 def _what_happened(error: object) -> str:
     """Return the service's words, after what they mean where that is known."""
     words = in_plain_words(error, current().language)
-    return str(error) if words is None else f"{words} ({error})"
+    told = in_a_shell(str(error))
+    return told if words is None else f"{words} ({told})"
 
 
 def _verdict_lines(results: pd.DataFrame) -> list[str]:

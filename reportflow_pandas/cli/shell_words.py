@@ -31,6 +31,50 @@ _CONSTANT = re.compile(r"rf\.Constant\((?P<value>.*)\)")
 
 _JOB_FILE = "in a job file (--options job.toml)"
 
+_CALLS = [
+    (re.compile(pattern), typed)
+    for pattern, typed in (
+        (r"rf\.read_rows\(path, text=\[…\]\), or dtype='Int64'", "--text COLUMN"),
+        (r"rf\.read_rows\(path, decimal=…\)", "--decimal , or --decimal ."),
+        (r"\.?results\.reportflow\.retry\(source=df\)", "the same command, with --run RUN"),
+        (
+            r"Hours, for example, are .*; then choose that column",
+            "Write it in the file as a number of hours, minutes or days",
+        ),
+        (r"Read it with its format, .* by pd\.to_datetime", "Write it in the file as 2026-11-30"),
+        (r"df\.drop_duplicates\(.*\) keeps one of each", "Keep one of each in the file"),
+        (
+            (
+                r"decisions=results\.reportflow\.read_review\('review\.xlsx'\), or verify the PDFs first: "
+                r"results = df\.reportflow\.verify\(results\)"
+            ),
+            "--review review.xlsx, or generate with --verify",
+        ),
+        (r"results\.reportflow\.read_review\((?:path|'[^']*')\)", "--review FILE"),
+        (r"Write one with results\.reportflow\.to_excel\([^)]*\)", "`reportflow-pandas generate` writes one"),
+        (r"df\.reportflow\.verify\(results\)", "`reportflow-pandas generate` with --verify"),
+        (r"generate\(…, again=[^)]*\)", f"again = [label] {_JOB_FILE}"),
+        (
+            r"rf\.Table\(lines, left_on='(?P<left>[^']*)', right_on='(?P<right>[^']*)'\)",
+            f'left_on = "{{left}}", right_on = "{{right}}" below [tables.NAME] {_JOB_FILE}',
+        ),
+        (
+            r"(?<!: )rf\.Table\(lines, on='(?P<on>[^']*)'\)",
+            f'file = "lines.csv", on = "{{on}}" below [tables.NAME] {_JOB_FILE}',
+        ),
+        (r"rf\.Table\(…, columns=(?P<some>\[[^\]]*\])\)", f"columns = {{some}} below [tables.NAME] {_JOB_FILE}"),
+        (r"tables=\{'(?P<name>[^']*)': (?P<some>\[[^\]]*\])\}", f"[tables] {{name}} = {{some}} {_JOB_FILE}"),
+        (
+            r"write '(?P<name>[^']*)': rf\.Constant\((?P<text>'[^']*')\)",
+            f"write [params] {{name}} = {{{{ constant = {{text}} }}}} {_JOB_FILE}",
+        ),
+        (r"\bgroup_by=\['(?P<one>[^']*)', '(?P<other>[^']*)'\]", "--group-by {one} --group-by {other}"),
+        (r"\bkey=(?P<some>\[[^\]]*\])", f"key = {{some}} {_JOB_FILE}"),
+        (r"rf\.job\((?P<word>'[^']*')[^)]*\)", "`reportflow-pandas resume {word}`"),
+    )
+]
+"""Whole calls in messages, and what is typed in their place; before their arguments are looked at."""
+
 _WAYS = [
     (re.compile(pattern), typed)
     for pattern, typed in (
@@ -54,17 +98,63 @@ _WAYS = [
         (r"rf\.configure\(smtp=[^)]*\)", "export REPORTFLOW_SMTP=smtps://USER:PASSWORD@mail.example.com"),
         (r"rf\.configure\(sender=[^)]*\)", "--sender billing@example.com, or export REPORTFLOW_SENDER=…"),
         (r"source=df", "--source FILE"),
-        (r": (?=(?:pd|df)\b)", " in the file, or in Python, after df = rf.read_rows(FILE): "),
         (
             r"results\.drop\(…\)\.reportflow\.mail\(…\)",
             "a reviewed workbook that approves the others, --review FILE",
         ),
         (r"Call mail again with the same arguments", "Give the same command again"),
+        (r"; df\.reportflow\.plan\(…\) shows the first one", ""),
         (r"rf\.configure\(max_documents=[^)]*\)", "--max-documents N"),
         (r"max_documents=(?P<word>\d+)", "--max-documents {word}"),
+        (r"rf\.configure\(outage=(?P<word>'[^']*')\)", "export REPORTFLOW_OUTAGE={word}"),
+        (r"rf\.use_local\(\)", "--local"),
+        (r"df\.reportflow\.check\((?:\.\.\.|…)\)", "`reportflow-pandas check`"),
+        (r"rf\.load\((?P<word>'[^']*')\)", "`reportflow-pandas runs`"),
+        (r"rf\.resume\(run\)", "`reportflow-pandas resume RUN`"),
+        (
+            r"(?:df\.reportflow\.)?generate\((?:(?:design_id=)?(?:'[^']*'|…), )?run=(?P<word>'[^']*')(?:, …)?\)",
+            "the same command with --run {word}",
+        ),
+        (
+            r"then results\.reportflow\.settle\(rows\) if it is there, or \.retry\(unknown=True\) if it is not",
+            f"and if it is not there, again = [label] {_JOB_FILE} sends it once more",
+        ),
+        (r"again=\[(?:label|…)\]", f"again = [label] {_JOB_FILE}"),
+        (r"\.?results\.reportflow\.retry\(\) or `reportflow-pandas resume", "`reportflow-pandas resume"),
+        (r"\.?results\.reportflow\.retry\(\)", "the same command with --run RUN"),
+        (r"results\.reportflow\.download\(folder\)", "`reportflow-pandas resume RUN --download FOLDER`"),
+        (r"results = results\.reportflow\.download\('pdfs'\)", "--download pdfs"),
+        (r"download='pdfs'", "--download pdfs"),
+        (r"verify=True", "--verify"),
+        (r"endpoint='async/multiple'", f'endpoint = "async/multiple" {_JOB_FILE}'),
+        (r"\bparams=(?=\[)", "params = "),
+        (r"\bsource=(?=\s)", "--source"),
+        (r"(?P<name>\b(?:key|params|tables|decisions|group_by))=(?=[\s,;.)]|$)", "{name}"),
+        (r"\bgroup_by=(?P<word>'[^']*')", "--group-by {word}"),
+        (r"\bgroup_by=…", "--group-by COLUMN"),
+        (r"\bfile_name=(?P<word>'[^']*')", "--file-name {word}"),
+        (r"\bkey=(?P<word>'[^']*')", f"key = {{word}} {_JOB_FILE}"),
+        (r"\brun=(?P<word>'[^']*')", "--run {word}"),
+        (
+            (
+                r" ?(?:The frame so far is in this|What was accepted so far is in this|This) exception's "
+                r"\.results(?: is the frame so far)?[.;]?"
+            ),
+            "",
+        ),
     )
 ]
 """Python in messages, and what is typed in its place."""
+
+_CODE = re.compile(r"(?P<lead>: |, e\.g\. )(?=(?:pd|df|lines)\b[.\[= ])")
+"""Where code that changes a column begins."""
+
+_COLUMN = re.compile(r"(?:df|lines)\[('[^']*'|\"[^\"]*\")\]")
+
+_AFTER_CODE = re.compile(r"; |[,;] (?=(?:then|or|and|else)\b)")
+
+_MOST_CODE = 400
+"""Characters: advice is a line of code."""
 
 
 def in_a_shell(message: str) -> str:
@@ -78,6 +168,8 @@ def in_a_shell(message: str) -> str:
     "there is no such sheet: --sheet 'November 2026'"
     """
     message = _READ_ROWS.sub(lambda found: _typed_options(found[0]), message)
+    for pattern, typed in _CALLS:
+        message = pattern.sub(partial(_way, typed), message)
     message = _OPTION.sub(
         lambda found: f"--{found[1].replace('_', '-')} {_typed(found[2] or '')}".rstrip(), message
     )
@@ -92,7 +184,35 @@ def in_a_shell(message: str) -> str:
     )
     for pattern, typed in _WAYS:
         message = pattern.sub(partial(_way, typed), message)
-    return message
+    return _in_the_file(message)
+
+
+def _in_the_file(message: str) -> str:
+    """Replace code that changes a column by the change in the file, where people of a shell make it."""
+    done = ""
+    while (begin := _CODE.search(message)) is not None:
+        rest = message[begin.end() :]
+        end = _end_of_code(rest)
+        columns = ", ".join(dict.fromkeys(_COLUMN.findall(rest[:end])))
+        where = f"change the column {columns} in the file" if columns else "do so in the file"
+        done += f"{message[: begin.start()]}{begin['lead']}{where}"
+        message = rest[end:]
+    return done + message
+
+
+def _end_of_code(text: str) -> int:
+    """Return where code at the beginning of a text ends: its longest part that is Python."""
+    line = _AFTER_CODE.split(text.partition("\n")[0][:_MOST_CODE], maxsplit=1)[0]
+    line = line.replace("…", "_")  # what is left open is a name to Python
+    for end in range(len(line), 0, -1):
+        if line[end:][:1] not in ("", " ", ".", ",", ";", ")"):
+            continue
+        try:
+            ast.parse(line[:end])
+        except (SyntaxError, ValueError):
+            continue
+        return end
+    return len(line)
 
 
 def painted(text: str, colour: str, stream: TextIO | None) -> str:
@@ -107,8 +227,9 @@ _COLOURS = {"red": 31, "green": 32, "yellow": 33}
 
 
 def _way(typed: str, found: re.Match[str]) -> str:
-    word = found.groupdict().get("word")
-    return typed if word is None else typed.replace("{word}", _typed(word))
+    """Return what is typed: ``{word}`` as a shell quotes it, other names as they stand."""
+    groups = {name: _typed(text) if name == "word" else text for name, text in found.groupdict().items() if text}
+    return typed.format(**groups) if groups else typed
 
 
 def _typed(word: str) -> str:

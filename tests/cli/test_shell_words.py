@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import tomllib
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.cli.command import main
 from reportflow_pandas.cli.shell_words import in_a_shell, painted
+from reportflow_pandas.next_steps import LOOK_IT_UP
 from reportflow_pandas.rows.mapping import paste
 
 
@@ -30,14 +32,89 @@ from reportflow_pandas.rows.mapping import paste
             'Nest a frame: [tables.Lines] file = "lines.csv", on = "…" in a job file (--options job.toml)',
         ),
         ("decimal=',' reads them", "--decimal , reads them"),
+        ("Leave it out: df.drop(index=[2])", "Leave it out: do so in the file"),
         (
-            "Leave it out: df.drop(index=[2])",
-            "Leave it out in the file, or in Python, after df = rf.read_rows(FILE): df.drop(index=[2])",
+            "Make it a number: pd.to_numeric(df['Amount'].replace(r'[^0-9.]', '', regex=True))",
+            "Make it a number: change the column 'Amount' in the file",
+        ),
+        (
+            "Give them back: df['Zip'].astype('string').str.zfill(5)",
+            "Give them back: change the column 'Zip' in the file",
+        ),
+        (
+            "Clean it first, e.g. df['name'] = df['name'].str.replace('/', '-'), or leave file_name out",
+            "Clean it first, e.g. change the column 'name' in the file, or leave file_name out",
+        ),
+        (
+            "Make a column: df.assign(new=…), then params={'A': 'new'}",
+            'Make a column: do so in the file, then [params] A = "new" in a job file (--options job.toml)',
+        ),
+        (
+            "rf.read_rows('a.xlsx', sheet='My sheet', header=4, text=['A b', 'C'], as_shown=True, totals='skip')",
+            "--sheet 'My sheet' --header 4 --text 'A b' --text C --as-shown --totals skip",
+        ),
+        (
+            "read it with its sign, rf.read_rows(path, decimal=…)",
+            "read it with its sign, --decimal , or --decimal .",
+        ),
+        (
+            "(.results.reportflow.retry(source=df) or rf.resume('a'))",
+            "(the same command, with --run RUN or `reportflow-pandas resume a`)",
+        ),
+        ("generate(run='november', …) begins it", "the same command with --run november begins it"),
+        (
+            "write 'Note': rf.Constant('x')",
+            "write [params] Note = { constant = 'x' } in a job file (--options job.toml)",
+        ),
+        ("group_by=['A', 'B']", "--group-by A --group-by B"),
+        (
+            "rf.Table(lines, left_on='No', right_on='Order')",
+            'left_on = "No", right_on = "Order" below [tables.NAME] in a job file (--options job.toml)',
         ),
     ],
 )
 def test_advice_in_python_becomes_what_is_typed(python: str, typed: str) -> None:
     assert in_a_shell(python) == typed
+
+
+PYTHON = re.compile(
+    r"\bdf\b|\bpd\.|\brf\.|\bresults\.|\.astype|\.fillna|\.str\.|\b(again|group_by|params|tables|text|header)=[^ ]"
+)
+
+
+def test_a_file_with_everything_wrong_is_told_without_python(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = [
+        f"R-{at % 7:04},{day},{name},Acme,{amount},x\u0007y,card"
+        for at, (day, name, amount) in enumerate(
+            [("2026-11-01", "Ann", "12.50 EUR"), ("01/02/2026", "", "n/a"), ("31.12.2026", "Ã¤", "50%")] * 4
+        )
+    ]
+    head = "ReceiptId,ReceiptDate,CustomerName,Company,Amount,Description,PaymentMethod"
+    Path("rows.csv").write_text("\n".join([head, *rows, ""]), encoding="utf-8")
+    Path("fewer.csv").write_text("ReceiptId,Custmer\n0171,Ann\n172,Ann\n0171,Bob\n", encoding="utf-8")
+    for words in (
+        ["check", "rows.csv", "--file-name", "{CustomerName}/x"],
+        ["check", "rows.csv", "--file-name", "{ReceiptId}"],
+        ["check", "fewer.csv"],
+        ["check", "fewer.csv", "--group-by", "ReceiptId"],
+        ["generate", "rows.csv"],
+        ["generate", "fewer.csv"],
+        ["generate", "fewer.csv", "--check", "warn", "--max-documents", "1"],
+        ["generate", "rows.csv", "--check", "warn", "--text", "Amount", "--file-name", "{index}"],
+    ):
+        main([*words, "--design", "receipt", "--local"])
+        told = "".join(capsys.readouterr())
+        assert told
+        assert PYTHON.findall(told) == [], told
+
+
+def test_an_answer_that_got_lost_is_told_in_words_of_the_shell() -> None:
+    told = in_a_shell(LOOK_IT_UP)
+    assert PYTHON.search(told) is None
+    assert "again = [label] in a job file" in told
 
 
 def test_a_mapping_to_paste_becomes_the_table_of_a_job_file() -> None:
