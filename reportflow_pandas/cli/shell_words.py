@@ -258,7 +258,10 @@ def _params_table(found: re.Match[str]) -> str:
         if entry is None:
             return found[0]
         name, filling, note = ast.literal_eval(entry["name"]), entry["filling"], entry["note"]
-        lines.append(f"{_key(name)} = {_filling(filling)}" + (f"  # {note}" if note else ""))
+        lines.append(
+            f"{_key(name)} = {_filling(filling)}"
+            + (f"  # {note.replace('None:', '{ blank = true }:')}" if note else "")
+        )
     return "To correct and paste into a job file (--options job.toml):\n[params]\n" + "\n".join(lines)
 
 

@@ -84,7 +84,7 @@ def warning_lines(problems: Sequence[Problem]) -> tuple[list[str], list[str]]:
         names = ", ".join(extra[:EXTRA_SHOWN]) + (", …" if len(extra) > EXTRA_SHOWN else "")
         are = "column is" if len(extra) == 1 else "columns are"
         beside.append(f"{len(extra):,} {are} no parameter of the design and not sent ({names})")
-    return [f"{problem.problem}. {problem.suggestion}".rstrip(" .") for problem in odd], beside
+    return [_told(problem).rstrip(" .") for problem in odd], beside
 
 
 def refuse(
@@ -100,7 +100,7 @@ def refuse(
     errors = [problem for problem in problems if problem.level == "error"]
     if not errors:
         return
-    lines = [f"  - {problem.problem}. {problem.suggestion}".rstrip() for problem in errors[:SHOWN]]
+    lines = [f"  - {_told(problem)}" for problem in errors[:SHOWN]]
     if len(errors) > SHOWN:
         lines.append(f"  - and {len(errors) - SHOWN:,} more: df.reportflow.check(...) lists them")
     rows = list(dict.fromkeys(row for problem in errors for row in problem.rows))
@@ -114,3 +114,9 @@ def refuse(
     text += f"\n{found}." if found else ""
     text += "\ncheck='warn' goes on all the same."
     raise InvalidRows(text, rows, problems_frame(problems))
+
+
+def _told(problem: Problem) -> str:
+    """Return a problem and what to do about it as sentences."""
+    end = "" if problem.problem.endswith(("?", ".", "!")) else "."
+    return f"{problem.problem}{end} {problem.suggestion}".rstrip()
