@@ -365,8 +365,8 @@ class ColumnCells:
     def __init__(self, sheet: Any, *, on_top: bool = False) -> None:
         self.sheet = sheet
         self._on_top = Alignment(vertical="top") if on_top else None
-        self._plain = self._made()
-        self._literal = self._made()
+        self._plain = self.made()
+        self._literal = self.made()
         # As if the text had been typed behind an apostrophe: it stays a text when the cell is edited.
         self._literal.quotePrefix = True
         self._stamps: dict[str, Any] = {}
@@ -399,14 +399,15 @@ class ColumnCells:
     def stamp(self, form: str) -> Any:
         """Return the cell for times and numbers of one form."""
         if form not in self._stamps:
-            cell = self._made()
+            cell = self.made()
             cell.number_format = _FORMATS[form]
             if form in _ON_THE_LEFT:
                 cell.alignment = Alignment(horizontal="left", vertical="top" if self._on_top else None)
             self._stamps[form] = cell
         return self._stamps[form]
 
-    def _made(self) -> Any:
+    def made(self) -> Any:
+        """Return a cell of this sheet, which stands where its texts begin."""
         cell = WriteOnlyCell(self.sheet)
         if self._on_top is not None:
             cell.alignment = self._on_top

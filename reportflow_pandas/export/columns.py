@@ -12,12 +12,11 @@ from collections.abc import Callable, Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
-from openpyxl.cell import WriteOnlyCell
 from openpyxl.utils.escape import unescape
 
 from reportflow_pandas.export.cells import ColumnCells, Sanitiser, Stamp, Trap, clean_text
@@ -108,7 +107,7 @@ class Values(Column):
         form: str | None = None,
         count_missing: bool = False,
         widest: int = 40,
-        wrap: bool = False,
+        wrap: bool | Literal["if_cut"] = False,
     ) -> None:
         if pd.api.types.is_datetime64_any_dtype(values.dtype):
             midnight = values.dropna()
@@ -125,7 +124,8 @@ class Values(Column):
         self.values.attrs = {}  # pandas copies them, deeply, for every chunk
         self.sanitiser = sanitiser
         self.count_missing = count_missing
-        super().__init__(heading, self._width(heading, widest), kind, wrap=wrap)
+        wide = self._width(heading)
+        super().__init__(heading, min(wide, widest), kind, wrap=wide > widest if wrap == "if_cut" else bool(wrap))
 
     def chunk(self, start: int, stop: int) -> Iterable[Any]:
         """Return the cells of these rows."""
@@ -138,10 +138,10 @@ class Values(Column):
             return super().lines(start, stop)
         return [_lines_of(value, self.width) for value in self.values.iloc[start:stop].tolist()]
 
-    def _width(self, heading: str, widest: int) -> float:
+    def _width(self, heading: str) -> float:
         sample = Sanitiser().column(self.values.iloc[:_SAMPLE], self.form)
         widths = [display_width(_shown(value, self.form)) for value in sample if value is not None]
-        return min(max([display_width(heading) + 4, *(width + 2 for width in widths)]), widest)
+        return max([display_width(heading) + 4, *(width + 2 for width in widths)])
 
 
 class Given(Column):
@@ -380,7 +380,8 @@ class LinkCells:
         self.cells = cells
         self.room = room
         self.sanitiser = sanitiser
-        self._cell = WriteOnlyCell(cells.sheet, value=shown)
+        self._cell = cells.made()
+        self._cell.value = shown
         self._cell.font = font(link=True)
 
     def column(self, targets: Iterable[tuple[str, str | None] | None]) -> Iterator[Any]:

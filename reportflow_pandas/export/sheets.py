@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -237,7 +237,7 @@ class Layout:
 
     def left(self) -> list[Column]:
         """Return the columns that stay when the sheet is scrolled: the index and the document's name."""
-        return [*self._index(), self._result("file_name", "key", widest=60)]
+        return [*self._index(), self._result("file_name", "key", widest=60, wrap="if_cut")]
 
     def of_results(self, typed: Typed, target: Path) -> list[Column]:
         """Return the columns of the sheet Results."""
@@ -289,7 +289,7 @@ class Layout:
     def _results(self, *names: str) -> list[Column]:
         return [self._result(name, "detail") for name in names]
 
-    def _result(self, name: str, kind: str, *, widest: int = 36, wrap: bool = False) -> Column:
+    def _result(self, name: str, kind: str, *, widest: int = 36, wrap: bool | Literal["if_cut"] = False) -> Column:
         values = self._series(name)
         if name in ("accepted_at", "mailed_at") and isinstance(values.dtype, pd.DatetimeTZDtype):
             values = values.dt.tz_convert("UTC").dt.tz_localize(None)  # its heading says UTC: nothing is changed

@@ -708,6 +708,21 @@ def test_what_happened_is_read_in_full_on_failed(path: Path) -> None:
     assert column(sheet, "what happened")[0] == "The value is wrong. " * 20
 
 
+def test_a_long_name_of_a_document_is_read_in_full_beside_its_links(path: Path) -> None:
+    name = "領収書_01_株式会社日本電子計算機総合研究開発機構北海道支社札幌営業部御中_2026年11月分_控え"
+    for names, wrapped in (([name, "short"], True), (["x" * 50, "short"], False)):
+        results = make_results(["ready", "failed"])
+        results["file_name"] = names
+        path.unlink(missing_ok=True)
+        write_workbook(results, path)
+        sheet = sheet_of(path)
+        assert bool(cells(sheet, "document")[0].alignment.wrap_text) is wrapped
+        long, short = (sheet.row_dimensions[row].height for row in (2, 3))
+        if wrapped:
+            assert long >= 2 * 15 > short
+            assert cells(sheet, "web page")[0].alignment.vertical == "top"
+
+
 def test_a_document_without_a_pdf_for_good_is_on_failed_and_no_success(path: Path) -> None:
     results = make_results(["ready", "accepted", "accepted"])
     results["error_kind"] = [None, None, "no_pdf"]
