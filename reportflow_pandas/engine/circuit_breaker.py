@@ -110,6 +110,9 @@ class Outage:
         What it leaves undone when the service stays away, and how that goes on.
     many : bool
         Whether there is more than one call: else the first one fails by itself.
+    elsewhere : callable, optional
+        ``await elsewhere()`` is asked when the patience is over: whether other machines are answered. Then the
+        network of this one is broken, which is no reason to end the run: it is waited for on.
     """
 
     def __init__(
@@ -122,8 +125,10 @@ class Outage:
         patience: float,
         left: str = REST_NOT_SENT,
         many: bool = False,
+        elsewhere: Callable[[], Awaitable[bool]] | None = None,
     ) -> None:
         self._look = look
+        self._elsewhere = elsewhere
         self._end = end
         self._say = say
         self._clock = clock
@@ -144,6 +149,11 @@ class Outage:
     def away(self) -> bool:
         """Whether calls are held."""
         return self._state != "closed"
+
+    @property
+    def takes(self) -> bool:
+        """Whether a call that comes now would go out: all is well, or it would be the one that goes first."""
+        return self._state == "closed" or self.over or (self._state == "half-open" and not self._probing)
 
     @property
     def over(self) -> bool:
@@ -261,6 +271,10 @@ class Outage:
         while self._state != "closed":
             if await self._goes_on(give_up, pause):
                 pause = min(2 * pause, LONGEST_LOOK_SECONDS)
+                continue
+            if self._elsewhere is not None and await self._elsewhere():
+                give_up = self._clock.monotonic() + self._patience
+                self._turn_to("open")
                 continue
             self._say(0.0)
             self._over = self._ended(self._clock.monotonic() - began)

@@ -57,6 +57,10 @@ class Keys:
         """Return the key of the workers of a workspace: names, by the moment of Redis when they were last seen."""
         return self.of(workspace, "workers")
 
+    def cut_off(self, workspace: str) -> str:
+        """Return the key of those workers that get no answer of the service, likewise."""
+        return self.of(workspace, "workers-cut-off")
+
 
 @dataclass(frozen=True)
 class RedisAddress:

@@ -21,7 +21,6 @@ __all__ = [
     "connect_when_there",
     "connected",
     "ended",
-    "report_alive",
     "watch",
     "workers_alive",
 ]
@@ -321,20 +320,9 @@ class Replicas:
 
 # -- who is there ------------------------------------------------------------------------------------------------
 
-_ALIVE = """
-local now = tonumber(redis.call('TIME')[1])
-redis.call('ZADD', KEYS[1], now, ARGV[1])
-redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', now - 3600)
-"""
-
 _WORKERS = """
 return redis.call('ZCOUNT', KEYS[1], redis.call('TIME')[1] - ARGV[1], '+inf')
 """
-
-
-async def report_alive(client: Any, keys: Keys, workspace: str, name: str) -> None:
-    """Note that a worker is there, by the clock of Redis: those of machines may differ."""
-    await client.eval(_ALIVE, 1, keys.workers(workspace), name)
 
 
 async def workers_alive(client: Any, keys: Keys, workspace: str, seconds: float) -> int:

@@ -12,6 +12,8 @@ import asyncio
 import contextlib
 import logging
 import time
+from collections.abc import Awaitable, Callable
+from functools import partial
 from typing import Any
 
 import orjson
@@ -19,6 +21,7 @@ import orjson
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.attempts import Line
 from reportflow_pandas.engine.batching import Call
+from reportflow_pandas.engine.circuit_breaker import Outage
 from reportflow_pandas.errors import JournalError
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import LATE
@@ -63,7 +66,16 @@ class ServedRun:
     """One run at a worker."""
 
     def __init__(
-        self, name: str, terms: Terms, *, redis: Any, keys: Keys, bull: Any, line: Line, client: Client
+        self,
+        name: str,
+        terms: Terms,
+        *,
+        redis: Any,
+        keys: Keys,
+        bull: Any,
+        line: Line,
+        client: Client,
+        elsewhere: Callable[[], Awaitable[bool]],
     ) -> None:
         self.name = name
         self.terms = terms
@@ -77,6 +89,42 @@ class ServedRun:
         self._redis = redis
         self._keys = keys
         self._telling: asyncio.Task[None] | None = None
+        self._elsewhere = elsewhere
+        line.outage = Outage(
+            partial(line.look, client.designs),
+            end=lambda error: log.warning("run %s: %s", terms.run, error),
+            say=self.tell_away,
+            clock=line.clock,
+            patience=line.patience,
+            elsewhere=elsewhere,
+        )
+        line.outage.answered()  # at the submitter: what cannot be reached from here is away, not the calls' fault
+        self.left_to_others = False
+        """Whether other workers are answered and this one is not: its calls that were not sent are theirs."""
+        self._waiting: set[asyncio.Task[Any]] = set()
+        """Sending tasks that wait for the service to come back."""
+
+    @property
+    def takes(self) -> bool:
+        """Whether it takes calls out of the queue; after an outage one at first."""
+        outage = self.line.outage
+        return outage is None or not outage.away or (outage.takes and not self.in_flight)
+
+    async def turn(self) -> bool:
+        """Wait while the service is away; True to the one call that goes first.
+
+        The task is cancelled when the call is left to other workers.
+        """
+        outage = self.line.outage
+        if outage is None or not outage.away:
+            return False
+        here = asyncio.current_task()
+        assert here is not None  # noqa: S101 - a call is sent in a task
+        self._waiting.add(here)
+        try:
+            return await outage.turn()
+        finally:
+            self._waiting.discard(here)
 
     @property
     def given_up(self) -> bool:
@@ -93,7 +141,11 @@ class ServedRun:
             self.line.outage.close()
 
     def tell_away(self, seconds: float) -> None:
-        """Let the submitter know that the service is away and for how long it is waited for; 0.0: it is back."""
+        """Say that the service is away and for how long it is waited for; 0.0: it is back.
+
+        Where other workers are answered, the network of this machine is broken, which is not the run's matter: the
+        calls that wait here are left to them. Else the submitter is told.
+        """
         before, outage = self._telling, self.line.outage
         why = outage.seen if outage is not None else ""
 
@@ -102,14 +154,30 @@ class ServedRun:
                 await asyncio.wait([before])
             key = self._keys.of(self.name, AWAY)
             with contextlib.suppress(RedisError, OSError):
-                if seconds > 0:
-                    await self._redis.set(key, why, px=round(seconds * 1000))
-                else:
+                if seconds <= 0:
+                    self.left_to_others = False
                     await self._redis.delete(key)
+                elif await self._elsewhere():
+                    self._leave_to_others(why)
+                else:
+                    self.left_to_others = False
+                    await self._redis.set(key, why, px=round(seconds * 1000))
 
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
 
         self._telling = asyncio.get_running_loop().create_task(tell())
+
+    def _leave_to_others(self, why: str) -> None:
+        if not self.left_to_others:
+            log.warning(
+                "run %s: other workers are answered, and this one is not (%s): it takes no calls until it is, and "
+                "leaves them to the others. Is something wrong with the network of this machine?",
+                self.terms.run,
+                why,
+            )
+        self.left_to_others = True
+        for task in tuple(self._waiting):
+            task.cancel()
 
     async def keep(self, job: Any, answer: dict[str, Any], token: str) -> None:
         """Store an answer; it was paid for, so Redis is waited for."""
@@ -242,6 +310,11 @@ class Lease:
                 cancelled=verdict == "cancelled",
             )
         return bool(copies != [0])
+
+    async def nothing_sent(self) -> None:
+        """Take the note back: nothing of the call reached the service, and another worker gets it."""
+        await self._client.hdel(self._keys[1], SENT)
+        self.tries = 0
 
     def refused(self, intent: int, call: Call) -> None:
         """Leave the note: a call with it and without an answer is a person's to look up."""

@@ -21,14 +21,12 @@ import socket
 import time
 from collections import deque
 from collections.abc import Awaitable, Sequence
-from functools import partial
 from typing import Any
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Accepted
 from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.engine.batching import Call
-from reportflow_pandas.engine.circuit_breaker import Outage
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.rate_limit import Window
@@ -40,10 +38,10 @@ from reportflow_pandas.queue.connection import (
     closed,
     connect_when_there,
     ended,
-    report_alive,
     watch,
 )
 from reportflow_pandas.queue.messages import CANCELLED, SET_ASIDE, SetAside, Terms, answer_of, call_in
+from reportflow_pandas.queue.presence import ALIVE_SECONDS, Presence
 from reportflow_pandas.queue.rate_limit import RedisStore
 from reportflow_pandas.queue.served_run import Lease, LeaseLost, ServedRun
 from reportflow_pandas.queue.submitter import TERMS
@@ -123,6 +121,7 @@ class Worker:
         self._replicas = Replicas()
         self._looked_at = time.monotonic()
         self._store: RedisStore
+        self._presence: Presence
 
     @property
     def in_flight(self) -> int:
@@ -157,7 +156,9 @@ class Worker:
         self._redis = await connect_when_there(self._address, self._ending)
         if self._redis is None:
             return 0
-        self._store = RedisStore(self._redis, self._settings.workspace_id, keys=self._keys)
+        workspace = self._settings.workspace_id
+        self._store = RedisStore(self._redis, workspace, keys=self._keys)
+        self._presence = Presence(self._redis, self._keys, workspace, self.name, self._served.values())
         await self._replicas.look(self._redis)
         log.info(
             "worker %s serves workspace %s of %s from %s, %d calls at a time",
@@ -244,15 +245,15 @@ class Worker:
             window=Window(self._store),
         )
         client = await self._client(terms.timeout)
-        self._served[name] = served = ServedRun(
-            name, terms, redis=self._redis, keys=self._keys, bull=bull, line=line, client=client
-        )
-        line.outage = Outage(
-            partial(line.look, client.designs),
-            end=lambda error: log.warning("run %s: %s", terms.run, error),
-            say=served.tell_away,
-            clock=line.clock,
-            patience=line.patience,
+        self._served[name] = ServedRun(
+            name,
+            terms,
+            redis=self._redis,
+            keys=self._keys,
+            bull=bull,
+            line=line,
+            client=client,
+            elsewhere=self._presence.others_answered,
         )
         self._free.set()
         log.info("run %s: serving it", terms.run)
@@ -277,7 +278,7 @@ class Worker:
                 for served in sorted(self._served.values(), key=lambda served: len(served.in_flight)):
                     if self.in_flight >= self._concurrency or self._ending.is_set():
                         break
-                    found |= await self._take(served)
+                    found |= served.takes and await self._take(served)
             except (RedisError, OSError) as error:
                 log.debug("no call could be taken: %s", error)
             if found:
@@ -357,16 +358,17 @@ class Worker:
             return
         if isinstance(error, LeaseLost):
             error = None
-        if self._ending.is_set() and error is None and not lease.tries:
+        places = range(len(call))
+        if error is None and served.left_to_others and {outcomes.status_of(one) for one in places} == {"not_sent"}:
+            await lease.nothing_sent()
+        if (self._ending.is_set() or served.left_to_others) and error is None and not lease.tries:
             await served.give_back(job, token)
             return
         if error is not None:
             # every other call would be refused as this one was; the submitter does the rest
             log.warning("run %s ends: %s", served.terms.run, error)
             await self._redis.set(self._keys.of(served.name, CANCELLED), "1", ex=86400)
-        if self._ending.is_set() and any(
-            status == "unknown" for status in map(outcomes.status_of, range(len(call)))
-        ):
+        if self._ending.is_set() and any(outcomes.status_of(one) == "unknown" for one in places):
             self.cut_off += 1
         await served.keep(job, answer_of(outcomes, ids, error), token)
 
@@ -390,8 +392,8 @@ class Worker:
                 if sent.stop is not None:
                     return sent.stop
                 parts.extendleft(reversed(sent.parts))
-        except asyncio.CancelledError:  # it waited for its turn when the worker was told to end
-            if not self._ending.is_set():
+        except asyncio.CancelledError:  # it waited when the worker was told to end, or others got its call
+            if not self._ending.is_set() and not served.left_to_others:
                 raise
         except ReportFlowError as lost:
             return lost
@@ -411,7 +413,7 @@ class Worker:
 
     async def _in_turn(self, served: ServedRun, sender: Sender, part: Call, tries: CallTries) -> Sent:
         outage = served.line.outage
-        tries.probe = outage is not None and outage.away and await outage.turn()
+        tries.probe = await served.turn()
         try:
             if tries.probe and len(part) > 1:  # after an outage one document goes first
                 return Sent([], parts=[part.part(part.documents[:1]), part.part(part.documents[1:])])
@@ -462,7 +464,7 @@ class Worker:
         said_at = time.monotonic()
         while True:
             with contextlib.suppress(RedisError, OSError):
-                await report_alive(self._redis, self._keys, self._settings.workspace_id, self.name)
+                await self._presence.report()
                 await self._replicas.look(self._redis)
             if time.monotonic() >= said_at + HEALTH_LINE_SECONDS:
                 said_at = time.monotonic()
@@ -473,4 +475,4 @@ class Worker:
                     self.calls,
                     self.rows,
                 )
-            await asyncio.sleep(5.0)
+            await asyncio.sleep(ALIVE_SECONDS)

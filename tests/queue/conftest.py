@@ -55,9 +55,9 @@ def helper(redis: RedisServer) -> Iterator[Callable[..., Worker]]:
     """Start a worker in a thread of this process, where a test needs none of its own to be killed."""
     started: list[tuple[asyncio.AbstractEventLoop, Worker, threading.Thread]] = []
 
-    def start(concurrency: int = 4, *, lease: float = 2.0) -> Worker:
+    def start(concurrency: int = 4, *, lease: float = 2.0, kind: type[Worker] = Worker) -> Worker:
         loop = asyncio.new_event_loop()
-        worker = Worker(current(), redis.url, concurrency=concurrency, lease=lease)
+        worker = kind(current(), redis.url, concurrency=concurrency, lease=lease)
         thread = threading.Thread(target=loop.run_until_complete, args=(worker.run(),))
         thread.start()
         started.append((loop, worker, thread))

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
+import aiohttp
 import pytest
 from support.queue_workers import PATIENCE, Helper, RedisServer, people, plain, sent, statuses, until
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
+from reportflow_pandas.queue.worker import Worker
 
 Local = Callable[..., LocalService]
 
@@ -49,4 +52,73 @@ def test_an_outage_that_stays_ends_the_run_once_and_resume_sends_the_rest(
     back = True
     again = people(60).reportflow.submit(**plain(batch_size=10, backoff=0.05), queue=redis.url, run="away")
     assert statuses(again.result(PATIENCE)) == {"accepted": 60}
+    assert set(sent(service).values()) == {1}
+
+
+class Unplugged(Worker):
+    """A worker on a machine of its own, whose network can be taken away: it reaches Redis, and no service."""
+
+    plugged_in = True
+
+    async def _client(self, timeout: float) -> rf.Client:  # noqa: ASYNC109 - of its calls
+        worker = self
+
+        class Cable(aiohttp.TCPConnector):
+            async def connect(self, req: Any, *words: Any, **more: Any) -> Any:
+                if not worker.plugged_in:
+                    raise aiohttp.ClientConnectorError(req.connection_key, OSError(101, "Network is unreachable"))
+                return await super().connect(req, *words, **more)
+
+        if timeout not in self._clients:
+            client = rf.Client(self._settings, timeout=timeout, connector=Cable(limit=0))
+            self._clients[timeout] = await client.__aenter__()
+        return self._clients[timeout]
+
+
+@pytest.mark.parametrize("endpoint", ["async/single", "async/multiple"])
+@pytest.mark.parametrize("plugged_in", [True, False])
+def test_a_worker_whose_own_network_breaks_leaves_its_calls_to_the_others(
+    local: Local,
+    redis: RedisServer,
+    helper: Callable[..., Any],
+    endpoint: str,
+    *,
+    plugged_in: bool,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """One machine's network is no state of the run: no row fails, none goes out twice, and the run goes on."""
+    service = local(latency=0.05)
+    rf.configure(outage=1.0)
+    broken = helper(concurrency=8, kind=Unplugged)
+    broken.plugged_in = plugged_in
+    helper(concurrency=1)
+    job = people(120).reportflow.submit(
+        **plain(endpoint=endpoint, batch_size=2, backoff=0.05), queue=redis.url, run="broken"
+    )
+    until(lambda: len(service.documents) >= 10, "the first documents")
+    broken.plugged_in = False
+    assert statuses(job.result(60)) == {"accepted": 120}
+    assert set(sent(service).values()) == {1}
+    assert "Is something wrong with the network of this machine?" in caplog.text
+    assert not job.warnings
+
+
+def test_a_worker_that_was_cut_off_takes_calls_when_its_network_is_back(
+    local: Local, redis: RedisServer, helper: Callable[..., Any]
+) -> None:
+    service = local()
+    rf.configure(outage=60.0)
+    broken = helper(concurrency=4, kind=Unplugged)
+    broken.plugged_in = False
+    other = helper(concurrency=1)
+    job = people(60).reportflow.submit(
+        **plain(endpoint="async/single", backoff=0.05), queue=redis.url, run="broken"
+    )
+    until(lambda: service.documents, "the first document")
+    other.stop()
+    until(lambda: not other.in_flight, "the end of the other worker")
+    accepted = len(service.documents)
+    broken.plugged_in = True
+    assert statuses(job.result(60)) == {"accepted": 60}
+    assert accepted < 60
     assert set(sent(service).values()) == {1}

@@ -15,6 +15,7 @@ from typing import Any
 from unittest import mock
 
 import trustme
+from support.byte_server import listening
 from support.queue_workers import free_port
 from yarl import URL
 
@@ -73,7 +74,6 @@ class Gateway:
         self.strangers: list[bytes] = []
         """Heads of the requests that reached the other host, to which a redirect leads."""
         self._clock = clock
-        self._tasks: set[asyncio.Task[None]] = set()
         self._tls = trustme.CA().issue_cert("127.0.0.1")
 
     @property
@@ -90,19 +90,13 @@ class Gateway:
         async def serve() -> None:
             context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
             self._tls.configure_cert(context)
-            servers = [
-                await asyncio.start_server(self._begin(self._talk), "127.0.0.1", 0, limit=1 << 26),
-                await asyncio.start_server(self._begin(self._stranger), "127.0.0.1", 0),
-                await asyncio.start_server(self._begin(self._stranger), "127.0.0.1", 0, ssl=context),
-            ]
-            self.port, self.other_port, self.tls_port = (one.sockets[0].getsockname()[1] for one in servers)
-            started.set()
-            await ending.wait()
-            for one in servers:
-                one.close()
-            for task in list(self._tasks):
-                task.cancel()
-            await asyncio.gather(*self._tasks, return_exceptions=True)
+            async with (
+                listening(self._talk) as self.port,
+                listening(self._stranger) as self.other_port,
+                listening(self._stranger, context) as self.tls_port,
+            ):
+                started.set()
+                await ending.wait()
 
         def run() -> None:
             loop.set_exception_handler(lambda *_: None)  # a refused handshake is what is asked for
@@ -138,21 +132,6 @@ class Gateway:
         return met
 
     # -- on the wire ---------------------------------------------------------------------------------------
-
-    def _begin(self, talk: Callable[..., Any]) -> Callable[[asyncio.StreamReader, asyncio.StreamWriter], None]:
-        async def hold(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            try:
-                with contextlib.suppress(ConnectionError, asyncio.IncompleteReadError, ssl.SSLError):
-                    await talk(reader, writer)
-            finally:
-                writer.close()
-
-        def begin(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-            task = asyncio.get_running_loop().create_task(hold(reader, writer))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
-
-        return begin
 
     async def _stranger(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         self.strangers.append(await reader.readuntil(b"\r\n\r\n"))
