@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -60,6 +61,10 @@ class Unplugged(Worker):
 
     plugged_in = True
 
+    async def run(self) -> int:
+        self.here = asyncio.get_running_loop()
+        return await super().run()
+
     async def _client(self, timeout: float) -> rf.Client:  # noqa: ASYNC109 - of its calls
         worker = self
 
@@ -110,12 +115,12 @@ def test_a_worker_that_was_cut_off_takes_calls_when_its_network_is_back(
     rf.configure(outage=60.0)
     broken = helper(concurrency=4, kind=Unplugged)
     broken.plugged_in = False
-    other = helper(concurrency=1)
+    other = helper(concurrency=1, kind=Unplugged)
     job = people(60).reportflow.submit(
         **plain(endpoint="async/single", backoff=0.05), queue=redis.url, run="broken"
     )
     until(lambda: service.documents, "the first document")
-    other.stop()
+    other.here.call_soon_threadsafe(other.stop)
     until(lambda: not other.in_flight, "the end of the other worker")
     accepted = len(service.documents)
     broken.plugged_in = True
