@@ -283,6 +283,9 @@ def tls_context(ca_bundle: Path | None) -> ssl.SSLContext | None:
         raise ConfigurationError(
             f"SSL_CERT_FILE names {cert_file!r}, which is not there: no certificate could be trusted"
         )
+    if cert_file:
+        # OpenSSL reads it by itself, and says nothing where it holds no certificate
+        _loaded(_Trust(Path(cert_file).absolute(), "SSL_CERT_FILE", cert_file, cert_dir))
     return _loaded(_Trust(ca_bundle, source, cert_file, cert_dir))
 
 

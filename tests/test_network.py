@@ -168,6 +168,10 @@ def test_the_usual_variables_name_certificate_authorities(
     monkeypatch.setenv(variable, str(tmp_path / "gone.pem"))
     with pytest.raises(rf.ConfigurationError, match=rf"{variable} names .*gone\.pem"):
         tls_context(None)
+    (tmp_path / "other.pem").write_text("no certificate")
+    monkeypatch.setenv(variable, str(tmp_path / "other.pem"))
+    with pytest.raises(rf.ConfigurationError, match=rf"{variable} names .*other\.pem.*holds no certificate"):
+        tls_context(None)
 
 
 @pytest.mark.parametrize("content", [None, b"", b"no certificate", b"\x80"])
