@@ -57,7 +57,7 @@ def main() -> None:
             "hidden": ("Limits that nobody was told of", lambda: walls.hidden_limits(server, quick=quick)),
             "imports": ("Import, under valgrind", costs.imports),
             "first": ("First call", lambda: start_and_size.first_call(server)),
-            "memory": ("Memory, results included", lambda: start_and_size.memory(quick=quick)),
+            "memory": ("Memory: calls of 100 documents", lambda: start_and_size.memory(quick=quick)),
             "rendering": (
                 "The embedded service: a look-up while it renders",
                 start_and_size.look_ups_while_rendering,

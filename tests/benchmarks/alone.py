@@ -24,7 +24,7 @@ def cost(name: str, rows: int) -> None:
 
 
 def memory(rows: int) -> None:
-    """Print the bytes that a run took at its peak beyond its input."""
+    """Print the bytes that a run took at its peak beyond its input, and those of its results."""
     frame, _ = orders(1000)
     with running() as server:
         ours(server.scenario(), frame, "auto", endpoint="async/multiple")
@@ -37,7 +37,7 @@ def memory(rows: int) -> None:
         peak = _resident("VmHWM")
         if not (results["status"] == "accepted").all():
             raise RuntimeError("not every row was accepted")
-    print(peak - before)  # noqa: T201 - read by the parent
+    print(peak - before, results.memory_usage(deep=True).sum())  # noqa: T201 - read by the parent
 
 
 def _resident(what: str) -> int:
