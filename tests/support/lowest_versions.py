@@ -25,6 +25,11 @@ _HEAD = """\
 # Written by tests/support/lowest_versions.py, held by tests/test_packaging.py.
 """
 
+_TAIL = """\
+# Not ours to ask for: pandas 2.2.3 says what numpy 2.5 deprecates.
+numpy==2.1; python_version >= "3.13"
+"""
+
 
 def project() -> dict[str, object]:
     """Return the table ``[project]``."""
@@ -76,7 +81,7 @@ def lines() -> list[str]:
 
 def text() -> str:
     """Return the whole file."""
-    return _HEAD + "\n".join(lines()) + "\n"
+    return _HEAD + "\n".join(lines()) + "\n" + _TAIL
 
 
 if __name__ == "__main__":
