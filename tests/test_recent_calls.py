@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pandas as pd
 import pytest
-from support.virtual_service import people
+from support.virtual_service import people, plain, world
 
 import reportflow_pandas as rf
 from reportflow_pandas.journal.runs import recent_calls
-from reportflow_pandas.settings import current
+from reportflow_pandas.settings import Limits, current
 
 
 @pytest.mark.usefixtures("fresh_process")
@@ -25,3 +27,25 @@ def test_an_embedded_service_that_was_restarted_has_counted_nothing() -> None:
         ours = current()
         assert recent_calls(ours.runs, ours.owner, 0.0, ours.base_url) == []
         assert len(recent_calls(ours.runs, ours.owner, 0.0)) == 3
+
+
+def test_a_run_that_begins_beside_another_counts_the_calls_in_flight_once() -> None:
+    """The limit has room for both: what this process has in flight is in its rate limiter already."""
+    with world(limits=Limits(async_calls=20), limit_window="sliding", latency=10.0) as made:
+        options = {**plain(), "settings": made.settings, "endpoint": "async/single", "progress": False}
+        options |= {"concurrency": 10, "limits": Limits(async_calls=20)}
+
+        async def begun(names: str, after: float) -> pd.DataFrame:
+            await made.clock.sleep(after)
+            frame = people(10).assign(name=[f"{names} {number}" for number in range(10)])
+            return await frame.reportflow.agenerate(**options)
+
+        async def both() -> list[pd.DataFrame]:
+            return await asyncio.gather(begun("first", 0.0), begun("second", 12.0))
+
+        for results in asyncio.run(both()):
+            assert (results["status"] == "accepted").all()
+        started = sorted(call.started for call in made.service.calls)
+        # a run's first call goes alone
+        assert started == pytest.approx([0.0] + [10.0] * 9 + [12.0] + [22.0] * 9, abs=0.5)
+        assert {call.status for call in made.service.calls} == {202}

@@ -189,6 +189,7 @@ class Run:
         info = source.info
         if self.queue is None:
             await _take_slots_of_processes_before(line, self.settings)
+            runs.count_calls(self.settings.runs, self.name)
         note = f"version {info.version}" if options.version == "latest" else ""
         phase = self.progress.begin("documents", len(source.index), note)
         phase.aside = len(source.index) - source.rows_concerned
@@ -375,7 +376,7 @@ class Run:
 
 
 async def _take_slots_of_processes_before(line: Line, settings: Settings) -> None:
-    """Count the calls of the last minute that a process made which is no more."""
+    """Count the calls of the last minute that other processes made."""
     clock, window = settings.clock, line.limits.window
     now = clock.timestamp()
     ago: dict[Kind, list[float]] = {"sync": [], "async": []}

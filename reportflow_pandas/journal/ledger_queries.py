@@ -420,13 +420,17 @@ def awaited_in(connection: sqlite3.Connection) -> dict[int, list[tuple[int, str]
     return found
 
 
-def recent_calls_in(connection: sqlite3.Connection, since: float) -> list[RecentCall]:
-    """Return a ledger's calls that were answered since then, or started since then and never answered."""
+def recent_calls_in(connection: sqlite3.Connection, since: float, *, of_queues: bool) -> list[RecentCall]:
+    """Return a ledger's calls that were answered since then, or started since then and never answered.
+
+    ``of_queues`` leaves out those that its own process made.
+    """
     return [
         RecentCall(*line)
         for line in connection.execute(
-            "SELECT endpoint, started_at, answered_at FROM calls WHERE answered_at >= :since "
-            "OR (answered_at IS NULL AND started_at >= :since) ORDER BY number",
-            {"since": since},
+            "SELECT endpoint, started_at, answered_at FROM calls WHERE (answered_at >= :since "
+            "OR (answered_at IS NULL AND started_at >= :since)) AND (NOT :of_queues OR via = 'queue') "
+            "ORDER BY number",
+            {"since": since, "of_queues": of_queues},
         )
     ]

@@ -21,7 +21,7 @@ from pathlib import Path
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.next_steps import while_another_sends
 
-__all__ = ["RunLock", "is_locked"]
+__all__ = ["RunLock", "count_here", "is_counted_here", "is_locked"]
 
 _PATIENCE = 20
 """Looks at a taken lock before it counts as taken: who only asks whether a run goes on holds it for an instant."""
@@ -50,6 +50,9 @@ class RunLock:
     def __init__(self, path: Path, run: str, since: datetime) -> None:
         self.forked = False
         """Whether this is a child's copy of its parent's lock, which gives no right to send."""
+        self.counted = False
+        """Whether this process's rate limiter counts the calls that are made under it, and those before."""
+        self.path = path
         self._file = _taken(path, run)
         holder = {"pid": os.getpid(), "host": socket.gethostname(), "since": since.isoformat(timespec="seconds")}
         with contextlib.suppress(OSError):  # only the message of a second process would miss it
@@ -61,15 +64,22 @@ class RunLock:
 
     def free(self) -> None:
         """Let another process send. Doing so twice is harmless."""
+        self.counted = False
         if self._file >= 0:
             if os.name == "nt":
                 _unlock(self._file)
             os.close(self._file)
             self._file = -1
 
+    @property
+    def held(self) -> bool:
+        """Whether it has not been freed."""
+        return self._file >= 0
+
     def after_fork(self) -> None:
         """Drop a child's copy: it must not keep the run locked when its parent dies."""
         self.forked = True
+        self.counted = False
         if self._file >= 0:
             os.close(self._file)
             self._file = -1
@@ -91,6 +101,17 @@ def is_locked(path: Path) -> bool:
         return False
     finally:
         os.close(file)
+
+
+def count_here(path: Path) -> None:
+    """Note that this process's rate limiter counts the calls that are made under a lock of its own."""
+    for lock in list(_HELD):
+        lock.counted |= lock.held and lock.path == path
+
+
+def is_counted_here(path: Path) -> bool:
+    """Tell whether this process's rate limiter counts the calls that are made under a lock just now."""
+    return any(lock.counted and lock.path == path for lock in list(_HELD))
 
 
 def _taken(path: Path, run: str) -> int:

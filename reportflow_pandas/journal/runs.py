@@ -19,7 +19,7 @@ from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.journal import ledger_queries, runs_folder, schema
 from reportflow_pandas.journal.deduplication import Known
 from reportflow_pandas.journal.ledger_queries import Frame, RecentCall, meta_of, one_moment
-from reportflow_pandas.journal.lock import RunLock, is_locked
+from reportflow_pandas.journal.lock import RunLock, count_here, is_counted_here, is_locked
 from reportflow_pandas.journal.run_file import BEGUN_BELOW_THE_WORKING_DIRECTORY, lock_of, refuse_another
 from reportflow_pandas.settings import EMBEDDED, RUNS, Owner, Settings
 
@@ -32,6 +32,7 @@ __all__ = [
     "at_home",
     "awaited",
     "begun",
+    "count_calls",
     "evidence",
     "forget",
     "frame_of",
@@ -430,6 +431,9 @@ def forget_old(
 def recent_calls(folder: Path, owner: Owner, since: float, base_url: str = "") -> list[RecentCall]:
     """Return the calls of all the folder's runs of a workspace that may still count in the service's window.
 
+    What this process sends just now is left out, but for calls of a queue: its rate limiter counts them already,
+    those in flight too, which a journal can't tell from lost ones.
+
     Parameters
     ----------
     owner : Owner
@@ -450,8 +454,14 @@ def recent_calls(folder: Path, owner: Owner, since: float, base_url: str = "") -
                 meta = meta_of(connection)
                 another = owner.service == EMBEDDED and base_url not in ("", meta.get("base_url"))
                 if (meta.get("service"), meta.get("workspace")) == owner and not another:
-                    found += ledger_queries.recent_calls_in(connection, since)
+                    known = is_counted_here(lock_of(path))
+                    found += ledger_queries.recent_calls_in(connection, since, of_queues=known)
     return sorted(found, key=lambda call: call.started_at)
+
+
+def count_calls(folder: Path, run: str) -> None:
+    """Note that the rate limiter of this process counts the calls of a run that it sends, and those before."""
+    count_here(lock_of(runs_folder.path_of(folder, run)))
 
 
 @contextmanager
