@@ -60,7 +60,7 @@ class JobFile:
             raise ConfigurationError(f"--options: there is no file {str(path)!r}") from None
         except (OSError, UnicodeDecodeError) as reason:
             raise ConfigurationError(f"--options {path}: {reason}") from None
-        except tomllib.TOMLDecodeError as reason:
+        except (tomllib.TOMLDecodeError, RecursionError) as reason:
             raise ConfigurationError(
                 f'{path} is no valid TOML: {reason}. Texts stand in quotes: file_name = "INV-{{InvoiceId}}"'
             ) from None

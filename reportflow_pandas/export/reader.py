@@ -252,5 +252,5 @@ def _whole(value: Any) -> int | None:
 def _json(text: Any, otherwise: Any) -> Any:
     try:
         return json.loads(text) if isinstance(text, str) else otherwise
-    except ValueError:
+    except (ValueError, RecursionError):
         return otherwise

@@ -333,7 +333,14 @@ def translated(path: Path) -> Iterator[None]:
         yield
     except sqlite3.OperationalError as error:
         raise journal_error(path, error) from error
-    except (sqlite3.DatabaseError, json.JSONDecodeError, UnicodeError, TypeError, KeyError) as error:
+    except (
+        sqlite3.DatabaseError,
+        json.JSONDecodeError,
+        UnicodeError,
+        TypeError,
+        KeyError,
+        RecursionError,
+    ) as error:
         # SQLite has no checksums: a value that was damaged is found where it is read
         raise damaged(path, str(error)) from error
 

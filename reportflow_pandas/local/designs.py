@@ -245,7 +245,7 @@ def _version(number: int, folder: Path, toml: Mapping[str, Any]) -> DesignVersio
 def _sample(path: Path, parameters: tuple[Parameter, ...]) -> Mapping[str, Any]:
     try:
         sample = json.loads(path.read_bytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ConfigurationError(f"{path}: not JSON: {error}") from None
     if not isinstance(sample, dict):
         raise ConfigurationError(f'{path}: a JSON object of parameters is needed: {{"Name": value}}')
@@ -262,7 +262,7 @@ def _toml(path: Path) -> dict[str, Any]:
         raise ConfigurationError(f"{path}: missing. It holds the design's label and its parameters, [params.NAME]")
     try:
         toml = tomllib.loads(path.read_text("utf-8"))
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigurationError(f"{path}: not readable as TOML: {error}") from None
     unknown = set(toml) - {"label", "updated_at", "engine", "params"}
     if unknown:

@@ -306,7 +306,7 @@ class PdfFolder:
         self._torn = bool(text) and not text.endswith("\n")
         for line in text.splitlines():
             # a line that a crash cut short costs one more download, nothing else
-            with contextlib.suppress(ValueError, TypeError):
+            with contextlib.suppress(ValueError, TypeError, RecursionError):
                 document, name, *run = json.loads(line)
                 if isinstance(document, str) and isinstance(name, str) and _is_inside(name):
                     self._names[document] = name

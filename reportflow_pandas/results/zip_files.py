@@ -62,7 +62,7 @@ def pdfs_of(content: BinaryIO, names: Sequence[str]) -> Iterator[tuple[int, byte
     with archive:
         entries: dict[str, zipfile.ZipInfo] = {}
         for entry in archive.infolist():
-            if not entry.is_dir():
+            if not entry.filename.endswith("/"):  # is_dir() raises where there is no name
                 for name in _spellings(entry):
                     entries.setdefault(_plain(name), entry)
         for place, name in enumerate(names):

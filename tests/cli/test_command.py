@@ -316,6 +316,7 @@ def test_bad_input_ends_with_2_and_one_teaching_text_before_anything_is_sent(
         ('share = {column = "Nope"}', "a column of the file"),
         ("batch_size = 101", "from 1 to 100"),
         ('tables = "lines.csv"', "[tables.Lines]"),
+        pytest.param(f"params = {'[' * 20_000}", "no valid TOML", id="too deep"),
     ],
 )
 def test_a_wrong_job_file_is_refused_with_what_was_probably_meant(

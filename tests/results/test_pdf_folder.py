@@ -119,6 +119,13 @@ def test_no_name_leaves_the_folder_or_hides_in_it(tmp_path: Path, name: str) -> 
     assert PdfFolder(place).find("r/1") == path
 
 
+def test_a_line_of_the_manifest_that_nests_too_deep_costs_a_download_and_nothing_else(tmp_path: Path) -> None:
+    PdfFolder(tmp_path).save("r/1", "a.pdf", PDF)
+    with (tmp_path / MANIFEST).open("a") as manifest:
+        manifest.write("[" * 20_000 + "\n")
+    assert PdfFolder(tmp_path).find("r/1") == tmp_path / "a.pdf"
+
+
 @given(st.text(max_size=300), st.text(max_size=300))
 @settings(max_examples=60, deadline=None)
 def test_any_two_names_give_two_files_in_the_folder(
