@@ -5,7 +5,7 @@ from __future__ import annotations
 import datetime as dt
 import io
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -170,11 +170,14 @@ def _xls_format(cell: Any, book: Any) -> FormatCode | None:
 def _xlsb(path: Path, reading: Reading) -> tuple[Sheet, list[str]]:
     """Return a sheet: its values by calamine, which knows dates; all else by pyxlsb."""
     calamine: Any = needed(path, "python_calamine", "python-calamine", _WAY_OUT)
+    with zipfile.ZipFile(path) as archive:
+        if damaged := archive.testzip():
+            raise zipfile.BadZipFile(damaged)
     with calamine.load_workbook(str(path)) as book:
         shown = calamine_visible(book)
         sheet = Sheet(chosen_sheet(path, shown, reading))
+        formats = _look_behind(path, sheet)
         rows = book.get_sheet_by_name(sheet.name).to_python(skip_empty_area=False)
-    formats = _look_behind(path, sheet)
     look = FormatLook(sheet, reading)
     for number, cells in enumerate(rows, 1):
         line = [_calamine_value(cell) for cell in cells]
@@ -214,6 +217,13 @@ _HIDDEN_FLAG = 0x10
 """Of the byte of a row's record that holds its outline level ([MS-XLSB] 2.4.764, fDyZero)."""
 _MERGE_RECORD = 0x01B0
 """[MS-XLSB] 2.4.705, BrtMergeCell."""
+_TEXT_RECORD = 0x06
+"""[MS-XLSB] 2.4.322, BrtCellSt."""
+_MOST_COLUMNS = 16_384
+"""Of a sheet of Excel's."""
+_MOST_CELLS = 50_000_000
+"""Of the rectangle from A1 that holds all cells: calamine makes 32 bytes for each, blank or not, and aborts the
+process where there is no memory for them."""
 
 
 _FORMAT_RECORD, _CELL_STYLE_RECORD = 0x2C, 0x2F
@@ -280,6 +290,25 @@ def _xlsb_formats(archive: zipfile.ZipFile) -> list[FormatCode | None]:
     return [None if code.general else code for code in found]
 
 
+def _in_rows(path: Path, sheet: str, records: Any) -> Iterator[tuple[int, int, Any]]:
+    """Yield row, kind and content of each record; refuse a sheet before calamine makes its blank cells."""
+    from pyxlsb import biff12  # noqa: PLC0415 - of the extra `files`
+
+    row = height = width = 0
+    for record, content in records:
+        if record == biff12.ROW:
+            row = content[0]
+        elif biff12.BLANK < record <= biff12.FORMULA_BOOLERR:
+            height, width = max(height, row + 1), max(width, content.c + 1)
+            if width > _MOST_COLUMNS or height * width > _MOST_CELLS:
+                raise refusal(
+                    path,
+                    f"is not read: sheet {sheet!r} reaches to row {height}, column {width}, which is too many blank "
+                    "cells. Delete what stands far outside the rows (Ctrl+End goes there), or save it as .xlsx",
+                )
+        yield row, record, content
+
+
 def _look_behind(path: Path, sheet: Sheet) -> dict[int, dict[int, FormatCode]]:
     """Note the errors, hidden rows and merged cells of a sheet, and return the number formats of its lines."""
     needed(path, "pyxlsb", "pyxlsb", _WAY_OUT)
@@ -303,16 +332,14 @@ def _look_behind(path: Path, sheet: Sheet) -> dict[int, dict[int, FormatCode]]:
 
     numbers = (biff12.NUM, biff12.FLOAT, biff12.FORMULA_FLOAT)
     with zipfile.ZipFile(path) as archive:
-        ours = {biff12.ROW: Row(), _MERGE_RECORD: Merge()}
+        ours = {biff12.ROW: Row(), _MERGE_RECORD: Merge(), _TEXT_RECORD: handlers.CellHandler()}
         # pyxlsb's rows() tells no errors from texts, and its workbook leaves files open where a part is damaged
         records = _xlsb_records(archive, _xlsb_part(archive, sheet.name), ours)
         styles = _xlsb_formats(archive)
         formats: dict[int, dict[int, FormatCode]] = {}
-        row = 0
-        for record, content in records:
+        for row, record, content in _in_rows(path, sheet.name, records):
             if record == biff12.ROW:
-                row, hidden = content
-                if hidden:
+                if content[1]:
                     sheet.hidden.add(row + 1)
             elif record in numbers:
                 style = content.style & _STYLE_BITS

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import shutil
+import struct
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -192,6 +193,24 @@ def test_others_read_binary_workbooks_by_pyxlsb_as_before_when_we_have_read_one(
     read_rows(path, hidden="keep")
     with pyxlsb.open_workbook(str(path)) as book, book.get_sheet(1) as sheet:
         assert [cell.v for cell in list(sheet.rows())[1]] == [1, 2]
+
+
+def test_a_cell_far_outside_ends_no_process(tmp_path: Path) -> None:
+    """Calamine takes memory for all the cells up to it, and aborts where there is none."""
+    path = xlsb_file(tmp_path / "rows.xlsb", [["Id", "Code"], [1, 2]])
+    column = struct.pack("<I", 1) + bytes(4)
+    far = rewritten(
+        path,
+        tmp_path / "far.xlsb",
+        lambda part, data: data.replace(column, b"\xff\xff\xff\x7f" + bytes(4)) if "sheet1" in part else data,
+    )
+    assert "sheet 'Orders' reaches to row 1, column 2147483648" in refused(far)
+
+
+def test_a_binary_workbook_whose_checksums_are_wrong_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    path = xlsb_file(tmp_path / "rows.xlsb", [["Id", "Code"], [1, 2]])
+    path.write_bytes(path.read_bytes().replace("Code".encode("utf-16-le"), "Core".encode("utf-16-le")))
+    assert "BadZipFile: xl/worksheets/sheet1.bin" in refused(path)
 
 
 # passwords
