@@ -303,8 +303,9 @@ def _in_rows(path: Path, sheet: str, records: Any) -> Iterator[tuple[int, int, A
             if width > _MOST_COLUMNS or height * width > _MOST_CELLS:
                 raise refusal(
                     path,
-                    f"is not read: sheet {sheet!r} reaches to row {height}, column {width}, which is too many blank "
-                    "cells. Delete what stands far outside the rows (Ctrl+End goes there), or save it as .xlsx",
+                    f"is not read: sheet {sheet!r} reaches to row {height}, column {width}, which is too many "
+                    "blank cells. Delete what stands far outside the rows (Ctrl+End goes there), or save it "
+                    "as .xlsx",
                 )
         yield row, record, content
 

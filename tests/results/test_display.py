@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from support.browsers import started
 
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.results.display import STATUS_PILLS, overview_html
@@ -109,17 +110,13 @@ def test_statuses_are_readable_whatever_is_around_them(pair: tuple[str, tuple[st
     DRIVER is None and os.environ.get("CI") != "true", reason="no Chromium with its driver on this machine"
 )
 def test_a_saved_table_sorts_filters_and_pages_in_a_browser_without_a_kernel(tmp_path: Path) -> None:
-    from selenium import webdriver  # noqa: PLC0415 - only here
-    from selenium.webdriver.common.by import By  # noqa: PLC0415
+    from selenium.webdriver.common.by import By  # noqa: PLC0415 - only here
 
     assert DRIVER is not None, "CI needs Chromium: apt-get install chromium chromium-driver"
     frame = results(20)
     frame["url"] = ["https://app.example.test/file"] * 20
     (tmp_path / "saved.html").write_text(f"<!doctype html><meta charset='utf-8'>{overview_html(frame)}", "utf-8")
-    options = webdriver.ChromeOptions()
-    for flag in ("--headless", "--no-sandbox", "--disable-gpu", f"--user-data-dir={tmp_path / 'profile'}"):
-        options.add_argument(flag)
-    browser = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    browser = started(DRIVER, tmp_path / "profile", "--headless")
     try:
         browser.get((tmp_path / "saved.html").as_uri())
 

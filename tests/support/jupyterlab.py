@@ -18,6 +18,7 @@ from urllib.error import URLError
 from urllib.request import urlopen
 
 from conftest import SECRETS, required
+from support.browsers import started
 from support.kernels import kernel_environment
 
 __all__ = ["SCREENSHOTS", "Lab", "browser_in", "lab_in"]
@@ -259,22 +260,8 @@ def _address(folder: Path, server: subprocess.Popen[bytes]) -> str:
 
 @contextmanager
 def browser_in(chromium: str, driver: str, folder: Path) -> Iterator[Any]:
-    from selenium import webdriver  # noqa: PLC0415 - asked for above
-    from selenium.webdriver.chrome.service import Service  # noqa: PLC0415
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = chromium
-    for argument in (
-        "--headless=new",
-        "--no-sandbox",
-        "--disable-gpu",
-        "--disable-dev-shm-usage",
-        "--window-size=1280,1000",
-        f"--user-data-dir={folder / 'browser'}",
-    ):
-        options.add_argument(argument)
-    service = Service(driver, log_output=str(folder / "driver.log"))
-    browser = webdriver.Chrome(options=options, service=service)
+    wanted = ("--headless=new", "--disable-dev-shm-usage", "--window-size=1280,1000")
+    browser = started(driver, folder / "browser", *wanted, chromium=chromium, log=folder / "driver.log")
     browser.set_script_timeout(PATIENCE)  # 30 s are not enough on a busy machine to shut a kernel down
     try:
         yield browser

@@ -21,6 +21,7 @@ from babel.dates import format_date
 from babel.numbers import format_decimal
 
 import reportflow_pandas
+from tests.support import browsers
 
 FONTS = Path(reportflow_pandas.__file__).parent / "local" / "fonts"
 SAID: dict[str, dict[str, Any]] = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -82,15 +83,9 @@ def page_of(params: dict[str, Any]) -> str:
 
 @functools.cache
 def _browser() -> Any:
-    from selenium import webdriver  # noqa: PLC0415 - only where letters are printed
-    from selenium.webdriver.chrome.service import Service  # noqa: PLC0415
-
-    options = webdriver.ChromeOptions()
-    options.binary_location = str(shutil.which("chromium"))
     folder = tempfile.TemporaryDirectory()
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", f"--user-data-dir={folder.name}"):
-        options.add_argument(argument)
-    browser = webdriver.Chrome(options=options, service=Service(shutil.which("chromedriver")))
+    chromium, driver = shutil.which("chromium"), str(shutil.which("chromedriver"))
+    browser = browsers.started(driver, Path(folder.name), "--headless=new", chromium=chromium)
     atexit.register(folder.cleanup)
     atexit.register(browser.quit)
     browser.get(Path(FONTS).as_uri())
