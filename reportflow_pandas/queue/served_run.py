@@ -134,11 +134,11 @@ class ServedRun:
     async def close(self) -> None:
         """End what looks after its calls."""
         await self.bull.lockManager.close()
+        if self.line.outage is not None:
+            self.line.outage.close()  # which tells that it is over
         if self._telling is not None:
             await asyncio.wait([self._telling], timeout=TELL_SECONDS)
             self._telling.cancel()
-        if self.line.outage is not None:
-            self.line.outage.close()
 
     def tell_away(self, seconds: float) -> None:
         """Say that the service is away and for how long it is waited for; 0.0: it is back.
