@@ -9,25 +9,48 @@ import shlex
 from collections.abc import Mapping
 
 __all__ = [
+    "APPROVE_OR_VERIFY",
+    "ASK_AGAIN",
     "CHANGED",
+    "DOWNLOAD_FIRST",
+    "FETCH_WHAT_IS_THERE",
+    "GENERATE_AGAIN_OR_NAME_IT",
+    "GENERATE_OR_GIVE_THE_ROWS",
+    "HAND_OVER_AGAIN",
     "LOOK_IT_UP",
+    "MAIL_AGAIN",
+    "MAIL_AGAIN_WHEN_IT_CAN_BE_WRITTEN",
+    "MAKE_IT_AGAIN",
+    "MAKE_THEM_AGAIN",
     "NOT_SENT_AGAIN",
+    "NO_PDF_FOR_GOOD",
+    "PAID_AND_LEFT",
+    "PAID_AND_THERE",
+    "READ_THIS_RUNS_WORKBOOK",
+    "READ_WORKBOOK_WITH_THESE",
     "REST_NOT_FETCHED",
     "REST_NOT_SENT",
+    "SAVED_SO_FAR",
     "STATUS_IN_WORDS",
+    "VERIFY_FIRST",
+    "VERIFY_GOES_ON",
+    "VERIFY_TRIES_AGAIN",
     "after_equal_refusals",
     "at_a_prompt",
     "by_the_newest",
     "cut_short",
     "elsewhere",
     "goes_on",
+    "hand_over_when_it_has_ended",
     "if_the_same_workspace",
     "in_brief",
     "interrupted",
     "line_that_goes_on",
+    "read_with_its_own_run",
     "resumable",
     "when_it_can_be_written",
     "while_another_sends",
+    "with_a_renewed_key",
     "with_its_rows",
 ]
 
@@ -57,6 +80,86 @@ REST_NOT_FETCHED = (
     "them, at no cost"
 )
 """What an outage leaves of a download."""
+
+SAVED_SO_FAR = (
+    "What was saved so far is whole; results.reportflow.download(folder) goes on with the rest, at no cost"
+)
+"""What a full disk leaves of a download."""
+
+FETCH_WHAT_IS_THERE = "results.reportflow.download(folder) fetches what is there, at no cost"
+"""Where no row has a PDF on disk that a verb could use."""
+
+ASK_AGAIN = "It stays accepted: results.reportflow.download(folder) asks again and costs nothing"
+"""About a document whose PDF was not ready in time."""
+
+MAKE_IT_AGAIN = "If the PDF is needed, make it again: generate(…, again=…)"
+"""About a document that the embedded service no longer keeps."""
+
+NO_PDF_FOR_GOOD = (
+    "It is not asked for again, and retry() does not send it. Correct what the service names (a character, a "
+    "picture, the design), then make the document again with generate(…, again=…); it is billed again"
+)
+"""About an accepted document whose PDF can never be made."""
+
+MAKE_THEM_AGAIN = (
+    "What their column error names has to be corrected first (a character, a picture, the design); then "
+    'generate(…, again=results["error_kind"] == "no_pdf") makes them once more, and they are billed again'
+)
+"""About all such documents of a run, whose rows `retry` passes over."""
+
+GENERATE_OR_GIVE_THE_ROWS = (
+    "Generate again when the cause is gone, or give the rows: results.reportflow.retry(source=df)"
+)
+"""About a run that ended before anything of it was written down."""
+
+GENERATE_AGAIN_OR_NAME_IT = "Generate again, or name the run: run='november'"
+"""Where two processes began a run of one name in the same moment."""
+
+DOWNLOAD_FIRST = "First results = results.reportflow.download('pdfs')"
+"""Where `verify` finds no PDF on disk."""
+
+VERIFY_FIRST = (
+    "First results = df.reportflow.verify(results), with the params= and tables= of the generation; or "
+    "df.reportflow.generate(…, download='pdfs', verify=True)"
+)
+"""Where a verb tells what `verify` found, and it has not looked yet."""
+
+VERIFY_GOES_ON = "The same line goes on; the results are in this exception's .results, as they were"
+"""What Ctrl-C leaves of `verify`."""
+
+VERIFY_TRIES_AGAIN = "df.reportflow.verify(results) tries it again"
+"""Where the PDFs of a run that generated could not be read back."""
+
+APPROVE_OR_VERIFY = (
+    "Give the reviewed workbook, decisions=results.reportflow.read_review('review.xlsx'), or verify the PDFs "
+    "first: results = df.reportflow.verify(results)"
+)
+"""Where nothing tells which documents may leave."""
+
+READ_THIS_RUNS_WORKBOOK = "Read the workbook of this run: results.reportflow.read_review(path)"
+"""Where the decisions are about another run."""
+
+READ_WORKBOOK_WITH_THESE = "Read the workbook with these results: results.reportflow.read_review(path)"
+"""Where index labels that occur twice don't tell whose a decision is."""
+
+HAND_OVER_AGAIN = (
+    "What is in the folder is whole; call hand_over again when the cause is gone, it goes on with the rest"
+)
+"""What a full disk leaves of an archive."""
+
+MAIL_AGAIN = "Call mail again with the same arguments: it sends what is missing, and no mail twice"
+"""What Ctrl-C or a mail server's outage leaves."""
+
+MAIL_AGAIN_WHEN_IT_CAN_BE_WRITTEN = (
+    "Free the disk (or make it writable) and call mail again with the same arguments: it sends what is missing"
+)
+"""Where no mail's intent can be written down."""
+
+PAID_AND_LEFT = "they are paid for, and nothing sends them again by itself"
+"""About accepted documents whose PDFs can never be made."""
+
+PAID_AND_THERE = "they are paid for: do not send them again"
+"""About accepted documents whose PDFs were not saved."""
 
 STATUS_IN_WORDS = {
     "failed": "not generated, not billed",
@@ -112,6 +215,21 @@ def while_another_sends(run: str) -> str:
 def if_the_same_workspace(run: str) -> str:
     """Return the line for a run that was begun with another key, or under another name, of one workspace."""
     return f"rf.resume({run!r}, same_workspace=True)"
+
+
+def with_a_renewed_key(way_on: str) -> str:
+    """Return how to go on after a refused key; ``way_on`` is the run's own line."""
+    return f"If the key was renewed: rf.configure(app_key='ak_…'), then {way_on}"
+
+
+def read_with_its_own_run(run: str) -> str:
+    """Return what to do with a workbook that is about a run other than the results'."""
+    return f"Read it with results of its own run (rf.load({run!r})), or alone: rf.read_review(path)"
+
+
+def hand_over_when_it_has_ended(lock: str) -> str:
+    """Return what to do while another process hands documents over to the same folder."""
+    return f"Call hand_over again when it has ended (its lock is {lock})"
 
 
 def cut_short(run: str) -> str:

@@ -20,7 +20,7 @@ from reportflow_pandas.execution.run import Run
 from reportflow_pandas.execution.work import watched
 from reportflow_pandas.journal import marks, runs as shelf
 from reportflow_pandas.journal.events import note_event
-from reportflow_pandas.next_steps import by_the_newest, with_its_rows
+from reportflow_pandas.next_steps import GENERATE_OR_GIVE_THE_ROWS, MAKE_THEM_AGAIN, by_the_newest, with_its_rows
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notebook.shown_frame import readable
 from reportflow_pandas.options import RowsChosen
@@ -306,9 +306,7 @@ def retry(
     chosen = results["status"].isin(words).to_numpy()
     if never := int(without_pdf_for_good(results).sum()):
         _tell(
-            f"{never:,} accepted documents have no PDF for good, and retry sends none of them. What their column "
-            "error names has to be corrected first (a character, a picture, the design); then generate(…, "
-            'again=results["error_kind"] == "no_pdf") makes them once more, and they are billed again',
+            f"{never:,} accepted documents have no PDF for good, and retry sends none of them. {MAKE_THEM_AGAIN}",
             progress,
         )
     if not chosen.any():
@@ -337,8 +335,8 @@ def _as_they_were(attrs: dict[str, str], wanted: list[int], settings: Settings, 
     run = attrs["run"]
     if not attrs.get("frame"):
         raise ConfigurationError(
-            f"run {run!r} ended before anything of it was written down, and nothing was sent. Generate again "
-            "when the cause is gone, or give the rows: results.reportflow.retry(source=df)"
+            f"run {run!r} ended before anything of it was written down, and nothing was sent. "
+            f"{GENERATE_OR_GIVE_THE_ROWS}"
         )
     work = FromLedger(run, settings, positions=frozenset(wanted), **more)
     if str(work.info.frame) != attrs["frame"]:

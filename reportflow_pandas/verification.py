@@ -14,6 +14,7 @@ from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.errors import ConfigurationError, RunInterrupted
 from reportflow_pandas.execution.preparation import Prepared, document_rows, prepare
+from reportflow_pandas.next_steps import DOWNLOAD_FIRST, VERIFY_GOES_ON
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Options, Params, Tables
 from reportflow_pandas.results.results_frame import is_results, provenance
@@ -95,8 +96,7 @@ def verify(
     paths = paths_of(results)
     if not paths and len(results):
         raise ConfigurationError(
-            "none of these results has a PDF on disk, so there is nothing to read back. First "
-            "results = results.reportflow.download('pdfs')"
+            f"none of these results has a PDF on disk, so there is nothing to read back. {DOWNLOAD_FIRST}"
         )
     given: dict[str, Any] = {
         "version": version or _version_of(attrs),
@@ -134,8 +134,7 @@ def verify(
     except KeyboardInterrupt:
         done = shown.phases[0].done if shown.phases else 0
         raise RunInterrupted(
-            f"interrupted: {done:,} of {len(paths):,} PDFs were read, and what was read is kept. The same line "
-            "goes on; the results are in this exception's .results, as they were",
+            f"interrupted: {done:,} of {len(paths):,} PDFs were read, and what was read is kept. {VERIFY_GOES_ON}",
             results,
         ) from None
     finally:

@@ -20,7 +20,7 @@ from reportflow_pandas.cli.shell_words import in_a_shell, painted
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
 from reportflow_pandas.export.reader import read_lines
-from reportflow_pandas.next_steps import STATUS_IN_WORDS
+from reportflow_pandas.next_steps import PAID_AND_LEFT, PAID_AND_THERE, STATUS_IN_WORDS
 from reportflow_pandas.printable import printable
 from reportflow_pandas.reading.locations import line_of_row, origin_of, where
 from reportflow_pandas.results.service_words import in_plain_words
@@ -103,10 +103,7 @@ def outcome_lines(results: pd.DataFrame, *, download: bool, rows: pd.DataFrame |
     lines = [f"{int(summary['success']):>7,} accepted"]
     never = without_pdf_for_good(results)
     if never.any():
-        lines.append(
-            f"{int(never.sum()):>7,} accepted, and their PDFs can never be made: they are paid for, and "
-            "nothing sends them again by itself"
-        )
+        lines.append(f"{int(never.sum()):>7,} accepted, and their PDFs can never be made: {PAID_AND_LEFT}")
     lines += [
         f"{int(summary[status]):>7,} {status.replace('_', ' ')}: {meaning}"
         for status, meaning in STATUS_IN_WORDS.items()
@@ -116,10 +113,7 @@ def outcome_lines(results: pd.DataFrame, *, download: bool, rows: pd.DataFrame |
     if download:
         unsaved = results["path"].isna() & ~bad
         if unsaved.any():
-            lines.append(
-                f"{int(unsaved.sum()):>7,} of the accepted could not be downloaded; they are paid for: "
-                "do not send them again"
-            )
+            lines.append(f"{int(unsaved.sum()):>7,} of the accepted could not be downloaded; {PAID_AND_THERE}")
         bad |= unsaved
     lines += _verdict_lines(results)
     needing = results[bad & results["error"].notna()]

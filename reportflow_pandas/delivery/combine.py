@@ -15,6 +15,7 @@ from reportflow_pandas.delivery.release import DeliveryWarning
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import checked_path, place
 from reportflow_pandas.export.source_columns import column_of, documents_of
+from reportflow_pandas.next_steps import FETCH_WHAT_IS_THERE
 from reportflow_pandas.results.pdf_folder import safe_name
 from reportflow_pandas.results.results_frame import provenance
 from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
@@ -182,7 +183,7 @@ def _combined(results: pd.DataFrame, target: Path, title: str) -> Path:
                 raise ConfigurationError(
                     "no row of these results has a PDF that could be combined: "
                     + _told(left_out)
-                    + ". results.reportflow.download(folder) fetches what is there, at no cost"
+                    + f". {FETCH_WHAT_IS_THERE}"
                 )
             writer.finish(title)
 

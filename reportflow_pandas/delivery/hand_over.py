@@ -32,6 +32,7 @@ from reportflow_pandas.export.source_columns import beside, column_of, documents
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.journal.runs import at_home
+from reportflow_pandas.next_steps import HAND_OVER_AGAIN, hand_over_when_it_has_ended
 from reportflow_pandas.results.pdf_folder import safe_name
 from reportflow_pandas.results.results_frame import provenance, text_column
 from reportflow_pandas.rows.file_names import file_names
@@ -220,8 +221,8 @@ class _Archive:
             raise _unusable(self._path, reason) from reason
         except ConfigurationError:
             raise ConfigurationError(
-                f"another process hands documents over to {str(self._path)!r}; nothing was copied. Call hand_over "
-                f"again when it has ended (its lock is {file.name})"
+                f"another process hands documents over to {str(self._path)!r}; nothing was copied. "
+                f"{hand_over_when_it_has_ended(file.name)}"
             ) from None
         try:
             self._lines = _read_index(self._path)
@@ -298,8 +299,7 @@ def _copy(source: Path, target: Path) -> None:
 
 def _unusable(path: Path, reason: OSError) -> ConfigurationError:
     return ConfigurationError(
-        f"{str(path)!r} cannot be written to ({reason.strerror or reason}). What is in the folder is whole; call "
-        "hand_over again when the cause is gone, it goes on with the rest"
+        f"{str(path)!r} cannot be written to ({reason.strerror or reason}). {HAND_OVER_AGAIN}"
     )
 
 

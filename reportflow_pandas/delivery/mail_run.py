@@ -19,6 +19,7 @@ from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.journal.mails import MailLedger
+from reportflow_pandas.next_steps import MAIL_AGAIN
 from reportflow_pandas.rows.input_frame import rows_phrase
 from reportflow_pandas.settings import Settings
 
@@ -138,7 +139,7 @@ class MailRun:
 
     def way_on(self) -> str:
         """Return how to go on with what was not sent."""
-        return "Call mail again with the same arguments: it sends what is missing, and no mail twice"
+        return MAIL_AGAIN
 
     def closing_words(self) -> str:
         """Return who got no mail and why, and who got a second one; nothing where all are sent."""

@@ -14,6 +14,7 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.texts import REVIEW_ATTRS
 from reportflow_pandas.journal.events import events_of, note_event
 from reportflow_pandas.journal.runs_folder import path_of
+from reportflow_pandas.next_steps import APPROVE_OR_VERIFY, READ_THIS_RUNS_WORKBOOK, READ_WORKBOOK_WITH_THESE
 from reportflow_pandas.results.results_frame import known
 from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
 from reportflow_pandas.settings import Settings
@@ -77,8 +78,7 @@ def release(results: pd.DataFrame, decisions: pd.DataFrame | None, *, verb: str,
     if decisions is None and required and "verdict" not in results.columns:
         raise ConfigurationError(
             f"{verb} passes on what was approved or read back without a finding, and these results have neither. "
-            "Give the reviewed workbook, decisions=results.reportflow.read_review('review.xlsx'), or verify the "
-            "PDFs first: results = df.reportflow.verify(results)"
+            f"{APPROVE_OR_VERIFY}"
         )
     decided = None if decisions is None else _decided(results, decisions)
     approved_files = _approved_files(decisions)
@@ -113,7 +113,7 @@ def _decided(results: pd.DataFrame, decisions: pd.DataFrame) -> list[Any]:
     if about and run and about != run:
         raise ConfigurationError(
             f"decisions= are about run {about!r}, and these results are of run {run!r}; nothing was passed on. "
-            "Read the workbook of this run: results.reportflow.read_review(path)"
+            f"{READ_THIS_RUNS_WORKBOOK}"
         )
     if decisions.index.equals(results.index):
         return list(decisions["decision"])
@@ -122,7 +122,7 @@ def _decided(results: pd.DataFrame, decisions: pd.DataFrame) -> list[Any]:
             twice = index[index.duplicated()][0]
             raise ConfigurationError(
                 f"{whose} has the index label {label_shown(twice)} more than once, so it is not known which "
-                "document was approved. Read the workbook with these results: results.reportflow.read_review(path)"
+                f"document was approved. {READ_WORKBOOK_WITH_THESE}"
             )
     return list(decisions["decision"].reindex(results.index))
 

@@ -35,7 +35,7 @@ from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs, runs_folder
 from reportflow_pandas.journal.journal import Journal, Terms
 from reportflow_pandas.lru import LruDict
-from reportflow_pandas.next_steps import by_the_newest
+from reportflow_pandas.next_steps import GENERATE_AGAIN_OR_NAME_IT, by_the_newest
 from reportflow_pandas.options import Options
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.run_info import RunInfo
@@ -291,7 +291,7 @@ class FromFrame:
             ledger.close()
             raise ConfigurationError(
                 f"another process began a run {self.info.run!r} in the same moment, and this one is not to go on "
-                "with it: nothing was sent. Generate again, or name the run: run='november'"
+                f"with it: nothing was sent. {GENERATE_AGAIN_OR_NAME_IT}"
             )
         return ledger
 

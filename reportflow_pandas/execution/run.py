@@ -26,7 +26,7 @@ from reportflow_pandas.execution.execute import Source, execute
 from reportflow_pandas.execution.work import in_thread
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
-from reportflow_pandas.next_steps import goes_on, interrupted
+from reportflow_pandas.next_steps import goes_on, interrupted, with_a_renewed_key
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.results.download import fetch_outcomes
@@ -167,7 +167,7 @@ class Run:
         """Add to a refused key how its run goes on with a new one: keys are renewed."""
         if isinstance(error, AuthError) and error.status == 401:
             way = goes_on(self.info.attrs()) if self.source.ledger is not None else "the same line again"
-            error.args = (f"{error}. If the key was renewed: rf.configure(app_key='ak_…'), then {way}",)
+            error.args = (f"{error}. {with_a_renewed_key(way)}",)
 
     async def _staged(self, work: Coroutine[Any, Any, T]) -> T | None:
         """Await a part that an interrupt cancels as a whole; None if it did."""

@@ -13,6 +13,7 @@ import pandas as pd
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.export.reader import Line, Matches, Reviewed, read_lines, run_name
 from reportflow_pandas.export.texts import DECISIONS, REVIEW_ATTRS, WORDS, decision_of, plain
+from reportflow_pandas.next_steps import read_with_its_own_run
 from reportflow_pandas.results.index_labels import rebuilt
 from reportflow_pandas.results.summary import checked_results
 from reportflow_pandas.settings import absolute_path
@@ -155,8 +156,7 @@ def _refuse_other_run(reviewed: Reviewed, results: pd.DataFrame) -> None:
         raise ConfigurationError(
             f"{str(reviewed.path)!r} holds the run {', '.join(map(repr, others))}, but these results are of "
             "the run "
-            f"{ours!r}. Read it with results of its own run (rf.load({others[0]!r})), or alone: "
-            "rf.read_review(path)"
+            f"{ours!r}. {read_with_its_own_run(others[0])}"
         )
 
 

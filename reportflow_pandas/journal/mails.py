@@ -20,6 +20,7 @@ from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.journal.run_file import lock_of
 from reportflow_pandas.journal.runs_folder import path_of
 from reportflow_pandas.journal.schema import open_to_read, open_to_write, translated
+from reportflow_pandas.next_steps import MAIL_AGAIN_WHEN_IT_CAN_BE_WRITTEN
 
 __all__ = ["Mail", "MailLedger", "MailState", "mails_of"]
 
@@ -134,8 +135,8 @@ class MailLedger:
             raise JournalError(
                 f"the run's ledger {self._path} cannot be written any more ({error}). Mailing stops, because no "
                 "mail is sent without a recorded intent; one whose outcome cannot be recorded shows as unknown. "
-                "This exception's .results is the frame so far. Free the disk (or make it writable) and call mail "
-                "again with the same arguments: it sends what is missing"
+                "This exception's .results is the frame so far. "
+                f"{MAIL_AGAIN_WHEN_IT_CAN_BE_WRITTEN}"
             ) from error
 
     def known(self) -> dict[tuple[str, str], Mail]:

@@ -20,7 +20,7 @@ from reportflow_pandas.engine.circuit_breaker import Outage, says_nothing
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, ConnectionFailed, NotReady, ReportFlowError
-from reportflow_pandas.next_steps import REST_NOT_FETCHED
+from reportflow_pandas.next_steps import NO_PDF_FOR_GOOD, REST_NOT_FETCHED, SAVED_SO_FAR
 from reportflow_pandas.results.missing_pdfs import Wanted, known_by, missing
 from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.polling import Polling
@@ -384,18 +384,14 @@ def _spool() -> BinaryIO:
         return cast("BinaryIO", tempfile.TemporaryFile())
     except OSError as reason:
         raise ConfigurationError(
-            f"no temporary file can be made for the PDFs of a request ({reason.strerror or reason}). What was "
-            "saved so far is whole; results.reportflow.download(folder) goes on with the rest, at no cost"
+            f"no temporary file can be made for the PDFs of a request ({reason.strerror or reason}). "
+            f"{SAVED_SO_FAR}"
         ) from reason
 
 
 def _no_pdf(words: str) -> str:
     """Return what to say of a document that was accepted and whose PDF can never be made."""
-    return (
-        f"accepted, and its PDF can never be made: {words.rstrip('。. ')}. It is not asked for again, and retry() "
-        "does not send it. Correct what the service names (a character, a picture, the design), then make the "
-        "document again with generate(…, again=…); it is billed again"
-    )
+    return f"accepted, and its PDF can never be made: {words.rstrip('。. ')}. {NO_PDF_FOR_GOOD}"
 
 
 def _asked_pause(error: NotReady) -> float:

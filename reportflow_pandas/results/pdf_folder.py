@@ -23,6 +23,7 @@ from urllib.parse import quote
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.contract import without_pdf
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.next_steps import SAVED_SO_FAR
 from reportflow_pandas.printable import INVISIBLE, JOINERS
 from reportflow_pandas.settings import absolute_path
 
@@ -170,8 +171,8 @@ class PdfFolder:
                 unfinished.unlink(missing_ok=True)
         except OSError as reason:
             raise ConfigurationError(
-                f"{file_name!r} cannot be written to {str(self.path)!r} ({reason.strerror or reason}). What was "
-                "saved so far is whole; results.reportflow.download(folder) goes on with the rest, at no cost"
+                f"{file_name!r} cannot be written to {str(self.path)!r} ({reason.strerror or reason}). "
+                f"{SAVED_SO_FAR}"
             ) from reason
         return self.path / name
 

@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import NotReady
+from reportflow_pandas.next_steps import ASK_AGAIN, MAKE_IT_AGAIN
 
 __all__ = ["Polling"]
 
@@ -86,14 +87,11 @@ class Polling:
         if error.gone:
             return "expired", (
                 "the embedded service has this document no more: it keeps what it made while it runs, for a day. "
-                "If the PDF is needed, make it again: generate(…, again=…)"
+                f"{MAKE_IT_AGAIN}"
             )
         if self._old and error.status == 404:
             return "expired", (
                 "the service does not have this file (404), and it was accepted so long ago that it has probably "
                 "expired. Download PDFs soon after generating; the web app may still have it"
             )
-        return "not_ready", (
-            f"still not ready (the last answer was {error.status}). It stays accepted: "
-            "results.reportflow.download(folder) asks again and costs nothing"
-        )
+        return "not_ready", f"still not ready (the last answer was {error.status}). {ASK_AGAIN}"

@@ -12,6 +12,7 @@ import pandas as pd
 
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.next_steps import VERIFY_TRIES_AGAIN
 from reportflow_pandas.rows.documents import CHUNK, Documents
 
 if TYPE_CHECKING:  # it needs the packages of the extra
@@ -111,6 +112,6 @@ def read_back_or_say(
         return None
     except Exception as problem:  # noqa: BLE001 - whatever it is
         why = f"the PDFs could not be read back ({type(problem).__name__}: {problem})"
-        log.error("%s; df.reportflow.verify(results) tries it again", why)  # noqa: TRY400 - it might show values
+        log.error("%s; %s", why, VERIFY_TRIES_AGAIN)  # noqa: TRY400 - it might show values
         progress.lines.append(why)
         return None

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.next_steps import VERIFY_FIRST
 from reportflow_pandas.results.results_frame import ATTRS, provenance
 from reportflow_pandas.verify.finding import Finding
 
@@ -82,9 +83,7 @@ def kept_of(results: pd.DataFrame, verb: str) -> dict[str, Any]:
     attrs = provenance(results, verb)
     if "verdict" not in results.columns or KEPT not in attrs:
         raise ConfigurationError(
-            f".{verb}() tells what verify found, and these results were not verified yet. First "
-            "results = df.reportflow.verify(results), with the params= and tables= of the generation; or "
-            "df.reportflow.generate(…, download='pdfs', verify=True)"
+            f".{verb}() tells what verify found, and these results were not verified yet. {VERIFY_FIRST}"
         )
     kept: dict[str, Any] = json.loads(attrs[KEPT])
     return kept
