@@ -267,11 +267,19 @@ def _params_table(found: re.Match[str]) -> str:
 
 def _some_params(found: re.Match[str]) -> str:
     try:
-        pairs = ast.literal_eval(f"{{{found['pairs']}}}")
+        pairs = ast.parse(f"{{{found['pairs']}}}", mode="eval").body
+        assert isinstance(pairs, ast.Dict)  # noqa: S101 - for mypy: the pattern says so
+        names = [str(ast.literal_eval(key)) for key in pairs.keys if key is not None]
     except (ValueError, SyntaxError):
         return found[0]
-    entries = ", ".join(f"{_key(name)} = {_filling(repr(filling))}" for name, filling in pairs.items())
-    return f"[params] {entries} {_JOB_FILE}"
+    codes = [ast.unparse(value) for value in pairs.values]
+    constants = [isinstance(value, ast.Constant) for value in pairs.values]
+    if not all(plain or _CONSTANT.fullmatch(code) for plain, code in zip(constants, codes, strict=True)):
+        return found[0]
+    entries = [f"{_key(name)} = {_filling(code)}" for name, code in zip(names, codes, strict=True)]
+    if len(entries) > 1:  # several in a line are TOML only as an inline table
+        return f"params = {{ {', '.join(entries)} }} {_JOB_FILE}"
+    return f"[params] {entries[0]} {_JOB_FILE}"
 
 
 def _filling(code: str) -> str:

@@ -34,7 +34,7 @@ from reportflow_pandas.rows.input_frame import (
     same_name,
 )
 from reportflow_pandas.rows.key_matches import NearKeys, split_keys
-from reportflow_pandas.rows.mapping import SCALARS, Source, Sources, missing_parameters
+from reportflow_pandas.rows.mapping import SCALARS, Source, Sources, missing_parameters, paste
 from reportflow_pandas.rows.plausibility import odd_values
 from reportflow_pandas.rows.problems import COLUMNS, Problem, problems_frame, refuse
 from reportflow_pandas.rows.tables import Nested
@@ -156,7 +156,19 @@ def _missing(
     frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter], groups: Groups | None
 ) -> Iterator[Problem]:
     free = _free(frame, sources)
-    for parameter in missing_parameters(sources, parameters):
+    missing = missing_parameters(sources, parameters)
+    alike = [one.name for one in missing if one.type in SCALARS and nearest(one.name, free) is None]
+    if len(alike) > 1:  # the same advice for each
+        yield Problem(
+            "error",
+            ", ".join(alike),
+            f"{len(alike)} parameters have no column and would print blank: {', '.join(map(repr, alike))}",
+            f"Name their columns, None for blank on purpose: {paste(frame, sources, parameters, in_a_line=True)}",
+            kind="unnamed",
+            names=alike,
+        )
+        missing = [one for one in missing if one.name not in alike]
+    for parameter in missing:
         near = nearest(parameter.name, free)
         if parameter.type not in SCALARS:
             suggestion = f"Nest a frame: tables={{{parameter.name!r}: rf.Table(lines, on='…')}}"
@@ -226,15 +238,15 @@ def _unused(frame: pd.DataFrame, options: Options, sources: Sources, groups: Gro
         }
     used |= columns_in(frame, options.file_name)
     used |= {given.name for given in (options.share, options.passcode) if isinstance(given, pd.Series)}
-    for column in frame.columns:
-        if column not in used:
-            yield Problem(
-                "warning",
-                str(column),
-                f"the column {column!r} is no parameter of the design and is not sent",
-                "",
-                kind="extra",
-            )
+    extra = [column for column in frame.columns if column not in used]
+    if len(extra) == 1:
+        told = f"the column {extra[0]!r} is no parameter of the design and is not sent"
+        yield Problem("warning", str(extra[0]), told, "", kind="extra")
+    elif extra:
+        told = f"{len(extra):,} columns are no parameter of the design and are not sent: "
+        told += ", ".join(map(repr, extra))
+        names = [*map(str, extra)]
+        yield Problem("warning", ", ".join(names), told, "", kind="extra", names=names)
 
 
 def _fields(sources: Sources, groups: Groups | None) -> Iterator[Problem]:

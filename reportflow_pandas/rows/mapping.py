@@ -140,33 +140,39 @@ def missing_parameters(sources: Sources, parameters: Sequence[Parameter]) -> lis
     return [parameter for parameter in parameters if parameter.name not in filled and parameter.default is None]
 
 
-def paste(frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter]) -> str:
+def paste(
+    frame: pd.DataFrame, sources: Sources, parameters: Sequence[Parameter], *, in_a_line: bool = False
+) -> str:
     """Return a ``params={…}`` to paste; what is in doubt is left open, and refused if it stays so."""
     used = {source.parameter: source for source in sources}
     taken = {source.column for source in sources}
     free = [name for name in names_of(frame) if name not in taken]
-    lines = [
-        f"    {parameter.name!r}: {_filling(parameter.name, used.get(parameter.name), free)}"
+    fillings = [
+        (parameter.name, *_filling(parameter.name, used.get(parameter.name), free))
         for parameter in parameters
         if parameter.name not in used or used[parameter.name].nested is None
         if parameter.name in used or (parameter.type in SCALARS and parameter.default is None)
     ]
+    if in_a_line:
+        return f"params={{{', '.join(f'{name!r}: {code}' for name, code, _ in fillings)}}}"
+    lines = [f"    {name!r}: {code}," + (f"  # {note}" if note else "") for name, code, note in fillings]
     return "params={\n" + "\n".join(lines) + "\n}"
 
 
-def _filling(parameter: str, source: Source | None, free: Sequence[Any]) -> str:
+def _filling(parameter: str, source: Source | None, free: Sequence[Any]) -> tuple[str, str]:
+    """Return what fills a parameter in code, and a note for what is left open."""
     if source is None:
         same = same_name(parameter, free)
         if same is not None:
-            return f"{same!r},"
+            return repr(same), ""
         near = nearest(parameter, free)
-        return f"...,  # {near!r}?" if near is not None else "...,  # which column? None: blank on purpose"
+        return "...", f"{near!r}?" if near is not None else "which column? None: blank on purpose"
     if source.function is not None:
         name = getattr(source.function, "__name__", "")
-        return f"{name}," if name.isidentifier() else "lambda row: ...,"
+        return name if name.isidentifier() else "lambda row: ...", ""
     if source.constant is not None:
-        return f"rf.Constant({source.constant.value!r}),"
-    return f"{source.column!r},"
+        return f"rf.Constant({source.constant.value!r})", ""
+    return repr(source.column), ""
 
 
 def _by_name(frame: pd.DataFrame, kinds: Mapping[str, Parameter], tables: Mapping[str, Any]) -> Sources:

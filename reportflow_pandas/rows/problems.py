@@ -43,8 +43,10 @@ class Problem:
         Rows or other things concerned, where ``rows`` does not list them.
     kind : str
         ``"lines"``: lines without a document, or the other way round; ``"rest"``: the lines of documents that were
-        left out, or that there are no rows; ``"extra"``: a column that is not sent. The last two are told only
-        beside something else.
+        left out, or that there are no rows; ``"extra"``: a column that is not sent. These two are told only beside
+        something else. ``"unnamed"``: parameters without a column; a refusal has its own mapping to paste.
+    names : sequence of str
+        Columns or parameters that one line stands for, where it stands for several.
     """
 
     level: str
@@ -53,7 +55,8 @@ class Problem:
     suggestion: str
     rows: Sequence[Any] = ()
     count: int = 0
-    kind: Literal["", "lines", "rest", "extra"] = ""
+    kind: Literal["", "lines", "rest", "extra", "unnamed"] = ""
+    names: Sequence[str] = ()
 
 
 def problems_frame(problems: Sequence[Problem]) -> pd.DataFrame:
@@ -65,7 +68,9 @@ def problems_frame(problems: Sequence[Problem]) -> pd.DataFrame:
             "row": pd.Series(
                 [problem.rows[0] if len(problem.rows) else None for problem in problems], dtype=object
             ),
-            "count": pd.Series([problem.count or len(problem.rows) for problem in problems], dtype="int64"),
+            "count": pd.Series(
+                [problem.count or len(problem.names or problem.rows) for problem in problems], dtype="int64"
+            ),
             "problem": pd.Series([problem.problem for problem in problems], dtype="str"),
             "suggestion": pd.Series([problem.suggestion for problem in problems], dtype="str"),
         },
@@ -79,7 +84,7 @@ def warning_lines(problems: Sequence[Problem]) -> tuple[list[str], list[str]]:
     odd = [problem for problem in warnings if problem.kind in ("", "lines")]
     odd.sort(key=lambda problem: problem.kind != "lines")
     beside = [problem.problem for problem in warnings if problem.kind == "rest"]
-    extra = [problem.column for problem in warnings if problem.kind == "extra"]
+    extra = [name for problem in warnings if problem.kind == "extra" for name in problem.names or [problem.column]]
     if extra:
         names = ", ".join(extra[:EXTRA_SHOWN]) + (", …" if len(extra) > EXTRA_SHOWN else "")
         are = "column is" if len(extra) == 1 else "columns are"
@@ -100,7 +105,9 @@ def refuse(
     errors = [problem for problem in problems if problem.level == "error"]
     if not errors:
         return
-    lines = [f"  - {_told(problem)}" for problem in errors[:SHOWN]]
+    lines = [
+        f"  - {problem.problem if problem.kind == 'unnamed' else _told(problem)}" for problem in errors[:SHOWN]
+    ]
     if len(errors) > SHOWN:
         lines.append(f"  - and {len(errors) - SHOWN:,} more: df.reportflow.check(...) lists them")
     rows = list(dict.fromkeys(row for problem in errors for row in problem.rows))

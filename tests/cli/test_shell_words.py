@@ -28,6 +28,13 @@ from reportflow_pandas.rows.mapping import paste
         ("params={…, 'Total': None}", "[params] Total = { blank = true } in a job file (--options job.toml)"),
         ("params={…, 'Total': broken}", "params={…, 'Total': broken}"),
         (
+            "params={'No 1': ..., 'Total': 'Sum', 'Tax': None, 'Unit': rf.Constant('kg')}",
+            (
+                'params = { "No 1" = "…", Total = "Sum", Tax = { blank = true }, Unit = { constant = "kg" } } '
+                "in a job file (--options job.toml)"
+            ),
+        ),
+        (
             "Nest a frame: tables={'Lines': rf.Table(lines, on='…')}",
             'Nest a frame: [tables.Lines] file = "lines.csv", on = "…" in a job file (--options job.toml)',
         ),

@@ -10,7 +10,7 @@ from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import InvalidRows
 from reportflow_pandas.examples import example_orders
 from reportflow_pandas.local.designs import packaged_designs
-from reportflow_pandas.options import Options, Table
+from reportflow_pandas.options import Constant, Options, Table
 from reportflow_pandas.rows.checks import COLUMNS, compare, problems_frame, refuse
 from reportflow_pandas.rows.file_names import file_names
 from reportflow_pandas.rows.mapping import bind
@@ -45,6 +45,45 @@ def test_a_parameter_without_a_column_is_an_error_with_the_nearest_free_column()
     ((level, _, _, suggestion),) = told(FRAME[["Customer"]])
     assert level == "error"
     assert suggestion == "Name a column, or leave it blank on purpose: params={…, 'Total': None}"
+
+
+def test_parameters_without_a_column_and_columns_not_sent_are_a_line_each_with_all_of_them_to_paste() -> None:
+    frame = pd.DataFrame({"番号": ["1"], "取引先": ["山田"], "Dat": ["2026-11-01"]})
+    design = parameters_of(Number="text", Customer="text", Date="text", Sum="number")
+    problems = problems_frame(problems_of(frame, design))
+    assert list(problems) == COLUMNS
+    assert problems[["level", "column", "count"]].to_numpy().tolist() == [
+        ["error", "Number, Customer, Sum", 3],
+        ["error", "Date", 0],
+        ["warning", "番号, 取引先, Dat", 3],
+    ]
+    assert problems["problem"][0] == (
+        "3 parameters have no column and would print blank: 'Number', 'Customer', 'Sum'"
+    )
+    assert problems["suggestion"][0] == (
+        "Name their columns, None for blank on purpose: "
+        "params={'Number': ..., 'Customer': ..., 'Date': ..., 'Sum': ...}"
+    )
+    assert problems["problem"][2].endswith("not sent: '番号', '取引先', 'Dat'")
+
+
+def test_what_is_known_already_stands_in_the_mapping_to_paste() -> None:
+    frame = pd.DataFrame({"番号": ["1"], "取引先": ["山田"]})
+    design = parameters_of(Number="text", Customer="text", Sum="number", Tax="number")
+    ((_, _, _, suggestion),) = told(frame, design, params={"Number": "番号", "Customer": Constant("山田")})
+    assert "{'Number': '番号', 'Customer': rf.Constant('山田'), 'Sum': ..., 'Tax': ...}" in suggestion
+
+
+def test_a_refusal_says_once_what_to_paste() -> None:
+    frame = pd.DataFrame({"番号": ["1"], "取引先": ["山田"]})
+    options = Options.of("design", {})
+    sources = bind(frame, options, DESIGN)
+    with pytest.raises(InvalidRows) as refused:
+        refuse(compare(frame, options, sources, DESIGN, ["a"]), frame, sources, DESIGN)
+    assert str(refused.value).count("params={") == 1
+    assert "2 parameters have no column and would print blank: 'Customer', 'Total'\nTo correct and paste:" in str(
+        refused.value
+    )
 
 
 def test_a_column_that_is_taken_is_not_suggested_again() -> None:
