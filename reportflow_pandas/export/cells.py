@@ -403,6 +403,8 @@ class ColumnCells:
             cell.number_format = _FORMATS[form]
             if form in _ON_THE_LEFT:
                 cell.alignment = Alignment(horizontal="left", vertical="top" if self._on_top else None)
+            elif form in ("money", "whole_money"):  # apart from what begins on the left of the next column
+                cell.alignment = Alignment(horizontal="right", indent=1, vertical="top" if self._on_top else None)
             self._stamps[form] = cell
         return self._stamps[form]
 
@@ -415,11 +417,12 @@ class ColumnCells:
 
     def _formed(self, values: list[Any], cell: Any) -> Iterator[Any]:
         for value in values:
-            if value is None or type(value) is str:
+            if value is None or (type(value) is str and self._on_top is None):
                 yield value
-            else:
-                cell.value = value
-                yield cell
+                continue
+            shown = self._plain if type(value) is str else cell
+            shown.value = value
+            yield shown
 
     def _mixed(self, values: list[Any]) -> Iterator[Any]:
         for value in values:

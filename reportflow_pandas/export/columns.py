@@ -138,6 +138,12 @@ class Values(Column):
             return super().lines(start, stop)
         return [_lines_of(value, self.width) for value in self.values.iloc[start:stop].tolist()]
 
+    def narrowest(self, width: float) -> float:
+        """Return how narrow the column can be when its texts are broken into lines; others stay as they are."""
+        if self.width <= width or pd.api.types.infer_dtype(self.values, skipna=True) != "string":
+            return self.width
+        return min(self.width, max(width, display_width(self.heading) + 4))
+
     def _width(self, heading: str) -> float:
         sample = Sanitiser().column(self.values.iloc[:_SAMPLE], self.form)
         widths = [display_width(_shown(value, self.form)) for value in sample if value is not None]

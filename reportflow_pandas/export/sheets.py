@@ -56,8 +56,11 @@ _CHUNK = 2_000
 _LINE_POINTS = 15
 _MOST_HEIGHTS = 20_000
 """Rows that get a height of their own, which costs 1 KB a row; in a longer sheet each has room for two lines."""
-_WIDEST_PRINTED = 210
+_WIDEST_PRINTED = 230
 """Characters across a printed page: more would be too small to read."""
+_NARROWEST = 18
+"""Characters: a column of texts is made no narrower so that others are printed beside it."""
+_NARROW_COMMENT = 24
 _WIDEST_FROZEN = 70
 
 
@@ -201,7 +204,7 @@ def _heading(sheet: Any, column: Column) -> Any:
     cell.font = font("FFFFFF", bold=True)
     cell.fill = PatternFill("solid", fgColor=HEADING_COLOURS.get(column.kind, INK))
     amount = isinstance(column, Values) and column.form in ("money", "whole_money")
-    cell.alignment = Alignment(vertical="center", horizontal="right" if amount else None)
+    cell.alignment = Alignment(vertical="center", horizontal="right" if amount else None, indent=int(amount))
     cell.border = Border(right=Side(style="thin", color="FFFFFF"))
     return cell
 
@@ -264,7 +267,10 @@ class Layout:
             Same(RUN, "hidden", clean_text(run_name(self.results)) or None),
             Values(ROW, self.results["row"], self.sanitiser, "hidden"),
         ]
-        columns += [*self._source(len(columns) + len(details) + 1), *details]
+        source = self._source(len(columns) + len(details) + 1)
+        if len(self.results) <= _MOST_HEIGHTS:
+            _narrow(columns, source)
+        columns += [*source, *details]
         return [*columns, Keys(self.key_heading(columns), self.results)]
 
     def of_failed(self) -> list[Column]:
@@ -284,7 +290,10 @@ class Layout:
             Given(self.words.headings["advice"], 64, "key", advice, wrap=True),
         ]
         details = self._results("error_kind", "http_status", "attempts", "elapsed", "request_id")
-        return [*columns, *self._source(len(columns) + len(details)), *details]
+        source = self._source(len(columns) + len(details))
+        if len(self.results) <= _MOST_HEIGHTS:
+            _narrow(columns, source)
+        return [*columns, *source, *details]
 
     def _results(self, *names: str) -> list[Column]:
         return [self._result(name, "detail") for name in names]
@@ -332,7 +341,7 @@ class Layout:
         ]
         return distinct(names, self._taken(), "_index")
 
-    def _source(self, others: int) -> list[Column]:
+    def _source(self, others: int) -> list[Values]:
         names = [clean_text(_named(name)) for name in self.extra.names]
         headings = distinct(names, [*self._taken(), *self._index_headings()])
         fits = max(_MOST_COLUMNS - others, 0)
@@ -364,6 +373,30 @@ class Layout:
             del about["headings"]
         heading = json.dumps(about) if len(json.dumps(about)) <= _LONGEST_HEADING else ""
         return f"{KEY}{heading}".replace("_x", "\\u005fx")
+
+
+def _narrow(columns: Sequence[Column], source: Sequence[Values]) -> None:
+    """Break long texts of the source into lines, so that the columns behind them are printed on the page too."""
+    room = _WIDEST_PRINTED - sum(column.width for column in columns)
+    if sum(column.width for column in source) <= room:
+        return
+    for column in columns:
+        if column.kind == "input" and column.width > _NARROW_COMMENT:
+            room += column.width - _NARROW_COMMENT
+            column.width = _NARROW_COMMENT
+    narrowest = [column.narrowest(_NARROWEST) for column in source]
+    printed = 0
+    while printed < len(source) and sum(narrowest[: printed + 1]) <= room:
+        printed += 1
+    spare = room - sum(narrowest[:printed])
+    narrowed = [at for at in range(printed) if narrowest[at] < source[at].width]
+    narrowed.sort(key=lambda at: source[at].width - narrowest[at])
+    for place, at in enumerate(narrowed):  # what one doesn't need goes to those that need more
+        column = source[at]
+        more = min(column.width - narrowest[at], spare / (len(narrowed) - place))
+        spare -= more
+        column.wrap = column.wrap or narrowest[at] + more < column.width
+        column.width = narrowest[at] + more
 
 
 def _named(name: Any) -> str:

@@ -15,6 +15,7 @@ import numpy as np
 import openpyxl
 import pandas as pd
 import pytest
+from openpyxl.utils import get_column_letter
 from support.reviewed_workbooks import cells, column, headings, make_results, review, sheet_of, words
 
 from reportflow_pandas.clock import Clock
@@ -689,6 +690,48 @@ def test_results_prints_chosen_columns_across_one_landscape_page_under_a_repeate
     assert printed[:2] == ["index", "document"]
     assert {"status", "decision", "comment", "column 0"} <= set(printed)
     assert not {"column 8", "request id", "rf_run"} & set(printed)
+
+
+def test_a_wide_column_is_broken_into_lines_so_that_those_behind_it_are_printed(path: Path) -> None:
+    results = make_results(["failed", "ready"])
+    source = pd.DataFrame(
+        {
+            "Number": ["0001", "0002"],
+            "Customer": ["Company of Northern Territories and Southern Islands Ltd " * 2, "Ada"],
+            "Address": ["1 Long Street of a Town " * 3, "2 Short St"],
+            "Remarks": ["to be collected by the driver on Monday", "none"],
+            "Amount": [1234.5, 2.0],
+            "Due": pd.to_datetime(["2026-12-01", "2026-12-02"]),
+        }
+    )
+    write_workbook(results, path, source)
+    for name in ("Results", "Failed"):
+        sheet = sheet_of(path, name)
+        last = sheet.print_area.split(":")[1].replace("$", "").rstrip("0123456789")
+        printed = list(headings(sheet))[: openpyxl.utils.column_index_from_string(last)]
+        assert set(source) <= set(printed), name
+        assert sum(sheet.column_dimensions[get_column_letter(at + 1)].width for at in range(len(printed))) <= 230.1
+        assert cells(sheet, "Customer")[0].alignment.wrap_text
+        assert not cells(sheet, "Amount")[0].alignment.wrap_text
+        assert sheet.row_dimensions[2].height > 3 * 15
+        assert column(sheet, "Customer")[0] == source["Customer"][0]
+    assert {
+        cells(sheet_of(path), name)[0].alignment.vertical for name in ("Number", "Amount", "Due", "document")
+    } == {"top"}
+
+
+def test_columns_that_fit_on_the_page_keep_their_lines(path: Path) -> None:
+    write_workbook(make_results(2), path, pd.DataFrame({"Customer": ["x" * 38] * 2, "Amount": [1.5, 2.5]}))
+    sheet = sheet_of(path)
+    assert not cells(sheet, "Customer")[0].alignment.wrap_text
+    assert sheet.column_dimensions[get_column_letter(headings(sheet)["comment"])].width == 36
+
+
+def test_an_amount_stands_apart_from_the_date_beside_it(path: Path) -> None:
+    source = pd.DataFrame({"Amount": [1.5, 2.5], "Due": pd.to_datetime(["2026-12-01", "2026-12-02"])})
+    write_workbook(make_results(2), path, source)
+    alignment = cells(sheet_of(path), "Amount")[0].alignment
+    assert (alignment.horizontal, alignment.indent) == ("right", 1)
 
 
 def test_summary_is_one_printed_page(path: Path) -> None:
