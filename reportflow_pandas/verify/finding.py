@@ -82,7 +82,7 @@ class Finding:
         if self.found:
             parts.append(f"found {self.found!r}" if self.expected else self.found)
         elif self.expected:
-            parts.append("nothing like it is there")
+            parts.append("it was not found")
         where = f" (page {self.page})" if self.page else ""
         return f"{self.kind}{what}: {', '.join(parts)}{where}" if parts else f"{self.kind}{what}{where}"
 

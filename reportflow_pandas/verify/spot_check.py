@@ -196,11 +196,12 @@ def first_looks(results: pd.DataFrame, n: int, verb: str) -> list[Look]:
     for row in rng.sample(others, min(n - len(chosen), len(others))):
         chosen[row] = ("random", f"one of {len(others):,} others, at random")
     looks = []
-    for row, (why, reason) in chosen.items():
+    labels = frame.index[[places[row] for row in chosen]].tolist()  # 9, not np.int64(9)
+    for label, (row, (why, reason)) in zip(labels, chosen.items(), strict=True):
         line = frame.iloc[places[row]]
         path = "" if pd.isna(line["path"]) else str(line["path"])
         own = tuple(found.get(row, ()))
-        looks.append(Look(row, frame.index[places[row]], why, reason, str(line["verdict"]), path, own))
+        looks.append(Look(row, label, why, reason, str(line["verdict"]), path, own))
     return looks
 
 

@@ -70,7 +70,7 @@ def _notes(check: SpotCheck) -> str:
 
 def _card(look: Look, folder: Path) -> str:
     alarm = "" if look.verdict == "ok" else " rf-alarm"
-    label = look.label if isinstance(look.label, str) else repr(look.label)
+    label = " / ".join(map(str, look.label)) if isinstance(look.label, tuple) else str(look.label)
     link = f'<a href="{html.escape(_link(look.path, folder))}">open the PDF</a>' if look.path else ""
     pictures = "".join(
         f'<img alt="{html.escape(label)}, page {picture.page}" width="{picture.width}" height="{picture.height}" '

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import pandas as pd
@@ -65,6 +66,21 @@ def test_a_notebook_shows_the_same_grid_without_a_page_around_it(verified: pd.Da
     assert part.startswith('<div class="rf-look"')
     assert part.count("data:image/png;base64,") == 3
     assert "<html" not in part
+
+
+@pytest.mark.parametrize(
+    ("index", "shown"),
+    [
+        (pd.RangeIndex(24), "<b>8</b>"),
+        (pd.MultiIndex.from_arrays([range(24), ["a"] * 24]), "<b>8 / a</b>"),
+        (pd.date_range("2026-11-01", periods=24), "<b>2026-11-09 00:00:00</b>"),
+    ],
+    ids=["numbers", "levels", "days"],
+)
+def test_labels_are_shown_as_people_write_them(verified: pd.DataFrame, index: Any, shown: str) -> None:
+    check = verified.set_index(index).reportflow.spot_check(n=1)
+    assert shown in check._repr_html_()
+    assert "np." not in repr(check.rows)
 
 
 def test_a_name_that_is_no_page_and_a_count_of_none_are_refused(verified: pd.DataFrame) -> None:
