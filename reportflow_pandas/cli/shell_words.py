@@ -36,6 +36,10 @@ _CALLS = [
     for pattern, typed in (
         (r"rf\.read_rows\(path, text=\[…\]\), or dtype='Int64'", "--text COLUMN"),
         (r"rf\.read_rows\(path, decimal=…\)", "--decimal , or --decimal ."),
+        (
+            r"For (?P<one>[-\d.]+): pd\.to_numeric.*; for (?P<other>[-\d.]+): pd\.to_numeric.*",
+            "Write it in the file as {one} or {other}, without a currency",
+        ),
         (r"\.?results\.reportflow\.retry\(source=df\)", "the same command, with --run RUN"),
         (
             r"Hours, for example, are .*; then choose that column",

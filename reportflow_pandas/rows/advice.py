@@ -81,6 +81,8 @@ _CURRENCY = re.compile(rf"^(?:[A-Z]{{3}}|{_SIGN}|[A-Z]{{1,2}}\$|kr|zł|円|元|�
 _CURRENCY_BEHIND = re.compile(rf"\s*(?:[A-Z]{{3}}|{_SIGN}|kr|zł|Kč|円|元|원|,-|\.-)\.?$", re.IGNORECASE)
 _GROUPED = re.compile(r"\d{1,3}(?:[ '\u2019]\d{3})+(?:[.,]\d+)?", re.ASCII)
 _POINT = re.compile(r"\d{1,3}(?:,\d{2,3})*,\d{3}(?:\.\d+)?|\d+(?:\.\d+)?|\.\d+", re.ASCII)
+_READ_BY_READERS = re.compile(r"\s*[+-]?[\d.,]+\s*", re.ASCII)
+"""A text of which files are read as numbers; with a currency it stays a text there."""
 _COMMA = re.compile(r"\d{1,3}(?:\.\d{3})+(?:,\d+)?|\d+(?:,\d+)?|,\d+", re.ASCII)
 
 _SCIENTIFIC = re.compile(r"\d+(?:\.\d+)?e[+-]?\d{1,2}", re.ASCII | re.IGNORECASE)
@@ -230,9 +232,14 @@ def _number_from_texts(cells: pd.Series[Any], values: list[Any], odd: list[Any],
             value for value, one, other in zip(values, read["."], read[","], strict=True) if one != other
         )
         point, comma = (_amounts(doubtful)[sign] for sign in (".", ","))
+        asked = f"Is {doubtful!r} {value_shown(point)} or {value_shown(comma)}? The column does not tell"
+        if all(_READ_BY_READERS.fullmatch(value) for value in values if isinstance(value, str)):
+            return f"{asked}: read the file with its decimal sign, rf.read_rows(path, decimal=…)"
+        one, other = (first_that_works(cells, _NUMBER_CURES[sign], read[sign], code) for sign in (".", ","))
         return (
-            f"Is {doubtful!r} {value_shown(point)} or {value_shown(comma)}? The column does not tell: read the "
-            "file with its decimal sign, rf.read_rows(path, decimal=…)"
+            f"{asked}. For {value_shown(point)}: {one}; for {value_shown(comma)}: {other}"
+            if one and other
+            else f"{asked}: write the numbers without currencies and groups of three"
         )
     told = first_that_works(cells, _NUMBER_CURES[styles[0]], read[styles[0]], code)
     return f"Make it a number: {told}" if told else f"Make numbers of {_examples(odd)}, and of no other form"

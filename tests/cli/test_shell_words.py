@@ -65,6 +65,10 @@ from reportflow_pandas.rows.mapping import paste
             "read it with its sign, --decimal , or --decimal .",
         ),
         (
+            "1200 or 1.2? For 1200: pd.to_numeric(df['A'].replace('¥', '')); for 1.2: pd.to_numeric(df['A'])",
+            "1200 or 1.2? Write it in the file as 1200 or 1.2, without a currency",
+        ),
+        (
             "(.results.reportflow.retry(source=df) or rf.resume('a'))",
             "(the same command, with --run RUN or `reportflow-pandas resume a`)",
         ),
