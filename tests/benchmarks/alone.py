@@ -28,7 +28,7 @@ def cost(name: str, rows: int) -> None:
 
 
 def memory(rows: int) -> None:
-    """Print what a run takes beyond its input, in bytes: before its results are built, with them, and they alone."""
+    """Print the bytes of a run beyond its input: before its results are built, with them, and theirs."""
     frame, _ = orders(1000)
     with running() as server:
         ours(server.scenario(), frame, "auto", endpoint="async/multiple")

@@ -23,14 +23,15 @@ WINDOW = 60.0
 
 @pytest.mark.parametrize(
     ("rows", "most"),
-    # what a run takes whatever its rows, some 25 MB, is a large part of the smaller one
-    [(100_000, 1_000), pytest.param(1_000_000, 600, marks=pytest.mark.long)],
+    # of 100,000 rows it is about 540 here; how far "auto" grows, 10 MB of it, differs by machine
+    [(100_000, 700), pytest.param(1_000_000, 600, marks=pytest.mark.long)],
 )
 def test_so_many_rows_through_a_fast_server_take_no_more_memory_than_promised(rows: int, most: int) -> None:
-    """Bytes a row at the peak, results included."""
+    """Bytes a row at the peak, input and results apart."""
     command = [sys.executable, "-m", "tests.benchmarks.alone", "memory", str(rows)]
     ended = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)  # noqa: S603 - our own line
-    assert int(ended.stdout) / rows <= most
+    sending, peak, results = map(int, ended.stdout.split())
+    assert max(sending, peak - results) / rows <= most
 
 
 class ChangingLimit:

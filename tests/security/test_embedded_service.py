@@ -10,6 +10,7 @@ import struct
 import subprocess
 from collections.abc import Callable
 from datetime import UTC, datetime
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -214,8 +215,8 @@ def test_a_pipe_in_a_design_is_refused_and_not_waited_for(
         load_designs(folder.parent)
 
 
-def font_of_ten_billion_characters(path: Path) -> None:
-    """Write a font whose table of characters names all of them ten thousand times."""
+def fonts_of_ten_billion_characters(path: Path) -> None:
+    """Write a collection of ten thousand fonts, which are one and the same: it names all characters there are."""
     glyph = TTGlyphPen(None).glyph()
     builder = FontBuilder(1000, isTTF=True)
     builder.setupGlyphOrder([".notdef", "A"])
@@ -226,13 +227,19 @@ def font_of_ten_billion_characters(path: Path) -> None:
     builder.setupOS2()
     builder.setupPost()
     builder.setupNameTable({"familyName": "Strange", "styleName": "Regular"})
-    groups = struct.pack(">LLL", 0, 0x10FFFF, 1) * 10_000
     table = DefaultTable("cmap")
-    table.data = (
-        struct.pack(">HHHHL", 0, 1, 3, 10, 12) + struct.pack(">HHLLL", 12, 0, 16 + len(groups), 0, 10_000) + groups
-    )
+    table.data = struct.pack(">HHHHLHHLLLLLL", 0, 1, 3, 10, 12, 12, 0, 28, 0, 1, 0, 0x10FFFF, 1)
     builder.font["cmap"] = table
-    builder.save(path)
+    written = BytesIO()
+    builder.save(written)
+    font, head = written.getvalue(), 12 + 4 * 10_000
+    (tables,) = struct.unpack_from(">H", font, 4)
+    directory = bytearray(font[: 12 + 16 * tables])
+    for at in range(20, len(directory), 16):  # offsets count from the beginning of the file
+        (offset,) = struct.unpack_from(">L", directory, at)
+        struct.pack_into(">L", directory, at, offset + head)
+    collection = struct.pack(">4sHHL", b"ttcf", 1, 0, 10_000) + struct.pack(">L", head) * 10_000
+    path.write_bytes(collection + directory + font[len(directory) :])
 
 
 @pytest.mark.parametrize("kind", ["no font", "too many characters"])
@@ -243,9 +250,9 @@ def test_a_hostile_font_is_a_documents_failure_and_nothing_more(
     fonts = version.folder / "fonts"
     fonts.mkdir()
     if kind == "no font":
-        (fonts / "x.ttf").write_bytes(b"no font")
+        (fonts / "x.ttc").write_bytes(b"no font")
     else:
-        font_of_ten_billion_characters(fonts / "x.ttf")
+        fonts_of_ten_billion_characters(fonts / "x.ttc")
         monkeypatch.setattr(compiler_process, "PROGRAM", _impatient(version.folder.parent))
         compiler_process.close_idle()
     frame = pd.DataFrame({"name": ["Ann"]})
@@ -256,7 +263,7 @@ def test_a_hostile_font_is_a_documents_failure_and_nothing_more(
         assert rf.parameters("strange").empty
     assert bad["status"].tolist() == ["failed"]
     assert good["status"].tolist() == ["ready"]
-    with pytest.raises(RenderError, match=r"x\.ttf cannot be read as a font"):
+    with pytest.raises(RenderError, match=r"x\.ttc cannot be read as a font"):
         render(version, {}, created=CREATED)
     compiler_process.close_idle()
 
