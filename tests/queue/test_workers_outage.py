@@ -63,7 +63,12 @@ class Unplugged(Worker):
 
     async def run(self) -> int:
         self.here = asyncio.get_running_loop()
-        return await super().run()
+        self.cables: list[aiohttp.TCPConnector] = []
+        try:
+            return await super().run()
+        finally:
+            for cable in self.cables:  # a client leaves open what it was given
+                await cable.close()
 
     async def _client(self, timeout: float) -> rf.Client:  # noqa: ASYNC109 - of its calls
         worker = self
@@ -75,7 +80,8 @@ class Unplugged(Worker):
                 return await super().connect(req, *words, **more)
 
         if timeout not in self._clients:
-            client = rf.Client(self._settings, timeout=timeout, connector=Cable(limit=0))
+            self.cables.append(Cable(limit=0))
+            client = rf.Client(self._settings, timeout=timeout, connector=self.cables[-1])
             self._clients[timeout] = await client.__aenter__()
         return self._clients[timeout]
 
