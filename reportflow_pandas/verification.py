@@ -126,10 +126,10 @@ def verify(
                 rows, replace(chosen, file_name=chosen.file_name or "{index}"), client, line, "verify"
             )
 
-    documents = event_loop.run(looked_up()).documents
     shown = Progress()
     bar = Bar(shown, progress)
     try:
+        documents = event_loop.run(looked_up()).documents
         checked = read_back(results, documents, shown, bar.paint)
     except KeyboardInterrupt:
         done = shown.phases[0].done if shown.phases else 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import pandas as pd
 import pytest
 
 import reportflow_pandas as rf
-from reportflow_pandas.verify import readings
+from reportflow_pandas import verification
+from reportflow_pandas.verify import reader_processes, readings
 
 ORDERS, LINES = rf.example_orders()
 ORDERS = ORDERS.head(24)
@@ -141,3 +143,40 @@ def test_an_interrupt_keeps_what_was_read(
     assert caught.value.results is results
     monkeypatch.setattr(readings, "answers", real)
     assert ORDERS.reportflow.verify(results, **how)["verdict"].eq("ok").all()
+
+
+def test_an_interrupt_before_the_first_pdf_is_read_says_so_too(
+    copied: tuple[pd.DataFrame, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, how = copied
+
+    async def interrupted(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(verification, "prepare", interrupted)
+    with pytest.raises(rf.RunInterrupted, match="interrupted: 0 of 24 PDFs were read") as caught:
+        ORDERS.reportflow.verify(results, **how)
+    assert caught.value.results is results
+
+
+def test_an_interrupt_leaves_no_reading_process(
+    copied: tuple[pd.DataFrame, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, how = copied
+    started: list[subprocess.Popen[bytes]] = []
+    real = reader_processes._started
+
+    def kept(program: Path) -> subprocess.Popen[bytes]:
+        started.append(real(program))
+        return started[-1]
+
+    def interrupted(*_: Any, **__: Any) -> None:
+        if started:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(reader_processes, "_started", kept)
+    monkeypatch.setattr(readings.Readings, "_keep", interrupted)
+    with pytest.raises(rf.RunInterrupted):
+        ORDERS.reportflow.verify(results, **how)
+    assert started
+    assert all(process.returncode is not None for process in started)
