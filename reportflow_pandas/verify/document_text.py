@@ -6,7 +6,7 @@ import functools
 import itertools
 import re
 import unicodedata
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -103,6 +103,7 @@ class DocumentText:
         self._words: list[_Word] | None = None
         self._by_letters: dict[str, list[int]] = {}
         self._by_head: dict[str, list[int]] | None = None
+        self._broken: dict[tuple[str, str], tuple[Place, ...] | None] = {}
 
     def _soften_hyphens(self) -> None:
         """Tell a hyphen at a line's end from others: it may belong to the word, or to the break."""
@@ -152,16 +153,23 @@ class DocumentText:
             self._plain = ("".join(self.stream[at] for at in kept), [*kept, len(self.stream)], breaks)
         plain, where, breaks = self._plain
         wanted = text.replace("-", "")
-        size, least = len(wanted), 0
-        for at_break in breaks if size > 1 else ():
-            at = plain.find(wanted, max(least, at_break - size + 1), at_break + size - 1)
-            while at >= 0:
-                least = at + 1
+        size = len(wanted)
+        at, stop = bisect_left(where, begin), bisect_left(where, end)
+        number = 0
+        while size > 1:
+            number = bisect_right(breaks, at, number)
+            if number == len(breaks) or breaks[number] >= stop:
+                return
+            # no earlier beginning has the next break within it
+            at = plain.find(wanted, max(at, breaks[number] - size + 1), stop)
+            if at < 0:
+                return
+            number = bisect_right(breaks, at, number)
+            if number < len(breaks) and breaks[number] < at + size:
                 first, after = where[at], where[at + size - 1] + 1
-                is_inside = begin <= first and after <= end
-                if is_inside and _is_broken(self.stream[first:after], text) and self._stands_alone(first, after):
+                if _is_broken(self.stream[first:after], text) and self._stands_alone(first, after):
                     yield Place(first, after)
-                at = plain.find(wanted, least, at_break + size - 1)
+            at += 1
 
     def has(self, text: str) -> bool:
         """Tell whether a text stands somewhere for itself."""
@@ -277,6 +285,11 @@ class DocumentText:
         """
         if len(text) < 4:
             return None
+        if (text, raw) not in self._broken:
+            self._broken[text, raw] = self._in_parts(text, raw)
+        return self._broken[text, raw]
+
+    def _in_parts(self, text: str, raw: str) -> tuple[Place, ...] | None:
         if turned := self.right_to_left(raw):
             return turned[0]
         if self._by_head is None:

@@ -20,6 +20,8 @@ __all__ = ["Condition", "Layout", "Slot", "content", "reads", "slot_of"]
 
 
 _TELLING_LETTERS = 4
+_SEVERAL = -1
+"""In place of a page's number."""
 
 
 class Slot(NamedTuple):
@@ -136,10 +138,12 @@ class Layout:
     @staticmethod
     def empty_pages(document: DocumentText) -> list[int]:
         """Return the pages on which nothing stands, or only what stands at the same height of another page."""
-        heights: dict[tuple[str, int], set[int]] = defaultdict(set)
+        heights: dict[tuple[str, int], int] = {}
         for unit in document.units:
-            heights[masked(unit.text), round(unit.box[1])].add(unit.page)
-        filled = {next(iter(pages)) for pages in heights.values() if len(pages) == 1}
+            key = masked(unit.text), round(unit.box[1])
+            if heights.setdefault(key, unit.page) != unit.page:
+                heights[key] = _SEVERAL
+        filled = set(heights.values())
         return [number for number in range(len(document.sizes)) if number not in filled]
 
     def anchors(self, document: DocumentText, expected: ExpectedValues) -> dict[str, list[Anchor]]:

@@ -97,7 +97,7 @@ def check_run(
     run = RunValues(labels=dict(labels))
     for row, values in params():
         if row in rows:
-            run.add(row, ExpectedValues.of(values), layout.forms)
+            run.add(row, sample[row][1] if row in sample else ExpectedValues.of(values), layout.forms)
     layout, judged = _learned_again(layout, run, sample)
     done = began("documents", "held against their rows", len(paths))
     for row, values in params():

@@ -125,6 +125,8 @@ def words_of_line(document: DocumentText, covered: bytearray, units: Iterable[in
 def _uncovered(unit: Unit, covered: bytearray) -> str:
     text = unit.text
     if covered.find(1, unit.begin, unit.end) >= 0:
+        if covered.find(0, unit.begin, unit.end) < 0:
+            return ""
         text = "".join("\0" if covered[unit.begin + at] else char for at, char in enumerate(text))
         text = re.sub("\0+", "\0", text)
     text = masked(text)

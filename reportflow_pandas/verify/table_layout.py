@@ -344,6 +344,7 @@ def is_rounded(printed: Decimal, number: Decimal) -> bool:
     return abs(abs(number) - printed) <= Decimal(5).scaleb(-places - 1)
 
 
+@functools.lru_cache(maxsize=65536)
 def has_letters(text: str) -> bool:
     """Tell whether a text is more than numbers and signs."""
     return any(char.isalpha() for char in text)

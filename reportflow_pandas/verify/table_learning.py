@@ -213,7 +213,7 @@ def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
             taken, lost = texts_found(layout, document, window, lines, at)
             if not lost:
                 texts = [text for text, _ in layout.numbers_in(document, window, taken, own)]
-                readings[window.is_last].append([_explaining(layout, text, sources, lines, at) for text in texts])
+                readings[window.is_last].append(_explaining(layout, texts, sources, lines, at))
                 if not window.is_last:
                     glue.update(leftovers(document, window, taken))
     layout.glue = {text for text, number in glue.items() if number >= 2}
@@ -267,10 +267,12 @@ def _learn_blanks(layout: TableLayout, usable: Sequence[Whole], plain: Sequence[
 
 
 def _explaining(
-    layout: TableLayout, text: str, sources: Sequence[NumberSource], lines: Lines, at: int
-) -> set[NumberSource]:
-    numbers = (layout.expected_number(source, lines, at) for source in sources)
-    return {number.source for number in numbers if number is not None and layout.fits(text, number)}
+    layout: TableLayout, texts: Sequence[str], sources: Sequence[NumberSource], lines: Lines, at: int
+) -> list[set[NumberSource]]:
+    """Return what explains each of the numbers printed in a line."""
+    expected = (layout.expected_number(source, lines, at) for source in sources)
+    numbers = [number for number in expected if number is not None]
+    return [{number.source for number in numbers if layout.fits(text, number)} for text in texts]
 
 
 def _voted(

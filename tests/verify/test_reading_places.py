@@ -9,10 +9,11 @@ from typing import Any
 
 import pikepdf
 import pytest
+from hypothesis import given, settings, strategies as st
 from support import planted_faults
 
-from reportflow_pandas.verify import read_pdf
-from reportflow_pandas.verify.document_text import DocumentText
+from reportflow_pandas.verify import document_text, read_pdf
+from reportflow_pandas.verify.document_text import SOFT, DocumentText
 from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Value
 from reportflow_pandas.verify.table_layout import TableLayout, Window, parsed
 from reportflow_pandas.verify.value_places import Matches
@@ -46,6 +47,37 @@ def lines(*texts: str) -> list[dict[str, Value]]:
 def anchors(text: DocumentText, wanted: list[dict[str, Value]]) -> list[str]:
     table = TableLayout("Lines", anchor="Note", forms={"Lines.Note": [TEXT]})
     return [text.raw(one.begin, one.end) for one in table.anchors(text, wanted)]
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(st.sampled_from(["a", "ba-", "ab", "aba-", "b-a", "a-"]), min_size=3, max_size=14),
+    st.tuples(st.integers(0, 10), st.integers(2, 5), st.booleans()),
+    st.integers(0, 30),
+    st.integers(0, 30),
+)
+def test_a_text_with_a_hyphen_at_a_lines_end_is_found_in_a_part_of_a_document_as_in_the_whole(
+    texts: list[str], piece: tuple[int, int, bool], begin: int, end: int
+) -> None:
+    text = document([(one, 60, 700 - 12 * at) for at, one in enumerate(texts)])
+    first, count, is_bare = piece
+    wanted = "".join(one.rstrip("-") if is_bare else one for one in texts[first : first + count])
+    whole = set(text.places(wanted))
+    part = set(text.places(wanted, begin, min(end, len(text.stream))))
+    assert part == {place for place in whole if begin <= place.begin and place.end <= end}
+    # tried one by one: every piece of the stream that is the text, but for hyphens at ends of lines
+    size = len(text.stream)
+    pieces = {(first, after) for first in range(size) for after in range(first + 1, size + 1)}
+    assert {place for place in whole if SOFT in text.stream[place.begin : place.end]} == {
+        (first, after)
+        for first, after in pieces
+        if text.stream[first] not in ("-", SOFT)
+        and text.stream[after - 1] not in ("-", SOFT)
+        and SOFT in text.stream[first:after]
+        and len(wanted) > 3
+        and document_text._is_broken(text.stream[first:after], wanted)
+        and text._stands_alone(first, after)
+    }
 
 
 def test_arabic_stands_where_its_words_follow_each_other_not_where_they_are_scattered() -> None:
