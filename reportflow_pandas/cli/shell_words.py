@@ -83,6 +83,7 @@ _WAYS = [
     (re.compile(pattern), typed)
     for pattern, typed in (
         (r", e\.g\. df\['[^']*'\]\.fillna\(…\),", " in the file,"),
+        (r"None for blank on purpose", "{ blank = true } for blank on purpose"),
         (r"drop_missing=True", f"drop_missing = true {_JOB_FILE}"),
         (r"check='warn'", "--check warn"),
         (r"check=False", "--check off"),

@@ -28,9 +28,10 @@ from reportflow_pandas.rows.mapping import paste
         ("params={…, 'Total': None}", "[params] Total = { blank = true } in a job file (--options job.toml)"),
         ("params={…, 'Total': broken}", "params={…, 'Total': broken}"),
         (
-            "params={'No 1': ..., 'Total': 'Sum', 'Tax': None, 'Unit': rf.Constant('kg')}",
+            "None for blank on purpose: params={'No 1': ..., 'Sum': 'S', 'Tax': None, 'Unit': rf.Constant('kg')}",
             (
-                'params = { "No 1" = "…", Total = "Sum", Tax = { blank = true }, Unit = { constant = "kg" } } '
+                "{ blank = true } for blank on purpose: "
+                'params = { "No 1" = "…", Sum = "S", Tax = { blank = true }, Unit = { constant = "kg" } } '
                 "in a job file (--options job.toml)"
             ),
         ),
