@@ -201,6 +201,13 @@ def check(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack
     >>> problems["suggestion"].iloc[0]
     "Did you mean the column 'Totl'? params={…, 'Total': 'Totl'}"
     """
+    return readable(problems_frame(problems_of(frame, design_id, **arguments)), "no problems")
+
+
+def problems_of(
+    frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[Arguments]
+) -> list[Problem]:
+    """Return what `check` shows; what is the same for several columns stands in one problem, with each in it."""
     rows = document_rows(frame, Options.of(design_id, arguments), names=False)
     frame, options = rows.frame, rows.options
     prepared, _ = _prepared(rows)
@@ -210,7 +217,7 @@ def check(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack
         if len(document.content) > MAX_BODY - _FRAME
         and _is_too_large(Call(options.design_id, prepared.version, prepared.endpoint, (document,)).body())
     ]
-    return readable(problems_frame([*_too_large(frame, large), *prepared.problems]), "no problems")
+    return [*_too_large(frame, large), *prepared.problems]
 
 
 def _is_too_large(body: bytes) -> bool:

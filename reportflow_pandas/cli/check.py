@@ -5,16 +5,15 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
-import pandas as pd
-
 from reportflow_pandas.cli.asked import Asked
 from reportflow_pandas.cli.job_file import JobFile
 from reportflow_pandas.cli.output import ACCEPTED, REFUSED, counted, say
 from reportflow_pandas.cli.serve import local_for
 from reportflow_pandas.cli.shell_words import in_a_shell
 from reportflow_pandas.errors import InvalidRows
-from reportflow_pandas.plan import check as check_rows
+from reportflow_pandas.plan import problems_of
 from reportflow_pandas.reading.reading_options import listed
+from reportflow_pandas.rows.problems import Problem, problems_frame
 
 __all__ = ["check", "refuse_columns"]
 
@@ -39,14 +38,16 @@ def check(arguments: argparse.Namespace) -> int:
     asked = Asked.to("check", arguments, job)
     with local_for(wanted=arguments.local):
         problems = _problems(asked)
-    for level, problem, suggestion in zip(
-        problems["level"], problems["problem"], problems["suggestion"], strict=True
-    ):
-        say(in_a_shell(f"{level!s:<8} {problem}"), colour="red" if level == "error" else "yellow")
-        if suggestion:
-            say(in_a_shell(f"{'':<8} {suggestion}"))
-    errors = int((problems["level"] == "error").sum())
-    warnings = len(problems) - errors
+    for problem in problems:
+        say(
+            in_a_shell(f"{problem.level:<8} {problem.problem}"),
+            colour="red" if problem.level == "error" else "yellow",
+        )
+        if problem.suggestion:
+            say(in_a_shell(f"{'':<8} {problem.suggestion}"))
+    each = problems_frame(problems)
+    errors = int((each["level"] == "error").sum())
+    warnings = len(each) - errors
     found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     rows = counted(len(asked.frame), "row")
     say(f"{rows} of {asked.rows.name}, design {asked.design}: {found}. Nothing was sent.")
@@ -64,7 +65,7 @@ def refuse_columns(asked: Asked) -> None:
     if asked.chosen.get("check", True) is not True:
         return
     problems = _problems(asked)
-    errors = problems.loc[problems["level"] == "error", "problem"].tolist()
+    errors = [problem.problem for problem in problems if problem.level == "error"]
     if errors:
         raise InvalidRows(
             f"{asked.rows.name} has headings ({listed(asked.frame.columns)}) and no rows, and the headings do "
@@ -72,16 +73,16 @@ def refuse_columns(asked: Asked) -> None:
             f"the design {asked.design}: is it another file, sheet or header line that is meant? Nothing was "
             f"sent:\n" + "\n".join(f"  - {error}" for error in errors),
             (),
-            problems,
+            problems_frame(problems),
         )
 
 
-def _problems(asked: Asked) -> pd.DataFrame:
+def _problems(asked: Asked) -> list[Problem]:
     chosen: dict[str, Any] = {name: value for name, value in asked.chosen.items() if name not in OF_SENDING}
     try:
-        return check_rows(asked.frame, asked.design, **chosen)
+        return problems_of(asked.frame, asked.design, **chosen)
     except InvalidRows as refusal:
         if refusal.problems is None:
             raise
-        problems: pd.DataFrame = refusal.problems
-        return problems
+        told = refusal.problems[["level", "column", "problem", "suggestion"]]
+        return [Problem(*line) for line in told.itertuples(index=False)]

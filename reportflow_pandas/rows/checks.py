@@ -157,34 +157,35 @@ def _missing(
 ) -> Iterator[Problem]:
     free = _free(frame, sources)
     missing = missing_parameters(sources, parameters)
-    alike = [one.name for one in missing if one.type in SCALARS and nearest(one.name, free) is None]
+    alike = [one for one in missing if one.type in SCALARS and nearest(one.name, free) is None]
     if len(alike) > 1:  # the same advice for each
+        names = ", ".join(repr(one.name) for one in alike)
         yield Problem(
             "error",
-            ", ".join(alike),
-            f"{len(alike)} parameters have no column and would print blank: {', '.join(map(repr, alike))}",
+            ", ".join(one.name for one in alike),
+            f"{len(alike)} parameters have no column and would print blank: {names}",
             f"Name their columns, None for blank on purpose: {paste(frame, sources, parameters, in_a_line=True)}",
             kind="unnamed",
-            names=alike,
+            each=[_missing_one(parameter, free, groups) for parameter in alike],
         )
-        missing = [one for one in missing if one.name not in alike]
+        missing = [one for one in missing if one not in alike]
     for parameter in missing:
-        near = nearest(parameter.name, free)
-        if parameter.type not in SCALARS:
-            suggestion = f"Nest a frame: tables={{{parameter.name!r}: rf.Table(lines, on='…')}}"
-            if groups is not None:
-                fields = [field.name for field in parameter.spec] or ["…"]
-                suggestion = f"Name the columns that are its fields: tables={{{parameter.name!r}: {fields!r}}}"
-        elif near is not None:
-            suggestion = f"Did you mean the column {near!r}? params={{…, {parameter.name!r}: {near!r}}}"
-        else:
-            suggestion = f"Name a column, or leave it blank on purpose: params={{…, {parameter.name!r}: None}}"
-        yield Problem(
-            "error",
-            parameter.name,
-            f"the parameter {parameter.name!r} has no column and would print blank",
-            suggestion,
-        )
+        yield _missing_one(parameter, free, groups)
+
+
+def _missing_one(parameter: Parameter, free: Sequence[Any], groups: Groups | None) -> Problem:
+    near = nearest(parameter.name, free)
+    if parameter.type not in SCALARS:
+        suggestion = f"Nest a frame: tables={{{parameter.name!r}: rf.Table(lines, on='…')}}"
+        if groups is not None:
+            fields = [field.name for field in parameter.spec] or ["…"]
+            suggestion = f"Name the columns that are its fields: tables={{{parameter.name!r}: {fields!r}}}"
+    elif near is not None:
+        suggestion = f"Did you mean the column {near!r}? params={{…, {parameter.name!r}: {near!r}}}"
+    else:
+        suggestion = f"Name a column, or leave it blank on purpose: params={{…, {parameter.name!r}: None}}"
+    told = f"the parameter {parameter.name!r} has no column and would print blank"
+    return Problem("error", parameter.name, told, suggestion)
 
 
 def _free(frame: pd.DataFrame, sources: Sources) -> list[Any]:
@@ -239,14 +240,22 @@ def _unused(frame: pd.DataFrame, options: Options, sources: Sources, groups: Gro
     used |= columns_in(frame, options.file_name)
     used |= {given.name for given in (options.share, options.passcode) if isinstance(given, pd.Series)}
     extra = [column for column in frame.columns if column not in used]
-    if len(extra) == 1:
-        told = f"the column {extra[0]!r} is no parameter of the design and is not sent"
-        yield Problem("warning", str(extra[0]), told, "", kind="extra")
-    elif extra:
+    each = [
+        Problem(
+            "warning",
+            str(column),
+            f"the column {column!r} is no parameter of the design and is not sent",
+            "",
+            kind="extra",
+        )
+        for column in extra
+    ]
+    if len(each) > 1:
         told = f"{len(extra):,} columns are no parameter of the design and are not sent: "
         told += ", ".join(map(repr, extra))
-        names = [*map(str, extra)]
-        yield Problem("warning", ", ".join(names), told, "", kind="extra", names=names)
+        yield Problem("warning", ", ".join(map(str, extra)), told, "", kind="extra", each=each)
+    else:
+        yield from each
 
 
 def _fields(sources: Sources, groups: Groups | None) -> Iterator[Problem]:

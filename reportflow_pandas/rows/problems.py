@@ -45,8 +45,8 @@ class Problem:
         ``"lines"``: lines without a document, or the other way round; ``"rest"``: the lines of documents that were
         left out, or that there are no rows; ``"extra"``: a column that is not sent. These two are told only beside
         something else. ``"unnamed"``: parameters without a column; a refusal has its own mapping to paste.
-    names : sequence of str
-        Columns or parameters that one line stands for, where it stands for several.
+    each : sequence of Problem
+        The problems that this one stands for, told in one line; a frame has a line of each.
     """
 
     level: str
@@ -56,11 +56,12 @@ class Problem:
     rows: Sequence[Any] = ()
     count: int = 0
     kind: Literal["", "lines", "rest", "extra", "unnamed"] = ""
-    names: Sequence[str] = ()
+    each: Sequence[Problem] = ()
 
 
 def problems_frame(problems: Sequence[Problem]) -> pd.DataFrame:
-    """Return problems as a frame of the columns `COLUMNS`; ``row`` is the first label concerned."""
+    """Return problems as a frame of the columns `COLUMNS`, a line each; ``row`` is the first label concerned."""
+    problems = [one for problem in problems for one in problem.each or (problem,)]
     return pd.DataFrame(
         {
             "level": pd.Series([problem.level for problem in problems], dtype="str"),
@@ -68,9 +69,7 @@ def problems_frame(problems: Sequence[Problem]) -> pd.DataFrame:
             "row": pd.Series(
                 [problem.rows[0] if len(problem.rows) else None for problem in problems], dtype=object
             ),
-            "count": pd.Series(
-                [problem.count or len(problem.names or problem.rows) for problem in problems], dtype="int64"
-            ),
+            "count": pd.Series([problem.count or len(problem.rows) for problem in problems], dtype="int64"),
             "problem": pd.Series([problem.problem for problem in problems], dtype="str"),
             "suggestion": pd.Series([problem.suggestion for problem in problems], dtype="str"),
         },
@@ -84,7 +83,7 @@ def warning_lines(problems: Sequence[Problem]) -> tuple[list[str], list[str]]:
     odd = [problem for problem in warnings if problem.kind in ("", "lines")]
     odd.sort(key=lambda problem: problem.kind != "lines")
     beside = [problem.problem for problem in warnings if problem.kind == "rest"]
-    extra = [name for problem in warnings if problem.kind == "extra" for name in problem.names or [problem.column]]
+    extra = [one.column for problem in warnings if problem.kind == "extra" for one in problem.each or (problem,)]
     if extra:
         names = ", ".join(extra[:EXTRA_SHOWN]) + (", …" if len(extra) > EXTRA_SHOWN else "")
         are = "column is" if len(extra) == 1 else "columns are"
@@ -111,9 +110,10 @@ def refuse(
     if len(errors) > SHOWN:
         lines.append(f"  - and {len(errors) - SHOWN:,} more: df.reportflow.check(...) lists them")
     rows = list(dict.fromkeys(row for problem in errors for row in problem.rows))
+    count = sum(len(problem.each) or 1 for problem in errors)
     text = (
-        f"the documents would print blank or be refused; nothing was sent ({len(errors):,} "
-        f"{'problem' if len(errors) == 1 else 'problems'}):\n" + "\n".join(lines)
+        f"the documents would print blank or be refused; nothing was sent ({count:,} "
+        f"{'problem' if count == 1 else 'problems'}):\n" + "\n".join(lines)
     )
     if any("params" in problem.suggestion for problem in errors):
         text += f"\nTo correct and paste:\n{paste(frame, sources, parameters)}"

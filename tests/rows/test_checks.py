@@ -47,31 +47,30 @@ def test_a_parameter_without_a_column_is_an_error_with_the_nearest_free_column()
     assert suggestion == "Name a column, or leave it blank on purpose: params={…, 'Total': None}"
 
 
-def test_parameters_without_a_column_and_columns_not_sent_are_a_line_each_with_all_of_them_to_paste() -> None:
+def test_parameters_without_a_column_and_columns_not_sent_are_told_in_a_line_and_a_frame_has_each() -> None:
     frame = pd.DataFrame({"番号": ["1"], "取引先": ["山田"], "Dat": ["2026-11-01"]})
     design = parameters_of(Number="text", Customer="text", Date="text", Sum="number")
-    problems = problems_frame(problems_of(frame, design))
-    assert list(problems) == COLUMNS
-    assert problems[["level", "column", "count"]].to_numpy().tolist() == [
-        ["error", "Number, Customer, Sum", 3],
-        ["error", "Date", 0],
-        ["warning", "番号, 取引先, Dat", 3],
-    ]
-    assert problems["problem"][0] == (
-        "3 parameters have no column and would print blank: 'Number', 'Customer', 'Sum'"
-    )
-    assert problems["suggestion"][0] == (
+    unnamed, near, extra = problems_of(frame, design)
+    assert unnamed.problem == "3 parameters have no column and would print blank: 'Number', 'Customer', 'Sum'"
+    assert unnamed.suggestion == (
         "Name their columns, None for blank on purpose: "
         "params={'Number': ..., 'Customer': ..., 'Date': ..., 'Sum': ...}"
     )
-    assert problems["problem"][2].endswith("not sent: '番号', '取引先', 'Dat'")
+    assert near.column == "Date"
+    assert extra.problem.endswith("not sent: '番号', '取引先', 'Dat'")
+    each = problems_frame([unnamed, near, extra])
+    assert list(each) == COLUMNS
+    assert each["level"].tolist() == ["error"] * 4 + ["warning"] * 3
+    assert each["column"].tolist() == ["Number", "Customer", "Sum", "Date", "番号", "取引先", "Dat"]
+    assert each["problem"][2] == "the parameter 'Sum' has no column and would print blank"
+    assert each["suggestion"][2] == "Name a column, or leave it blank on purpose: params={…, 'Sum': None}"
 
 
 def test_what_is_known_already_stands_in_the_mapping_to_paste() -> None:
     frame = pd.DataFrame({"番号": ["1"], "取引先": ["山田"]})
     design = parameters_of(Number="text", Customer="text", Sum="number", Tax="number")
-    ((_, _, _, suggestion),) = told(frame, design, params={"Number": "番号", "Customer": Constant("山田")})
-    assert "{'Number': '番号', 'Customer': rf.Constant('山田'), 'Sum': ..., 'Tax': ...}" in suggestion
+    (problem,) = problems_of(frame, design, params={"Number": "番号", "Customer": Constant("山田")})
+    assert "{'Number': '番号', 'Customer': rf.Constant('山田'), 'Sum': ..., 'Tax': ...}" in problem.suggestion
 
 
 def test_a_refusal_says_once_what_to_paste() -> None:
