@@ -61,6 +61,8 @@ _WIDEST_PRINTED = 230
 _NARROWEST = 18
 """Characters: a column of texts is made no narrower so that others are printed beside it."""
 _NARROW_COMMENT = 24
+_MOST_PRINTED = 5_000
+"""Rows of a sheet that is laid out for the printer: a hundred pages; broken lines take time to write."""
 _WIDEST_FROZEN = 70
 
 
@@ -268,7 +270,7 @@ class Layout:
             Values(ROW, self.results["row"], self.sanitiser, "hidden"),
         ]
         source = self._source(len(columns) + len(details) + 1)
-        if len(self.results) <= _MOST_HEIGHTS:
+        if len(self.results) <= _MOST_PRINTED:
             _narrow(columns, source)
         columns += [*source, *details]
         return [*columns, Keys(self.key_heading(columns), self.results)]
@@ -291,7 +293,7 @@ class Layout:
         ]
         details = self._results("error_kind", "http_status", "attempts", "elapsed", "request_id")
         source = self._source(len(columns) + len(details))
-        if len(self.results) <= _MOST_HEIGHTS:
+        if len(self.results) <= _MOST_PRINTED:
             _narrow(columns, source)
         return [*columns, *source, *details]
 

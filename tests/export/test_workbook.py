@@ -727,6 +727,17 @@ def test_columns_that_fit_on_the_page_keep_their_lines(path: Path) -> None:
     assert sheet.column_dimensions[get_column_letter(headings(sheet)["comment"])].width == 36
 
 
+def test_a_sheet_that_is_too_long_to_print_is_not_laid_out_for_it(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = pd.DataFrame({f"column {number}": ["x" * 38] * 3 for number in range(5)})
+    for most, wrapped in ((3, True), (2, False)):
+        monkeypatch.setattr(sheets, "_MOST_PRINTED", most)
+        path.unlink(missing_ok=True)
+        write_workbook(make_results(3), path, source)
+        assert bool(cells(sheet_of(path), "column 0")[0].alignment.wrap_text) is wrapped
+
+
 def test_an_amount_stands_apart_from_the_date_beside_it(path: Path) -> None:
     source = pd.DataFrame({"Amount": [1.5, 2.5], "Due": pd.to_datetime(["2026-12-01", "2026-12-02"])})
     write_workbook(make_results(2), path, source)
