@@ -35,7 +35,7 @@ from reportflow_pandas.export.style import (
 )
 from reportflow_pandas.export.texts import DECISIONS, STATUSES, Words, decision_of
 from reportflow_pandas.results.results_frame import known
-from reportflow_pandas.results.summary import summary, without_mail
+from reportflow_pandas.results.summary import summary, without_mail, without_pdf_for_good
 from reportflow_pandas.rows.input_frame import label_shown
 
 __all__ = ["Cover"]
@@ -187,6 +187,7 @@ class Cover:
         on_disk, on_web = self._present("path"), self._present("url")
         if on_web.any():
             on_web = on_web & self.results["url"].map(opens_in_browser).to_numpy(dtype=bool)
+            on_web &= ~without_pdf_for_good(self.results).to_numpy(dtype=bool)
         page.section(says["pdfs"])
         if on_disk.any():
             relative = says["relative"].format(pdf=self.words.headings["pdf"])

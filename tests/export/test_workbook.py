@@ -789,6 +789,18 @@ def test_a_document_without_a_pdf_for_good_is_on_failed_and_no_success(path: Pat
     assert "2 of 3 documents were accepted and can have their PDFs; 1 need a look." in told
 
 
+@pytest.mark.parametrize(("kind", "is_told"), [(None, True), ("no_pdf", False)])
+def test_only_documents_that_can_have_a_pdf_are_told_to_be_on_the_web_alone(
+    path: Path, kind: str | None, is_told: bool
+) -> None:
+    results = make_results(["ready", "accepted"])
+    results["url"] = "https://app.example.test/file/R1"
+    results["path"] = [str(path.with_name("Invoice-1.pdf")), None]
+    results["error_kind"] = [None, kind]
+    write_workbook(results, path)
+    assert ("with a web page only" in words(path)) is is_told
+
+
 def test_only_pages_that_a_person_can_open_are_links_beside_the_file_on_disk(path: Path) -> None:
     results = make_results(["ready", "ready"])
     results["url"] = ["https://api.example.test/v1/file/download/R1", "https://app.example.test/file/R1"]
