@@ -109,6 +109,7 @@ def read_back_or_say(
     try:
         return read_back(results, documents, progress, tick)
     except Stopped:
+        progress.lines.append("not all PDFs were read back: df.reportflow.verify(results) goes on with the rest")
         return None
     except Exception as problem:  # noqa: BLE001 - whatever it is
         why = f"the PDFs could not be read back ({type(problem).__name__}: {problem})"

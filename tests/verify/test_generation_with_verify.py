@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pandas as pd
 import pytest
 
 import reportflow_pandas as rf
 from reportflow_pandas.cli import main
+from reportflow_pandas.engine.progress import Progress
+from reportflow_pandas.rows.documents import Documents
 from reportflow_pandas.verify import read_back
 
 ORDERS, LINES = rf.example_orders()
@@ -64,6 +66,14 @@ def test_trouble_while_reading_back_hides_no_results(
     assert (results["status"] == "ready").all()
     assert "verdict" not in results.columns
     assert "could not be read back" in capsys.readouterr().err
+
+
+def test_reading_back_that_was_interrupted_says_how_it_goes_on(tmp_path: Path) -> None:
+    with rf.use_local():
+        results = ORDERS.reportflow.generate("invoice", download=tmp_path, **{**HOW, "verify": False})
+    shown = Progress()
+    assert read_back.read_back_or_say(results, cast(Documents, None), shown, lambda: True) is None
+    assert shown.lines == ["not all PDFs were read back: df.reportflow.verify(results) goes on with the rest"]
 
 
 def test_the_command_line_reads_back_and_says_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
