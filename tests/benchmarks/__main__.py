@@ -28,13 +28,14 @@ from tests.benchmarks.server import running
 RESULTS = Path(__file__).with_name("RESULTS.md")
 
 NOTE = """\
-Why CPU time tells more against ours than instructions do: valgrind leaves the kernel out. By `getrusage`, 8 turns on \
-2026-11-27, medians, µs a row: the pool 166 user and 15 system, ours 148 and 33, ours without its journal 129 and 24. \
-That was 1.02 times the pool in total (0.96 by the least), so the 1.2 below was not met again: the share of the kernel \
-differs with what else the machine does. `strace -f -c`, 4,000 rows: the journal writes 1.6 `pwrite64` a row and one \
-`fdatasync` for 18 rows, and its thread brings 0.5 voluntary switches a row (the pool has none). The other half of the \
-system time is there without a journal too; turns of the event loop are seen there (0.8 to 1.1 `epoll_wait` a row, \
-the pool 0.5) and `futex` calls, but which of them it is was not separated.
+Why CPU time tells more against ours than instructions do: valgrind leaves the kernel out. By \
+`getrusage`, 8 turns on 2026-11-27, medians, µs a row: the pool 166 user and 15 system, ours 148 and 33, \
+ours without its journal 129 and 24. That was 1.02 times the pool in total (0.96 by the least), so the \
+ratio of CPU time below was not met again: what else the machine does may be why. `strace -f -c`, 4,000 \
+rows: the journal writes 1.6 `pwrite64` a row and one `fdatasync` for 18 rows, and its thread brings 0.5 \
+voluntary switches a row (the pool has none). The other half of the system time is there without a \
+journal too; turns of the event loop are seen there (0.8 to 1.1 `epoll_wait` a row, the pool 0.5) and \
+`futex` calls, but which of them it is was not separated.
 """
 """Measured by hand, once."""
 
