@@ -3,7 +3,7 @@
     python -m tests.benchmarks            # quick, under three minutes
     python -m tests.benchmarks --full     # twenty minutes; a million rows, every contender
     python -m tests.benchmarks --only memory
-    python -m tests.benchmarks --write    # and writes it to RESULTS.md beside this file
+    python -m tests.benchmarks --write    # and writes it to RESULTS.md beside this file; with --only, that part
 
 Ratios only: every contender runs on the same server in the same run, in turns; those of other libraries where
 they are installed (extra ``benchmarks``).
@@ -49,7 +49,7 @@ def main() -> None:
     chosen = parser.parse_args()
     quick = not chosen.full
     meter = Meter()
-    parts: list[str] = []
+    parts: dict[str, str] = {}
     with running() as server:
         measurements: dict[str, tuple[str, Callable[[], Table]]] = {
             "cost": (
@@ -81,10 +81,19 @@ def main() -> None:
             if chosen.only is not None and name not in chosen.only:
                 continue
             begun = time.monotonic()
-            parts.append(f"## {title}\n\n{_markdown(measure())}\n")
-            print(parts[-1], f"({time.monotonic() - begun:.0f} s)\n", sep="", flush=True)  # noqa: T201 - the table
+            parts[title] = f"## {title}\n\n{_markdown(measure())}\n"
+            print(parts[title], f"({time.monotonic() - begun:.0f} s)\n", sep="", flush=True)  # noqa: T201 - the table
     if chosen.write:
-        RESULTS.write_text("\n".join([_head(quick=quick), *parts]), encoding="utf-8")
+        if chosen.only is not None:
+            parts = _written() | parts
+        tables = [parts[title] for title, _ in measurements.values() if title in parts]
+        RESULTS.write_text("\n".join([_head(quick=quick), *tables]), encoding="utf-8")
+
+
+def _written() -> dict[str, str]:
+    """Return the tables of earlier runs by their titles."""
+    _, *tables = RESULTS.read_text(encoding="utf-8").split("\n## ")
+    return {table.partition("\n")[0]: f"## {table.rstrip()}\n" for table in tables}
 
 
 def _head(*, quick: bool) -> str:
