@@ -48,7 +48,7 @@ class Presence:
 
     async def report(self) -> None:
         """Be seen, and say whether the service cannot be reached from here."""
-        cut_off = any(one.line.outage is not None and one.line.outage.away for one in self._served)
+        cut_off = any(one.outage.away for one in self._served)
         await self._client.eval(_ALIVE, 2, *self._keys, self._name, int(cut_off))
 
     async def others_answered(self) -> bool:

@@ -90,7 +90,7 @@ class ServedRun:
         self._keys = keys
         self._telling: asyncio.Task[None] | None = None
         self._elsewhere = elsewhere
-        line.outage = Outage(
+        self.outage = line.outage = Outage(
             partial(line.look, client.designs),
             end=lambda error: log.warning("run %s: %s", terms.run, error),
             say=self.tell_away,
@@ -98,7 +98,7 @@ class ServedRun:
             patience=line.patience,
             elsewhere=elsewhere,
         )
-        line.outage.answered()  # at the submitter: what cannot be reached from here is away, not the calls' fault
+        self.outage.answered()  # at the submitter: what cannot be reached from here is away, not the calls' fault
         self.left_to_others = False
         """Whether other workers are answered and this one is not: its calls that were not sent are theirs."""
         self._waiting: set[asyncio.Task[Any]] = set()
@@ -107,35 +107,32 @@ class ServedRun:
     @property
     def takes(self) -> bool:
         """Whether it takes calls out of the queue; after an outage one at first."""
-        outage = self.line.outage
-        return outage is None or not outage.away or (outage.takes and not self.in_flight)
+        return not self.outage.away or (self.outage.takes and not self.in_flight)
 
     async def turn(self) -> bool:
         """Wait while the service is away; True to the one call that goes first.
 
         The task is cancelled when the call is left to other workers.
         """
-        outage = self.line.outage
-        if outage is None or not outage.away:
+        if not self.outage.away:
             return False
         here = asyncio.current_task()
         assert here is not None  # noqa: S101 - a call is sent in a task
         self._waiting.add(here)
         try:
-            return await outage.turn()
+            return await self.outage.turn()
         finally:
             self._waiting.discard(here)
 
     @property
     def given_up(self) -> bool:
         """Whether the service stayed away; a run that goes on later begins from the start here."""
-        return self.line.outage is not None and self.line.outage.over
+        return self.outage.over
 
     async def close(self) -> None:
         """End what looks after its calls."""
         await self.bull.lockManager.close()
-        if self.line.outage is not None:
-            self.line.outage.close()  # which tells that it is over
+        self.outage.close()  # which tells that it is over
         if self._telling is not None:
             await asyncio.wait([self._telling], timeout=TELL_SECONDS)
             self._telling.cancel()
@@ -146,8 +143,7 @@ class ServedRun:
         Where other workers are answered, the network of this machine is broken, which is not the run's matter: the
         calls that wait here are left to them. Else the submitter is told.
         """
-        before, outage = self._telling, self.line.outage
-        why = outage.seen if outage is not None else ""
+        before, why = self._telling, self.outage.seen
 
         async def tell() -> None:
             if before is not None:

@@ -412,7 +412,6 @@ class Worker:
             del self._sending[task]
 
     async def _in_turn(self, served: ServedRun, sender: Sender, part: Call, tries: CallTries) -> Sent:
-        outage = served.line.outage
         tries.probe = await served.turn()
         try:
             if tries.probe and len(part) > 1:  # after an outage one document goes first
@@ -421,8 +420,8 @@ class Worker:
                 await self._gate.enter()
             return await sender.send(part, tries)
         finally:
-            if tries.probe and outage is not None:
-                outage.untaken()
+            if tries.probe:
+                served.outage.untaken()
 
     # -- its end -----------------------------------------------------------------------------------------------
 
