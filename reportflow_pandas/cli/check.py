@@ -13,7 +13,7 @@ from reportflow_pandas.cli.shell_words import in_a_shell
 from reportflow_pandas.errors import InvalidRows
 from reportflow_pandas.plan import problems_of
 from reportflow_pandas.reading.reading_options import listed
-from reportflow_pandas.rows.problems import Problem, problems_frame
+from reportflow_pandas.rows.problems import Problem, each_of, problems_frame
 
 __all__ = ["check", "refuse_columns"]
 
@@ -45,8 +45,8 @@ def check(arguments: argparse.Namespace) -> int:
         )
         if problem.suggestion:
             say(in_a_shell(f"{'':<8} {problem.suggestion}"))
-    each = problems_frame(problems)
-    errors = int((each["level"] == "error").sum())
+    each = each_of(problems)
+    errors = sum(problem.level == "error" for problem in each)
     warnings = len(each) - errors
     found = f"{counted(errors, 'error')}, {counted(warnings, 'warning')}"
     rows = counted(len(asked.frame), "row")

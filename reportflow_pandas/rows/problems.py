@@ -13,7 +13,7 @@ from reportflow_pandas.errors import InvalidRows
 from reportflow_pandas.reading.locations import headings_found
 from reportflow_pandas.rows.mapping import Sources, paste
 
-__all__ = ["COLUMNS", "Problem", "problems_frame", "refuse", "warning_lines"]
+__all__ = ["COLUMNS", "Problem", "each_of", "problems_frame", "refuse", "warning_lines"]
 
 COLUMNS = ["level", "column", "row", "count", "problem", "suggestion"]
 
@@ -59,9 +59,14 @@ class Problem:
     each: Sequence[Problem] = ()
 
 
+def each_of(problems: Sequence[Problem]) -> list[Problem]:
+    """Return problems one by one, those that stand in another too."""
+    return [one for problem in problems for one in problem.each or (problem,)]
+
+
 def problems_frame(problems: Sequence[Problem]) -> pd.DataFrame:
     """Return problems as a frame of the columns `COLUMNS`, a line each; ``row`` is the first label concerned."""
-    problems = [one for problem in problems for one in problem.each or (problem,)]
+    problems = each_of(problems)
     return pd.DataFrame(
         {
             "level": pd.Series([problem.level for problem in problems], dtype="str"),
@@ -83,7 +88,7 @@ def warning_lines(problems: Sequence[Problem]) -> tuple[list[str], list[str]]:
     odd = [problem for problem in warnings if problem.kind in ("", "lines")]
     odd.sort(key=lambda problem: problem.kind != "lines")
     beside = [problem.problem for problem in warnings if problem.kind == "rest"]
-    extra = [one.column for problem in warnings if problem.kind == "extra" for one in problem.each or (problem,)]
+    extra = [one.column for one in each_of(warnings) if one.kind == "extra"]
     if extra:
         names = ", ".join(extra[:EXTRA_SHOWN]) + (", …" if len(extra) > EXTRA_SHOWN else "")
         are = "column is" if len(extra) == 1 else "columns are"
@@ -110,7 +115,7 @@ def refuse(
     if len(errors) > SHOWN:
         lines.append(f"  - and {len(errors) - SHOWN:,} more: df.reportflow.check(...) lists them")
     rows = list(dict.fromkeys(row for problem in errors for row in problem.rows))
-    count = sum(len(problem.each) or 1 for problem in errors)
+    count = len(each_of(errors))
     text = (
         f"the documents would print blank or be refused; nothing was sent ({count:,} "
         f"{'problem' if count == 1 else 'problems'}):\n" + "\n".join(lines)
