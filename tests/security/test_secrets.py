@@ -201,30 +201,36 @@ def test_no_secret_is_in_redis_or_in_what_is_told_of_it(
     clean(caplog.text)
 
 
+def programs_noted(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, dict[str, str] | None]]:
+    """Return a list that gets the words and the environment of each program that is started."""
+    started: list[tuple[Any, dict[str, str] | None]] = []
+    begin = subprocess.Popen.__init__
+
+    def noted(self: Any, words: Any, *more: Any, **options: Any) -> None:
+        started.append((words, options.get("env")))
+        begin(self, words, *more, **options)
+
+    monkeypatch.setattr(subprocess.Popen, "__init__", noted)
+    return started
+
+
 def test_no_secret_is_seen_in_the_process_list(
     local: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Programs that are started get no secret in their words, and no command takes one."""
     pytest.importorskip("pypdfium2")
     local(app_key=KEY)
-    started: list[Any] = []
-    begin = subprocess.Popen.__init__
-
-    def noted(self: Any, words: Any, *more: Any, **options: Any) -> None:
-        started.append(words)
-        begin(self, words, *more, **options)
-
-    monkeypatch.setattr(subprocess.Popen, "__init__", noted)
+    started = programs_noted(monkeypatch)
     results = people(2).reportflow.generate(**plain(), download=tmp_path, verify=True)
     assert "verdict" in results
     assert started
-    clean(str(started))
+    clean(str([words for words, _ in started]))
 
 
 def test_programs_that_are_started_know_no_secret_of_the_environment(
     local: Local, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """They read and make PDFs: whoever takes one over by a hostile file finds nothing."""
+    """They read and make PDFs: who takes one over by a hostile file finds nothing."""
     pytest.importorskip("pypdfium2")
     local(render=True)
     secret = {
@@ -234,18 +240,12 @@ def test_programs_that_are_started_know_no_secret_of_the_environment(
     for name, value in secret.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("https_proxy", f"http://me:{PASSWORD}@127.0.0.1:9")
-    told: list[dict[str, str]] = []
-    begin = subprocess.Popen.__init__
-
-    def noted(self: Any, words: Any, *more: Any, **options: Any) -> None:
-        told.append(options["env"])
-        begin(self, words, *more, **options)
-
-    monkeypatch.setattr(subprocess.Popen, "__init__", noted)
+    started = programs_noted(monkeypatch)
     results = people(2).reportflow.generate(**plain(), download=tmp_path, verify=True)
     assert "verdict" in results
-    assert told
-    clean(str(told))
+    assert started
+    assert all(environment is not None for _, environment in started)  # else it would be the whole of this process
+    clean(str(started))
 
 
 def test_no_librarys_debug_log_has_the_key(
