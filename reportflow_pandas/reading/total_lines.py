@@ -1,4 +1,4 @@
-"""Lines of a sheet that add up others: a sum at the foot is no document, and nobody means to pay for one."""
+"""Lines of a sheet that add up others: a sum at the foot is no document to pay for."""
 
 from __future__ import annotations
 
@@ -20,7 +20,9 @@ _WORDS = (
 _TOTAL = re.compile(rf"(?:{_WORDS})\W*(?:[(\[:].*)?", re.IGNORECASE | re.DOTALL)
 """What people write into the first cell of such a line; in brackets or after a colon may stand more."""
 
-_FIRST = frozenset("合総小累計税sgtzSGTZ\uff53\uff47\uff54\uff33\uff27\uff34")
+_LETTERS = {word[0] for word in _WORDS.split("|")}
+_CASES = {case for letter in _LETTERS for case in (letter, letter.upper())}
+_FIRST = frozenset(_CASES | {chr(ord(letter) + 0xFEE0) for letter in _CASES if letter.isascii()})
 """How they begin, also in full width: most texts are told by their first sign."""
 
 _LONGEST_WORD = 40
