@@ -221,7 +221,7 @@ def _end_of_code(text: str) -> int:
 
 
 def painted(text: str, colour: str, stream: TextIO | None) -> str:
-    """Return a text in a colour (``red``, ``yellow``, ``green``) where a terminal shows it and nobody objects."""
+    """Return a text in a colour (``red``, ``yellow``, ``green``) where a terminal shows it."""
     shows = stream is not None and getattr(stream, "isatty", lambda: False)()
     if not shows or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return text

@@ -47,7 +47,7 @@ _TEXT_SHOWN = 40
 """Characters of a value in a message."""
 
 _UNSEEN = " \t\r\n\u00a0\u3000\u200b\ufeff"
-"""White space and marks at the ends of a heading, which nobody sees and nobody types."""
+"""White space and marks at the ends of a heading, which are not seen and not typed."""
 
 _FRAGMENTS = 100
 """Columns from which on pandas warns of a frame that is put together from single ones."""

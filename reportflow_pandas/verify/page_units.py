@@ -38,7 +38,7 @@ COLUMN_GAP, LEAST_CELLS = 0.3, 3
 """Of the letters' height: what stands further apart is another cell where so many begin or end in that place."""
 
 TINY_POINTS = 1.5
-"""Height of letters that nobody can read."""
+"""Height of letters that cannot be read."""
 
 LEAST_CONTRAST = 24
 """Of 255: less is not seen."""

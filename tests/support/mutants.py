@@ -253,7 +253,7 @@ class _Watched:
     """A plugin that notes for each test what it reaches and how long it takes."""
 
     def __init__(self, file: Path) -> None:
-        import coverage  # noqa: PLC0415 - for whoever runs this, not for the tests of what it plants
+        import coverage  # noqa: PLC0415 - for those who run this, not for the tests of what it plants
 
         self.file = str(file)
         self.seconds: dict[str, float] = {}
