@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from reportflow_pandas.verify.finding import Box
+from reportflow_pandas.verify.suspicion import Box
 from reportflow_pandas.verify.text_forms import is_cjk, masked, normal
 
 __all__ = ["SOFT", "DocumentText", "Place", "Unit"]

@@ -8,10 +8,10 @@ from dataclasses import dataclass, field
 
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import ExpectedValues, Form, Value
-from reportflow_pandas.verify.finding import BOX_SIGNS, KINDS, Finding
 from reportflow_pandas.verify.layout import Layout, reads, slot_of
 from reportflow_pandas.verify.line_checks import TableCheck, shown
 from reportflow_pandas.verify.state_words import states_of, words_of
+from reportflow_pandas.verify.suspicion import BOX_SIGNS, KINDS, Finding
 from reportflow_pandas.verify.table_layout import NUMBER, has_letters, parsed
 from reportflow_pandas.verify.text_forms import is_cjk, masked
 from reportflow_pandas.verify.value_places import Matches

@@ -7,8 +7,8 @@ from difflib import SequenceMatcher
 
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import TEXT, Value
-from reportflow_pandas.verify.finding import BOX_SIGNS, Finding
 from reportflow_pandas.verify.state_words import states_of, words_of_line
+from reportflow_pandas.verify.suspicion import BOX_SIGNS, Finding
 from reportflow_pandas.verify.table_layout import (
     Anchor,
     Lines,

@@ -15,8 +15,8 @@ import pandas as pd
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.settings import absolute_path
 from reportflow_pandas.verify import spot_check_page
-from reportflow_pandas.verify.finding import Finding
 from reportflow_pandas.verify.reader_processes import answers, reader_count
+from reportflow_pandas.verify.suspicion import Finding
 from reportflow_pandas.verify.verified_results import extremes_of, findings_by_row, notes_of
 
 __all__ = ["Look", "Picture", "SpotCheck", "first_looks", "spot_check"]

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 if TYPE_CHECKING:
-    from reportflow_pandas.verify.finding import Finding
     from reportflow_pandas.verify.spot_check import Look, SpotCheck
+    from reportflow_pandas.verify.suspicion import Finding
 
 __all__ = ["part", "whole"]
 

@@ -12,7 +12,7 @@ import pandas as pd
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.next_steps import VERIFY_FIRST
 from reportflow_pandas.results.results_frame import ATTRS, provenance
-from reportflow_pandas.verify.finding import Finding
+from reportflow_pandas.verify.suspicion import Finding
 
 if TYPE_CHECKING:  # it needs the packages of the extra
     from reportflow_pandas.verify.run_check import Checked, Verdict

@@ -16,7 +16,7 @@ import reportflow_pandas as rf
 from reportflow_pandas import settings
 from reportflow_pandas.accessor import ReportFlowAccessor
 from reportflow_pandas.engine.retry import ErrorKind
-from reportflow_pandas.verify.finding import KINDS
+from reportflow_pandas.verify.suspicion import KINDS
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGES = sorted((DOCS / "site").rglob("*.md"))
