@@ -70,6 +70,7 @@ def main() -> None:
             "imports": ("Import, under valgrind", costs.imports),
             "first": ("First call", lambda: start_and_size.first_call(server)),
             "memory": ("Memory: calls of 100 documents", lambda: start_and_size.memory(quick=quick)),
+            "runs": ("Runs, listed and loaded: CPU time", lambda: start_and_size.runs(server)),
             "rendering": (
                 "The embedded service: a look-up while it renders",
                 start_and_size.look_ups_while_rendering,

@@ -60,10 +60,11 @@ def ours(
     *,
     endpoint: Literal["async/single", "async/multiple"] = "async/single",
     bar: bool = False,
+    runs: Path | None = None,
 ) -> pd.DataFrame:
     """Generate with this package, without look-ups, as the others have none; with a journal, as ever."""
     with contextlib.ExitStack() as stack:
-        runs = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        runs = runs or Path(stack.enter_context(tempfile.TemporaryDirectory()))
         if bar:
             stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
         return generate(

@@ -1,12 +1,17 @@
-"""When the first call leaves, what a row takes in memory, and whether rendering keeps look-ups waiting."""
+"""When the first call leaves, a row's memory, what listing runs takes, and whether rendering delays look-ups."""
 
 from __future__ import annotations
 
 import asyncio
+import shutil
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Literal
 
 import reportflow_pandas as rf
 from reportflow_pandas.api.models import Content
@@ -45,6 +50,39 @@ def memory(*, quick: bool) -> Table:
     (few, small), (many, large) = found.items()
     lines.append(["slope", "", "", "", f"{(large - small) / (many - few):,.0f}"])
     return lines
+
+
+def runs(server: Server) -> Table:
+    """Return the CPU seconds of ``rf.runs()`` over 100 runs of 10,000 documents, and of ``rf.load`` of one."""
+    lines: Table = [["runs of 10,000 documents, sent by", "rf.runs() over 100", "rf.load of one"]]
+    frame, _ = orders(10_000)
+    called: tuple[tuple[Literal["async/single", "async/multiple"], str], ...] = (
+        ("async/single", "single calls"),
+        ("async/multiple", "batches of 100"),
+    )
+    for endpoint, words in called:
+        with tempfile.TemporaryDirectory() as name:
+            folder = Path(name)
+            ours(server.scenario(), frame, "auto", endpoint=endpoint, runs=folder)
+            (ledger,) = folder.glob("*.sqlite")
+            for number in range(99):
+                shutil.copy(ledger, folder / f"run {number}.sqlite")
+            rf.configure(runs=folder)
+            listed = _least(rf.runs)
+            loaded = _least(lambda: rf.load("run 7"))
+            rf.configure(runs=None)
+        lines.append([words, *(f"{seconds:.2f} s" for seconds in (listed, loaded))])
+    return lines
+
+
+def _least(do: Callable[[], Any], times: int = 5) -> float:
+    """Return the least CPU time that something took: what else the machine does only adds to it."""
+    took = []
+    for _ in range(times):
+        begun = time.process_time()
+        do()
+        took.append(time.process_time() - begun)
+    return min(took)
 
 
 def look_ups_while_rendering() -> Table:
