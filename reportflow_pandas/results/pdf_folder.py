@@ -216,7 +216,7 @@ class PdfFolder:
             if owner == document:
                 placed = _moved(unfinished, self.path / candidate, pdf)
             else:
-                placed = self._is_outdated(owner) and self._supersede(owner, candidate, unfinished)
+                placed = self._is_outdated(owner) and self._supersede(owner, candidate, unfinished, pdf)
             if placed:
                 self._next[folded] = max(self._next.get(folded, 2), number + 1)
                 return candidate
@@ -232,26 +232,30 @@ class PdfFolder:
             and document not in self._asked_for
         )
 
-    def _supersede(self, older: str, name: str, unfinished: Path) -> bool:
+    def _supersede(self, older: str, name: str, unfinished: Path, pdf: bytes) -> bool:
         """Keep an older document's file under a dated name and put the new one in its place."""
-        kept = self._names.get(older, name)
-        there = kept if _folded(kept) == _folded(name) else name  # else a crash came before the rename
-        path, old = self.path / name, self.path / there
+        path, kept = self.path / name, self._names.get(older, name)
+        in_place = _folded(kept) == _folded(name)  # else a crash came before the rename, or before its note
+        old = self.path / kept if in_place else _in_any_case(path)
         if old.exists() and not _is_pdf(old):
             return False  # something else was written over it: a foreign file now
         path.parent.mkdir(parents=True, exist_ok=True)
-        if old.exists() and (kept == there or not _same_file(self.path / kept, old)):
-            kept = self._dated(there)
-            aside = self.path / kept
-            aside.parent.mkdir(parents=True, exist_ok=True)
-            _link_or_copy(old, aside)
-            self._note(older, kept)
-            self.superseded += 1
-        unfinished.replace(path)
-        if there != name and old.exists() and not old.samefile(path):  # the names differ in case
-            old.unlink()
+        if not _holds(path, pdf):
+            if old.exists() and (in_place or not _same_file(self.path / kept, old)):
+                self._keep(older, old)
+            if old.exists() and not (path.exists() and old.samefile(path)):  # the names differ in case
+                old.unlink()
+            unfinished.replace(path)
         self._owners.pop(_folded(name), None)
         return True
+
+    def _keep(self, older: str, old: Path) -> None:
+        """Link an older document's file under a dated name; noted first, so that a crash leaves no second link."""
+        kept = self._dated(old.relative_to(self.path).as_posix())
+        (self.path / kept).parent.mkdir(parents=True, exist_ok=True)
+        self._note(older, kept)
+        _link_or_copy(old, self.path / kept)
+        self.superseded += 1
 
     def set_aside(self, document: str) -> None:
         """Keep the file of a document of this run under a dated name: a newer one has another place."""
@@ -268,8 +272,7 @@ class PdfFolder:
                 return
             kept = self._dated(name)
             (self.path / kept).parent.mkdir(parents=True, exist_ok=True)
-            _link_or_copy(self.path / name, self.path / kept)
-            (self.path / name).unlink()
+            (self.path / name).rename(self.path / kept)
             self._owners.pop(_folded(name), None)
             self._note(document, kept)
             self.superseded += 1
@@ -382,6 +385,13 @@ def _is_pdf(path: Path) -> bool:
             return file.read(5) == b"%PDF-"
     except OSError:
         return False
+
+
+def _in_any_case(path: Path) -> Path:
+    """Return the file of a name, or else one whose name differs in case or form of accents only."""
+    if path.exists() or not path.parent.is_dir():
+        return path
+    return next((one for one in path.parent.iterdir() if _folded(one.name) == _folded(path.name)), path)
 
 
 def _same_file(one: Path, other: Path) -> bool:
