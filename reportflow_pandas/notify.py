@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.next_steps import in_brief
@@ -152,9 +153,9 @@ def ended(
     november: 2 of 3 accepted, 1 failed
     """
     total = counts.get("total", 0)
-    good = counts.get("accepted", 0) + counts.get("ready", 0)
+    good = sum(counts.get(word, 0) for word in ACCEPTED)
     parts = [f"{good:,} of {total:,} accepted"]
-    parts += [f"{counts[word]:,} {word.replace('_', ' ')}" for word in _WORSE if counts.get(word)]
+    parts += [f"{counts[word]:,} {word.replace('_', ' ')}" for word in NOT_ACCEPTED if counts.get(word)]
     lines = [f"Run: {run}"]
     if design:
         lines.append(f"Design: {design}")
@@ -169,8 +170,6 @@ def ended(
         lines.append(advice)
     return Message(f"{run}: {', '.join(parts)}", "\n".join(lines), good < total or bool(stopped))
 
-
-_WORSE = ("failed", "unknown", "not_sent")
 
 _workbooks: LruDict[tuple[str, ...], Path] = LruDict(100)
 _FACTS = ("workspace", "run", "frame", "started_at")

@@ -24,7 +24,7 @@ from reportflow_pandas.next_steps import PAID_AND_LEFT, PAID_AND_THERE, STATUS_I
 from reportflow_pandas.printable import printable
 from reportflow_pandas.reading.locations import line_of_row, origin_of, where
 from reportflow_pandas.results.service_words import in_plain_words
-from reportflow_pandas.results.summary import without_pdf_for_good
+from reportflow_pandas.results.summary import accepted, without_pdf_for_good
 from reportflow_pandas.rows.input_frame import called
 from reportflow_pandas.settings import current
 
@@ -89,7 +89,7 @@ def shown(path: str | Path) -> str:
 
 def exit_code(results: pd.DataFrame, *, download: bool) -> int:
     """Return 0 if every row is accepted, its PDF saved and read back where that was asked for; else 1."""
-    good = results["status"].isin(["accepted", "ready"]) & ~without_pdf_for_good(results)
+    good = accepted(results) & ~without_pdf_for_good(results)
     if download:
         good &= results["path"].notna()
     if "verdict" in results.columns:
@@ -109,7 +109,7 @@ def outcome_lines(results: pd.DataFrame, *, download: bool, rows: pd.DataFrame |
         for status, meaning in STATUS_IN_WORDS.items()
         if summary[status]
     ]
-    bad = ~results["status"].isin(["accepted", "ready"]) | never
+    bad = ~accepted(results) | never
     if download:
         unsaved = results["path"].isna() & ~bad
         if unsaved.any():

@@ -30,6 +30,7 @@ from reportflow_pandas.cli.serve import SLICE, local_for
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ReportFlowError, RunInterrupted
 from reportflow_pandas.next_steps import at_a_prompt
+from reportflow_pandas.results.summary import accepted
 from reportflow_pandas.settings import EMBEDDED, current
 
 __all__ = ["resume", "runs", "webhook"]
@@ -79,7 +80,7 @@ def resume(arguments: argparse.Namespace) -> int:
     seconds = SYSTEM_CLOCK.monotonic() - started
     what, written = write_workbook(results, out, None)
     run = results.attrs["reportflow"]
-    good = int(before["status"].isin(["accepted", "ready"]).sum())
+    good = int(accepted(before).sum())
     say(f"Run {arguments.run}, {counted(len(results), 'row')}, {good:,} of them accepted before:")
     say_outcome(results, download=bool(run["download"]))
     say()

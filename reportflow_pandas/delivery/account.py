@@ -10,6 +10,7 @@ from typing import Any
 
 import pandas as pd
 
+from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import checked_path, place
 from reportflow_pandas.journal.events import events_of
@@ -76,7 +77,7 @@ def _facts(run: str) -> Iterable[tuple[str, str, str]]:
     kept = load_run(settings.runs, run)
     meta = kept.meta
     status = Counter(kept.outcomes.counts())
-    made = status["accepted"] + status["ready"]
+    made = sum(status[word] for word in ACCEPTED)
     yield "run", "run", run
     yield "run", "service", str(meta.get("base_url", ""))
     yield "run", "workspace", _workspace(meta)
@@ -87,8 +88,8 @@ def _facts(run: str) -> Iterable[tuple[str, str, str]]:
     yield "design", "version", str(meta.get("version", ""))
     yield "documents", "documents asked for", f"{int(meta.get('rows') or 0):,}"
     yield "documents", "documents made", f"{made:,}"
-    for word, item in (("failed", "failed"), ("unknown", "unknown"), ("not_sent", "not sent")):
-        yield "documents", item, f"{status[word]:,}"
+    for word in NOT_ACCEPTED:
+        yield "documents", word.replace("_", " "), f"{status[word]:,}"
     never = kept.outcomes.error_kind.count("no_pdf")
     yield "documents", "made, but without a PDF for good", f"{never:,}"
     yield "documents", "superseded by a newer one", f"{_superseded(settings.runs, run):,}"

@@ -9,9 +9,11 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 __all__ = [
+    "ACCEPTED",
     "COLUMNS",
     "KINDS",
     "MOST_ATTEMPTS",
+    "NOT_ACCEPTED",
     "STATUSES",
     "AcceptedMeanwhile",
     "FileNames",
@@ -20,8 +22,15 @@ __all__ = [
     "Outcomes",
 ]
 
-STATUSES = ("not_sent", "accepted", "ready", "failed", "unknown")
-"""``not_sent`` is what every row is until something is known of it."""
+ACCEPTED = ("accepted", "ready")
+"""Statuses of documents that the service took: made, and billed."""
+
+NOT_ACCEPTED = ("failed", "unknown", "not_sent")
+"""All others, in the order in which they are told: what most needs a person comes first."""
+
+STATUSES = ("not_sent", *ACCEPTED, "failed", "unknown")
+"""``not_sent`` is what every row is until something is known of it. Which status an error leads to is decided in
+`engine.retry`, and how a document goes from one to the next in `journal.ledger`."""
 
 _CODE = {word: code for code, word in enumerate(STATUSES)}
 
@@ -167,7 +176,7 @@ class Outcomes:
         stored = {name: kind for name, kind in KINDS.items() if name not in _APART}
         for name, kind in stored.items():
             setattr(self, name, _column(kind, rows))
-        self._counts = [rows, 0, 0, 0, 0]
+        self._counts = [rows, *[0] * (len(STATUSES) - 1)]
         self._stored = [(name, getattr(self, name), _MISSING[kind]) for name, kind in stored.items()]
         """Names, columns, and what a row has there of which nothing is known."""
         self.columns = (("file_name", self.file_name), *((name, column) for name, column, _ in self._stored))

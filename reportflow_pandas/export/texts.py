@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias
 
+from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED
 from reportflow_pandas.next_steps import line_that_goes_on, resumable
 from reportflow_pandas.results.service_words import in_plain_words
 
@@ -27,7 +28,9 @@ __all__ = [
 
 Language: TypeAlias = Literal["en", "ja"]
 
-STATUSES = ("ready", "accepted", "failed", "unknown", "not_sent")
+STATUSES = (*reversed(ACCEPTED), *NOT_ACCEPTED)
+"""In the order in which a workbook tells them."""
+
 DECISIONS = ("approve", "redo", "reject")
 
 REVIEW_ATTRS = "reportflow_review"

@@ -11,6 +11,7 @@ import pandas as pd
 from openpyxl import Workbook
 
 from reportflow_pandas.clock import SYSTEM_CLOCK
+from reportflow_pandas.engine.outcomes import NOT_ACCEPTED
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.export.atomic_write import checked_path, place
 from reportflow_pandas.export.cells import Sanitiser
@@ -25,8 +26,6 @@ from reportflow_pandas.results.index_labels import lost_labels
 from reportflow_pandas.results.summary import checked_results, without_pdf_for_good
 
 __all__ = ["write_workbook"]
-
-_TO_REDO = ("failed", "unknown", "not_sent")
 
 
 def write_workbook(
@@ -142,7 +141,7 @@ def _write(
             words=words,
             frozen=frozen,
         )
-        chosen = (results["status"].isin(_TO_REDO) | without_pdf_for_good(results)).to_numpy()
+        chosen = (results["status"].isin(NOT_ACCEPTED) | without_pdf_for_good(results)).to_numpy()
         # What is changed on Failed was counted on Results already.
         failed = Layout(results.loc[chosen], layout.extra.lines(chosen), words, Sanitiser())
         write_rows(

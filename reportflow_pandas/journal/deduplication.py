@@ -7,14 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from reportflow_pandas.engine.batching import Document
-from reportflow_pandas.engine.outcomes import Outcome
+from reportflow_pandas.engine.outcomes import ACCEPTED, Outcome
 
 __all__ = ["Edition", "Known", "Place", "Planned", "Rows", "Terms"]
 
-MAY_EXIST = ("accepted", "ready", "unknown", "in_flight")
+MAY_EXIST = (*ACCEPTED, "unknown", "in_flight")
 """Statuses of documents that were, or may have been, accepted: not sent again by themselves."""
-
-GOOD = ("accepted", "ready")
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,7 +168,7 @@ class Known:
         if exist and not again:
             one = exist[-1]
             differs = digest is not None and one.digest is not None and one.digest != digest
-            return Place(nth, one.edition, one, fresh=False, changed=differs and one.status in GOOD)
+            return Place(nth, one.edition, one, fresh=False, changed=differs and one.status in ACCEPTED)
         newest = editions[-1]
         if newest.status in MAY_EXIST:
             return Place(nth, newest.edition + 1, None, fresh=True, changed=False)

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import ACCEPTED, AcceptedMeanwhile, Outcome, Outcomes
 from reportflow_pandas.errors import JournalError
-from reportflow_pandas.journal.deduplication import GOOD
 
 __all__ = ["refuse"]
 
@@ -38,7 +37,7 @@ def refuse(
     JournalError
         It would be sent twice.
     """
-    meanwhile = [one for one, word in standing if word in GOOD and outcomes.status_of(one.row) not in GOOD]
+    meanwhile = [one for one, word in standing if word in ACCEPTED and outcomes.status_of(one.row) not in ACCEPTED]
     for outcome, status in standing:
         free = status in ("not_sent", "failed") or (status == "unknown" and numbers[outcome.row] in released)
         if outcome not in meanwhile and not free:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Sequence
 from itertools import repeat
 from typing import Any
 
-from reportflow_pandas.engine.outcomes import MOST_ATTEMPTS, Outcome
+from reportflow_pandas.engine.outcomes import ACCEPTED, MOST_ATTEMPTS, Outcome
 from reportflow_pandas.journal.ledger import Changes, spans
 
 __all__ = ["clean", "describe", "spans_by_release"]
@@ -39,7 +39,7 @@ def describe(
     shared, own, alike = _split(outcomes)
     changes.answers.append((moment, *shared, call))
     for one, number, values in zip(outcomes, numbers, own, strict=False):
-        if one.status in ("accepted", "ready"):
+        if one.status in ACCEPTED:
             names = (one.status, one.file_id, clean(one.file_name))
             if alike and one.path is None:
                 changes.accepted_alike.append((*names, number, call))

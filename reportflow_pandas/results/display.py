@@ -15,6 +15,7 @@ from urllib.parse import quote
 import pandas as pd
 
 from reportflow_pandas.contract import opens_in_browser
+from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED
 from reportflow_pandas.results.colours import STATUS_PILLS
 from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.results.run_chart import run_chart
@@ -34,7 +35,7 @@ MOST_EMBEDDED = 1_000
 LONGEST_TOLD = 160
 """Characters of an error; the frame has it whole."""
 
-ORDER = ("failed", "unknown", "not_sent", "accepted", "ready")
+ORDER = (*NOT_ACCEPTED, *ACCEPTED)
 """What needs a person first."""
 
 

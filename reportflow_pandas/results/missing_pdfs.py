@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from reportflow_pandas.contract import without_pdf
-from reportflow_pandas.engine.outcomes import Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import ACCEPTED, Outcome, Outcomes
 from reportflow_pandas.results.pdf_folder import PdfFolder
 
 __all__ = ["Wanted", "documents_of", "known_by", "missing", "set_aside"]
@@ -58,7 +58,7 @@ def missing(outcomes: Outcomes, folder: Path | PdfFolder, folders: Sequence[str]
             "" if folders is None else folders[one.row],
         )
         for one in outcomes
-        if one.status in ("accepted", "ready") and one.error_kind != "no_pdf" and not is_there(one)
+        if one.status in ACCEPTED and one.error_kind != "no_pdf" and not is_there(one)
     ]
 
 

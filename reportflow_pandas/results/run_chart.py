@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from reportflow_pandas.engine.outcomes import ACCEPTED
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.journal import runs
 from reportflow_pandas.results.colours import PICTURE_COLOURS
@@ -28,7 +29,7 @@ MOST_STEPS = 200
 WIDTH, HEIGHT, BELOW = 560, 84, 16
 
 AREAS = {
-    "accepted": (("accepted", "ready"), PICTURE_COLOURS["success"]),
+    "accepted": (ACCEPTED, PICTURE_COLOURS["success"]),
     "failed": (("failed",), PICTURE_COLOURS["danger"]),
     "unknown": (("unknown", "in_flight"), PICTURE_COLOURS["warning"]),
 }

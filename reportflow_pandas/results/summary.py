@@ -8,9 +8,10 @@ from typing import Any
 
 import pandas as pd
 
+from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED
 from reportflow_pandas.errors import ConfigurationError
 
-__all__ = ["checked_results", "in_one_line", "summary", "without_mail", "without_pdf_for_good"]
+__all__ = ["accepted", "checked_results", "in_one_line", "summary", "without_mail", "without_pdf_for_good"]
 
 _NEEDED = ("row", "status")
 
@@ -33,6 +34,11 @@ def checked_results(results: pd.DataFrame) -> pd.DataFrame:
             "Results come from df.reportflow.generate(...), rf.load(run) or job.result()"
         )
     return results
+
+
+def accepted(results: pd.DataFrame) -> pd.Series[bool]:
+    """Return which documents the service took, with their PDFs or without."""
+    return results["status"].isin(ACCEPTED)
 
 
 def without_pdf_for_good(results: pd.DataFrame) -> pd.Series[bool]:
@@ -81,10 +87,8 @@ def summary(results: pd.DataFrame) -> pd.Series[int]:
     status, never = checked_results(results)["status"], without_pdf_for_good(results)
     counts = {
         "total": len(results),
-        "success": int((status.isin(["accepted", "ready"]) & ~never).sum()),
-        "failed": int((status == "failed").sum()),
-        "unknown": int((status == "unknown").sum()),
-        "not_sent": int((status == "not_sent").sum()),
+        "success": int((accepted(results) & ~never).sum()),
+        **{word: int((status == word).sum()) for word in NOT_ACCEPTED},
     }
     if never.any():
         counts["no_pdf"] = int(never.sum())
@@ -128,10 +132,9 @@ def in_one_line(counts: Mapping[str, int], *, saved: int = 0, folder: Path | Non
     >>> in_one_line({"accepted": 2, "ready": 0, "failed": 1, "unknown": 0, "not_sent": 0})
     '2 of 3 accepted, 1 failed'
     """
-    good = counts["accepted"] + counts["ready"]
+    good = sum(counts[word] for word in ACCEPTED)
     parts = [f"{good:,} of {sum(counts.values()):,} accepted"]
-    bad = ("failed", "unknown", "not_sent")
-    parts += [f"{counts[word]:,} {word.replace('_', ' ')}" for word in bad if counts[word]]
+    parts += [f"{counts[word]:,} {word.replace('_', ' ')}" for word in NOT_ACCEPTED if counts[word]]
     if folder is not None:
         here = Path.cwd()
         parts.append(f"{saved:,} PDFs in {folder.relative_to(here) if folder.is_relative_to(here) else folder}")

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED, STATUSES, Outcomes
 
 NAMES = ["INV-0", "INV-1", "INV-2"]
 
@@ -28,6 +28,10 @@ def test_a_name_is_what_the_service_answered_else_the_planned_one() -> None:
     assert [outcome.file_name for outcome in outcomes] == ["INV-0.pdf", "INV-1 (2).pdf", "INV-2.pdf"]
     assert outcomes.file_name[:] == ["INV-0.pdf", "INV-1 (2).pdf", None]
     assert outcomes.file_name.others() == {1: "INV-1 (2).pdf"}
+
+
+def test_each_status_says_whether_the_service_took_the_document() -> None:
+    assert sorted(STATUSES) == sorted([*ACCEPTED, *NOT_ACCEPTED])
 
 
 def test_a_row_forgets_its_name() -> None:
