@@ -18,13 +18,18 @@ A refusal, unlike a lost packet, comes beside calls that were taken, and they te
 from __future__ import annotations
 
 import asyncio
+import logging
+import sys
 from collections import deque
 from math import inf
 from typing import Literal
 
+from reportflow_pandas.api.connections import most_connections
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 
-__all__ = ["CEILING_CALLS", "Felt", "Gate"]
+__all__ = ["CEILING_CALLS", "Felt", "Gate", "within_descriptors"]
+
+log = logging.getLogger("reportflow_pandas")
 
 Felt = Literal["ok", "pushed_back", "lost"]
 """``"ok"``: answered, also with a refusal of the document itself. ``"pushed_back"``: 429. ``"lost"``: 503, a
@@ -45,6 +50,22 @@ CUBIC_CALLS = 0.005
 round trip; here it closes the window for a second or more). Measured over 1,000 calls of 100 ms by the simulation
 of tests/engine/test_concurrency.py: 50 a second in eight forms take at most 1.10 x the best fixed number with
 0.005 and with 0.01, a cap of 10 in flight 1.19 x and 1.28 x."""
+
+
+def within_descriptors(calls: int, *, needed: int = sys.maxsize, for_each: int = 1) -> int:
+    """Return how many calls may be in flight of those that are wanted, and say if that is fewer.
+
+    ``needed``: so many there are at all. ``for_each``: connections of a call.
+    """
+    room = max(1, most_connections() // for_each)
+    if room < min(calls, needed):
+        log.warning(
+            "calls in flight at a time: at most %d, not %d, because this process may not open more files and "
+            "connections (`ulimit -n 4096` in the shell that starts it lets it)",
+            room,
+            calls,
+        )
+    return min(calls, room)
 
 
 class Gate:

@@ -12,7 +12,7 @@ from reportflow_pandas.api.models import Accepted, Delivered
 from reportflow_pandas.engine.attempts import Line
 from reportflow_pandas.engine.batching import Call, Feed
 from reportflow_pandas.engine.circuit_breaker import Outage
-from reportflow_pandas.engine.concurrency import Gate
+from reportflow_pandas.engine.concurrency import Gate, within_descriptors
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.runner import Runner
@@ -139,8 +139,9 @@ def runner_of(
     """Return the backend of this process: it sends the calls from here."""
     rows = len(outcomes)
     most = rows if endpoint.endswith("single") else 1 + rows // 2
-    ceiling = MOST_IN_FLIGHT if options.concurrency == "auto" else options.concurrency
-    gate = Gate(options.concurrency, clock=line.clock, ceiling=ceiling)
+    wanted = MOST_IN_FLIGHT if options.concurrency == "auto" else options.concurrency
+    ceiling = within_descriptors(wanted, needed=most)
+    gate = Gate("auto" if options.concurrency == "auto" else ceiling, clock=line.clock, ceiling=ceiling)
     sender = Sender(
         line,
         partial(_post, client),

@@ -231,6 +231,8 @@ def open_to_write(path: Path) -> sqlite3.Connection:
     if not os.access(path, os.W_OK):
         raise unusable(path.parent, PermissionError(13, f"{path.name} is read-only"))
     connection = _checked(path, f"{path.absolute().as_uri()}?mode=rw", write=True)
+    # else each statement may open a file in /tmp, which fails when descriptors or its room are used up
+    connection.execute("PRAGMA temp_store = MEMORY")
     # 16 MB of log before it is copied over: what was dropped meanwhile is not copied at all
     connection.execute("PRAGMA wal_autocheckpoint = 4000")
     return connection

@@ -101,6 +101,7 @@ class ServedRun:
         self.outage.answered()  # at the submitter: what cannot be reached from here is away, not the calls' fault
         self.left_to_others = False
         """Whether other workers are answered and this one is not: its calls that were not sent are theirs."""
+        self._said_to_end = False
         self._waiting: set[asyncio.Task[Any]] = set()
         """Sending tasks that wait for the service to come back."""
 
@@ -128,6 +129,12 @@ class ServedRun:
     def given_up(self) -> bool:
         """Whether the service stayed away; a run that goes on later begins from the start here."""
         return self.outage.over
+
+    def say_that_it_ends(self, error: Exception) -> None:
+        """Say in the log what ends the run: once, though each of its calls may meet it."""
+        if not self._said_to_end:
+            self._said_to_end = True
+            log.warning("run %s ends: %s", self.terms.run, error)
 
     async def close(self) -> None:
         """End what looks after its calls."""

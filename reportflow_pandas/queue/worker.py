@@ -27,7 +27,7 @@ from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Accepted
 from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.engine.batching import Call
-from reportflow_pandas.engine.concurrency import Gate
+from reportflow_pandas.engine.concurrency import Gate, within_descriptors
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.rate_limit import Window
 from reportflow_pandas.engine.sender import CallTries, Sender, Sent
@@ -156,6 +156,8 @@ class Worker:
         self._redis = await connect_when_there(self._address, self._ending)
         if self._redis is None:
             return 0
+        # beside its own connection, a call has one to Redis
+        self._concurrency = within_descriptors(self._concurrency, for_each=2)
         workspace = self._settings.workspace_id
         self._store = RedisStore(self._redis, workspace, keys=self._keys)
         self._presence = Presence(self._redis, self._keys, workspace, self.name, self._served.values())
@@ -366,7 +368,7 @@ class Worker:
             return
         if error is not None:
             # every other call would be refused as this one was; the submitter does the rest
-            log.warning("run %s ends: %s", served.terms.run, error)
+            served.say_that_it_ends(error)
             await self._redis.set(self._keys.of(served.name, CANCELLED), "1", ex=86400)
         if self._ending.is_set() and any(outcomes.status_of(one) == "unknown" for one in places):
             self.cut_off += 1
