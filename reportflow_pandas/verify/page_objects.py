@@ -6,59 +6,95 @@ Imports neither pandas nor the package: the reading program loads it by its path
 from __future__ import annotations
 
 import ctypes
+import math
+import struct
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING
 
-import pypdfium2.raw as pdfium
+if TYPE_CHECKING:
+    from reportflow_pandas.verify import plain_pdfium as pdfium
+else:  # the program has loaded it by its path
+    import reportflow_plain_pdfium as pdfium
 
-__all__ = ["Box", "address", "bounds", "clip", "covers", "has_middle", "holds", "is_faint", "opened", "within"]
+__all__ = [
+    "Box",
+    "Painted",
+    "bounds",
+    "clip",
+    "covers",
+    "font_height",
+    "has_middle",
+    "holds",
+    "is_faint",
+    "opened",
+    "point",
+    "within",
+]
 
 FAINT_ALPHA, FAINT_GREY = 60, 225
 
 Box = tuple[float, float, float, float]
 
+Painted = tuple[int, int, Box | None, bool]
+"""An object, its kind, the clipping of the forms around it, and whether there are such forms."""
+
 # made once: a page has hundreds of objects, and the program has one thread
-_SIDES = [ctypes.c_float() for _ in range(4)]
-_REFERENCES = [ctypes.byref(side) for side in _SIDES]
-_COLOUR = [ctypes.c_uint() for _ in range(4)]
-_COLOUR_REFERENCES = [ctypes.byref(part) for part in _COLOUR]
+_SIDES = (ctypes.c_float * 4)()
+_FOUR_SIDES = [ctypes.addressof(_SIDES) + 4 * at for at in range(4)]
+_AS_SIDES = struct.Struct("4f").unpack_from
+_POINT = (ctypes.c_float * 2)()
+_X, _Y = ctypes.addressof(_POINT), ctypes.addressof(_POINT) + 4
+_AS_POINT = struct.Struct("2f").unpack_from
+_COLOUR = (ctypes.c_uint * 4)()
+_FOUR_PARTS = [ctypes.addressof(_COLOUR) + 4 * at for at in range(4)]
+_AS_COLOUR = struct.Struct("4I").unpack_from
+_MATRIX = (ctypes.c_float * 6)()
 
 
-def address(handle: Any) -> int:
-    """Return what an object is known by."""
-    return ctypes.addressof(handle.contents) if handle else 0
-
-
-def opened(thing: Any, around: Box | None, depth: int) -> Iterator[tuple[Any, int, Box | None]]:
+def opened(thing: int, around: Box | None = None, depth: int = 0) -> Iterator[Painted]:
     """Yield an object, a form's own objects in its place."""
     kind = pdfium.FPDFPageObj_GetType(thing)
     if kind != pdfium.FPDF_PAGEOBJ_FORM or depth > 8:
-        yield thing, kind, around
+        yield thing, kind, around, depth > 0
         return
     inner = within(clip(thing), around)
     for at in range(pdfium.FPDFFormObj_CountObjects(thing)):
         yield from opened(pdfium.FPDFFormObj_GetObject(thing, at), inner, depth + 1)
 
 
-def bounds(thing: Any) -> Box:
+def bounds(thing: int) -> Box:
     """Return an object's box."""
-    one, two, three, four = _SIDES
-    pdfium.FPDFPageObj_GetBounds(thing, *_REFERENCES)
-    return (one.value, two.value, three.value, four.value)
+    pdfium.FPDFPageObj_GetBounds(thing, *_FOUR_SIDES)
+    box: Box = _AS_SIDES(_SIDES)
+    return box
 
 
-def clip(thing: Any) -> Box | None:
+def point(segment: int) -> tuple[float, float] | None:
+    """Return where a segment of a path goes to."""
+    if not pdfium.FPDFPathSegment_GetPoint(segment, _X, _Y):
+        return None
+    place: tuple[float, float] = _AS_POINT(_POINT)
+    return place
+
+
+def font_height(text: int) -> float:
+    """Return how high a text object's font is, in the coordinates of what holds the object."""
+    size = ctypes.c_float()
+    is_known = pdfium.FPDFTextObj_GetFontSize(text, ctypes.byref(size))
+    if not is_known or not pdfium.FPDFPageObj_GetMatrix(text, ctypes.addressof(_MATRIX)):
+        return 0.0
+    return size.value * math.hypot(_MATRIX[2], _MATRIX[3])
+
+
+def clip(thing: int) -> Box | None:
     """Return the box that a clipping path leaves of an object."""
     path = pdfium.FPDFPageObj_GetClipPath(thing)
     count = pdfium.FPDFClipPath_CountPaths(path) if path else 0
     left: Box | None = None
-    x, y = ctypes.c_float(), ctypes.c_float()
     for number in range(min(count, 50) if count > 0 else 0):
-        points = []
-        for at in range(min(pdfium.FPDFClipPath_CountPathSegments(path, number), 200)):
-            segment = pdfium.FPDFClipPath_GetPathSegment(path, number, at)
-            if pdfium.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y)):
-                points.append((x.value, y.value))
+        segments = range(min(pdfium.FPDFClipPath_CountPathSegments(path, number), 200))
+        places = (point(pdfium.FPDFClipPath_GetPathSegment(path, number, at)) for at in segments)
+        points = [place for place in places if place is not None]
         if points:
             across, along = zip(*points, strict=True)
             left = within(left, (min(across), min(along), max(across), max(along)))
@@ -88,24 +124,24 @@ def within(one: Box | None, other: Box | None) -> Box | None:
     return (max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3]))
 
 
-def colour(thing: Any) -> tuple[int, int, int, int]:
+def colour(thing: int) -> tuple[int, int, int, int]:
     """Return an object's colour and how opaque it is."""
-    if not pdfium.FPDFPageObj_GetFillColor(thing, *_COLOUR_REFERENCES):
+    if not pdfium.FPDFPageObj_GetFillColor(thing, *_FOUR_PARTS):
         return (0, 0, 0, 255)
-    red, green, blue, alpha = _COLOUR
-    return (red.value, green.value, blue.value, alpha.value)
+    parts: tuple[int, int, int, int] = _AS_COLOUR(_COLOUR)
+    return parts
 
 
-def is_faint(thing: Any) -> bool:
+def is_faint(thing: int, kind: int) -> bool:
     """Tell whether an object is hardly to be seen on white, or not painted at all."""
     red, green, blue, alpha = colour(thing)
     if alpha < FAINT_ALPHA or min(red, green, blue) > FAINT_GREY:
         return True
-    is_text = pdfium.FPDFPageObj_GetType(thing) == pdfium.FPDF_PAGEOBJ_TEXT
+    is_text = kind == pdfium.FPDF_PAGEOBJ_TEXT
     return bool(is_text and pdfium.FPDFTextObj_GetTextRenderMode(thing) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE)
 
 
-def covers(thing: Any, kind: int) -> bool:
+def covers(thing: int, kind: int) -> bool:
     """Tell whether an object may hide what was painted before it."""
     if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
         return True

@@ -7,20 +7,21 @@ the page's lower left corner.
 from __future__ import annotations
 
 import ctypes
+import functools
 import math
 import re
+import struct
 import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
-import pypdfium2.raw as pdfium
-
 if TYPE_CHECKING:
-    from reportflow_pandas.verify import page_objects, reading_order
+    from reportflow_pandas.verify import page_objects, plain_pdfium as pdfium, reading_order
 else:  # the program has loaded them by their paths
     import reportflow_page_objects as page_objects
+    import reportflow_plain_pdfium as pdfium
     import reportflow_reading_order as reading_order
 
 __all__ = ["Page", "PageUnreadable"]
@@ -62,7 +63,14 @@ _UNSHAPED = frozenset(
 )
 """Scripts whose letters look the same whatever stands beside them."""
 
+_LINE = re.compile("[^\r\n\0\x02\xad\ufffe]*[\x02\xad\ufffe]|[^\r\n\0\x02\xad\ufffe]+")
+_WORD = re.compile(r"\S+")
+_AS_RECT = struct.Struct("4f").unpack_from
+
 Box = tuple[float, float, float, float]
+
+Span = tuple[int, int, Box, Box]
+"""Where a unit begins and ends, with the rooms of its first and its last word."""
 
 
 class PageUnreadable(Exception):  # noqa: N818 - it is the answer for that file
@@ -72,7 +80,7 @@ class PageUnreadable(Exception):  # noqa: N818 - it is the answer for that file
 class Page:
     """The text of one page, in units: characters of one line without a wide gap."""
 
-    def __init__(self, document: Any, number: int) -> None:
+    def __init__(self, document: int, number: int) -> None:
         self.page = pdfium.FPDF_LoadPage(document, number)
         if not self.page:
             raise PageUnreadable(f"page {number + 1} can't be opened")
@@ -84,11 +92,9 @@ class Page:
         self._turns = pdfium.FPDFPage_GetRotation(self.page) % 4
         self._edges = self._page_box()
         self._rect = pdfium.FS_RECTF()
-        self._reference = ctypes.byref(self._rect)
+        self._rect_at = ctypes.addressof(self._rect)
         self._boxes: dict[int, Box] = {}
-        self._is_turned = False
         self._gaps: dict[int, tuple[float, float]] = {}
-        self._outlines: dict[tuple[int, str], tuple[Any, ...] | None] = {}
 
     def close(self) -> None:
         """Give the page back."""
@@ -136,10 +142,10 @@ class Page:
         return (far_y - top, left - x, far_y - bottom, right - x)
 
     def _own_box(self, at: int) -> Box:
-        if not pdfium.FPDFText_GetLooseCharBox(self.text, at, self._reference):
+        if not pdfium.FPDFText_GetLooseCharBox(self.text, at, self._rect_at):
             return (0.0, 0.0, 0.0, 0.0)
-        rect = self._rect
-        return (rect.left, rect.bottom, rect.right, rect.top)
+        left, top, right, bottom = _AS_RECT(self._rect)
+        return (left, bottom, right, top)
 
     def units(self) -> list[list[Any]]:
         """Return ``[text, left, bottom, right, top, hidden]`` in the order in which the file holds them."""
@@ -148,63 +154,68 @@ class Page:
         boxes = self._boxes_for_glyphs(text)
         shown = "".join("\ufffd" if at in boxes else char for at, char in enumerate(text)) if boxes else text
         shown = shown.translate(_HYPHENS)
-        found: list[list[Any]] = []
+        is_turned = not shown.isascii() and any(map(reading_order.is_right_to_left, set(shown)))
         chars = list(shown)
         self._gaps = {}
-        self._is_turned = not shown.isascii() and any(map(reading_order.is_right_to_left, shown))
-        for begin, end in self._in_columns(list(self._joined(list(self._spans(text)), chars))):
-            found += self._divided(chars, begin, end, hidden)
-        return reading_order.turned_lines(reading_order.reunited(found))
+        found: list[list[Any]] = []
+        for begin, end in self._in_columns(list(self._joined(self._spans(text), chars))):
+            found += self._divided(chars, begin, end, hidden, is_turned=is_turned)
+        found = reading_order.reunited(found)
+        return reading_order.turned_lines(found) if is_turned else found
 
-    def _joined(self, spans: list[tuple[int, int]], chars: list[str]) -> Iterator[tuple[int, int]]:
+    def _joined(self, spans: Iterable[Span], chars: list[str]) -> Iterator[tuple[int, int]]:
         """Yield spans, those together that PDFium took for lines of their own though they stand side by side."""
         waiting: tuple[int, int] | None = None
-        for begin, end in spans:
+        last: Box = (0.0, 0.0, 0.0, 0.0)
+        for begin, end, box, last_of_span in spans:
             if waiting is None:
                 waiting = (begin, end)
-                continue
-            last, box = self._word_box(chars, waiting[1] - 1, -1), self._word_box(chars, begin, 1)
-            low, high = sorted((last[3] - last[1], box[3] - box[1]))
-            gap = max(box[0] - last[2], last[0] - box[2])
-            level = min(box[3], last[3]) - max(box[1], last[1])
-            if level >= SAME_LEVEL * max(low, 1.0) and -SAME_LEVEL * high <= gap <= WIDE_GAP * max(high, 1.0):
-                # nothing or a space in place of the line break
-                chars[waiting[1] : begin] = ["" for _ in range(waiting[1], begin)]
-                if gap > SPACE_GAP * high:
-                    chars[waiting[1]] = " "
-                if gap > COLUMN_GAP * high:
-                    self._gaps[begin] = (min(last[2], box[2]), max(last[0], box[0]))
-                waiting = (waiting[0], end)
             else:
-                yield waiting
-                waiting = (begin, end)
+                low, high = sorted((last[3] - last[1], box[3] - box[1]))
+                gap = max(box[0] - last[2], last[0] - box[2])
+                level = min(box[3], last[3]) - max(box[1], last[1])
+                if level >= SAME_LEVEL * max(low, 1.0) and -SAME_LEVEL * high <= gap <= WIDE_GAP * max(high, 1.0):
+                    # nothing or a space in place of the line break
+                    chars[waiting[1] : begin] = ["" for _ in range(waiting[1], begin)]
+                    if gap > SPACE_GAP * high:
+                        chars[waiting[1]] = " "
+                    if gap > COLUMN_GAP * high:
+                        self._gaps[begin] = (min(last[2], box[2]), max(last[0], box[0]))
+                    waiting = (waiting[0], end)
+                else:
+                    yield waiting
+                    waiting = (begin, end)
+            last = last_of_span
         if waiting is not None:
             yield waiting
 
-    def _spans(self, text: str) -> Iterator[tuple[int, int]]:
+    def _spans(self, text: str) -> Iterator[Span]:
         """Yield where units begin and end; PDFium puts a space into every gap and a line break between lines."""
-        for line in re.finditer("[^\r\n\0\x02\xad\ufffe]*[\x02\xad\ufffe]|[^\r\n\0\x02\xad\ufffe]+", text):
-            words = [(word.start(), word.end()) for word in re.finditer(r"\S+", line.group())]
-            if not words:
-                continue
-            offset = line.start()
-            begin, end = words[0]
-            last = reading_order.around(self.box(offset + begin), self.box(offset + end - 1))
-            for first, after in words[1:]:
-                box = self.box(offset + first)
-                if after - first > 1:
-                    box = reading_order.around(box, self.box(offset + after - 1))
-                height = max(box[3] - box[1], last[3] - last[1], 1.0)
-                gap = max(box[0] - last[2], last[0] - box[2])
-                level = min(box[3], last[3]) - max(box[1], last[1])
-                if gap > WIDE_GAP * height or level < 0.3 * min(box[3] - box[1], last[3] - last[1]):
-                    yield offset + begin, offset + end
-                    begin = first
-                elif gap > COLUMN_GAP * height:
-                    self._gaps[offset + first] = (min(last[2], box[2]), max(last[0], box[0]))
-                end = after
-                last = box
-            yield offset + begin, offset + end
+        for line in _LINE.finditer(text):
+            begin = end = -1
+            first = last = (0.0, 0.0, 0.0, 0.0)
+            for word in _WORD.finditer(text, *line.span()):
+                start, after = word.span()
+                box = self._room(start, after)
+                if begin < 0:
+                    begin, first = start, box
+                else:
+                    height = max(box[3] - box[1], last[3] - last[1], 1.0)
+                    gap = max(box[0] - last[2], last[0] - box[2])
+                    level = min(box[3], last[3]) - max(box[1], last[1])
+                    if gap > WIDE_GAP * height or level < 0.3 * min(box[3] - box[1], last[3] - last[1]):
+                        yield begin, end, first, last
+                        begin, first = start, box
+                    elif gap > COLUMN_GAP * height:
+                        self._gaps[start] = (min(last[2], box[2]), max(last[0], box[0]))
+                end, last = after, box
+            if begin >= 0:
+                yield begin, end, first, last
+
+    def _room(self, begin: int, end: int) -> Box:
+        """Return the room of a word, by its first and its last character."""
+        box = self.box(begin)
+        return box if end - begin == 1 else reading_order.around(box, self.box(end - 1))
 
     def _in_columns(self, spans: list[tuple[int, int]]) -> Iterator[tuple[int, int]]:
         """Yield spans, those in two that go over a gap at which cells of several other lines end or begin."""
@@ -228,21 +239,15 @@ class Page:
                 first = at
             yield first, end
 
-    def _word_box(self, chars: list[str], at: int, step: int) -> Box:
-        """Return the room of the word that begins or ends at a character."""
-        end = at
-        while 0 <= end + step < len(chars) and chars[end + step] and not chars[end + step].isspace():
-            end += step
-        return reading_order.around(self.box(at), self.box(end))
-
-    def _divided(self, text: list[str], begin: int, end: int, hidden: set[int]) -> list[list[Any]]:
+    def _divided(
+        self, text: list[str], begin: int, end: int, hidden: set[int], *, is_turned: bool
+    ) -> list[list[Any]]:
         """Return a unit; where a part of it is hidden, that part by itself."""
         parts = [(begin, end, 0)]
-        if (not hidden or hidden.isdisjoint(range(begin, end))) and (
-            unit := reading_order.right_to_left(text, self.box, begin, end)
-        ):
-            return [unit]
-        if hidden and not hidden.isdisjoint(range(begin, end)):
+        if hidden.isdisjoint(range(begin, end)):
+            if is_turned and (unit := reading_order.right_to_left(text, self.box, begin, end)):
+                return [unit]
+        else:
             parts = []
             for at in range(begin, end):
                 state = int(at in hidden)
@@ -254,13 +259,12 @@ class Page:
                     parts.append((at, at + 1, state))
         units = []
         for first, after, state in parts:
-            one, two = self.box(first), self.box(after - 1)
-            sides = (min(one[0], two[0]), min(one[1], two[1]), max(one[2], two[2]), max(one[3], two[3]))
+            left, bottom, right, top = self._room(first, after)
             said = "".join(text[first:after]).strip()
-            if self._is_turned and " " not in said:
+            if is_turned and " " not in said:
                 middles = ((sum(self.box(at)[::2]) / 2, text[at]) for at in range(first, after))
                 said = reading_order.from_left([one for one in middles if one[1].strip()])
-            units.append([said, *(round(side) for side in sides), state])
+            units.append([said, round(left), round(bottom), round(right), round(top), state])
         return units
 
     # -- what the eye does not see -----------------------------------------------------------------------------
@@ -292,16 +296,12 @@ class Page:
 
     def _owners(self, text: str) -> Iterator[tuple[int, int]]:
         """Yield each character that is no space with the text object that it belongs to."""
-        for word in re.finditer(r"\S+", text):
+        for word in _WORD.finditer(text):
             begin, end = word.span()
-            first, last = (
-                page_objects.address(pdfium.FPDFText_GetTextObject(self.text, at)) for at in (begin, end - 1)
-            )
+            first, last = (pdfium.FPDFText_GetTextObject(self.text, at) for at in (begin, end - 1))
             for at in range(begin, end):
-                if first == last or at == begin:  # objects follow each other: what is between is the same
-                    yield at, first
-                else:
-                    yield at, page_objects.address(pdfium.FPDFText_GetTextObject(self.text, at))
+                # objects follow each other: what is between is the same
+                yield at, first if first == last else pdfium.FPDFText_GetTextObject(self.text, at)
 
     def _is_tiny(self, at: int) -> bool:
         matrix = pdfium.FS_MATRIX()
@@ -311,38 +311,38 @@ class Page:
         return size * math.hypot(matrix.c, matrix.d) < TINY_POINTS
 
     def _suspects(self) -> tuple[dict[int, Box], set[int], set[int]]:
-        """Return text objects that are clipped, with what is left of them; those in doubt; small ones."""
+        """Return text objects that are clipped, with what is left of them; those in doubt; tiny ones."""
         clipped: dict[int, Box] = {}
         doubtful: set[int] = set()
         small: set[int] = set()
         texts: list[tuple[int, Box]] = []
         page = (self._edges[0] - 1, self._edges[1] - 1, self._edges[2] + 1, self._edges[3] + 1)
-        for count, (thing, kind, around) in enumerate(self._objects()):
+        for count, (thing, kind, around, is_inner) in enumerate(self._objects()):
             if count > MOST_OBJECTS:
                 raise PageUnreadable(f"a page of it has more than {MOST_OBJECTS:,} objects")
             if kind not in (pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE):
                 continue
             box = page_objects.bounds(thing)
             if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-                pointer = page_objects.address(thing)
                 clip = page_objects.within(page_objects.clip(thing), around)
                 limit = page_objects.within(clip, page) if clip is not None else page
                 assert limit is not None  # noqa: S101 - for the type checker
                 if not page_objects.holds(limit, box):
-                    clipped[pointer] = limit
-                if page_objects.is_faint(thing):
-                    doubtful.add(pointer)
-                if box[3] - box[1] < TINY_POINTS:
-                    small.add(pointer)
-                texts.append((pointer, box))
+                    clipped[thing] = limit
+                if page_objects.is_faint(thing, kind):
+                    doubtful.add(thing)
+                # a full stop is not high either; in a form, which may shrink it, each letter is asked
+                if box[3] - box[1] < TINY_POINTS and (is_inner or page_objects.font_height(thing) < TINY_POINTS):
+                    small.add(thing)
+                texts.append((thing, box))
             elif (box[2] - box[0]) * (box[3] - box[1]) > 20 and page_objects.covers(thing, kind):
-                doubtful |= {pointer for pointer, under in texts if page_objects.has_middle(box, under)}
+                doubtful |= {text for text, under in texts if page_objects.has_middle(box, under)}
         return clipped, doubtful, small
 
-    def _objects(self) -> Iterator[tuple[Any, int, Box | None]]:
+    def _objects(self) -> Iterator[page_objects.Painted]:
         """Yield what is painted, in its order, with the clipping of the forms around it."""
         for at in range(pdfium.FPDFPage_CountObjects(self.page)):
-            yield from page_objects.opened(pdfium.FPDFPage_GetObject(self.page, at), None, 0)
+            yield from page_objects.opened(pdfium.FPDFPage_GetObject(self.page, at))
 
     def _without_contrast(self, doubts: dict[int, list[int]]) -> set[int]:
         """Return characters of which no letter can be seen in a picture of the page."""
@@ -376,39 +376,38 @@ class Page:
 
     def _boxes_for_glyphs(self, text: str) -> set[int]:
         """Return the characters that are printed as the font's box for "none": other letters look the same."""
-        fonts: dict[int, dict[str, Any]] = {}
+        fonts: dict[int, dict[str, int]] = {}
         owner: dict[int, int] = {}
         known: set[str] = set()
         for at, char in enumerate(text):
             # of plain letters a part will do: a font that lacks one of them shows it in the first word
-            if not char.isalnum() or (char.isascii() and char in known and at % 8):
+            if not char.isalnum() or (char in known and at % 8 and char.isascii()) or _is_shaped(char):
                 continue
-            if not char.isascii() and unicodedata.name(char, "?").split()[0] not in _UNSHAPED:
-                continue  # letters that are shaped are asked for by another code than they are drawn with
             font = self._font(at)
             if font:
                 known.add(char)
-                owner[at] = page_objects.address(font)
-                letters = fonts.setdefault(owner[at], {})
+                owner[at] = font
+                letters = fonts.setdefault(font, {})
                 if char not in letters:
                     letters[char] = pdfium.FPDFFont_GetGlyphPath(font, ord(char), 10.0)
-        boxes = {(address, char) for address, letters in fonts.items() for char in _alike(letters)}
+        boxes = {(font, char) for font, letters in fonts.items() for char in _alike(letters)}
         chars = {char for _, char in boxes}
         return {
             at
             for at, char in enumerate(text)
-            if char in chars and (owner.get(at) or page_objects.address(self._font(at)), char) in boxes
+            if char in chars and (owner.get(at) or self._font(at), char) in boxes
         }
 
-    def _font(self, at: int) -> Any:
+    def _font(self, at: int) -> int:
+        """Return the font of a character; 0 for one that is not painted."""
         thing = pdfium.FPDFText_GetTextObject(self.text, at)
-        return pdfium.FPDFTextObj_GetFont(thing) if thing else None
+        return (pdfium.FPDFTextObj_GetFont(thing) or 0) if thing else 0
 
     def is_bare(self) -> bool:
         """Tell whether nothing at all is painted: no text, no line, no picture."""
-        for thing, kind, _ in self._objects():
+        for thing, kind, _, _ in self._objects():
             if kind != pdfium.FPDF_PAGEOBJ_TEXT and not (
-                kind == pdfium.FPDF_PAGEOBJ_PATH and page_objects.is_faint(thing)
+                kind == pdfium.FPDF_PAGEOBJ_PATH and page_objects.is_faint(thing, kind)
             ):
                 return False
         return True
@@ -420,7 +419,13 @@ def _near(places: Counter[int], place: float) -> int:
     return places[middle - 1] + places[middle] + places[middle + 1]
 
 
-def _alike(letters: dict[str, Any]) -> set[str]:
+@functools.lru_cache(maxsize=8192)
+def _is_shaped(char: str) -> bool:
+    """Tell whether a letter is asked for by another code than it is drawn with."""
+    return not char.isascii() and unicodedata.name(char, "?").split()[0] not in _UNSHAPED
+
+
+def _alike(letters: dict[str, int]) -> set[str]:
     """Return letters of one font and one script that have one outline, a complicated one: its box for "none"."""
     sized: dict[int, list[str]] = {}
     for char, outline in letters.items():
@@ -438,7 +443,7 @@ def _alike(letters: dict[str, Any]) -> set[str]:
     return boxes
 
 
-def _same_shape(letters: dict[str, Any], chars: list[str], segments: int) -> Iterator[list[str]]:
+def _same_shape(letters: dict[str, int], chars: list[str], segments: int) -> Iterator[list[str]]:
     """Yield letters of one outline: alike in a few points first, for few letters are alike in all."""
     groups = [chars]
     for places in (range(0, segments, max(1, segments // 3)), range(segments)):
@@ -452,11 +457,8 @@ def _same_shape(letters: dict[str, Any], chars: list[str], segments: int) -> Ite
     yield from groups
 
 
-def _points(outline: Any, places: range) -> tuple[Any, ...]:
-    x, y = ctypes.c_float(), ctypes.c_float()
-    found = []
-    for at in places:
-        segment = pdfium.FPDFGlyphPath_GetGlyphPathSegment(outline, at)
-        pdfium.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y))
-        found.append((round(x.value, 2), round(y.value, 2)))
-    return tuple(found)
+def _points(outline: int, places: range) -> tuple[tuple[float, float], ...]:
+    ends = (
+        page_objects.point(pdfium.FPDFGlyphPath_GetGlyphPathSegment(outline, at)) or (0.0, 0.0) for at in places
+    )
+    return tuple((round(x, 2), round(y, 2)) for x, y in ends)

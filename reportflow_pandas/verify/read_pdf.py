@@ -13,10 +13,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
-import pypdfium2.raw as pdfium
-
 if TYPE_CHECKING:
-    from reportflow_pandas.verify import page_units, pdf_damage, pdf_program
+    from reportflow_pandas.verify import page_units, pdf_damage, pdf_program, plain_pdfium as pdfium
 
 MOST_PAGES = 2_000
 
@@ -33,6 +31,7 @@ def _neighbour(name: str) -> ModuleType:
 
 
 if not TYPE_CHECKING:
+    pdfium = _neighbour("plain_pdfium")
     _neighbour("page_objects"), _neighbour("reading_order")
     page_units, pdf_damage = _neighbour("page_units"), _neighbour("pdf_damage")
     pdf_program = _neighbour("pdf_program")
@@ -75,7 +74,7 @@ def _pages(data: bytes) -> list[dict[str, Any]]:
         pdfium.FPDF_CloseDocument(document)
 
 
-def _page(document: Any, number: int) -> dict[str, Any]:
+def _page(document: int, number: int) -> dict[str, Any]:
     page = page_units.Page(document, number)
     try:
         units = page.units()

@@ -17,7 +17,7 @@ __all__ = ["CACHE_NAME", "Readings"]
 
 CACHE_NAME = ".reportflow-read.sqlite"
 PROGRAM = Path(__file__).with_name("read_pdf.py")
-VERSION = 7
+VERSION = 8
 """Of what the program answers; what an older one answered is asked again."""
 
 MOST_BYTES = 200_000_000

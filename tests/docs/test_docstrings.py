@@ -13,7 +13,7 @@ import pytest
 import reportflow_pandas as rf
 from reportflow_pandas import settings
 
-NO_IMPORT = ("__main__", "mypy_plugin", "page_units")
+NO_IMPORT = ("__main__", "mypy_plugin", "page_objects", "page_units")
 """Modules that are for other programs to start or to import."""
 
 
