@@ -63,6 +63,19 @@ def test_each_python_gets_one_constraint_for_each_dependency_that_the_project_al
         assert lowest.at_run_time()[one.name].specifier.contains(pinned.version)
 
 
+def test_the_page_about_many_machines_names_what_the_queue_takes_and_what_was_tested() -> None:
+    page = (ROOT / "docs" / "site" / "howto" / "machines.md").read_text(encoding="utf-8")
+    said = {Requirement(one) for one in re.findall(r"`([a-z]+>=[^`]+)`", page)}
+    assert said == set(lowest.extras()["queue"])
+    comment = re.findall(r"(bullmq|redis) (\d[.\d]*\d)", (ROOT / "pyproject.toml").read_text(encoding="utf-8"))
+    tested = re.findall(r"(bullmq|redis) (\d[.\d]*\d)", page)
+    assert tested == comment
+    assert {one.name: one.specifier.contains(dict(tested)[one.name]) for one in said} == {
+        "bullmq": True,
+        "redis": True,
+    }
+
+
 def test_the_version_stands_in_one_place_and_the_citation_follows() -> None:
     project = lowest.project()
     assert project["dynamic"] == ["version"]
