@@ -11,7 +11,6 @@ from typing import Any, Literal, overload
 import numpy as np
 import pandas as pd
 
-from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.execution.from_frame import FromFrame, Only, remembered
@@ -26,7 +25,7 @@ from reportflow_pandas.notebook.shown_frame import readable
 from reportflow_pandas.options import RowsChosen
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.results import index_labels
-from reportflow_pandas.results.results_frame import moments, outcome_of, provenance, results_frame
+from reportflow_pandas.results.results_frame import moments, provenance
 from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.document_keys import positions_of
 from reportflow_pandas.rows.grouping import by_document
@@ -442,14 +441,11 @@ def settle(results: pd.DataFrame, rows: RowsChosen) -> pd.DataFrame:
         raise ConfigurationError(f"run {name!r} was given other rows since: {by_the_newest(name, 'settle')}")
     settled_now = marks.settle(settings.runs, attrs["run"], places, settings.clock)
     note_event(settings.runs, attrs["run"], "settled", len(settled_now), settings.clock)
-    outcomes = Outcomes([""] * len(results))
-    for position, row in enumerate(results.itertuples(index=False)):
-        outcomes.restore(outcome_of(row)._replace(row=position))
-    for position in chosen:
-        before = outcomes[position]
-        outcomes.restore(before._replace(status="accepted", error_kind=None, error=None))
-    settled = results_frame(outcomes, results.index, attrs)
-    settled["row"] = results["row"].to_numpy()
+    settled = results.copy()
+    for column, value in (("status", "accepted"), ("error_kind", None), ("error", None)):
+        values = settled[column].array.copy()
+        values[chosen] = value
+        settled[column] = values
     return settled
 
 

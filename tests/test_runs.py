@@ -465,6 +465,16 @@ def test_a_filtered_frame_settles_its_own_rows(local: Start) -> None:
     assert rf.load("november")["status"].tolist() == ["unknown"] * 6 + ["accepted", "unknown"]
 
 
+def test_settling_keeps_what_stands_beside_the_outcomes(local: Start) -> None:
+    local(faults=Fault("dropped_after", times=1))
+    results = people(3).reportflow.generate(**plain(), run="november", endpoint="async/multiple")
+    settled = results.assign(verdict=["ok", "look", "ok"]).reportflow.settle([1])
+    assert settled["status"].tolist() == ["unknown", "accepted", "unknown"]
+    assert settled["verdict"].tolist() == ["ok", "look", "ok"]
+    assert settled[results.columns].dtypes.tolist() == results.dtypes.tolist()
+    assert settled.attrs == results.attrs
+
+
 # resume, load, runs, forget
 
 
