@@ -6,6 +6,7 @@ import math
 from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, Literal, NamedTuple, TypeAlias, overload
 
 __all__ = [
@@ -210,35 +211,13 @@ class Outcomes:
         """Return how many rows have each status; costs nothing however many there are."""
         return dict(zip(STATUSES, self._counts, strict=True))
 
-    def next_failed(self, start: int) -> int:
-        """Return the first position from ``start`` on that failed; -1 when there is none."""
-        return self.status.find(_CODE["failed"], start)
+    def first_failed(self, most: int) -> list[int]:
+        """Return the positions of the first rows that failed."""
+        return list(islice(self._having("failed"), most))
 
     def kinds(self) -> Counter[str]:
         """Return how many rows have each kind of error."""
         return Counter(kind for kind in self.error_kind if kind is not None)
-
-    def accepted(
-        self,
-        position: int,
-        *,
-        request_id: str,
-        file_id: str | None,
-        file_name: str | None,
-        url: str | None,
-        http_status: int,
-        at: float,
-        ready: bool = False,
-    ) -> None:
-        """Record that the service took the document ``at`` so many seconds since 1970; ``ready``: with its PDF."""
-        self._mark(position, "ready" if ready else "accepted")
-        self.request_id[position] = request_id or None
-        self.file_id[position] = file_id
-        self.file_name[position] = file_name
-        self.url[position] = url
-        self.http_status[position] = http_status
-        self.accepted_at[position] = at
-        self.error_kind[position] = self.error[position] = None
 
     def refused(self, position: int, status: str, kind: str | None, text: str, http_status: int | None) -> None:
         """Record that a document failed, was not sent, or that its outcome is not known."""
@@ -249,12 +228,10 @@ class Outcomes:
 
     def cut_off(self, text: str) -> None:
         """Say why each row was not sent of which nothing else is known: its run ended before its turn."""
-        position = self.status.find(_CODE["not_sent"])
-        while position >= 0:
+        for position in self._having("not_sent"):
             if self.error_kind[position] is None:
                 self.error_kind[position] = "cancelled"
                 self.error[position] = text
-            position = self.status.find(_CODE["not_sent"], position + 1)
 
     def tried(self, position: int, attempts: int, elapsed: float) -> None:
         """Record how many tries a document took, and how many seconds."""
@@ -284,6 +261,13 @@ class Outcomes:
     def forget(self, position: int) -> None:
         """Set a row back to what it was before anything was known of it."""
         self.restore(Outcome(position, "not_sent"))
+
+    def _having(self, status: str) -> Iterator[int]:
+        """Yield the positions of the rows that have a status."""
+        position = self.status.find(_CODE[status])
+        while position >= 0:
+            yield position
+            position = self.status.find(_CODE[status], position + 1)
 
     def _mark(self, position: int, status: str) -> None:
         code = _CODE[status]

@@ -382,10 +382,7 @@ class Recorded:
         if known.counts["failed"]:
             recorded = runs.load(self.folder, self.id)
             outcomes, index = recorded.outcomes, index_of(recorded.meta, recorded.frame)
-            at = outcomes.next_failed(0)
-            while at >= 0 and len(found) < failures:
-                found.append((index[at], outcomes[at]))
-                at = outcomes.next_failed(at + 1)
+            found = [(index[at], outcomes[at]) for at in outcomes.first_failed(failures)]
         return Snapshot(time.monotonic(), self._status(known), self._counts(known), failures=found)
 
     def summary(self) -> str:

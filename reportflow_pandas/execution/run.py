@@ -318,12 +318,7 @@ class Run:
     def failures(self, most: int) -> list[tuple[Any, Outcome]]:
         """Return the first rows that failed: their index labels and outcomes."""
         outcomes = self.source.outcomes
-        found: list[tuple[Any, Outcome]] = []
-        at = outcomes.next_failed(0)
-        while at >= 0 and len(found) < most:
-            found.append((self.source.index[at], outcomes[at]))
-            at = outcomes.next_failed(at + 1)
-        return found
+        return [(self.source.index[at], outcomes[at]) for at in outcomes.first_failed(most)]
 
     @property
     def pdf_folder(self) -> Path | None:

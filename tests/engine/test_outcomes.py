@@ -2,21 +2,23 @@ from __future__ import annotations
 
 import tracemalloc
 
-from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED, STATUSES, Outcomes
+from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED, STATUSES, Outcome, Outcomes
 
 NAMES = ["INV-0", "INV-1", "INV-2"]
 
 
 def accept(outcomes: Outcomes, position: int, file_name: str | None) -> None:
     """Give a row an answer that calls it so."""
-    outcomes.accepted(
-        position,
-        request_id=f"request-{position // 100:016d}",
-        file_id=f"file-{position:011d}",
-        file_name=file_name,
-        url=None,
-        http_status=202,
-        at=1.0,
+    outcomes.restore(
+        Outcome(
+            position,
+            "accepted",
+            file_name=file_name,
+            file_id=f"file-{position:011d}",
+            request_id=f"request-{position // 100:016d}",
+            http_status=202,
+            accepted_at=1.0,
+        )
     )
 
 
@@ -40,6 +42,15 @@ def test_a_row_forgets_its_name() -> None:
     outcomes.forget(1)
     assert outcomes.file_name[1] is None
     assert outcomes[1].file_name == "INV-1.pdf"
+
+
+def test_the_first_rows_that_failed_are_found() -> None:
+    outcomes = Outcomes(NAMES)
+    assert outcomes.first_failed(2) == []
+    for position in (2, 0):
+        outcomes.refused(position, "failed", "invalid", "no", 400)
+    assert outcomes.first_failed(1) == [0]
+    assert outcomes.first_failed(9) == [0, 2]
 
 
 def test_an_accepted_row_takes_two_hundred_bytes_beside_its_planned_name() -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, results_frame
 
 
@@ -10,17 +10,20 @@ def outcomes_of_all_sorts() -> Outcomes:
     """Return one row accepted, one that the service called otherwise, one ready, failed, unknown, not sent."""
     outcomes = Outcomes([f"INV-{position}" for position in range(6)])
     for position, name in enumerate(["INV-0.pdf", "INV-1 (2).pdf", None]):
-        outcomes.accepted(
-            position,
-            request_id="r",
-            file_id=f"f{position}",
-            file_name=name,
-            url="https://example.test/r",
-            http_status=202,
-            at=1_000_000.25,
-            ready=position == 2,
+        outcomes.restore(
+            Outcome(
+                position,
+                "ready" if position == 2 else "accepted",
+                file_name=name,
+                url="https://example.test/r",
+                file_id=f"f{position}",
+                request_id="r",
+                http_status=202,
+                attempts=position + 1,
+                elapsed=0.5,
+                accepted_at=1_000_000.25,
+            )
         )
-        outcomes.tried(position, position + 1, 0.5)
     outcomes.refused(3, "failed", "invalid", "金額が不正です", 400)
     outcomes.refused(4, "unknown", "unknown_outcome", "lost", None)
     return outcomes

@@ -10,7 +10,7 @@ from typing import Any
 
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.engine.batching import Document
-from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.journal.journal import Journal, Terms
 from reportflow_pandas.settings import Owner
 
@@ -65,17 +65,20 @@ async def planned(
 
 def accept(outcomes: Outcomes, positions: Sequence[int], *, ready: bool = False) -> None:
     for position in positions:
-        outcomes.accepted(
-            position,
-            request_id=f"request-{positions[0]}",
-            file_id=f"file-{position}",
-            file_name=f"INV-{position}.pdf",
-            url="https://example.test/share/1",
-            http_status=202,
-            at=AT.timestamp(),
-            ready=ready,
+        outcomes.restore(
+            Outcome(
+                position,
+                "ready" if ready else "accepted",
+                file_name=f"INV-{position}.pdf",
+                url="https://example.test/share/1",
+                file_id=f"file-{position}",
+                request_id=f"request-{positions[0]}",
+                http_status=202,
+                attempts=1,
+                elapsed=0.25,
+                accepted_at=AT.timestamp(),
+            )
         )
-        outcomes.tried(position, 1, 0.25)
 
 
 async def sent(journal: Journal, outcomes: Outcomes, positions: Sequence[int]) -> None:
