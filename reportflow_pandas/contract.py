@@ -35,7 +35,9 @@ __all__ = [
     "DOCUMENTS_PER_CALL",
     "ENDPOINTS",
     "FILE_COMPLETED",
+    "FILE_ID_HEADER",
     "FILE_MAPPING_HEADER",
+    "FILE_URL_HEADER",
     "FORBIDDEN_IN_FILE_NAMES",
     "GATEWAY_STATUSES",
     "GONE_FIELD",
@@ -96,6 +98,12 @@ ENDPOINTS: Final = ("async/single", "async/multiple", "sync/single", "sync/multi
 
 REQUEST_ID_HEADER: Final = "Request-Id"
 """Of a sync answer (docs); async ones have ``requestId`` in their JSON."""
+
+FILE_ID_HEADER: Final = "File-ID"
+"""Of a sync answer with one document (docs)."""
+
+FILE_URL_HEADER: Final = "File-URL"
+"""Of a sync answer: what async ones call ``url`` (docs)."""
 
 FILE_MAPPING_HEADER: Final = "X-File-Mapping"
 """The files of a sync answer: percent-encoded JSON, ``+`` stays a plus (docs); once plain JSON (docs, older)."""

@@ -6,7 +6,7 @@ import dataclasses
 import difflib
 import json
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence, Set as AbstractSet
+from collections.abc import Hashable, Mapping, Sequence, Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self, TypeAlias, TypedDict
@@ -461,6 +461,3 @@ def _check_folder(folder: Path) -> None:
 
 def _as_list(value: Any) -> list[Any]:
     return list(value) if isinstance(value, list | tuple | pd.Index) else [value]
-
-
-RowCallable = Callable[[Any], Any]

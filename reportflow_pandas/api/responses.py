@@ -15,7 +15,9 @@ import orjson
 from reportflow_pandas.api.models import Accepted, Delivered, Design, FileEntry, Parameter
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.contract import (
+    FILE_ID_HEADER,
     FILE_MAPPING_HEADER,
+    FILE_URL_HEADER,
     GATEWAY_STATUSES,
     GONE_FIELD,
     PENDING_STATUSES,
@@ -57,27 +59,24 @@ _FILE_FIELDS = frozenset({"fileId", "fileName", "share", "passthrough"})
 _ACCEPTED_FIELDS = frozenset({"requestId", "url", "files"})
 _ORDINARY_HEADERS = frozenset(
     {
+        *(name.lower() for name in (FILE_ID_HEADER, FILE_MAPPING_HEADER, FILE_URL_HEADER, REQUEST_ID_HEADER)),
         "access-control-allow-origin",
         "access-control-expose-headers",
-        "cache-control",
+        *("cache-control", "etag", "vary"),
         "connection",
         "content-disposition",
         "content-encoding",
         "content-length",
         "content-type",
         "date",
-        "etag",
-        "file-id",
-        "file-url",
         "keep-alive",
-        "request-id",
         "server",
         "set-cookie",
         "transfer-encoding",
-        "vary",
-        "x-file-mapping",
     }
 )
+"""Of a sync answer: what is not in the ``extra`` of a `Delivered`."""
+
 _TYPE_WORDS = {"string": "text", "integer": "number"}
 _DEEPEST = 16
 """Tables in tables in tables: no design goes so deep, a broken answer might."""
@@ -198,7 +197,7 @@ class Reader:
                 request_id=request_id,
                 hint="Is base_url right? The key is not sent to another address",
             )
-        request_id = request_id or answer.headers.get("Request-Id")
+        request_id = request_id or answer.headers.get(REQUEST_ID_HEADER)
         retry_after = self._retry_after(answer)
         if answer.foreign:
             # Another host's 401 or 403 says nothing about our key.
@@ -294,7 +293,7 @@ def _described(answer: Answer) -> str:
 
 
 def _told(answer: Answer) -> str:
-    request_id = answer.headers.get("Request-Id")
+    request_id = answer.headers.get(REQUEST_ID_HEADER)
     return f"; it names the request {request_id}" if request_id else ""
 
 
@@ -327,11 +326,11 @@ def accepted_from(value: Any, status: int, *, single: bool) -> Accepted | None:
 def delivered_from(headers: Mapping[str, str], content: bytes, status: int, *, single: bool) -> Delivered:
     """Return a sync answer: the file from the body, the rest from the headers."""
     files = files_from_mapping(headers.get(FILE_MAPPING_HEADER, ""))
-    if single and not files and headers.get("File-ID"):
-        files = (FileEntry(headers["File-ID"]),)
+    if single and not files and (file_id := headers.get(FILE_ID_HEADER)):
+        files = (FileEntry(file_id),)
     return Delivered(
         headers.get(REQUEST_ID_HEADER, ""),
-        headers.get("File-URL"),
+        headers.get(FILE_URL_HEADER),
         files,
         status,
         {name.lower(): value for name, value in headers.items() if name.lower() not in _ORDINARY_HEADERS},

@@ -108,7 +108,7 @@ def pack(
     design_id: str,
     version: int,
     endpoint: str,
-    batch_size: int = 100,
+    batch_size: int = DOCUMENTS_PER_CALL,
     max_body: int = MAX_BODY,
 ) -> Iterator[Call]:
     """Yield the calls for the documents, in their order, each when it is asked for.

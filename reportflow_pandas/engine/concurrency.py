@@ -39,8 +39,8 @@ START_CALLS = 5.0
 """Calls in flight at first. Measured at 50 calls a second and 100 ms a call: 5 use such a limit whole."""
 
 CEILING_CALLS = 256
-"""Calls in flight at most. Measured (tests/benchmarks/RESULTS.md) at 200 ms a call: 50 in flight take 1.05 x the
-ideal time and 500 take 1.33 x, for the client itself is then what is waited for."""
+"""Calls in flight that ``"auto"`` grows to at most. Measured (tests/benchmarks/RESULTS.md) at 200 ms a call: 50 in
+flight take 1.05 x the ideal time and 500 take 1.33 x, for the client itself is then what is waited for."""
 
 BETA = 0.7
 """What a loss leaves of the limit: beta_cubic of RFC 9438, section 4.6."""

@@ -12,7 +12,7 @@ from reportflow_pandas.api.models import Accepted, Delivered
 from reportflow_pandas.engine.attempts import Line
 from reportflow_pandas.engine.batching import Call, Feed
 from reportflow_pandas.engine.circuit_breaker import Outage
-from reportflow_pandas.engine.concurrency import Gate, within_descriptors
+from reportflow_pandas.engine.concurrency import CEILING_CALLS, Gate, within_descriptors
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.runner import Runner
@@ -23,12 +23,9 @@ from reportflow_pandas.options import Options
 from reportflow_pandas.results.download import save_delivered
 from reportflow_pandas.results.pdf_folder import PdfFolder
 
-__all__ = ["MOST_IN_FLIGHT", "Backend", "Files", "Recorder", "runner_of"]
+__all__ = ["Backend", "Files", "Recorder", "runner_of"]
 
 log = logging.getLogger("reportflow_pandas")
-
-MOST_IN_FLIGHT = 256
-"""Calls in flight that ``concurrency="auto"`` may grow to."""
 
 
 class Backend(Protocol):
@@ -139,7 +136,7 @@ def runner_of(
     """Return the backend of this process: it sends the calls from here."""
     rows = len(outcomes)
     most = rows if endpoint.endswith("single") else 1 + rows // 2
-    wanted = MOST_IN_FLIGHT if options.concurrency == "auto" else options.concurrency
+    wanted = CEILING_CALLS if options.concurrency == "auto" else options.concurrency
     ceiling = within_descriptors(wanted, needed=most)
     gate = Gate("auto" if options.concurrency == "auto" else ceiling, clock=line.clock, ceiling=ceiling)
     sender = Sender(

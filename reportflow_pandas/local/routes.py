@@ -304,7 +304,7 @@ class Api:
         raise Refusal(504, "Gateway Timeout")
 
     def _url(self, made: Request) -> str:
-        """Return ``url`` and ``File-URL``: the docs' download address, or a page for people (12 item 3)."""
+        """Return ``url`` and ``File-URL``: the docs' download address, or a page for people."""
         if self.switches.url_mode == "page":
             return f"{self.origin}/__emulator__/file/{made.request_id}"
         return f"{self.origin}/v1/file/download/{made.request_id}"
