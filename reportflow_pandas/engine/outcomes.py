@@ -128,6 +128,14 @@ class FileNames(Sequence[str | None]):
     def __setitem__(self, position: int, name: str | None) -> None:
         self._given[position] = _AS_PLANNED if name == self.planned[position] + ".pdf" else name or None
 
+    def set_from(self, start: int, names: Sequence[str | None]) -> None:
+        """Set the names of the documents from a position on."""
+        stop = start + len(names)
+        self._given[start:stop] = [
+            _AS_PLANNED if name == planned + ".pdf" else name or None
+            for name, planned in zip(names, self.planned[start:stop], strict=True)
+        ]
+
     def at(self, positions: Sequence[int]) -> list[str | None]:
         """Return the names of some documents."""
         given, planned = self._given, self.planned
@@ -257,6 +265,24 @@ class Outcomes:
         self.file_name[position] = outcome.file_name
         for value, (_, column, missing) in zip(outcome[len(_APART) :], self._stored, strict=True):
             column[position] = missing if value is None else value
+
+    def restore_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Do as `restore` with many, in order of their rows; where no row is left out, a column at a time."""
+        if not outcomes or outcomes[-1].row - outcomes[0].row != len(outcomes) - 1:
+            for outcome in outcomes:
+                self.restore(outcome)
+            return
+        rows, statuses, names, *columns = zip(*outcomes, strict=True)
+        span = slice(rows[0], rows[-1] + 1)
+        before, self.status[span] = self.status[span], bytes(map(_CODE.__getitem__, statuses))
+        for code in range(len(STATUSES)):
+            self._counts[code] += self.status.count(code, span.start, span.stop) - before.count(code)
+        self.file_name.set_from(rows[0], names)
+        for values, (_, column, missing) in zip(columns, self._stored, strict=True):
+            if isinstance(column, list):
+                column[span] = values
+            else:
+                column[span] = array(column.typecode, [missing if value is None else value for value in values])
 
     def forget(self, position: int) -> None:
         """Set a row back to what it was before anything was known of it."""

@@ -50,6 +50,9 @@ BEFORE = "this was the document sent again, the one before is still there: reque
 _CHUNK = 500
 """Documents read at a time: a cursor left open would keep the write-ahead log from being emptied."""
 
+_LINES = 250
+"""Lines made into outcomes at a time: with two objects each, still too few to start a garbage collection (700)."""
+
 _MAY_EXIST = "('accepted', 'ready', 'unknown', 'in_flight')"
 
 
@@ -202,11 +205,10 @@ LEFT JOIN calls c ON c.number = d.call
 
 def _outcome(line: tuple[Any, ...], awaited: str) -> Outcome:
     """Return a line of `_ROWS` as an outcome; ``awaited`` says of a call in flight why it is unknown."""
-    position, status, *columns, changed = line
-    if status == "in_flight":
-        return Outcome(position, "unknown", error_kind="unknown_outcome", error=awaited, attempts=1)
-    outcome = Outcome(position, status, *columns)
-    if outcome.accepted_at is not None and status not in ("accepted", "ready"):
+    outcome, changed = Outcome._make(line[:-1]), line[-1]
+    if outcome.status == "in_flight":
+        return Outcome(outcome.row, "unknown", error_kind="unknown_outcome", error=awaited, attempts=1)
+    if outcome.accepted_at is not None and outcome.status not in ("accepted", "ready"):
         outcome = outcome._replace(accepted_at=None)
     return outcome._replace(error_kind="changed", error=CHANGED) if changed else outcome
 
@@ -215,9 +217,9 @@ def fill(connection: sqlite3.Connection, outcomes: Outcomes, *, sending: bool = 
     """Bring outcomes to what the ledger knows of each row; ``sending``: a process carries the run out just now."""
     awaited = IN_FLIGHT if sending else LOST
     known = "WHERE d.status <> 'not_sent' OR d.error_kind IS NOT NULL ORDER BY r.position"
-    for line in connection.execute(f"{_ROWS} {known}"):
-        if line[0] < len(outcomes):
-            outcomes.restore(_outcome(line, awaited))
+    found = connection.execute(f"{_ROWS} {known}")
+    while lines := found.fetchmany(_LINES):
+        outcomes.restore_all([_outcome(line, awaited) for line in lines if line[0] < len(outcomes)])
 
 
 def known_at(

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import tracemalloc
 
+import pytest
+
 from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED, STATUSES, Outcome, Outcomes
 
 NAMES = ["INV-0", "INV-1", "INV-2"]
@@ -51,6 +53,27 @@ def test_the_first_rows_that_failed_are_found() -> None:
         outcomes.refused(position, "failed", "invalid", "no", 400)
     assert outcomes.first_failed(1) == [0]
     assert outcomes.first_failed(9) == [0, 2]
+
+
+@pytest.mark.parametrize("rows", [[0, 1, 2, 3, 4, 5], [1, 2, 3, 4], [0, 2, 3, 5], [4], []])
+def test_many_rows_are_restored_as_each_of_them_alone(rows: list[int]) -> None:
+    known = [
+        Outcome(0, "accepted", "INV-0.pdf", "https://x.test/0", "f0", "r0", None, None, None, 202, 1, 0.5, 7.0),
+        Outcome(1, "ready", "other.pdf", None, "f1", "r0", "/tmp/1.pdf", None, None, 202, 2, 1.5, 8.0),  # noqa: S108
+        Outcome(2, "failed", None, None, None, None, None, "invalid", "値が不正", 400, 3, 0.25, None),
+        Outcome(3, "unknown", "INV-3.pdf", error_kind="unknown_outcome", error="lost", attempts=1),
+        Outcome(4, "not_sent", error_kind="cancelled", error="stopped"),
+        Outcome(5, "not_sent"),
+    ]
+    together, alone = (Outcomes([f"INV-{position}" for position in range(6)]) for _ in range(2))
+    for outcomes in (together, alone):
+        accept(outcomes, 2, "of before.pdf")  # what a row had before goes
+    together.restore_all([known[row] for row in rows])
+    for row in rows:
+        alone.restore(known[row])
+    assert list(together) == list(alone)
+    assert together.counts() == alone.counts()
+    assert together.as_answered(range(6)) == alone.as_answered(range(6))
 
 
 def test_an_accepted_row_takes_two_hundred_bytes_beside_its_planned_name() -> None:
