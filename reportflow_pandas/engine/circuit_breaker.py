@@ -1,8 +1,8 @@
 """Circuit breakers of a run: one for refusals that are not the rows' fault, one for a service that is away.
 
-`Alike` ends a run whose single documents are refused in the same words, one after the other. `Outage` is a circuit
-breaker in the usual sense (https://martinfowler.com/bliki/CircuitBreaker.html): closed while the service answers,
-open while it does not, half-open for one look-up, which bills nothing, and then one call of one document.
+`RefusalBreaker` ends a run whose single documents are refused in the same words, one after the other. `Outage` is
+a circuit breaker in the usual sense (https://martinfowler.com/bliki/CircuitBreaker.html): closed while the service
+answers, open while it does not, half-open for one look-up, which bills nothing, and then one call of one document.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ApiError, ConnectionFailed, OutcomeUnknown, ReportFlowError
 from reportflow_pandas.next_steps import REST_NOT_SENT, after_equal_refusals
 
-__all__ = ["Alike", "Outage", "says_nothing"]
+__all__ = ["Outage", "RefusalBreaker", "says_nothing"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -26,7 +26,7 @@ IN_A_ROW = 10
 """So many documents refused in the same words, and none accepted: that is not the rows."""
 
 
-class Alike:
+class RefusalBreaker:
     """The refusals of a run, whichever process carries it out.
 
     Parameters

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from reportflow_pandas.engine.attempts import Tries
 from reportflow_pandas.engine.batching import Call, Feed
-from reportflow_pandas.engine.circuit_breaker import Alike, Outage
+from reportflow_pandas.engine.circuit_breaker import Outage, RefusalBreaker
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.sender import CallTries, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
@@ -68,7 +68,7 @@ class Runner:
         self._grace = grace
         self._tasks: dict[asyncio.Task[None], Tries] = {}
         self._stopping = False
-        self._breaker = Alike(rows)
+        self._breaker = RefusalBreaker(rows)
         self.outage: Outage | None = None
         """Holds the calls while the service is away."""
         self.error: ReportFlowError | None = None
@@ -175,8 +175,8 @@ class Runner:
         if sent.stop is not None:
             self.stop(sent.stop)
         elif sent.refusal is not None:
-            alike = self._breaker.refused(sent.outcomes[0].error or "", sent.refusal)
-            if self._stop_on_failure or (alike and not self._stopping):
+            equal = self._breaker.refused(sent.outcomes[0].error or "", sent.refusal)
+            if self._stop_on_failure or (equal and not self._stopping):
                 self.stop(sent.refusal)
         elif sent.accepted:
             self._breaker.accepted()

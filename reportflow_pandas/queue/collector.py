@@ -11,7 +11,7 @@ from typing import Any
 
 import orjson
 
-from reportflow_pandas.engine.circuit_breaker import Alike
+from reportflow_pandas.engine.circuit_breaker import RefusalBreaker
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.errors import ReportFlowError, api_error
@@ -130,7 +130,7 @@ class Collection:
         Calls that are unknown and whose worker may tell of them yet.
     stopping : bool
         Nothing goes back into the queue any more.
-    alike : Alike
+    breaker : RefusalBreaker
         Refusals in a row.
     """
 
@@ -167,7 +167,7 @@ class Collection:
         self.open: dict[str, Enqueued] = {}
         self.given_up: dict[str, Enqueued] = {}
         self.stopping = False
-        self.alike = Alike(len(outcomes))
+        self.breaker = RefusalBreaker(len(outcomes))
 
     def _key(self, *parts: str) -> str:
         return self._keys.of(self._name, *parts)
@@ -294,7 +294,7 @@ class Collection:
 
     def _count(self, outcome: Outcome) -> None:
         if outcome.status in ("accepted", "ready"):
-            self.alike.accepted()
+            self.breaker.accepted()
         elif outcome.status == "unknown":
             self._phase.unknown += 1
         elif outcome.status == "failed":
@@ -305,8 +305,8 @@ class Collection:
             error = api_error(
                 outcome.http_status or 400, [outcome.error or "a row failed"], request_id=outcome.request_id
             )
-            alike = self.alike.refused(outcome.error or "", error)
-            if self._stop_on_failure or (alike and not self.stopping):
+            equal = self.breaker.refused(outcome.error or "", error)
+            if self._stop_on_failure or (equal and not self.stopping):
                 self._stop(error)
 
     # -- what people see -----------------------------------------------------------------------------------------

@@ -160,7 +160,7 @@ class Dispatch:
 
     def explain(self, not_sent: int) -> None:
         """Say in ``error`` why equal refusals ended the run, and what to do with the rows that were not sent."""
-        self.error = self._calls.alike.explained(self.error, not_sent)
+        self.error = self._calls.breaker.explained(self.error, not_sent)
 
     def stop(self, error: ReportFlowError | None = None) -> None:
         """Put nothing more into the queue and take back what waits there; calls in flight get a few seconds."""
