@@ -1,4 +1,4 @@
-"""The connection to Redis: whether it is as a queue needs it, and who is there."""
+"""The connection to Redis: whether it is as a queue needs it, and whether it is still there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,6 @@ __all__ = [
     "connected",
     "ended",
     "watch",
-    "workers_alive",
 ]
 
 log = logging.getLogger("reportflow_pandas")
@@ -318,16 +317,7 @@ class Replicas:
         self.online = sum(one.get("state") == "online" for one in told)
 
 
-# -- who is there ------------------------------------------------------------------------------------------------
-
-_WORKERS = """
-return redis.call('ZCOUNT', KEYS[1], redis.call('TIME')[1] - ARGV[1], '+inf')
-"""
-
-
-async def workers_alive(client: Any, keys: Keys, workspace: str, seconds: float) -> int:
-    """Return how many workers were there within so many seconds."""
-    return int(await client.eval(_WORKERS, 1, keys.workers(workspace), seconds))
+# -- the tasks beside it ----------------------------------------------------------------------------------------
 
 
 async def ended(*tasks: asyncio.Task[Any]) -> None:

@@ -1,4 +1,4 @@
-"""Which workers are there, and which of them get answers of the service: what one can know of the others."""
+"""Which workers are alive, and which of them get answers of the service: their heartbeats in Redis."""
 
 from __future__ import annotations
 
@@ -8,13 +8,23 @@ from typing import Any
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.served_run import ServedRun
 
-__all__ = ["ALIVE_SECONDS", "Presence"]
+__all__ = ["HEARTBEAT_SECONDS", "Presence", "workers_alive"]
 
-ALIVE_SECONDS = 5.0
+HEARTBEAT_SECONDS = 5.0
 """Between two signs of life to submitters and other workers."""
 
 SEEN_SECONDS = 15.0
 """Without a sign of life, after which another worker is thought to be gone."""
+
+_WORKERS = """
+return redis.call('ZCOUNT', KEYS[1], redis.call('TIME')[1] - ARGV[1], '+inf')
+"""
+
+
+async def workers_alive(client: Any, keys: Keys, workspace: str, seconds: float) -> int:
+    """Return how many workers gave a sign of life within so many seconds."""
+    return int(await client.eval(_WORKERS, 1, keys.workers(workspace), seconds))
+
 
 _ALIVE = """
 local now = tonumber(redis.call('TIME')[1])
@@ -47,9 +57,13 @@ class Presence:
         self._served = served
 
     async def report(self) -> None:
-        """Be seen, and say whether the service cannot be reached from here."""
-        cut_off = any(one.outage.away for one in self._served)
+        """Send a heartbeat, and say whether the service cannot be reached from here."""
+        cut_off = any(run.outage.away for run in self._served)
         await self._client.eval(_ALIVE, 2, *self._keys, self._name, int(cut_off))
+
+    async def leave(self) -> None:
+        """Be no longer among those that are alive."""
+        await self._client.zrem(self._keys[0], self._name)
 
     async def others_answered(self) -> bool:
         """Tell whether another worker is there that is not cut off; True if Redis is silent.

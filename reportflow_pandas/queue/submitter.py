@@ -17,8 +17,9 @@ from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import LATE, Collection, Enqueued, some
-from reportflow_pandas.queue.connection import ended, workers_alive
+from reportflow_pandas.queue.connection import ended
 from reportflow_pandas.queue.messages import AWAY, CANCELLED, SetAside, Terms, part_of, written
+from reportflow_pandas.queue.presence import workers_alive
 
 __all__ = ["TERMS", "Dispatch"]
 

@@ -41,7 +41,7 @@ from reportflow_pandas.queue.connection import (
     watch,
 )
 from reportflow_pandas.queue.messages import CANCELLED, SET_ASIDE, SetAside, Terms, answer_of, call_in
-from reportflow_pandas.queue.presence import ALIVE_SECONDS, Presence
+from reportflow_pandas.queue.presence import HEARTBEAT_SECONDS, Presence
 from reportflow_pandas.queue.rate_limit import RedisStore
 from reportflow_pandas.queue.served_run import Lease, LeaseLost, ServedRun
 from reportflow_pandas.queue.submitter import TERMS
@@ -453,13 +453,13 @@ class Worker:
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(5.0):
                 await self._store.settled()
-                await self._redis.zrem(self._keys.workers(self._settings.workspace_id), self.name)
+                await self._presence.leave()
         await closed(self._redis)
 
     # -- its health ----------------------------------------------------------------------------------------------
 
     async def _live(self) -> None:
-        """Be seen, and say so."""
+        """Send heartbeats, and a line to the log now and then."""
         from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
 
         said_at = time.monotonic()
@@ -476,4 +476,4 @@ class Worker:
                     self.calls,
                     self.rows,
                 )
-            await asyncio.sleep(ALIVE_SECONDS)
+            await asyncio.sleep(HEARTBEAT_SECONDS)
