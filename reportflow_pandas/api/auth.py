@@ -1,4 +1,7 @@
-"""Which credential goes with a call: the workspace's key, or a token that is renewed in time."""
+"""Which credential goes with a call: the workspace's key, or a token that is renewed in time.
+
+The key goes to the configured host only: where a GET is redirected to another one, `api.transport` leaves it out.
+"""
 
 from __future__ import annotations
 

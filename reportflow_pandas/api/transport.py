@@ -337,7 +337,8 @@ class Transport:
     ) -> Answer:
         """Send a GET once and return its answer, whatever the status.
 
-        A redirect to another origin is followed without ``headers``. A ZIP goes into ``to``, if there is one.
+        The key goes to the configured host only: a redirect to another origin is followed without ``headers``. A
+        ZIP goes into ``to``, if there is one.
 
         Raises
         ------

@@ -171,7 +171,7 @@ _ENTRY = re.compile(r"\bcontents(?:\.(\d+)|\[(\d+)\])")
 def taken_apart(call: Call, messages: Sequence[str]) -> list[Call]:
     """Return a refused batch in parts: rows the message names alone, the rest at once; else two halves.
 
-    One bad row so costs a handful of calls, and every good row is accepted.
+    One bad row in a batch fails alone: it costs a handful of calls, and every good row is accepted.
     """
     named = _named(call, messages)
     if named and len(named) < len(call):

@@ -94,6 +94,8 @@ def says_nothing(error: ReportFlowError) -> bool:
 class Outage:
     """Holds the calls of a run while the service is away, and lets them go on when it is back.
 
+    When the network fails, only the calls under way are in doubt, not the run.
+
     Parameters
     ----------
     look : callable

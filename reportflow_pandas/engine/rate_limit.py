@@ -3,8 +3,8 @@
 A call takes a slot when it starts and gives it back one window *after its answer*. The service counts a call at
 some moment between the two, which is not known. Two calls of which the second took the slot of the first are
 therefore counted more than a window apart: no window of the service, fixed at any phase or sliding, holds more
-calls than there are slots. So the whole documented limit can be used. (A sliding-window log; a token bucket lets
-twice the limit through in its first window.)
+calls than there are slots. So the documented limit is used in full and never exceeded. (A sliding-window log; a
+token bucket lets twice the limit through in its first window.)
 
 All runs that use one workspace share one log of slots, and each run compares it with its own `Limits`. Sync
 generation has a bucket of its own; everything else shares the other. A 429 closes the bucket for everybody;

@@ -40,7 +40,7 @@ class Runner:
     stop_on_failure : bool
         End at the first failed row.
     first_alone : bool
-        The first call is answered before the second starts: so a bad key costs one call.
+        The first call is answered before the second starts: a wrong key costs one call.
     grace : float
         Seconds that calls in flight are waited for after a stop.
     """

@@ -1,7 +1,7 @@
 """One sanitiser for every value that goes into a workbook: what Excel cannot hold is changed, and counted.
 
 Values leave as the few types that openpyxl writes as they are (text, number, boolean, nothing) or as a
-`Stamp`. A text stays a text: `ColumnCells` writes the ones that Excel would take for a formula or an error as
+`Stamp`. No cell is a live formula: `ColumnCells` writes texts that Excel would take for a formula or an error as
 literal text.
 """
 

@@ -1,4 +1,4 @@
-"""What an intent that the guard against sending twice refused means."""
+"""The duplicate guard: nothing is sent twice. What it means that an intent was refused by it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The window of a workspace over all machines: the log of slots in Redis, one Lua script for each operation.
+"""Workers on many machines share one limit: the log of slots in Redis, one Lua script for each operation.
 
 It is the algorithm of ``engine.rate_limit``, step by step, with the log elsewhere. All moments are those of Redis'
 own clock: machines need not agree about the time. A slot whose worker died frees itself after the call's time-out

@@ -1,4 +1,4 @@
-"""What can be wrong with a document, and how much each weighs."""
+"""Findings: what can be wrong with a document. Documents are sorted by suspicion, what their findings weigh."""
 
 from __future__ import annotations
 
