@@ -42,13 +42,15 @@ _SECTION = re.compile(r"^(?=[A-Z][A-Za-z ]+\n-{3,}$)", re.MULTILINE)
 def takes_options(function: Callable[P, T]) -> Callable[P, T]:
     """Show the shared arguments in the signature and the docstring of a verb."""
     own = inspect.signature(function)
-    kept = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
+    kept = [
+        parameter for parameter in own.parameters.values() if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ]
     given = inspect.signature(Options).parameters
     missing = set(given) - {"design_id"} - {name for names in GROUPS.values() for name in names}
     assert not missing, f"arguments without a group in the help: {missing}"  # noqa: S101 - ours to mend
     named = [name for names in GROUPS.values() for name in names if name not in own.parameters]
     shared = [given[name].replace(kind=inspect.Parameter.KEYWORD_ONLY) for name in named]
-    bare = [one.replace(annotation=inspect.Parameter.empty) for one in [*kept, *shared]]
+    bare = [parameter.replace(annotation=inspect.Parameter.empty) for parameter in [*kept, *shared]]
     function.__signature__ = own.replace(  # type: ignore[attr-defined]
         parameters=bare, return_annotation=inspect.Signature.empty
     )
@@ -69,7 +71,7 @@ def _with_arguments(doc: str, named: set[str]) -> str:
     found = _SHARED.search(doc)
     if found is not None:
         doc = doc[: found.start()] + doc[found.end() :]
-    places = [one.start() for one in _SECTION.finditer(doc)]
+    places = [found.start() for found in _SECTION.finditer(doc)]
     first_after = next((at for at in places if not doc[at:].startswith("Parameters\n")), len(doc))
     return f"{doc[:first_after].rstrip()}\n\n{section}\n{doc[first_after:]}"
 

@@ -292,7 +292,7 @@ def plan(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unpack[
     sync = prepared.endpoint.startswith("sync")
     downloads = 0
     if options.download is not None:
-        asked = {one.request_id for one in missing(outcomes, download_root(options.download))}
+        asked = {gone.request_id for gone in missing(outcomes, download_root(options.download))}
         downloads = len(asked - {""}) + (0 if sync else calls)
     most = limits.sync_calls if sync else limits.async_calls
     counted = calls if sync else calls + look_ups + downloads

@@ -67,7 +67,9 @@ def look_first_of(results: pd.DataFrame) -> tuple[list[LookFirst], dict[str, str
 
     looks = with_pictures(first_looks(results, MOST_LOOKED_AT, "to_excel"), PIXELS_ACROSS)
     return [
-        LookFirst(look.row, look.reason, tuple((one.png, one.width, one.height) for one in look.pictures))
+        LookFirst(
+            look.row, look.reason, tuple((picture.png, picture.width, picture.height) for picture in look.pictures)
+        )
         for look in looks
     ], notes_of(results)
 
@@ -239,7 +241,7 @@ async def _is_ours(
     told = await asyncio.to_thread(shelf.evidence, settings.runs, attrs["run"])
     if told is not None and told.owner == settings.owner:
         return True
-    known = [one for one in map(outcomes.__getitem__, range(len(outcomes))) if one.request_id]
+    known = [outcome for outcome in map(outcomes.__getitem__, range(len(outcomes))) if outcome.request_id]
     return bool(known) and await proves(client, line, known[-1].request_id or "", known[-1].file_id)
 
 

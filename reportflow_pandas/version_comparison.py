@@ -96,7 +96,7 @@ class VersionComparison:
 
     def __repr__(self) -> str:
         """Say how much differs."""
-        rows = len({repr(one.label) for one in self.pages})
+        rows = len({repr(page.label) for page in self.pages})
         return (
             f"<VersionComparison of {self.design_id}, versions {self.old} and {self.new}: {rows} rows, "
             f"{len(self.differences)} of {len(self.pages)} pages differ, {len(self.parameters)} parameters differ>"
@@ -106,7 +106,7 @@ class VersionComparison:
         parts = [f"<p><b>{html.escape(repr(self)[1:-1])}</b></p>"]
         if len(self.parameters):
             parts.append(self.parameters.to_html(index=False, na_rep="not there"))
-        parts += [self._pair(one) for one in self.pages]
+        parts += [self._pair(page) for page in self.pages]
         return f'<div style="font:13px/1.45 system-ui,sans-serif">{"".join(parts)}</div>'
 
     def _pair(self, one: PagePair) -> str:
@@ -250,7 +250,9 @@ def _differing(before: Sequence[Parameter], after: Sequence[Parameter]) -> pd.Da
 
 def _types(parameters: Sequence[Parameter]) -> dict[str, str]:
     types = {parameter.name: parameter.type for parameter in parameters}
-    types |= {f"{one.name}.{column.name}": column.type for one in parameters for column in one.spec}
+    types |= {
+        f"{parameter.name}.{column.name}": column.type for parameter in parameters for column in parameter.spec
+    }
     return types
 
 

@@ -39,7 +39,7 @@ class Strikes:
         self.reached = threading.Event()
 
     def paint(self) -> None:
-        """Strike in the middle of painting: a line nobody protected."""
+        """Strike in the middle of painting: a line without protection."""
         if self.left and self.reached.is_set():
             self.left -= 1
             signal.raise_signal(signal.SIGINT)
@@ -275,7 +275,7 @@ def test_a_handler_of_the_caller_is_left_alone() -> None:
 
 
 def test_ctrl_c_under_asyncio_run_is_felt_by_a_blocking_call() -> None:
-    """asyncio.run's own handler would only cancel the main task, and nobody would notice before the end."""
+    """asyncio.run's own handler would only cancel the main task, which would show only at the end."""
     strikes = Strikes(1)
 
     async def work() -> None:

@@ -456,7 +456,7 @@ def test_the_table_names_every_generation_fault_of_the_service() -> None:
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 @pytest.mark.parametrize("endpoint", ["async/single", "sync/single"])
 def test_a_redirected_call_is_refused_and_ends_the_run(status: int, endpoint: str) -> None:
-    """A portal or another address answers: what it redirects was taken by nobody, and so would the rest be."""
+    """A portal or another address answers: what it redirects was not taken, nor would the rest be."""
     frame = pd.DataFrame({"ReceiptId": [f"R{number}" for number in range(20)], "CustomerName": "A"})
     fault = Fault("status", status=status, endpoint=endpoint, at=5, times=None)
     with rf.use_local(render=False, faults=fault) as service:

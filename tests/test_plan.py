@@ -302,7 +302,7 @@ def test_a_plan_shows_itself_as_text_and_as_a_table_and_points_at_errors(
 
 
 def half_way(local: Callable[..., LocalService], **more: Any) -> tuple[LocalService, pd.DataFrame]:
-    """A run of 12 rows: Person 1 was refused once, nobody knows of Person 2."""
+    """A run of 12 rows: Person 1 was refused once, of Person 2 it is not known."""
     faults = [Fault(status=400, file_name="Person 1"), Fault("dropped_after", file_name="Person 2")]
     service, frame = local(faults=faults), people(12).assign(no=range(12))
     made(frame, endpoint="async/single", **more)

@@ -196,7 +196,9 @@ def _keys_alike(
     for ours, theirs in pairs:
         if ours not in frame.columns or theirs not in lines.columns:
             continue
-        text, their_text = (pd.api.types.is_string_dtype(one.dropna()) for one in (frame[ours], lines[theirs]))
+        text, their_text = (
+            pd.api.types.is_string_dtype(column.dropna()) for column in (frame[ours], lines[theirs])
+        )
         if text and not their_text:
             lines = lines.assign(**{theirs: lines[theirs].astype(object).map(as_written, na_action="ignore")})
         elif their_text and not text:

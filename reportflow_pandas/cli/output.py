@@ -60,7 +60,7 @@ def complain(text: str, *, colour: str = "") -> None:
 
 
 def _write(stream: TextIO | None, text: str, colour: str) -> None:
-    """Write a line, if anybody takes it: what a command did does not depend on that."""
+    """Write a line, if the stream takes it: what a command did does not depend on that."""
     with contextlib.suppress(OSError, ValueError):
         if stream is not None:
             first, line_break, rest = printable(text).partition("\n")

@@ -251,7 +251,7 @@ def _typed_options(line: str) -> str:
     for argument in call.keywords:
         option, value = f"--{str(argument.arg).replace('_', '-')}", ast.literal_eval(argument.value)
         values = value if isinstance(value, list) else [value]
-        words += [option if value is True else f"{option} {_typed(repr(one))}" for one in values]
+        words += [option if value is True else f"{option} {_typed(repr(item))}" for item in values]
     return " ".join(words)
 
 

@@ -99,7 +99,7 @@ async def _work(arguments: argparse.Namespace) -> int:
 
     before = {}
     with contextlib.suppress(ValueError):  # not the main thread: the program that runs this one ends it
-        before = {one: signal.signal(one, end) for one in _endings()}
+        before = {number: signal.signal(number, end) for number in _endings()}
     try:
         return await worker.run()
     finally:
@@ -110,7 +110,7 @@ async def _work(arguments: argparse.Namespace) -> int:
 def _endings() -> list[signal.Signals]:
     """Return the signals that end a worker in peace; one that is ignored stays so (nohup)."""
     found = [getattr(signal, name) for name in ("SIGTERM", "SIGINT", "SIGHUP") if hasattr(signal, name)]
-    return [one for one in found if signal.getsignal(one) != signal.SIG_IGN]
+    return [number for number in found if signal.getsignal(number) != signal.SIG_IGN]
 
 
 class JsonLines(logging.Formatter):

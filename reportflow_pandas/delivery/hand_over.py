@@ -62,7 +62,7 @@ class IndexLine:
     handed_over_at: str
 
 
-COLUMNS = [one.name for one in fields(IndexLine)]
+COLUMNS = [field.name for field in fields(IndexLine)]
 
 
 def hand_over(

@@ -55,7 +55,7 @@ class Letter:
     @property
     def recipients(self) -> list[str]:
         """Bare addresses of all who get it, each once."""
-        return list(dict.fromkeys(one.addr_spec for one in (self.address, *self.cc)))
+        return list(dict.fromkeys(mailbox.addr_spec for mailbox in (self.address, *self.cc)))
 
 
 @dataclass(frozen=True)
@@ -241,10 +241,10 @@ def _addresses(
     if not may_be_missing:
         _refuse(frame, missing, f"{argument}={column!r} has no mail address")
     found = [[] if gone else addresses_in(text.strip()) for text, gone in zip(texts, missing, strict=True)]
-    wrong = [one is None for one in found]
+    wrong = [parsed is None for parsed in found]
     example = next((text for text, bad in zip(texts, wrong, strict=True) if bad), "")
     _refuse(frame, wrong, f"{argument}={column!r} is no mail address (such as {example[:60]!r})")
-    return [one or [] for one in found]
+    return [parsed or [] for parsed in found]
 
 
 def _refuse(frame: pd.DataFrame, bad: Sequence[bool], problem: str) -> None:

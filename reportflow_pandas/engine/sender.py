@@ -107,7 +107,7 @@ class Sender:
         How many calls are in flight; entered by the caller before `send`.
     delivered : callable, optional
         ``await delivered(answer, pairs)`` saves the files that came with a sync answer, before its outcomes are
-        known to anybody, and returns their paths by position.
+        shown, and returns their paths by position.
     run : str
         The run's name, for the log.
     """

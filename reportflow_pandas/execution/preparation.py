@@ -198,7 +198,7 @@ def as_begun(options: Options, meta: Mapping[str, Any]) -> Options:
     if not meta.get("frame"):
         return options
     if meta.get("key") != options.key_columns:
-        was, now = (_known_by(one) for one in (meta.get("key"), options.key_columns))
+        was, now = (_known_by(key) for key in (meta.get("key"), options.key_columns))
         raise ConfigurationError(
             f"run {meta['run']!r} knows its documents by {was}, and this call goes by {now}: the same rows "
             "would be other documents and be sent a second time. Nothing was sent. Go by "

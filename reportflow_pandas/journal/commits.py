@@ -32,7 +32,7 @@ class Records(Protocol):
     then: list[Callable[[JournalError | None], None]]
 
     def __bool__(self) -> bool:
-        """Whether there is anything to write, or anybody to tell."""
+        """Whether there is anything to write, or a caller to tell."""
 
     def apply(self, connection: sqlite3.Connection) -> None:
         """Write it, in a transaction."""

@@ -164,7 +164,7 @@ class Known:
         editions: Sequence[Edition] = known.editions.get(nth, ())
         if not editions:
             return Place(nth, 0, None, fresh=True, changed=False)
-        exist = [one for one in editions if one.status in MAY_EXIST]
+        exist = [edition for edition in editions if edition.status in MAY_EXIST]
         if exist and not again:
             one = exist[-1]
             differs = digest is not None and one.digest is not None and one.digest != digest

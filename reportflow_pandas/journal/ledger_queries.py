@@ -392,7 +392,7 @@ def pending_after(
 
 def numbers_by_id(connection: sqlite3.Connection, ids: Collection[str]) -> dict[str, int]:
     """Return the documents of our ids, those that there are."""
-    plain = [one for one in ids if one.isascii()]
+    plain = [identity for identity in ids if identity.isascii()]
     marks = ",".join("?" * len(plain))
     return dict(connection.execute(f"SELECT rf, number FROM documents WHERE rf IN ({marks})", plain))
 

@@ -259,7 +259,7 @@ def _parsed(text: object) -> RedisAddress:
             )
         hosts: tuple[tuple[str, int], ...] = ()
     else:
-        hosts = tuple(_host(one, scheme) for one in where.split(","))
+        hosts = tuple(_host(host, scheme) for host in where.split(","))
         _check_path(scheme, path, len(hosts))
     return RedisAddress(
         scheme,

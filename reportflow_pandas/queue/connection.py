@@ -314,7 +314,7 @@ class Replicas:
             self.online = 0
             return
         told = [value for name, value in facts.items() if name.startswith("slave") and isinstance(value, dict)]
-        self.online = sum(one.get("state") == "online" for one in told)
+        self.online = sum(replica.get("state") == "online" for replica in told)
 
 
 # -- the tasks beside it ----------------------------------------------------------------------------------------

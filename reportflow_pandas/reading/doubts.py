@@ -98,7 +98,7 @@ def refused_for_all(
             told.append(str(refusal).removeprefix(f"{str(path)!r} "))
             in_the_file = True
             break
-    listing = f" {told[0]}" if len(told) == 1 else "\n" + "\n".join(f"  - {one}" for one in told)
+    listing = f" {told[0]}" if len(told) == 1 else "\n" + "\n".join(f"  - {line}" for line in told)
     return ConfigurationError(f"{first.where}:{listing}{_line(path, reading, way, after=in_the_file)}")
 
 

@@ -61,7 +61,7 @@ def kind_of(path: Path) -> str:
     if not path.is_file():
         if path.suffix.lower() not in SUFFIXES:
             raise _unknown_suffix(path)
-        near = listed(one.name for one in _like(path))
+        near = listed(neighbour.name for neighbour in _like(path))
         raise ConfigurationError(f"there is no file {str(path)!r}." + (f" The folder has {near}" if near else ""))
     if path.name.startswith("~$"):
         raise refusal(
@@ -93,7 +93,7 @@ def _unknown_suffix(path: Path) -> ConfigurationError:
 
 def _like(path: Path) -> Iterator[Path]:
     folder = path.parent
-    found = sorted(one for one in folder.iterdir() if one.suffix == path.suffix) if folder.is_dir() else []
+    found = sorted(entry for entry in folder.iterdir() if entry.suffix == path.suffix) if folder.is_dir() else []
     yield from found[:5]
 
 

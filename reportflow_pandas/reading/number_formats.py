@@ -185,7 +185,7 @@ class FormatCode:
 
     def _of_texts(self) -> Sequence[_Token]:
         last = self.sections[min(_NUMBER_SECTIONS, len(self.sections) - 1)]
-        return last if len(self.sections) > _NUMBER_SECTIONS or any(one.kind == "text" for one in last) else ()
+        return last if len(self.sections) > _NUMBER_SECTIONS or any(part.kind == "text" for part in last) else ()
 
     def _text_shown(self, text: str) -> str:
         pieces = [text if token.kind in ("text", "general") else token.text for token in self._of_texts()]

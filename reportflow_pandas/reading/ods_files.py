@@ -63,7 +63,7 @@ def ods_sheet(path: Path, reading: Reading) -> tuple[Sheet, list[str]]:
         for table in tables
     ]
     name = chosen_sheet(path, found, reading)
-    table = next(one for one in tables if _attribute(one, _TABLE, "name") == name)
+    table = next(entry for entry in tables if _attribute(entry, _TABLE, "name") == name)
     sheet = _Sheet(name, as_shown=reading.as_shown, worked_out=_worked_out(document))
     number = 0
     for row in _rows(table):
@@ -84,7 +84,7 @@ def _worked_out(document: Any) -> bool:
     """Tell whether formulas without a value are empty: LibreOffice writes those so whose result is no text."""
     from odf.meta import Generator  # noqa: PLC0415 - of the extra `files`
 
-    return any("Office" in str(one) for one in document.meta.getElementsByType(Generator))
+    return any("Office" in str(generator) for generator in document.meta.getElementsByType(Generator))
 
 
 def _hidden_styles(document: Any) -> set[str]:

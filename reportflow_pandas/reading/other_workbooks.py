@@ -104,7 +104,7 @@ def _xls(path: Path, reading: Reading) -> tuple[Sheet, list[str]]:
                 path, "is protected by a password. Open it in Excel, take the password away and save it as .xlsx"
             ) from None
         raise
-    found = [(str(one.name), one.visibility == 0) for one in book.sheets()]
+    found = [(str(sheet.name), sheet.visibility == 0) for sheet in book.sheets()]
     sheet = Sheet(chosen_sheet(path, found, reading))
     cells = book.sheet_by_name(sheet.name)
     look = FormatLook(sheet, reading)
@@ -246,7 +246,7 @@ def _xlsb_part(archive: zipfile.ZipFile, sheet: str) -> str:
     from pyxlsb import biff12  # noqa: PLC0415 - of the extra `files`
 
     relations = fromstring(archive.read("xl/_rels/workbook.bin.rels"))
-    targets = {one.attrib["Id"]: one.attrib["Target"] for one in relations}
+    targets = {relation.attrib["Id"]: relation.attrib["Target"] for relation in relations}
     records = _xlsb_records(archive, "xl/workbook.bin", {})
     relation = next(sh.rId for record, sh in records if record == biff12.SHEET and sh.name == sheet)
     return f"xl/{targets[relation]}"
@@ -286,7 +286,9 @@ def _xlsb_formats(archive: zipfile.ZipFile) -> list[FormatCode | None]:
             codes[content[0]] = content[1]
         elif record == _CELL_STYLE_RECORD and of_cells:
             numbers.append(content)
-    found = [parsed_format("General" if one in _BY_COMPUTER else codes.get(one, "General")) for one in numbers]
+    found = [
+        parsed_format("General" if number in _BY_COMPUTER else codes.get(number, "General")) for number in numbers
+    ]
     return [None if code.general else code for code in found]
 
 

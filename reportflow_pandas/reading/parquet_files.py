@@ -103,7 +103,7 @@ def _files(folder: Path) -> list[tuple[Path, dict[str, str | None]]]:
         and not any(part.startswith(("_", ".")) for part in file.relative_to(folder).parts)
     )
     if not found:
-        names = listed(sorted(one.name for one in folder.iterdir())[:5])
+        names = listed(sorted(entry.name for entry in folder.iterdir())[:5])
         raise refusal(folder, f"is a folder without Parquet files; it holds {names or 'nothing'}. Name one file")
     return [(file, _partition(file.relative_to(folder).parts[:-1])) for file in found]
 

@@ -118,7 +118,7 @@ def is_error_word(text: str) -> bool:
 
 
 def is_empty(cell: Any) -> bool:
-    """Tell whether nothing stands in a cell; spaces are nothing that anybody sees."""
+    """Tell whether nothing stands in a cell; spaces cannot be seen."""
     return cell is None or (isinstance(cell, str) and not cell.strip())
 
 

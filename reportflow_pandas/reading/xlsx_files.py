@@ -80,10 +80,10 @@ def read_xlsx(path: Path, reading: Reading, content: IO[bytes] | None = None) ->
             warnings.filterwarnings("ignore", category=UserWarning, module="openpyxl")
             workbook = openpyxl.load_workbook(file, read_only=True, data_only=True, keep_links=False)
             try:
-                sheets = [one for one in workbook.worksheets if hasattr(one, "_get_source")]
-                named = [(str(one.title), one.sheet_state == "visible") for one in sheets]
+                sheets = [sheet for sheet in workbook.worksheets if hasattr(sheet, "_get_source")]
+                named = [(str(sheet.title), sheet.sheet_state == "visible") for sheet in sheets]
                 name = chosen_sheet(path, named, reading)
-                sheet = _sheet(workbook, next(one for one in sheets if one.title == name), reading)
+                sheet = _sheet(workbook, next(found for found in sheets if found.title == name), reading)
             finally:
                 workbook.close()
     except ConfigurationError:
@@ -222,7 +222,7 @@ class _Parser(WorkSheetParser):
                 element.clear()
             elif element.tag == MERGE_TAG:
                 found = MergeCells.from_tree(element)
-                self.merged = [one.ref for one in found.mergeCell] if found is not None else []
+                self.merged = [cells.ref for cells in found.mergeCell] if found is not None else []
                 element.clear()
         self.row_dimensions.clear()
 

@@ -60,7 +60,7 @@ def with_mails(
         worst = max(outcomes, key=lambda one: _WORST.index(one.state))
         states[at], errors[at] = worst.state, _told(outcomes)
         if worst.state == "sent":
-            moment[at] = max(one.at or np.nan for one in outcomes)
+            moment[at] = max(mail.at or np.nan for mail in outcomes)
     frame = results.copy()
     frame["mail_status"] = text_column(states)
     frame["mail_error"] = text_column(errors)
@@ -72,10 +72,10 @@ def _told(outcomes: Sequence[MailOutcome]) -> str | None:
     """Return what went wrong; of several addresses, at which."""
     if len(outcomes) == 1:
         return outcomes[0].error
-    wrong = [one for one in outcomes if one.state != "sent"]
+    wrong = [mail for mail in outcomes if mail.state != "sent"]
     if not wrong:
         return None
-    told = "; ".join(f"{one.address}: {one.state.replace('_', ' ')}, {one.error}" for one in wrong)
+    told = "; ".join(f"{mail.address}: {mail.state.replace('_', ' ')}, {mail.error}" for mail in wrong)
     return f"{told} ({len(outcomes) - len(wrong)} of {len(outcomes)} addresses: sent)"
 
 
@@ -91,7 +91,7 @@ def with_recorded_mails(results: pd.DataFrame, folder: Path) -> pd.DataFrame:
     if not mails:
         return results
     found = {
-        at: [MailOutcome(one.address, one.state, one.error, one.answered_at) for one in mails[document]]
+        at: [MailOutcome(mail.address, mail.state, mail.error, mail.answered_at) for mail in mails[document]]
         for at, document in enumerate(documents_mailed(results))
         if document in mails
     }

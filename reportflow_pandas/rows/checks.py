@@ -157,18 +157,20 @@ def _missing(
 ) -> Iterator[Problem]:
     free = _free(frame, sources)
     missing = missing_parameters(sources, parameters)
-    alike = [one for one in missing if one.type in SCALARS and nearest(one.name, free) is None]
+    alike = [
+        parameter for parameter in missing if parameter.type in SCALARS and nearest(parameter.name, free) is None
+    ]
     if len(alike) > 1:  # the same advice for each
-        names = ", ".join(repr(one.name) for one in alike)
+        names = ", ".join(repr(parameter.name) for parameter in alike)
         yield Problem(
             "error",
-            ", ".join(one.name for one in alike),
+            ", ".join(parameter.name for parameter in alike),
             f"{len(alike)} parameters have no column and would print blank: {names}",
             f"Name their columns, None for blank on purpose: {paste(frame, sources, parameters, in_a_line=True)}",
             kind="unnamed",
             each=[_missing_one(parameter, free, groups) for parameter in alike],
         )
-        missing = [one for one in missing if one not in alike]
+        missing = [parameter for parameter in missing if parameter not in alike]
     for parameter in missing:
         yield _missing_one(parameter, free, groups)
 

@@ -55,7 +55,7 @@ def total_rows(frame: pd.DataFrame, sources: Sources) -> npt.NDArray[np.bool_]:
     cells = [source.cells for source in sources if source.cells is not None]
     if len(cells) < 2 or len(frame) < 2:
         return found
-    blank = np.sum([one.isna().to_numpy(dtype=bool) for one in cells], axis=0)
+    blank = np.sum([column.isna().to_numpy(dtype=bool) for column in cells], axis=0)
     for place in np.flatnonzero(2 * blank >= len(cells))[-MOST_LOOKED_AT:].tolist():
         words = frame.iloc[place].tolist()
         found[place] = any(isinstance(word, str) and _TOTAL_LINE.fullmatch(word) for word in words)

@@ -61,7 +61,7 @@ class Problem:
 
 def each_of(problems: Sequence[Problem]) -> list[Problem]:
     """Return problems one by one, those that stand in another too."""
-    return [one for problem in problems for one in problem.each or (problem,)]
+    return [part for problem in problems for part in problem.each or (problem,)]
 
 
 def problems_frame(problems: Sequence[Problem]) -> pd.DataFrame:
@@ -88,7 +88,7 @@ def warning_lines(problems: Sequence[Problem]) -> tuple[list[str], list[str]]:
     odd = [problem for problem in warnings if problem.kind in ("", "lines")]
     odd.sort(key=lambda problem: problem.kind != "lines")
     beside = [problem.problem for problem in warnings if problem.kind == "rest"]
-    extra = [one.column for one in each_of(warnings) if one.kind == "extra"]
+    extra = [problem.column for problem in each_of(warnings) if problem.kind == "extra"]
     if extra:
         names = ", ".join(extra[:EXTRA_SHOWN]) + (", …" if len(extra) > EXTRA_SHOWN else "")
         are = "column is" if len(extra) == 1 else "columns are"

@@ -66,7 +66,7 @@ def main() -> None:
             ),
             "walls": ("Wall time at a fixed concurrency, no limit", lambda: walls.walls(server, quick=quick)),
             "tails": ("Wall time with a log-normal tail", lambda: walls.tails(server, quick=quick)),
-            "hidden": ("Limits that nobody was told of", lambda: walls.hidden_limits(server, quick=quick)),
+            "hidden": ("Undocumented limits", lambda: walls.hidden_limits(server, quick=quick)),
             "imports": ("Import, under valgrind", costs.imports),
             "first": ("First call", lambda: start_and_size.first_call(server)),
             "memory": ("Memory: calls of 100 documents", lambda: start_and_size.memory(quick=quick)),

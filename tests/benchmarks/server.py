@@ -1,4 +1,4 @@
-"""A fast server that answers like the service and has limits that nobody was told of.
+"""A fast server that answers like the service and has undocumented limits.
 
 It runs in a process of its own. The scenario is the first part of the path, so that one server serves all
 contenders and each run has counters of its own::

@@ -65,7 +65,7 @@ def tails(server: Server, *, quick: bool) -> Table:
 
 
 def hidden_limits(server: Server, *, quick: bool) -> Table:
-    """Return what limits that nobody was told of make of ``concurrency="auto"`` and of the best fixed number."""
+    """Return what undocumented limits make of ``concurrency="auto"`` and of the best fixed number."""
     rows = 200 if quick else 1000
     frame, _ = orders(rows)
     rules: dict[str, dict[str, float]] = {

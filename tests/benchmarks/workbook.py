@@ -60,7 +60,7 @@ def frames(rows: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def plain(results: pd.DataFrame, source: pd.DataFrame, path: Path) -> None:
-    """Write the same values as anyone would: no look, no links, no checks beyond what openpyxl demands."""
+    """Write the same values as a plain script would: no look, no links, no checks beyond what openpyxl demands."""
     frame = pd.concat([results.assign(accepted_at=results["accepted_at"].dt.tz_localize(None)), source], axis=1)
     lists = [frame[name].astype(object).where(frame[name].notna(), None).tolist() for name in frame]
     workbook = Workbook(write_only=True)

@@ -1,4 +1,4 @@
-"""A command whose output is closed, full or read by nobody: its verdict is that of the rows all the same."""
+"""A command whose output is closed, full or not read: its verdict is that of the rows all the same."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""kill -9 at any instant of mailing: nobody is mailed twice, nothing is lost; counted at the mail server."""
+"""kill -9 at any instant of mailing: no mail is sent twice, nothing is lost; counted at the mail server."""
 
 from __future__ import annotations
 

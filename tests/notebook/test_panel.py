@@ -90,7 +90,7 @@ def test_cancel_is_passed_on_once_and_says_so(job: Job) -> None:
     assert job.cancelled == 1
     assert panel._button.description == "Stopping…"
     assert panel.refresh(), "what is in flight is waited for"
-    assert panel._button.disabled, "nobody need click twice"
+    assert panel._button.disabled, "a second click does nothing"
 
 
 def test_a_job_that_has_ended_needs_no_more_looks(job: Job) -> None:

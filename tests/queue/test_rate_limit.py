@@ -83,7 +83,7 @@ def test_the_slot_of_a_process_that_died_frees_itself_after_time_out_and_window(
         assert await granted(slot(one, short, timeout=0.2))
         waiting = slot(other, short)
         assert not await granted(waiting)
-        while not await granted(waiting):  # noqa: ASYNC110 - Redis tells nobody
+        while not await granted(waiting):  # noqa: ASYNC110 - Redis sends no event
             await asyncio.sleep(0.02)
 
     with_stores(redis, play)
@@ -111,7 +111,7 @@ def test_a_429_closes_the_window_for_all_processes_and_lowers_no_pace(redis: Red
         await one.settled()
         waiting = slot(other, ten)
         assert not await granted(waiting)
-        while not await granted(waiting):  # noqa: ASYNC110 - Redis tells nobody
+        while not await granted(waiting):  # noqa: ASYNC110 - Redis sends no event
             await asyncio.sleep(0.02)
         more = [await granted(slot(other, ten)) for _ in range(10)]
         assert more == [True] * 9 + [False]

@@ -76,7 +76,7 @@ def test_nothing_of_a_finished_run_is_left_in_redis_but_the_window(
 
 
 def test_all_processes_together_keep_one_limit(local: Local, redis: RedisServer, workers: Workers) -> None:
-    """Twenty calls a second, three workers and the submitter: no window holds more, and nobody is refused."""
+    """Twenty calls a second, three workers and the submitter: no window holds more, and no call is refused."""
     limits = rf.Limits(async_calls=20, window=1.0)
     service = local(limits=limits, limit_window="sliding")
     workers(service, 3)

@@ -476,7 +476,7 @@ def test_a_redone_document_takes_its_place_in_its_folder(here: World, tmp_path: 
     assert old.name.startswith("A ")
 
 
-@pytest.mark.parametrize("names", ["{name}", "Anew {name}"])
+@pytest.mark.parametrize("names", ["{name}", "Again {name}"])
 def test_a_redone_document_of_another_place_leaves_none_that_looks_valid(
     here: World, tmp_path: Path, names: str
 ) -> None:

@@ -55,7 +55,7 @@ class ChangingLimit:
 
 @pytest.mark.parametrize("minutes", [6, pytest.param(60, marks=pytest.mark.long)])
 def test_under_a_limit_that_changes_all_the_time_each_document_is_accepted_once(minutes: int) -> None:
-    """Nobody tells the run of the change; a refusal costs a wait, and its rows are sent again."""
+    """The run is not told of the change; a refusal costs a wait, and its rows are sent again."""
     held: list[ChangingLimit] = []
 
     def limited(endpoint: str, body: Mapping[str, Any] | None) -> Fault | None:

@@ -36,7 +36,7 @@ FINE: dict[str, tuple[str, Any]] = {
     "dicts": ("collection", [{"a": 1}, [{"a": 1}]]),
     "bytes of an image": ("image", [b"\x89PNG", None]),
     "Base64": ("image", ["aGVsbG8=", "data:image/png;base64,aGVsbG8="]),
-    "a type that nobody knows": ("barcode", [object, None]),
+    "an unknown type": ("barcode", [object, None]),
 }
 
 

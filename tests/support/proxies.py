@@ -49,7 +49,7 @@ def proxying(
 ) -> Iterator[Proxy]:
     """Run a proxy that knows hosts by their names and ports, such as ``"api.test:443"``.
 
-    ``password`` lets nobody else through (407), ``status`` nobody at all.
+    ``password`` lets no other client through (407), ``status`` none at all.
     """
     proxy = Proxy()
 

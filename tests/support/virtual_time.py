@@ -1,4 +1,4 @@
-"""Time that passes only when nobody is busy, so that no test waits."""
+"""Time that passes only when no task is busy, so that no test waits."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LONGEST_WORK_SECONDS = 10.0
 class VirtualClock(Clock):
     """One virtual time for any number of event loops and threads, with real sockets between them.
 
-    ``sleep`` registers a deadline. When nobody has asked for the time or gone to sleep for a few real
+    ``sleep`` registers a deadline. When no task has asked for the time or gone to sleep for a few real
     milliseconds, every loop answers at once and no thread works for a loop, time jumps to the earliest
     deadline. Real latency becomes a jump at worst, so it is not exact; `SimulatedClock` is.
 
@@ -119,7 +119,7 @@ class VirtualClock(Clock):
 
     @contextmanager
     def hold(self) -> Iterator[None]:
-        """Keep time from passing, for the while of real work that nobody can see (a thread that renders)."""
+        """Keep time from passing, for the while of real work that cannot be seen (a thread that renders)."""
         with self._changed:
             self._holds += 1
         try:
@@ -315,7 +315,7 @@ class _JumpingSelector(selectors.DefaultSelector):
         if not events and timeout is None:
             events = super().select(5.0)  # a thread may still have something to tell
             if not events:
-                raise RuntimeError("everybody waits and nobody will wake them")
+                raise RuntimeError("all tasks wait and nothing will wake them")
         elif not events and timeout:
             self._clock.time += timeout
         return events
