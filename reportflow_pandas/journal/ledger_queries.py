@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from reportflow_pandas.engine.batching import Document
-from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import ACCEPTED, STATUSES, Outcome, Outcomes
 from reportflow_pandas.journal.schema import decoded, outcome_columns
 from reportflow_pandas.next_steps import CHANGED, LOOK_IT_UP, NOT_SENT_AGAIN
 
@@ -208,7 +208,7 @@ def _outcome(line: tuple[Any, ...], awaited: str) -> Outcome:
     outcome, changed = Outcome._make(line[:-1]), line[-1]
     if outcome.status == "in_flight":
         return Outcome(outcome.row, "unknown", error_kind="unknown_outcome", error=awaited, attempts=1)
-    if outcome.accepted_at is not None and outcome.status not in ("accepted", "ready"):
+    if outcome.accepted_at is not None and outcome.status not in ACCEPTED:
         outcome = outcome._replace(accepted_at=None)
     return outcome._replace(error_kind="changed", error=CHANGED) if changed else outcome
 
