@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from reportflow_pandas.verify.late_cells import in_lines
 from reportflow_pandas.verify.suspicion import Box
 from reportflow_pandas.verify.text_forms import is_cjk, masked, normal
 
@@ -76,7 +77,7 @@ class DocumentText:
         parts: list[str] = []
         length = 0
         for number, page in enumerate(pages):
-            for raw, left, bottom, right, top, hidden in page["units"]:
+            for raw, left, bottom, right, top, hidden in in_lines(page["units"]):
                 if hidden:
                     self.hidden.append(Unit(normal(raw), length, number, (left, bottom, right, top), raw))
                     continue

@@ -38,6 +38,9 @@ WIDE_GAP = 0.6
 COLUMN_GAP, LEAST_CELLS = 0.3, 3
 """Of the letters' height: what stands further apart is another cell where so many begin or end in that place."""
 
+SPACE_WIDTH = 0.33
+"""Of the letters' size, where their boxes are lower than that: no common font has a wider space."""
+
 TINY_POINTS = 1.5
 """Height of letters that cannot be read."""
 
@@ -179,7 +182,7 @@ class Page:
                     chars[waiting[1] : begin] = ["" for _ in range(waiting[1], begin)]
                     if gap > SPACE_GAP * high:
                         chars[waiting[1]] = " "
-                    if gap > COLUMN_GAP * high:
+                    if gap > COLUMN_GAP * high and gap > SPACE_WIDTH * self._font_size(begin):
                         self._gaps[begin] = (min(last[2], box[2]), max(last[0], box[0]))
                     waiting = (waiting[0], end)
                 else:
@@ -206,7 +209,7 @@ class Page:
                     if gap > WIDE_GAP * height or level < 0.3 * min(box[3] - box[1], last[3] - last[1]):
                         yield begin, end, first, last
                         begin, first = start, box
-                    elif gap > COLUMN_GAP * height:
+                    elif gap > COLUMN_GAP * height and gap > SPACE_WIDTH * self._font_size(start):
                         self._gaps[start] = (min(last[2], box[2]), max(last[0], box[0]))
                 end, last = after, box
             if begin >= 0:
@@ -278,7 +281,7 @@ class Page:
             return hidden
         doubts: dict[int, list[int]] = {}
         for at, pointer in self._owners(text):
-            if pointer in small and self._is_tiny(at):
+            if pointer in small and 0 < self._font_size(at) < TINY_POINTS:
                 hidden.add(at)
                 continue
             clip = clipped.get(pointer)
@@ -303,12 +306,13 @@ class Page:
                 # objects follow each other: what is between is the same
                 yield at, first if first == last else pdfium.FPDFText_GetTextObject(self.text, at)
 
-    def _is_tiny(self, at: int) -> bool:
+    def _font_size(self, at: int) -> float:
+        """Return the size of a character in points; 0 where it is not known."""
         matrix = pdfium.FS_MATRIX()
         if not pdfium.FPDFText_GetMatrix(self.text, at, ctypes.byref(matrix)):
-            return False
+            return 0.0
         size: float = pdfium.FPDFText_GetFontSize(self.text, at)
-        return size * math.hypot(matrix.c, matrix.d) < TINY_POINTS
+        return size * math.hypot(matrix.c, matrix.d)
 
     def _suspects(self) -> tuple[dict[int, Box], set[int], set[int]]:
         """Return text objects that are clipped, with what is left of them; those in doubt; tiny ones."""

@@ -16,7 +16,7 @@ import pikepdf
 import reportflow_pandas as rf
 from reportflow_pandas.local.compiler import render
 from reportflow_pandas.local.designs import DesignVersion, load_designs, packaged_designs
-from tests.support import web_itinerary, web_letter
+from tests.support import office_order, web_itinerary, web_letter
 
 Params = dict[str, Any]
 
@@ -197,8 +197,21 @@ BY_BROWSER = {"letter": web_letter.printed, "itinerary": web_itinerary.printed}
 """Designs that Chromium prints."""
 
 
+BY_OFFICE = {"order": office_order}
+"""Designs that LibreOffice prints: many at once, for it takes seconds to start."""
+
+
+def printed_all(name: str, wanted: list[Params]) -> dict[int, bytes]:
+    """Return the PDFs of rows."""
+    if name in BY_OFFICE:
+        BY_OFFICE[name].print_all(_without_blanks(wanted))
+    return {row: printed(name, params) for row, params in enumerate(wanted)}
+
+
 def printed(name: str, params: Params) -> bytes:
     """Return a document's PDF."""
+    if name in BY_OFFICE:
+        return BY_OFFICE[name].printed(_without_blanks(params))
     if name in BY_BROWSER:
         return BY_BROWSER[name](_without_blanks(params))
     return render(design(name), _without_blanks(params), created=CREATED)
@@ -445,6 +458,7 @@ ROWS: dict[str, Callable[[random.Random, int, bool], Params]] = {
     "delivery": delivery,
     "letter": web_letter.letter,
     "itinerary": web_itinerary.itinerary,
+    "order": office_order.order,
 }
 """By design: a row for a number, in Japanese or not."""
 
@@ -708,6 +722,13 @@ OTHER_FAULTS = ("another_row", "blank_page", "truncated", "boxes", "unseen", "cl
 
 def plant(name: str, wanted: list[Params], fault: str, count: int, seed: int) -> dict[int, Planted]:
     """Return documents with one kind of fault at random places, by row."""
+    if name in BY_OFFICE:
+        with BY_OFFICE[name].collecting():  # what is asked for is then printed at once
+            _plant(name, wanted, fault, count, seed)
+    return _plant(name, wanted, fault, count, seed)
+
+
+def _plant(name: str, wanted: list[Params], fault: str, count: int, seed: int) -> dict[int, Planted]:
     rng = random.Random(f"{name} {fault} {seed}")  # noqa: S311 - made-up rows
     planted: dict[int, Planted] = {}
     for at in rng.sample(range(len(wanted)), len(wanted)):
