@@ -146,7 +146,7 @@ class Sender:
         if len(tries.body) > MAX_BODY:
             self._gate.leave("ok")
             text = f"the document is {len(tries.body):,} bytes and a call takes {MAX_BODY:,}: {SMALLER}"
-            return Sent(self._bad(tries, "failed", "too_large", text))
+            return Sent(self._alike(tries, "failed", "too_large", text))
         self.calls_made += 1
         try:
             answer = await self._line.tries(
@@ -171,7 +171,7 @@ class Sender:
         except asyncio.CancelledError as cancelled:
             if not tries.in_flight:
                 raise
-            outcomes = self._bad(tries, "unknown", "unknown_outcome", GIVEN_UP)
+            outcomes = self._alike(tries, "unknown", "unknown_outcome", GIVEN_UP)
             return Sent(outcomes, tries.intent, cancelled=cancelled)
         return await self._accepted(tries, answer)
 
@@ -179,35 +179,13 @@ class Sender:
         """Give each document of an accepted call its file."""
         at = self._line.clock.timestamp()
         pairs = matched(tries.call.documents, answer.files)
-        paths: Mapping[int, str] = {}
-        cancelled: asyncio.CancelledError | None = None
-        if isinstance(answer, Delivered) and self._delivered is not None:
-            tries.in_flight = True  # its outcome is not recorded yet, and must be whatever happens now
-            try:
-                paths = await self._delivered(answer, pairs)
-            except asyncio.CancelledError as thrown:
-                cancelled = thrown
-            finally:
-                tries.in_flight = False
+        paths, cancelled = await self._saved(tries, answer, pairs)
         status = "ready" if isinstance(answer, Delivered) else "accepted"
-        request_id = answer.request_id or None
         outcomes: list[Outcome] = []
         for document, entry in pairs:
-            if entry is None and answer.files and document.position not in paths:
-                text = f"the answer to request {answer.request_id} does not name this document"
-                log.warning("run %s, row %d: %s", self._run, document.position, text)
-                outcomes.append(
-                    Outcome(
-                        document.position,
-                        "unknown",
-                        request_id=request_id,
-                        error_kind="unknown_outcome",
-                        error=text,
-                        http_status=answer.status,
-                        attempts=tries.count,
-                        elapsed=tries.elapsed,
-                    )
-                )
+            path = paths.get(document.position)
+            if entry is None and answer.files and path is None:
+                outcomes.append(self._not_named(document, tries, answer))
                 continue
             outcomes.append(
                 Outcome(
@@ -216,8 +194,8 @@ class Sender:
                     (entry.file_name or None) if entry is not None else None,
                     (entry.share_url if entry is not None else None) or answer.url,
                     entry.file_id if entry is not None else None,
-                    request_id,
-                    paths.get(document.position),
+                    answer.request_id or None,
+                    path,
                     None,
                     None,
                     answer.status,
@@ -236,6 +214,35 @@ class Sender:
             )
         return Sent(outcomes, tries.intent, accepted=True, cancelled=cancelled)
 
+    async def _saved(
+        self, tries: CallTries, answer: Accepted, pairs: Pairs
+    ) -> tuple[Mapping[int, str], asyncio.CancelledError | None]:
+        """Save the files that came with an answer; return their paths, and what was thrown in meanwhile."""
+        if not isinstance(answer, Delivered) or self._delivered is None:
+            return {}, None
+        tries.in_flight = True  # its outcome is not recorded yet, and must be whatever happens now
+        try:
+            return await self._delivered(answer, pairs), None
+        except asyncio.CancelledError as thrown:
+            return {}, thrown
+        finally:
+            tries.in_flight = False
+
+    def _not_named(self, document: Document, tries: CallTries, answer: Accepted) -> Outcome:
+        """Return the outcome of a document that an answer, which names files, does not name."""
+        text = f"the answer to request {answer.request_id} does not name this document"
+        log.warning("run %s, row %d: %s", self._run, document.position, text)
+        return Outcome(
+            document.position,
+            "unknown",
+            request_id=answer.request_id or None,
+            error_kind="unknown_outcome",
+            error=text,
+            http_status=answer.status,
+            attempts=tries.count,
+            elapsed=tries.elapsed,
+        )
+
     def _after_refusal(self, tries: CallTries, refused: Refused) -> Sent:
         call, decision = tries.call, refused.decision
         about = (
@@ -245,18 +252,18 @@ class Sender:
             getattr(refused.error, "request_id", None),
         )
         if isinstance(decision, Unknown):
-            return Sent(self._bad(tries, "unknown", *about), tries.intent)
+            return Sent(self._alike(tries, "unknown", *about), tries.intent)
         if isinstance(decision, Stop):
             if decision.status == "failed":
-                return Sent(self._bad(tries, "failed", *about), tries.intent, stop=decision.error)
+                return Sent(self._alike(tries, "failed", *about), tries.intent, stop=decision.error)
             tries.clear()
-            return Sent(self._bad(tries, "not_sent", *about), stop=decision.error)
+            return Sent(self._alike(tries, "not_sent", *about), stop=decision.error)
         if len(call) > 1 and isinstance(refused.error, ApiError) and refused.error.status in (400, 413, 422):
             tries.clear()
             return Sent([], parts=taken_apart(call, refused.error.messages))
-        return Sent(self._bad(tries, "failed", *about), tries.intent, refusal=refused.error)
+        return Sent(self._alike(tries, "failed", *about), tries.intent, refusal=refused.error)
 
-    def _bad(  # noqa: PLR0917 - an outcome has so many parts
+    def _alike(  # noqa: PLR0917 - an outcome has so many parts
         self,
         tries: CallTries,
         status: str,
@@ -265,7 +272,7 @@ class Sender:
         http_status: int | None = None,
         request_id: str | None = None,
     ) -> list[Outcome]:
-        """Return the outcomes of a call whose documents share one fate."""
+        """Return the outcomes of a call that was not accepted: the same for each of its documents."""
         told = f" (request {request_id})" if request_id else ""
         for document in tries.call.documents:
             log.warning("run %s, row %d: %s, %s: %s%s", self._run, document.position, status, kind, text, told)
