@@ -19,7 +19,7 @@ from reportflow_pandas import result_verbs as verbs
 from reportflow_pandas.cli.shell_words import in_a_shell, painted
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
-from reportflow_pandas.export.reader import read_lines
+from reportflow_pandas.export.reviewed_lines import read_lines
 from reportflow_pandas.next_steps import PAID_AND_LEFT, PAID_AND_THERE, STATUS_IN_WORDS
 from reportflow_pandas.printable import printable
 from reportflow_pandas.reading.locations import line_of_row, origin_of, where

@@ -20,7 +20,7 @@ import pandas as pd
 from openpyxl.utils.escape import unescape
 
 from reportflow_pandas.export.cells import ColumnCells, Sanitiser, Stamp, Trap, clean_text
-from reportflow_pandas.export.reader import NAME_KEPT
+from reportflow_pandas.export.reviewed_lines import NAME_KEPT
 from reportflow_pandas.export.style import font
 from reportflow_pandas.results.index_labels import encoded
 

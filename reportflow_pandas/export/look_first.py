@@ -15,8 +15,8 @@ from openpyxl.utils import get_column_letter
 
 from reportflow_pandas.export.cells import Sanitiser
 from reportflow_pandas.export.columns import Column, Given, Keys, Links, Same, Values, disk_target
-from reportflow_pandas.export.reader import ROW, RUN, run_name
 from reportflow_pandas.export.review import Typed
+from reportflow_pandas.export.reviewed_lines import ROW, RUN, run_name
 from reportflow_pandas.export.sheets import Layout, write_rows
 from reportflow_pandas.export.source_columns import beside
 from reportflow_pandas.export.texts import Words, decide

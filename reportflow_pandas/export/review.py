@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
-from reportflow_pandas.export.reader import Line, Matches, Reviewed, read_lines, run_name
+from reportflow_pandas.export.reviewed_lines import Line, Matches, Reviewed, read_lines, run_name
 from reportflow_pandas.export.texts import DECISIONS, REVIEW_ATTRS, WORDS, decision_of, plain
 from reportflow_pandas.next_steps import read_with_its_own_run
 from reportflow_pandas.results.index_labels import rebuilt

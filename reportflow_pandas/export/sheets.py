@@ -32,8 +32,8 @@ from reportflow_pandas.export.columns import (
     disk_target,
     web_target,
 )
-from reportflow_pandas.export.reader import KEY, ROW, RUN, run_name
 from reportflow_pandas.export.review import Typed
+from reportflow_pandas.export.reviewed_lines import KEY, ROW, RUN, run_name
 from reportflow_pandas.export.source_columns import Beside, distinct
 from reportflow_pandas.export.style import (
     DECISION_COLOURS,
