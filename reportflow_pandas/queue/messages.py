@@ -10,7 +10,7 @@ import orjson
 
 from reportflow_pandas.contract import DOCUMENTS_PER_CALL, ENDPOINTS
 from reportflow_pandas.engine.batching import Call, Document
-from reportflow_pandas.engine.outcomes import STATUSES, Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import KINDS, STATUSES, Outcome, Outcomes
 from reportflow_pandas.engine.retry import PLAN_HINT
 from reportflow_pandas.errors import (
     ApiError,
@@ -250,8 +250,8 @@ def outcomes_of(answer: Any, places: Mapping[str, int]) -> list[Outcome]:
         raise SetAside(f"the answer of a worker cannot be read ({error})") from error
 
 
-_TEXTS = ("file_name", "url", "file_id", "request_id", "path", "error_kind", "error")
-_NUMBERS = ("http_status", "attempts", "elapsed", "accepted_at")
+_TEXTS = tuple(name for name, kind in KINDS.items() if kind == "text" and name != "status")
+_NUMBERS = tuple(name for name, kind in KINDS.items() if kind != "text" and name != "row")
 
 
 def _outcomes(answer: Any, places: Mapping[str, int]) -> Iterator[Outcome]:
