@@ -1,4 +1,7 @@
-"""``df.reportflow``: a table of contents. Each verb is bound to the documented function of its topic."""
+"""``df.reportflow``: a table of contents. Each verb is bound to the documented function of its topic.
+
+``reportflow_pandas/__init__.py`` puts it on `pandas.DataFrame`, and imports this module when it is asked for.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""The verb: a frame and its options become documents, a run, and a results frame."""
+"""The verb ``generate``: a frame and its options become documents, a run, and a results frame.
+
+The modules that a document passes through, from here to its bytes and back, stand in their order in
+``tests/test_way_of_documents.py``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The verbs of a results frame."""
+"""The verbs of a results frame that look at it, fetch its PDFs and write files; `run_verbs` has ``retry``."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Durable runs: listed, loaded, resumed, retried, settled, forgotten."""
+"""Durable runs: listed, loaded, resumed, forgotten; and of results the verbs ``retry`` and ``settle``."""
 
 from __future__ import annotations
 

@@ -1,6 +1,7 @@
 """One request and its answer as HTTP/1.1: what was sent, what came back, and which of the two failed.
 
-No request is ever sent twice here, and no redirect of a POST is followed: a document could be paid for twice.
+No request is ever sent twice here, and no redirect of a POST is followed: a document could be paid for twice. A
+redirect of a GET to another host is followed without the key.
 """
 
 from __future__ import annotations

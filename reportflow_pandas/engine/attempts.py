@@ -73,7 +73,9 @@ class Tries:
 
 
 class Line:
-    """One run's way to the service.
+    """One run's way to the service: whatever is asked of it waits here for its slot, and is tried again from here.
+
+    `tries` is for calls whose every try is recorded, `ask` for look-ups and files, `look` for the circuit breaker.
 
     Parameters
     ----------

@@ -1,8 +1,11 @@
 """The ledger's file: its tables, how it is opened, and the refusal of everything that is no ledger.
 
-A later issue adds a column to ``documents``, or a table, in `_TABLES`, and raises `SCHEMA`. Nothing here is newer
-than SQLite 3.34; no ``IN (…)`` in a CHECK, which opens a temporary b-tree at each write (49 instead of 15 thousand
-instructions).
+A change of `_TABLES` raises `SCHEMA`: a file of another form is refused. A column of the results is a field of
+`Outcome` and a column of ``documents``, written by the statements of `journal.ledger` with the values that
+`journal.outcome_lines` gives them, in their order; it is read without more.
+
+Nothing here is newer than SQLite 3.34; no ``IN (…)`` in a CHECK, which opens a temporary b-tree at each write (49
+instead of 15 thousand instructions).
 """
 
 from __future__ import annotations

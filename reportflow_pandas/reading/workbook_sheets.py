@@ -196,8 +196,7 @@ def _merge_problems(across: Sequence[str], headings: Sequence[tuple[str, int]]) 
     if across:
         yield Doubt(
             f"{_counted(len(across), 'merged cell')} over several columns or values: {_some(across)}. Where the "
-            f"value "
-            "belongs only you know: unmerge (Home, Merge & Center) and put it there"
+            "value belongs only you know: unmerge (Home, Merge & Center) and put it there"
         )
     if headings:
         last = max(bottom for _, bottom in headings)
