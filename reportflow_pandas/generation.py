@@ -1,7 +1,6 @@
 """The verb ``generate``: a frame and its options become documents, a run, and a results frame.
 
-The modules that a document passes through, from here to its bytes and back, stand in their order in
-``tests/test_way_of_documents.py``.
+CONTRIBUTING.md tells the way of a document from here to its bytes and back, module by module.
 """
 
 from __future__ import annotations
