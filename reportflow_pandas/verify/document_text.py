@@ -82,18 +82,16 @@ class DocumentText:
                     self.hidden.append(Unit(normal(raw), length, number, (left, bottom, right, top), raw))
                     continue
                 begin = length
-                for word in raw.split():
-                    text = normal(word) + (SOFT if word.endswith(SOFT) else "")
+                words = [normal(word) + (SOFT if word.endswith(SOFT) else "") for word in raw.split()]
+                for word in words:
                     edges.append(length)
-                    parts.append(text)
-                    length += len(text)
+                    length += len(word)
                 if length > begin:
+                    text = "".join(words)
+                    parts.append(text)
                     shown = raw.replace(SOFT, "-")
-                    self.units.append(
-                        Unit("x" * (length - begin), begin, number, (left, bottom, right, top), shown)
-                    )
+                    self.units.append(Unit(text, begin, number, (left, bottom, right, top), shown))
         self.stream = "".join(parts)
-        self._text_units()
         self._soften_hyphens()
         self.edges = bytearray(length + 1)
         for edge in edges:
@@ -108,21 +106,15 @@ class DocumentText:
 
     def _soften_hyphens(self) -> None:
         """Tell a hyphen at a line's end from others: it may belong to the word, or to the break."""
-        stream = list(self.stream)
-        soft = SOFT in self.stream
+        is_soft = False
         for unit in self.units:
-            last = unit.end - 1
-            if len(unit.text) > 1 and stream[last] == "-" and stream[last - 1].isalpha():
-                stream[last] = SOFT
-                soft = True
-        if soft:
-            self.stream = "".join(stream)
-            self._text_units()
-        self._has_soft = soft
-
-    def _text_units(self) -> None:
-        for unit in self.units:
-            unit.text = self.stream[unit.begin : unit.begin + len(unit.text)]
+            text = unit.text
+            if text.endswith("-") and text[-2:-1].isalpha():
+                unit.text = text[:-1] + SOFT
+                is_soft = True
+        if is_soft:
+            self.stream = "".join(unit.text for unit in self.units)
+        self._has_soft = SOFT in self.stream
 
     def unit_at(self, place: int) -> int:
         """Return the number of the unit that a character belongs to."""
@@ -144,7 +136,9 @@ class DocumentText:
                 yield Place(at, at + size)
             at = stream.find(text, at + 1, end)
         if self._has_soft and size > 3:
-            yield from self._hyphenated(text, begin, len(stream) if end is None else end)
+            stop = len(stream) if end is None else end
+            if stream.find(SOFT, begin, stop) >= 0:
+                yield from self._hyphenated(text, begin, stop)
 
     def _hyphenated(self, text: str, begin: int, end: int) -> Iterator[Place]:
         """Yield where a text stands with a hyphen at a line's end in it."""
@@ -340,18 +334,21 @@ class DocumentText:
     def _below(self, number: int) -> Iterator[int]:
         """Yield the units in which a column may go on: the next line, the next page."""
         here = self.units[number]
-        height = max(4.0, here.box[3] - here.box[1])
+        page = here.page
+        left, bottom, right, top = here.box
+        height = max(4.0, top - bottom)
         lower = 0
         following = []
         for other in range(max(0, number - 60), min(len(self.units), number + 60)):
             unit = self.units[other]
-            aligned = unit.box[0] < here.box[2] + height and unit.box[2] > here.box[0] - height
-            if unit.page == here.page:
-                drop = here.box[1] - unit.box[1]
-                if aligned and 0.5 * height < drop < 2.6 * height:
-                    yield other
-                lower += drop > 0.5 * height and unit.box[0] < here.box[2] and unit.box[2] > here.box[0]
-            elif unit.page == here.page + 1 and aligned:
+            begin, foot, end, _ = unit.box
+            if unit.page == page:
+                drop = bottom - foot
+                if drop > 0.5 * height:
+                    if drop < 2.6 * height and begin < right + height and end > left - height:
+                        yield other
+                    lower += begin < right and end > left
+            elif unit.page == page + 1 and begin < right + height and end > left - height:
                 following.append(other)
         if lower <= _MOST_IN_FOOT:
             yield from sorted(following, key=lambda one: -self.units[one].box[3])[:_MOST_IN_HEAD]

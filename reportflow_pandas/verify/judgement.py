@@ -91,9 +91,7 @@ def judge(
     document, expected : DocumentText, ExpectedValues
         What is there, and what should be.
     """
-    matches = Matches(document, expected, layout.forms)
-    anchors = layout.anchors(document, expected)
-    matches.keep(layout.usual_tags, layout.spans(anchors))
+    matches, anchors = layout.find(document, expected)
     findings = _blank_pages(layout, document)
     singles, missing_share = _singles(layout, run, document, expected, matches)
     if missing_share >= 0.5 and (other := _other_row(run, row, document)) is not None:
@@ -204,7 +202,7 @@ def _misread(
     wrong: dict[str, Place] = {}
     read: set[str] = set()
     covered = matches.covered(expected)
-    readings = list(layout.readings(document))
+    readings = layout.readings(document)
     # a table's head that is repeated on the next page is followed by other lines there
     right = {
         (path, slot)

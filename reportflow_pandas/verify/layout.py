@@ -8,15 +8,16 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
+from weakref import WeakKeyDictionary
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms
 from reportflow_pandas.verify.state_words import StateWords
 from reportflow_pandas.verify.table_layout import Anchor, TableLayout, has_letters
 from reportflow_pandas.verify.text_forms import masked
-from reportflow_pandas.verify.value_places import Tag
+from reportflow_pandas.verify.value_places import Matches, Tag
 
-__all__ = ["Condition", "Layout", "Slot", "content", "reads", "slot_of"]
+__all__ = ["Condition", "Layout", "Slot", "reads", "slot_of"]
 
 
 _TELLING_LETTERS = 4
@@ -42,6 +43,13 @@ class Slot(NamedTuple):
         if "*" in (self.prefix, self.suffix):
             return False
         return self.previous not in ("*", "") or has_letters(self.prefix + self.suffix)
+
+
+Reading = tuple[str, Slot, int, Place]
+"""Parameter, slot, unit, and what stands there."""
+
+Found = tuple[Matches, Mapping[str, list[Anchor]]]
+"""Where single values stand in a document, and where the lines of each table begin."""
 
 
 class Condition(NamedTuple):
@@ -110,30 +118,42 @@ class Layout:
     usual_tags: dict[str, set[Tag]] = field(default_factory=dict)
     has_empty_pages: bool = False
     page_counts: list[tuple[int, int]] = field(default_factory=list)
-    _by_previous: dict[str, list[tuple[Slot, str]]] | None = None
+    _found: dict[int, Found] = field(default_factory=dict)
+    _readings: WeakKeyDictionary[DocumentText, list[Reading]] = field(default_factory=WeakKeyDictionary)
+    _by_previous: dict[str, list[tuple[Slot, str, re.Pattern[str] | None]]] | None = None
 
     def rebind(self, slots: dict[str, set[Slot]]) -> None:
         """Take these places in exchange for the earlier ones."""
         self.slots = slots
         self._by_previous = None
+        self._readings.clear()
 
-    def readings(self, document: DocumentText) -> Iterator[tuple[str, Slot, int, Place]]:
-        """Yield parameter, slot, unit and what stands there, for every slot that a document has."""
+    def readings(self, document: DocumentText) -> list[Reading]:
+        """Return what stands in every slot that a document has."""
+        found = self._readings.get(document)
+        if found is None:
+            found = self._readings[document] = list(self._read(document))
+        return found
+
+    def _read(self, document: DocumentText) -> Iterator[Reading]:
         if self._by_previous is None:
             self._by_previous = defaultdict(list)
             for path, slots in self.slots.items():
                 for slot in slots:
-                    self._by_previous[slot.previous].append((slot, path))
+                    pattern = _pattern(slot.prefix, slot.suffix) if slot.prefix or slot.suffix else None
+                    self._by_previous[slot.previous].append((slot, path, pattern))
+        slots_after = self._by_previous.get
         previous = ""
         for number, unit in enumerate(document.units):
             mask = masked(unit.text)
-            for slot, path in self._by_previous.get(previous, ()):
-                place = content(unit.text, unit.begin, slot)
-                if place is not None and (
-                    mask not in self.fixed or not has_letters(mask) or slot.prefix or slot.suffix
-                ):
-                    yield path, slot, number, place
-            previous = mask if mask in self.fixed else "*"
+            is_fixed = mask in self.fixed
+            for slot, path, pattern in slots_after(previous, ()):
+                if pattern is None:
+                    if not is_fixed or not has_letters(mask):
+                        yield path, slot, number, Place(unit.begin, unit.end)
+                elif found := pattern.fullmatch(unit.text):
+                    yield path, slot, number, Place(unit.begin + found.start(1), unit.begin + found.end(1))
+            previous = mask if is_fixed else "*"
 
     @staticmethod
     def empty_pages(document: DocumentText) -> list[int]:
@@ -152,6 +172,20 @@ class Layout:
             name: table.anchors(document, expected.tables.get(name, [])) if table.anchor else []
             for name, table in self.tables.items()
         }
+
+    def remember(self, matches: Matches, anchors: Mapping[str, list[Anchor]]) -> None:
+        """Keep what was found in a document that is learned from until it is judged."""
+        self._found[id(matches.document)] = (matches, anchors)
+
+    def find(self, document: DocumentText, expected: ExpectedValues) -> Found:
+        """Return where the values of a row stand in a document, and where the lines of its tables begin."""
+        known = self._found.pop(id(document), None)
+        if known is not None and known[0].document is document:
+            return known
+        matches = Matches(document, expected, self.forms)
+        anchors = self.anchors(document, expected)
+        matches.keep(self.usual_tags, self.spans(anchors))
+        return matches, anchors
 
     @staticmethod
     def spans(anchors: Mapping[str, Sequence[Anchor]]) -> list[tuple[int, int]]:
@@ -179,16 +213,9 @@ class Layout:
         }
 
 
-def content(text: str, begin: int, slot: Slot) -> Place | None:
-    """Return what stands in a unit between a slot's fixed parts; None where they are not there."""
-    if not slot.prefix and not slot.suffix:
-        return Place(begin, begin + len(text))
-    found = _pattern(slot.prefix, slot.suffix).fullmatch(text)
-    return Place(begin + found.start(1), begin + found.end(1)) if found else None
-
-
 @functools.lru_cache(maxsize=4096)
 def _pattern(prefix: str, suffix: str) -> re.Pattern[str]:
+    """Return what finds the content of a unit between a slot's fixed parts."""
     before, after = (re.escape(part).replace(r"\#", r"\d+") for part in (prefix, suffix))
     return re.compile(f"{before}(.+){after}", re.DOTALL)
 

@@ -197,7 +197,8 @@ def _learn_tags(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
     """Learn where in a document a parameter's value nearly always stands, and forget the other places."""
     found: Counter[str] = Counter()
     tagged: dict[str, Counter[Tag]] = defaultdict(Counter)
-    spans = [layout.spans(layout.anchors(document, expected)) for document, expected in sample]
+    anchors = [layout.anchors(document, expected) for document, expected in sample]
+    spans = [layout.spans(one) for one in anchors]
     for own, tables in zip(matches, spans, strict=True):
         for path in own.places:
             tags = {tag for _, tag in own.tags(path, tables)}
@@ -208,8 +209,9 @@ def _learn_tags(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
         if usual:
             # a document without its table has no "before"
             layout.usual_tags[path] = usual | {(nested, "") for nested, _ in usual}
-    for own, tables in zip(matches, spans, strict=True):
+    for own, tables, beginnings in zip(matches, spans, anchors, strict=True):
         own.keep(layout.usual_tags, tables)
+        layout.remember(own, beginnings)
 
 
 def _judge_parameters(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> None:

@@ -21,6 +21,7 @@ __all__ = [
     "Painted",
     "bounds",
     "clip",
+    "common",
     "covers",
     "font_height",
     "has_middle",
@@ -90,8 +91,10 @@ def clip(thing: int) -> Box | None:
     """Return the box that a clipping path leaves of an object."""
     path = pdfium.FPDFPageObj_GetClipPath(thing)
     count = pdfium.FPDFClipPath_CountPaths(path) if path else 0
+    if count <= 0:
+        return None
     left: Box | None = None
-    for number in range(min(count, 50) if count > 0 else 0):
+    for number in range(min(count, 50)):
         segments = range(min(pdfium.FPDFClipPath_CountPathSegments(path, number), 200))
         places = (point(pdfium.FPDFClipPath_GetPathSegment(path, number, at)) for at in segments)
         points = [place for place in places if place is not None]
@@ -121,6 +124,11 @@ def within(one: Box | None, other: Box | None) -> Box | None:
     """Return what two boxes have in common; None is everything."""
     if one is None or other is None:
         return one or other
+    return common(one, other)
+
+
+def common(one: Box, other: Box) -> Box:
+    """Return what two boxes have in common."""
     return (max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3]))
 
 

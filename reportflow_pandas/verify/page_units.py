@@ -94,6 +94,7 @@ class Page:
         self.size = (pdfium.FPDF_GetPageWidthF(self.page), pdfium.FPDF_GetPageHeightF(self.page))
         self._turns = pdfium.FPDFPage_GetRotation(self.page) % 4
         self._edges = self._page_box()
+        self._is_upright = not self._turns and self._edges[:2] == (0.0, 0.0)
         self._rect = pdfium.FS_RECTF()
         self._rect_at = ctypes.addressof(self._rect)
         self._boxes: dict[int, Box] = {}
@@ -130,7 +131,8 @@ class Page:
         """Return the room of a character, as high as its font, from the lower left corner of the page as shown."""
         box = self._boxes.get(at)
         if box is None:
-            box = self._boxes[at] = self._turned(self._own_box(at))
+            own = self._own_box(at)
+            box = self._boxes[at] = own if self._is_upright else self._turned(own)
         return box
 
     def _turned(self, box: Box) -> Box:
@@ -320,7 +322,7 @@ class Page:
         doubtful: set[int] = set()
         small: set[int] = set()
         texts: list[tuple[int, Box]] = []
-        page = (self._edges[0] - 1, self._edges[1] - 1, self._edges[2] + 1, self._edges[3] + 1)
+        page: Box = (self._edges[0] - 1, self._edges[1] - 1, self._edges[2] + 1, self._edges[3] + 1)
         for count, (thing, kind, around, is_inner) in enumerate(self._objects()):
             if count > MOST_OBJECTS:
                 raise PageUnreadable(f"a page of it has more than {MOST_OBJECTS:,} objects")
@@ -329,8 +331,7 @@ class Page:
             box = page_objects.bounds(thing)
             if kind == pdfium.FPDF_PAGEOBJ_TEXT:
                 clip = page_objects.within(page_objects.clip(thing), around)
-                limit = page_objects.within(clip, page) if clip is not None else page
-                assert limit is not None  # noqa: S101 - for the type checker
+                limit = page if clip is None else page_objects.common(clip, page)
                 if not page_objects.holds(limit, box):
                     clipped[thing] = limit
                 if page_objects.is_faint(thing, kind):
@@ -382,19 +383,16 @@ class Page:
         """Return the characters that are printed as the font's box for "none": other letters look the same."""
         fonts: dict[int, dict[str, int]] = {}
         owner: dict[int, int] = {}
-        known: set[str] = set()
-        for at, char in enumerate(text):
-            # of plain letters a part will do: a font that lacks one of them shows it in the first word
-            if not char.isalnum() or (char in known and at % 8 and char.isascii()) or _is_shaped(char):
-                continue
+        for at in _telling(text):
             font = self._font(at)
             if font:
-                known.add(char)
                 owner[at] = font
                 letters = fonts.setdefault(font, {})
-                if char not in letters:
-                    letters[char] = pdfium.FPDFFont_GetGlyphPath(font, ord(char), 10.0)
+                if text[at] not in letters:
+                    letters[text[at]] = pdfium.FPDFFont_GetGlyphPath(font, ord(text[at]), 10.0)
         boxes = {(font, char) for font, letters in fonts.items() for char in _alike(letters)}
+        if not boxes:
+            return set()
         chars = {char for _, char in boxes}
         return {
             at
@@ -421,6 +419,18 @@ def _near(places: Counter[int], place: float) -> int:
     """Return how many there are at a place, but for a point."""
     middle = round(place)
     return places[middle - 1] + places[middle] + places[middle + 1]
+
+
+def _telling(text: str) -> set[int]:
+    """Return the characters whose outlines are looked at: those that may stand for a box."""
+    asked = {char for char in set(text) if char.isalnum() and not _is_shaped(char)}
+    plain = set(filter(str.isascii, asked))
+    others = asked - plain
+    # of plain letters a part will do: a font that lacks one of them shows it in the first word
+    places = {text.index(char) for char in plain}
+    places.update(at for at in range(0, len(text), 8) if text[at] in plain)
+    places.update(at for at, char in enumerate(text if others else "") if char in others)
+    return places
 
 
 @functools.lru_cache(maxsize=8192)

@@ -5,6 +5,7 @@ Imports neither pandas nor the package: the reading program loads it by its path
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from collections.abc import Iterator
@@ -12,6 +13,11 @@ from collections.abc import Iterator
 __all__ = ["MOST_BYTES", "Unreadable", "refuse_damaged"]
 
 MOST_BYTES = 200_000_000
+
+
+_SCRIPT = re.compile(rb"/(JavaScript|JS)\b")
+_STREAM = re.compile(rb"stream\r?\n.*?endstream", re.DOTALL)
+_OBJECT = re.compile(rb"\s*\d+\s+\d+\s+obj")
 
 
 class Unreadable(Exception):  # noqa: N818 - it is the answer for that file
@@ -33,7 +39,7 @@ def refuse_damaged(data: bytes) -> None:
     place = re.match(rb"startxref\s+(\d{1,12})", data[mark : mark + 40]) if mark >= 0 else None
     if place is None or not _table_fits(data, start, int(place[1])):
         raise Unreadable("the file is damaged, its table of contents (xref) is wrong")
-    if re.search(rb"/(JavaScript|JS)\b", re.sub(rb"stream\r?\n.*?endstream", b"", data, flags=re.DOTALL)):
+    if _SCRIPT.search(data) and _SCRIPT.search(_STREAM.sub(b"", data)):
         raise Unreadable("it holds a script (JavaScript), which no document needs")
 
 
@@ -46,7 +52,7 @@ def _table_fits(data: bytes, start: int, at: int) -> bool:
         offsets = _offsets_of_stream(data, at)
     else:
         return False
-    return all(re.match(rb"\s*\d+\s+\d+\s+obj", data[start + offset : start + offset + 40]) for offset in offsets)
+    return all(_OBJECT.match(data, start + offset, start + offset + 40) for offset in offsets)
 
 
 def _offsets_of_table(data: bytes, at: int) -> Iterator[int]:
@@ -92,8 +98,21 @@ def _offsets_of_stream(data: bytes, at: int) -> Iterator[int]:
 
 def _unpredicted(table: bytes, width: int) -> bytes:
     """Undo PNG's "up" filter: each row is told as its difference to the one above."""
+    step = width + 1
+    table = table[: len(table) // step * step]
+    if table[::step].strip(b"\2"):
+        return _unpredicted_rows(table, width)
+    plain = bytearray(len(table) // step * width)
+    for column in range(width):
+        sums = itertools.accumulate(table[column + 1 :: step])
+        plain[column::width] = bytes([number & 255 for number in sums])
+    return bytes(plain)
+
+
+def _unpredicted_rows(table: bytes, width: int) -> bytes:
+    """Undo the filter where some rows have none."""
     above, plain = bytes(width), bytearray()
-    for row in range(0, len(table) - width, width + 1):
+    for row in range(0, len(table), width + 1):
         line = table[row + 1 : row + 1 + width]
         if table[row] == 2:
             line = bytes((one + other) & 255 for one, other in zip(line, above, strict=True))

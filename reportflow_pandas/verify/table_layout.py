@@ -41,6 +41,8 @@ _UNIT_LETTERS = 3
 """Of a currency or a unit beside a number."""
 _COLUMN_POINTS = 2
 """How far what stands in one column may be apart."""
+_MOST_PRINTED = 20_000
+"""Numbers of which it is kept how they are printed."""
 _MOST_BEFORE = 8
 """Units of a line before the cell that it is known by."""
 
@@ -121,6 +123,7 @@ class TableLayout:
     fixed: set[str] = field(default_factory=set)
     running: set[tuple[str, int]] = field(default_factory=set)
     reason: str = ""
+    _printed: dict[tuple[str, str, bool], frozenset[str]] = field(default_factory=dict)
 
     def path(self, name: str) -> str:
         """Return a field's name as a parameter."""
@@ -199,12 +202,23 @@ class TableLayout:
     def number_texts(self, lines: Lines) -> set[str]:
         """Return the numbers of lines as they are printed."""
         return {
-            value.in_form(form).strip("%")
+            text
             for line in lines
             for name, value in line.items()
             if value.number is not None
-            for form in self.forms.get(self.path(name), ())
+            for text in self._texts_of(name, value)
         }
+
+    def _texts_of(self, name: str, value: Value) -> frozenset[str]:
+        """Return how the number of a field may be printed."""
+        key = (name, value.text, value.is_pure_number)
+        texts = self._printed.get(key)
+        if texts is None:
+            forms = self.forms.get(self.path(name), ())
+            texts = frozenset(value.in_form(form).strip("%") for form in forms)
+            if len(self._printed) < _MOST_PRINTED:
+                self._printed[key] = texts
+        return texts
 
     def is_page_text(self, document: DocumentText, number: int, own: Collection[str] = ()) -> bool:
         """Tell whether a unit is fixed text that belongs to no line; ``own`` are the numbers of the lines."""
@@ -245,27 +259,25 @@ class TableLayout:
         self, document: DocumentText, window: Window, taken: Sequence[Place], own: Collection[str] = ()
     ) -> list[tuple[str, Place]]:
         """Return the numbers in a window that belong to none of the texts found there; ``own`` are the lines'."""
-        covered: set[int] = set()
-        for place in taken:
-            covered.update(range(place.begin, place.end))
         found = []
         for number in window.units:
             unit = document.units[number]
             first = max(unit.begin, window.begin)
             for match in NUMBER.finditer(unit.text, first - unit.begin):
                 begin, end = unit.begin + match.start(), unit.begin + match.end()
-                if begin not in covered:
+                if not any(place.begin <= begin < place.end for place in taken):
                     whole = document.stream[begin:end].strip(".,'")
                     if whole in own:  # "1 250,50" is one number
                         found.append((whole, Place(begin, begin + len(whole))))
                         continue
                     # two cells without a gap between them are one unit, of several words
-                    cut = next((at for at in range(begin + 1, end) if document.edges[at]), end)
                     while begin < end:
+                        edge = document.edges.find(1, begin + 1, end)
+                        cut = edge if edge >= 0 else end
                         text = document.stream[begin:cut].strip(".,'")
                         if text:
                             found.append((text, Place(begin, begin + len(text))))
-                        begin, cut = cut, next((at for at in range(cut + 1, end) if document.edges[at]), end)
+                        begin = cut
         return found
 
     def expected_number(self, source: NumberSource, lines: Lines, at: int) -> Number | None:
@@ -288,8 +300,7 @@ class TableLayout:
         """Tell whether a printed number is this one: a field in its own form, a computed one in any."""
         value = number.value
         if value is not None:
-            forms = self.forms.get(self.path(number.source.fields[0]), [])
-            return any(value.in_form(form).strip("%") == text for form in forms)
+            return text in self._texts_of(number.source.fields[0], value)
         return any(is_rounded(one, number.number) for one in parsed(text))
 
 
