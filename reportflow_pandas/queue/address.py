@@ -61,6 +61,10 @@ class Keys:
         """Return the key of those workers that get no answer of the service, likewise."""
         return self.of(workspace, "workers-cut-off")
 
+    def words(self, workspace: str) -> str:
+        """Return the key of what workers that leave their calls to others say of it, by their names."""
+        return self.of(workspace, "workers-words")
+
 
 @dataclass(frozen=True)
 class RedisAddress:

@@ -109,8 +109,9 @@ async def connected(
                 break
             except ConfigurationError:
                 raise
-            except Exception as error:
-                if (refusal := _refusal(address, error)) is None:
+            except Exception as first:
+                error, where = await _of_sentinels(address, client, first)
+                if (refusal := _refusal(address, error, where)) is None:
                     raise
                 if not isinstance(error, ResponseError) or asyncio.get_running_loop().time() >= give_up:
                     raise refusal from None
@@ -195,7 +196,7 @@ _REFUSALS: tuple[tuple[tuple[str, ...], bool, str], ...] = (
         False,
         (
             "has a certificate that this machine does not trust, or one for another name ({told}). Give the file "
-            "of its authority: queue='rediss://host:6379/0?ssl_ca_certs=/path/ca.pem', and the name that the "
+            "of its authority: queue='{scheme}://…?ssl_ca_certs=/path/ca.pem', and the name that the "
             "certificate is for"
         ),
     ),
@@ -225,7 +226,7 @@ _REFUSALS: tuple[tuple[tuple[str, ...], bool, str], ...] = (
         False,
         (
             "refuses the user or password ({told}). Write them into the address: "
-            "queue='redis://user:password@host:6379/0', percent-encoded where they hold / # ? [ ] @"
+            "queue='{scheme}://{way}', percent-encoded where they hold / # ? [ ] @"
         ),
     ),
     (
@@ -240,25 +241,47 @@ _REFUSALS: tuple[tuple[tuple[str, ...], bool, str], ...] = (
 )
 
 
-def _refusal(address: RedisAddress, error: Exception) -> ConfigurationError | None:
+async def _of_sentinels(address: RedisAddress, client: Any, error: Exception) -> tuple[Exception, str]:
+    """Return what a sentinel says of itself, and its name, where redis-py only says that none told of a master."""
+    from redis.asyncio.sentinel import MasterNotFoundError  # noqa: PLC0415 - see `RedisAddress.of`
+    from redis.exceptions import RedisError  # noqa: PLC0415 - the same
+
+    if not isinstance(error, MasterNotFoundError):
+        return error, str(address)
+    sentinels = client.connection_pool.sentinel_manager.sentinels
+    refusals: list[tuple[Exception, str]] = []
+    for (host, port), one in zip(address.hosts, sentinels, strict=True):
+        try:
+            await one.ping()
+        except (RedisError, OSError, TimeoutError) as reason:
+            refusals.append((reason, f"the sentinel {host}:{port} of {address}"))
+    if len(refusals) < len(sentinels):  # another one knows of no such master
+        return error, str(address)
+    # one that is only away says less than one that refuses
+    return min(refusals, key=lambda told: isinstance(_refusal(address, *told), RedisUnavailable))
+
+
+def _refusal(address: RedisAddress, error: Exception, where: str) -> ConfigurationError | None:
     """Return what to say when Redis cannot be used; None for an error that is no answer of Redis."""
     from redis.exceptions import RedisError, ResponseError  # noqa: PLC0415 - see `RedisAddress.of`
 
     # behind the mark redis-py shows its clients of the sentinels, a thousand characters each
     told = " ".join(str(error).split()).partition(" : <redis")[0]
     words = f"{type(error).__name__} {told}"
+    way = "user:password@host:6379/0" if where == str(address) else "…?sentinel_username=…&sentinel_password=…"
     for marks, passes, text in _REFUSALS:
         if any(mark in words for mark in marks):
             kind = RedisUnavailable if passes else ConfigurationError
-            return kind(f"{address} {text.format(told=told, prefix=address.keys.prefix)}. Nothing was sent")
+            said = text.format(told=told, prefix=address.keys.prefix, scheme=address.scheme, way=way)
+            return kind(f"{where} {said}. Nothing was sent")
     if (
         isinstance(error, ResponseError) or type(error) is TypeError
     ):  # BullMQ's own for an answer that it cannot read
-        return ConfigurationError(f"{address} cannot be used: {told}. Nothing was sent")
+        return ConfigurationError(f"{where} cannot be used: {told}. Nothing was sent")
     if isinstance(error, RedisError | OSError | TimeoutError | ValueError):
         other = "redis:// where it speaks none" if address.tls else "rediss:// where it speaks TLS"
         return RedisUnavailable(
-            f"there is no Redis at {address} ({told}). Nothing was sent. Is it running, and may this machine "
+            f"there is no Redis at {where} ({told}). Nothing was sent. Is it running, and may this machine "
             f"reach it? `redis-cli -u ADDRESS ping` tells. The address begins with {other}"
         )
     return None
@@ -277,8 +300,9 @@ async def watch(address: RedisAddress, told: Callable[[str], None] | None = None
         while True:
             try:
                 await client.eval(_WRITTEN, 2, keys.of(name, "one"), keys.of(name, "other"))
-            except Exception as error:  # noqa: BLE001 - whatever it is: the watch goes on
-                if (refusal := _refusal(address, error)) is not None and (text := str(refusal)) != said:
+            except Exception as first:  # noqa: BLE001 - whatever it is: the watch goes on
+                error, where = await _of_sentinels(address, client, first)
+                if (refusal := _refusal(address, error, where)) is not None and (text := str(refusal)) != said:
                     said = text
                     text = text.replace(". Nothing was sent", "") + "; the run waits for it"
                     log.warning("%s", text)

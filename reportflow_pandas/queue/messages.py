@@ -14,6 +14,7 @@ from reportflow_pandas.engine.outcomes import KINDS, STATUSES, Outcome, Outcomes
 from reportflow_pandas.engine.retry import PLAN_HINT
 from reportflow_pandas.errors import (
     ApiError,
+    AuthError,
     ConfigurationError,
     ConnectionFailed,
     RateLimited,
@@ -58,6 +59,10 @@ CANCELLED = "cancelled"
 """The key of a queue that exists when its run was cancelled."""
 
 OnCrash = Literal["unknown", "retry"]
+
+
+WITH_THE_NEW_KEY = "start it again with the new one in its environment (REPORT_FLOW_APP_KEY)"
+"""What is done with a worker whose key is not taken any more."""
 
 
 class SetAside(Exception):  # noqa: N818 - says what happens to it
@@ -196,8 +201,10 @@ def _text(value: Any) -> str:
 # -- what came of it --------------------------------------------------------------------------------------------
 
 
-def answer_of(outcomes: Outcomes, ids: Sequence[str], error: ReportFlowError | None) -> dict[str, Any]:
-    """Return what became of a call's documents, by our ids, and what ends the whole run if anything does."""
+def answer_of(
+    outcomes: Outcomes, ids: Sequence[str], error: ReportFlowError | None, worker: str = ""
+) -> dict[str, Any]:
+    """Return what became of a call's documents, by our ids, and what ends the whole run, at which worker."""
     columns: dict[str, Any] = {}
     for name, column in outcomes.columns:
         values = list(column[:])
@@ -209,7 +216,7 @@ def answer_of(outcomes: Outcomes, ids: Sequence[str], error: ReportFlowError | N
     # through our own JSON: it writes what is no number as null
     answer = {"form": FORM, "ids": list(ids), "statuses": statuses, "columns": orjson.loads(orjson.dumps(columns))}
     if error is not None:
-        answer["stop"] = _told(error)
+        answer["stop"] = {**_told(error), "worker": worker}
     return answer
 
 
@@ -233,6 +240,12 @@ def stop_in(answer: Any) -> ReportFlowError | None:
         return ConfigurationError("; ".join(messages) or "a worker could not send")
     if status == 429:
         return RateLimited(status, messages, hint=PLAN_HINT)
+    if status == 401:
+        which = f" {told['worker']}" if isinstance(told.get("worker"), str) else ""
+        hint = f"The key is that of the worker{which}: {WITH_THE_NEW_KEY}"
+        return AuthError(
+            status, messages, request_id=request_id if isinstance(request_id, str) else None, hint=hint
+        )
     return api_error(status, messages, request_id=request_id if isinstance(request_id, str) else None)
 
 

@@ -12,7 +12,6 @@ import asyncio
 import contextlib
 import logging
 import time
-from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Any
 
@@ -22,11 +21,13 @@ from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.attempts import Line
 from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.circuit_breaker import Outage
-from reportflow_pandas.errors import JournalError
+from reportflow_pandas.engine.outcomes import Outcomes
+from reportflow_pandas.errors import AuthError, JournalError, ReportFlowError
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import LATE
 from reportflow_pandas.queue.connection import Replicas
 from reportflow_pandas.queue.messages import AWAY, SENT, Terms
+from reportflow_pandas.queue.presence import Presence
 
 __all__ = ["Lease", "LeaseLost", "ServedRun"]
 
@@ -75,7 +76,7 @@ class ServedRun:
         bull: Any,
         line: Line,
         client: Client,
-        elsewhere: Callable[[], Awaitable[bool]],
+        presence: Presence,
     ) -> None:
         self.name = name
         self.terms = terms
@@ -89,14 +90,14 @@ class ServedRun:
         self._redis = redis
         self._keys = keys
         self._telling: asyncio.Task[None] | None = None
-        self._elsewhere = elsewhere
+        self._presence = presence
         self.outage = line.outage = Outage(
             partial(line.look, client.designs),
             end=lambda error: log.warning("run %s: %s", terms.run, error),
             say=self.tell_away,
             clock=line.clock,
             patience=line.patience,
-            elsewhere=elsewhere,
+            elsewhere=presence.others_answered,
         )
         self.outage.answered()  # at the submitter: what cannot be reached from here is away, not the calls' fault
         self.left_to_others = False
@@ -158,10 +159,12 @@ class ServedRun:
             key = self._keys.of(self.name, AWAY)
             with contextlib.suppress(RedisError, OSError):
                 if seconds <= 0:
+                    if self.left_to_others:
+                        await self._presence.say("")
                     self.left_to_others = False
                     await self._redis.delete(key)
-                elif await self._elsewhere():
-                    self._leave_to_others(why)
+                elif await self._presence.others_answered():
+                    await self._leave_to_others(why)
                 else:
                     self.left_to_others = False
                     await self._redis.set(key, why, px=round(seconds * 1000))
@@ -170,17 +173,29 @@ class ServedRun:
 
         self._telling = asyncio.get_running_loop().create_task(tell())
 
-    def _leave_to_others(self, why: str) -> None:
-        if not self.left_to_others:
-            log.warning(
-                "run %s: other workers are answered, and this one is not (%s): it takes no calls until it is, and "
-                "leaves them to the others. Is something wrong with the network of this machine?",
-                self.terms.run,
-                why,
-            )
-        self.left_to_others = True
+    async def _leave_to_others(self, why: str) -> None:
+        said, self.left_to_others = self.left_to_others, True
         for task in tuple(self._waiting):
             task.cancel()
+        if not said:
+            words = (
+                f"other workers are answered, and this one is not ({why}): it takes no calls until it is, and "
+                "leaves them to the others. Is something wrong with the network of this machine?"
+            )
+            log.warning("run %s: %s", self.terms.run, words)
+            await self._presence.say(words)
+
+    async def leaves(self, lease: Lease, outcomes: Outcomes, error: ReportFlowError | None) -> bool:
+        """Tell whether a call goes back to other workers: nothing was taken, for a reason of this machine."""
+        if outcomes.counts()["not_sent"] != len(outcomes):
+            return False
+        if isinstance(error, AuthError) and error.status == 401:
+            if not await self._presence.leaves_for_its_key(error):
+                return False
+        elif error is not None or not self.left_to_others:
+            return False
+        await lease.nothing_sent()
+        return True
 
     async def keep(self, job: Any, answer: dict[str, Any], token: str) -> None:
         """Store an answer; it was paid for, so Redis is waited for."""

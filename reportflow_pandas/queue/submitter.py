@@ -19,7 +19,7 @@ from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import LATE, Collection, Enqueued, some
 from reportflow_pandas.queue.connection import ended
 from reportflow_pandas.queue.messages import AWAY, CANCELLED, SetAside, Terms, part_of, written
-from reportflow_pandas.queue.presence import workers_alive
+from reportflow_pandas.queue.presence import words_of_workers, workers_alive
 
 __all__ = ["TERMS", "Dispatch"]
 
@@ -36,6 +36,9 @@ SHORTEST_LOOK_SECONDS, LONGEST_LOOK_SECONDS = 0.02, 0.5
 
 WITHOUT_WORKER_SECONDS, WORKER_SEEN_SECONDS = 10.0, 20.0
 """Seconds without a worker until people are told; since one was last seen."""
+
+WORDS_SECONDS = 1.0
+"""Between two looks for what workers say of themselves."""
 
 STOPPED_PATIENCE_SECONDS = 2.0
 """Seconds that a stopped run waits for Redis."""
@@ -128,6 +131,8 @@ class Dispatch:
         self._feeding: asyncio.Task[None] | None = None
         self._adding = self._fed = False
         self._alone_since: float | None = None
+        self._heard: dict[str, str] = {}
+        self._heard_at = time.monotonic()
         self.calls_made = 0
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
@@ -153,6 +158,7 @@ class Dispatch:
         self._feeding = asyncio.create_task(self._feed_all())
         try:
             await self._collect_all(self._feeding)
+            await self._look_for_words(at_once=True)
         finally:
             self._away(0.0)
             await ended(self._feeding)
@@ -329,6 +335,7 @@ class Dispatch:
         if len(self._calls.given_up) > lost:
             await self._announce_again()
         await self._look_for_workers(counts)
+        await self._look_for_words()
         if self._is_away or not found:
             await self._look_for_outage()
         return found
@@ -348,6 +355,18 @@ class Dispatch:
         if is_away or self._is_away:
             self._away(left / 1000 if is_away else 0.0)
         self._is_away = is_away
+
+    async def _look_for_words(self, *, at_once: bool = False) -> None:
+        """Learn why workers leave their calls to others: of a machine that is cut off, people hear here."""
+        now = time.monotonic()
+        if now < self._heard_at + WORDS_SECONDS and not at_once:
+            return
+        self._heard_at = now
+        told = await words_of_workers(self._client, self._keys, self._workspace)
+        for name, words in told.items():
+            if self._heard.get(name) != words:
+                self._heard[name] = words
+                self._warn(f"worker {name}: {words}")
 
     async def _announce_again(self) -> None:
         """Put up the sign again if Redis was emptied."""

@@ -255,7 +255,7 @@ class Worker:
             bull=bull,
             line=line,
             client=client,
-            elsewhere=self._presence.others_answered,
+            presence=self._presence,
         )
         self._free.set()
         log.info("run %s: serving it", terms.run)
@@ -280,7 +280,7 @@ class Worker:
                 for served in sorted(self._served.values(), key=lambda served: len(served.in_flight)):
                     if self.in_flight >= self._concurrency or self._ending.is_set():
                         break
-                    found |= served.takes and await self._take(served)
+                    found |= served.takes and await self._presence.may_take() and await self._take(served)
             except (RedisError, OSError) as error:
                 log.debug("no call could be taken: %s", error)
             if found:
@@ -361,9 +361,8 @@ class Worker:
         if isinstance(error, LeaseLost):
             error = None
         places = range(len(call))
-        if error is None and served.left_to_others and {outcomes.status_of(one) for one in places} == {"not_sent"}:
-            await lease.nothing_sent()
-        if (self._ending.is_set() or served.left_to_others) and error is None and not lease.tries:
+        left = await served.leaves(lease, outcomes, error)
+        if left or (self._ending.is_set() and error is None and not lease.tries):
             await served.give_back(job, token)
             return
         if error is not None:
@@ -372,7 +371,7 @@ class Worker:
             await self._redis.set(self._keys.of(served.name, CANCELLED), "1", ex=86400)
         if self._ending.is_set() and any(outcomes.status_of(one) == "unknown" for one in places):
             self.cut_off += 1
-        await served.keep(job, answer_of(outcomes, ids, error), token)
+        await served.keep(job, answer_of(outcomes, ids, error, self.name), token)
 
     async def _send(
         self, served: ServedRun, lease: Lease, call: Call, outcomes: Outcomes
@@ -393,6 +392,8 @@ class Worker:
                     outcomes.restore(outcome)
                 if sent.stop is not None:
                     return sent.stop
+                if sent.accepted:
+                    self._presence.accepted()
                 parts.extendleft(reversed(sent.parts))
         except asyncio.CancelledError:  # it waited when the worker was told to end, or others got its call
             if not self._ending.is_set() and not served.left_to_others:

@@ -163,6 +163,25 @@ def test_a_certificate_that_is_not_trusted_is_refused_for_good_with_the_way_to_t
     assert "ssl_ca_certs" in worker.text()
 
 
+def test_a_certificate_of_a_sentinel_that_is_not_trusted_is_refused_likewise(
+    service: LocalService,
+    server: Server,
+    sentinel: Callable[[RedisServer], RedisServer],
+    workers: Workers,
+    tmp_path: Path,
+) -> None:
+    """redis-py says of it that no master was found."""
+    watching = sentinel(server(tls=Certificates(tmp_path / "tls")))
+    hosts = f"127.0.0.1:{free_port()},127.0.0.1:{watching.port}"  # the first one is away, which says less
+    url = f"rediss+sentinel://{hosts}/mymaster/0"
+    words = rf"the sentinel 127.0.0.1:{watching.port} of .* not trust.*queue='rediss\+sentinel://…\?ssl_ca_certs="
+    with pytest.raises(rf.ConfigurationError, match=words):
+        people(2).reportflow.submit(**plain(), queue=url)
+    [worker] = workers(service, 1, url=url, wait=False)
+    assert worker.process.wait(PATIENCE) == 2
+    assert "ssl_ca_certs" in worker.text()
+
+
 def test_an_address_without_tls_where_tls_is_spoken_names_the_other_word(
     service: LocalService, server: Server, tmp_path: Path
 ) -> None:
@@ -262,7 +281,7 @@ def test_connections_that_die_in_mid_run_are_replaced_and_each_document_is_sent_
 
 
 def test_sentinels_that_are_not_there_are_told_of_in_a_line(service: LocalService) -> None:
-    with pytest.raises(rf.ConfigurationError, match="No master found for 'mymaster'") as told:
+    with pytest.raises(rf.ConfigurationError, match=r"there is no Redis at the sentinel 127\.0\.0\.1") as told:
         people(2).reportflow.submit(**plain(), queue=f"redis+sentinel://127.0.0.1:{free_port()}/mymaster/0")
     assert "<" not in str(told.value)
 

@@ -8,14 +8,16 @@ from typing import Any
 
 import aiohttp
 import pytest
-from support.queue_workers import PATIENCE, Helper, RedisServer, people, plain, sent, statuses, until
+from support.queue_workers import PATIENCE, PREFIX, Helper, RedisServer, people, plain, sent, statuses, until
 
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
-from reportflow_pandas.local.service import LocalService
+from reportflow_pandas.local.service import LocalService, local_service
+from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.worker import Worker
 
 Local = Callable[..., LocalService]
+OLD_KEY, NEW_KEY = "ak_first_0123456789abcdef", "ak_second_0123456789abcdef"
 
 
 def test_an_outage_at_the_workers_is_told_at_the_job_and_the_run_goes_on(
@@ -111,7 +113,8 @@ def test_a_worker_whose_own_network_breaks_leaves_its_calls_to_the_others(
     assert statuses(job.result(60)) == {"accepted": 120}
     assert set(sent(service).values()) == {1}
     assert "Is something wrong with the network of this machine?" in caplog.text
-    assert not job.warnings
+    [told] = job.warnings
+    assert told.startswith(f"worker {broken.name}: other workers are answered, and this one is not (")
 
 
 def test_a_worker_that_was_cut_off_takes_calls_when_its_network_is_back(
@@ -133,3 +136,25 @@ def test_a_worker_that_was_cut_off_takes_calls_when_its_network_is_back(
     assert statuses(job.result(60)) == {"accepted": 60}
     assert accepted < 60
     assert set(sent(service).values()) == {1}
+
+
+def test_a_worker_with_an_outdated_key_leaves_its_calls_to_one_that_has_the_new_key(
+    redis: RedisServer, helper: Callable[..., Any], fresh_process: None
+) -> None:
+    """Workers run for months and keys are renewed: one that was not started again ends no run of the others."""
+    with local_service(render=False, app_key=OLD_KEY, latency=0.05) as service:
+        rf.configure(base_url=service.base_url, app_key=OLD_KEY, workspace="acme")
+        old = helper()
+        service.regenerate_key(NEW_KEY)
+        rf.configure(app_key=NEW_KEY)
+        alone = people(40).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url, run="keys")
+        with pytest.raises(rf.AuthError, match=rf"that of the worker {old.name}: .*rf.resume\('keys'\) goes on"):
+            alone.result(PATIENCE)
+        workers = Keys(PREFIX).workers(rf.configure().workspace_id)
+        new = helper()
+        until(lambda: new.name in redis.sync.zrange(workers, 0, -1), "the new worker")
+        job = people(40).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url, run="keys")
+        assert statuses(job.result(PATIENCE)) == {"accepted": 40}
+        [told] = job.warnings
+        assert told.startswith(f"worker {old.name}: the service does not take its key")
+        assert set(sent(service).values()) == {1}
