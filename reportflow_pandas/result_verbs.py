@@ -17,7 +17,7 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.execution.workspace import proves
 from reportflow_pandas.export import csv_file
-from reportflow_pandas.journal import runs as shelf
+from reportflow_pandas.journal import runs as ledgers
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notify import workbook_written
 from reportflow_pandas.options import seconds
@@ -174,7 +174,7 @@ def download(
     ['ready', 'ready']
     """
     attrs = provenance(results, "download")
-    chosen = shelf.at_home((settings or current()).checked(), attrs.get("run", ""))
+    chosen = ledgers.at_home((settings or current()).checked(), attrs.get("run", ""))
     elsewhere = "workspace" in attrs and (attrs.get("service"), attrs["workspace"]) != chosen.owner
     if elsewhere and attrs.get("service") != chosen.owner.service:
         raise _of_another(attrs, chosen)
@@ -223,7 +223,7 @@ def _set_aside_replaced(
     """Move the PDFs aside that these results' run made again under another name; of a forgotten run, none."""
     positions = {row: position for position, row in enumerate(results["row"].tolist())}
     with contextlib.suppress(ConfigurationError):
-        replaced = shelf.replaced(settings.runs, attrs.get("run", ""), attrs.get("frame"))
+        replaced = ledgers.replaced(settings.runs, attrs.get("run", ""), attrs.get("frame"))
         set_aside(place, [(positions[row], older) for row, older in replaced if row in positions], outcomes)
 
 
@@ -238,7 +238,7 @@ async def _is_ours(
     attrs: Mapping[str, str], outcomes: Outcomes, settings: Settings, client: Client, line: Line
 ) -> bool:
     """Tell whether results of another key are this workspace's: their run says so by now, or one of their PDFs."""
-    told = await asyncio.to_thread(shelf.evidence, settings.runs, attrs["run"])
+    told = await asyncio.to_thread(ledgers.evidence, settings.runs, attrs["run"])
     if told is not None and told.owner == settings.owner:
         return True
     known = [outcome for outcome in map(outcomes.__getitem__, range(len(outcomes))) if outcome.request_id]
@@ -255,7 +255,7 @@ def _places(
     if not attrs.get("run") or not (place.has_older_files or in_run_folder):
         return place, folders
     with contextlib.suppress(ConfigurationError):  # of a run that was forgotten, no file gives up its name
-        recorded = shelf.load(settings.runs, attrs["run"])
+        recorded = ledgers.load(settings.runs, attrs["run"])
         place.rows_have(documents_of(recorded.outcomes))
         kept, same = recorded.frame.folders, str(recorded.meta["frame"]) == attrs.get("frame")
         if folders is None and in_run_folder and kept is not None and same:

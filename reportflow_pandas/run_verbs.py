@@ -17,7 +17,7 @@ from reportflow_pandas.execution.from_frame import FromFrame, Only, remembered
 from reportflow_pandas.execution.from_ledger import FromLedger, index_of, recorded_results
 from reportflow_pandas.execution.run import Run
 from reportflow_pandas.execution.work import watched
-from reportflow_pandas.journal import marks, runs as shelf
+from reportflow_pandas.journal import marks, runs as ledgers
 from reportflow_pandas.journal.events import note_event
 from reportflow_pandas.next_steps import GENERATE_OR_GIVE_THE_ROWS, MAKE_THEM_AGAIN, by_the_newest, with_its_rows
 from reportflow_pandas.notebook.bar import Bar
@@ -54,9 +54,9 @@ def runs() -> pd.DataFrame:
     >>> rf.runs().columns[0]
     'run'
     """
-    found = shelf.runs(current().runs)
+    found = ledgers.runs(current().runs)
 
-    def count(summary: shelf.Summary, *words: str) -> int:
+    def count(summary: ledgers.Summary, *words: str) -> int:
         return sum(summary.counts.get(word, 0) for word in words)
 
     frame = pd.DataFrame(
@@ -112,7 +112,7 @@ def load(run: str) -> pd.DataFrame:
     >>> loaded["status"].tolist()
     ['accepted', 'accepted']
     """
-    return recorded_results(shelf.at_home(current(), run).runs, run)
+    return recorded_results(ledgers.at_home(current(), run).runs, run)
 
 
 def resume(
@@ -168,7 +168,7 @@ def resume(
     >>> again["status"].tolist()
     ['accepted', 'accepted']
     """
-    chosen = shelf.at_home((settings or current()).checked(), run)
+    chosen = ledgers.at_home((settings or current()).checked(), run)
     more: dict[str, Any] = {
         "same_workspace": same_workspace,
         "progress": progress,
@@ -230,14 +230,14 @@ def forget(
             "forget what? Name a run, rf.forget('november'), or an age: rf.forget(older_than='90d')"
         )
     if run is not None:
-        if not mails and shelf.has_mails(settings.runs, run):
+        if not mails and ledgers.has_mails(settings.runs, run):
             raise ConfigurationError(
                 f"run {run!r} sent mails, and without its journal they could be sent again: "
                 f"rf.forget({run!r}, mails=True) forgets it all the same"
             )
-        shelf.forget(settings.runs, run, settings.clock)
+        ledgers.forget(settings.runs, run, settings.clock)
         return None
-    return shelf.forget_old(settings.runs, _age(older_than), settings.clock, mails=mails)
+    return ledgers.forget_old(settings.runs, _age(older_than), settings.clock, mails=mails)
 
 
 def _age(value: str | dt.timedelta | None) -> float:
@@ -311,7 +311,7 @@ def retry(
     if not chosen.any():
         return results.copy()
     wanted = [int(row) for row in results["row"].to_numpy()[chosen]]
-    where = shelf.at_home((settings or current()).checked(), attrs["run"])
+    where = ledgers.at_home((settings or current()).checked(), attrs["run"])
     if source is None:
         more: dict[str, Any] = {"unknown": unknown, "progress": progress, "max_documents": max_documents}
         as_they_were = _as_they_were(attrs, wanted, where, **more)
@@ -370,14 +370,14 @@ def _corrected(
     corrected = FromFrame(source, chosen, only)
     queue = None
     if only.frame != "0":
-        recorded = shelf.load(settings.runs, attrs["run"])
+        recorded = ledgers.load(settings.runs, attrs["run"])
         _refuse_other_labels(attrs["run"], recorded, documents.index)
         if told := recorded.meta.get("queue"):
             queue = RunQueue.recorded(told)
     return Run(corrected, queue)
 
 
-def _refuse_other_labels(run: str, recorded: shelf.Recorded, index: pd.Index[Any]) -> None:
+def _refuse_other_labels(run: str, recorded: ledgers.Recorded, index: pd.Index[Any]) -> None:
     """Refuse a corrected frame whose rows are called otherwise than the run's: they may be other rows."""
     if recorded.frame.labels is None or len(recorded.frame.labels) != len(index):
         return
@@ -426,7 +426,7 @@ def settle(results: pd.DataFrame, rows: RowsChosen) -> pd.DataFrame:
         A row that is not ``unknown``; the run was given other rows since.
     """
     attrs = provenance(results, "settle")
-    settings = shelf.at_home(current(), attrs["run"])
+    settings = ledgers.at_home(current(), attrs["run"])
     chosen = sorted(positions_of(results, rows, verb="settle"))
     wrong = [position for position in chosen if results["status"].iloc[position] != "unknown"]
     if wrong:
@@ -434,7 +434,7 @@ def settle(results: pd.DataFrame, rows: RowsChosen) -> pd.DataFrame:
             f"settle is for unknown rows; row {label_shown(results.index[wrong[0]])} is "
             f"{results['status'].iloc[wrong[0]]}"
         )
-    recorded = shelf.load(settings.runs, attrs["run"])
+    recorded = ledgers.load(settings.runs, attrs["run"])
     places = [int(results["row"].iloc[position]) for position in chosen]
     if str(recorded.meta["frame"]) != attrs.get("frame") and not _the_same(recorded, results.iloc[chosen], places):
         name = attrs["run"]
@@ -449,7 +449,7 @@ def settle(results: pd.DataFrame, rows: RowsChosen) -> pd.DataFrame:
     return settled
 
 
-def _the_same(recorded: shelf.Recorded, rows: pd.DataFrame, places: list[int]) -> bool:
+def _the_same(recorded: ledgers.Recorded, rows: pd.DataFrame, places: list[int]) -> bool:
     """Tell whether rows of earlier results are still where they were in the run, by their labels and names."""
     known = recorded.frame.labels
     if known is None or str(len(known)) != provenance(rows, "settle")["rows"]:
