@@ -17,9 +17,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from reportflow_pandas.errors import InvalidRows
-from reportflow_pandas.rows.advice import boolean_advice, bytes_advice, date_advice, list_advice, number_advice
+from reportflow_pandas.rows.advice import boolean_advice, bytes_advice, list_advice
+from reportflow_pandas.rows.date_advice import date_advice
 from reportflow_pandas.rows.input_frame import cells_of, labels_at, named, rows_at, value_shown
 from reportflow_pandas.rows.mapping import Sources
+from reportflow_pandas.rows.number_advice import number_advice
 from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.rows.values import NotJson, column_values, holds_texts, json_value
 

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from support.row_documents import parameters_of, params_of, problems_of
 
-from reportflow_pandas.rows.advice import number_advice
+from reportflow_pandas.rows.number_advice import number_advice
 
 CODE = re.compile(r": ((?:pd|df)[^\n]*\))$")
 
