@@ -112,7 +112,7 @@ class _Derived(str):
 
 
 class Owner(NamedTuple):
-    """To whom runs and results belong.
+    """The service and workspace that runs and results belong to.
 
     Attributes
     ----------
@@ -255,7 +255,7 @@ class Settings:
 
     @property
     def owner(self) -> Owner:
-        """To whom runs and results of this process belong: one decision for all that asks."""
+        """What runs and results of this process belong to: decided here alone."""
         named = self.workspace if not self._workspace_is_derived else self._derived_workspace()
         return Owner(EMBEDDED if self._is_embedded else self.base_url, named)
 

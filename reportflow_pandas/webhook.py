@@ -26,17 +26,17 @@ __all__ = ["Webhook"]
 
 log = logging.getLogger("reportflow_pandas")
 
-LARGEST = 4 * 1024 * 1024
+LARGEST_EVENT_BYTES = 4 * 1024 * 1024
 """Bytes of an event: a hundred files of a request need 60,000."""
 
-WAITING = 10_000
+MOST_WAITING_EVENTS = 10_000
 """Events that wait for their turn; more are answered with 503, and the service may try again."""
 
-REMEMBERED = 100_000
+REMEMBERED_REQUESTS = 100_000
 """Requests of which a second event is ignored."""
 
-AT_ONCE = 4
-PAUSES = (1.0, 5.0, 30.0)
+EVENTS_AT_ONCE = 4
+PAUSES_SECONDS = (1.0, 5.0, 30.0)
 """Seconds before a file is asked for again that should be there and is not."""
 
 
@@ -129,7 +129,7 @@ class Webhook:
         self.seen: Counter[str] = Counter()
         self._host, self._port = host, port
         self._notifier = Notifier(notify)
-        self._known: LruDict[str, None] = LruDict(REMEMBERED)
+        self._known: LruDict[str, None] = LruDict(REMEMBERED_REQUESTS)
         self._last_run = ""
         self._told: set[str] = set()
         self._runner: web.AppRunner | None = None
@@ -164,8 +164,8 @@ class Webhook:
         self.stop()
 
     async def _start(self) -> None:
-        self._events: asyncio.Queue[Event] = asyncio.Queue(WAITING)
-        application = web.Application(client_max_size=LARGEST)
+        self._events: asyncio.Queue[Event] = asyncio.Queue(MOST_WAITING_EVENTS)
+        application = web.Application(client_max_size=LARGEST_EVENT_BYTES)
         application.router.add_post("/{path:.*}", self._receive)
         application.router.add_get("/{path:.*}", self._greet)
         self._runner = web.AppRunner(application, access_log=None, shutdown_timeout=1.0)
@@ -182,7 +182,7 @@ class Webhook:
         self._client = await Client(self.settings).__aenter__()
         # half of the workspace's limit at most: the process that sends should not feel it
         self._line = line_to(self.settings, limits=Limits(async_calls=50))
-        self._tasks = [asyncio.create_task(self._work(self._client, self._line)) for _ in range(AT_ONCE)]
+        self._tasks = [asyncio.create_task(self._work(self._client, self._line)) for _ in range(EVENTS_AT_ONCE)]
 
     async def _stop(self) -> None:
         runner, self._runner = self._runner, None
@@ -253,7 +253,7 @@ class Webhook:
 
     async def _confirm(self, request_id: str, file_id: str, client: Client, line: Line) -> None:
         """Return if the service has the file for us."""
-        for pause in (*PAUSES, None):
+        for pause in (*PAUSES_SECONDS, None):
             try:
                 await line.ask(lambda: client.download_file(request_id, file_id), kind="download")
             except Refused as refused:

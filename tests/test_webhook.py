@@ -166,7 +166,7 @@ def test_an_event_that_the_service_does_not_confirm_marks_nothing(
     told: Callable[..., tuple[LocalService, Webhook]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Not ready by the service's own word: asked for a few times, then let go; a later event counts again."""
-    monkeypatch.setattr(module, "PAUSES", (0.01, 0.01))
+    monkeypatch.setattr(module, "PAUSES_SECONDS", (0.01, 0.01))
     service, webhook = told(manual=True)
     people(6).reportflow.generate(**plain(), run="november")
     assert post(webhook, event(service)) == 204
@@ -210,7 +210,7 @@ def test_events_of_other_programs_are_answered_and_cost_no_call(
     until(lambda: webhook.seen["foreign"] == 6)
     assert not service.calls
     assert [post(webhook, body) for body in (b"", b"{", b"[]", b"\xff", b"null")] == [400] * 5
-    assert post(webhook, b" " * (module.LARGEST + 1)) == 413
+    assert post(webhook, b" " * (module.LARGEST_EVENT_BYTES + 1)) == 413
     with urllib.request.urlopen(webhook.url) as answer:  # noqa: S310 - loopback
         assert answer.status == 200
 

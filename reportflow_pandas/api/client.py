@@ -28,7 +28,7 @@ from reportflow_pandas.settings import Settings, current
 
 __all__ = ["Client"]
 
-_CONNECT = 15.0
+_CONNECT_SECONDS = 15.0
 
 
 class Client:
@@ -77,7 +77,7 @@ class Client:
         self._settings = (settings or current()).checked()
         self._files = f"{self._settings.base_url}/file/"
         self._generation = {name: URL(self._files + name, encoded=True) for name in ENDPOINTS}
-        connect = min(_CONNECT, timeout)
+        connect = min(_CONNECT_SECONDS, timeout)
         self._async_timeout = aiohttp.ClientTimeout(total=timeout, connect=timeout, sock_connect=connect)
         self._sync_timeout = aiohttp.ClientTimeout(total=sync_timeout, connect=sync_timeout, sock_connect=connect)
         # A big ZIP may take longer than any total; only silence is a failure.

@@ -22,7 +22,7 @@ __all__ = ["Asked"]
 
 @dataclass
 class Asked:
-    """The rows of a file and what shall become of them.
+    """The rows of a file, and what is made of them.
 
     Attributes
     ----------

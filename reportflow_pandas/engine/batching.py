@@ -109,13 +109,12 @@ def pack(
     version: int,
     endpoint: str,
     batch_size: int = DOCUMENTS_PER_CALL,
-    max_body: int = MAX_BODY,
 ) -> Iterator[Call]:
     """Yield the calls for the documents, in their order, each when it is asked for.
 
-    A call holds at most ``batch_size`` documents and ``max_body`` bytes, and no two names that are equal ignoring
-    case: a second document of one name waits for the next call. A document that alone is too
-    large still gets a call of its own, so that it is refused alone.
+    A call holds at most ``batch_size`` documents and `MAX_BODY` bytes, and no two names that are equal ignoring
+    case: a second document of one name waits for the next call. A document that alone is too large still gets a
+    call of its own, so that it is refused alone.
 
     Examples
     --------
@@ -130,7 +129,7 @@ def pack(
             yield Call(design_id, version, endpoint, (document,))
         return
     # each document is counted with a comma, and the first one has none
-    room = max_body - len(_head(design_id, version)) - len(b'"contents":[]}') + len(",")
+    room = MAX_BODY - len(_head(design_id, version)) - len(b'"contents":[]}') + len(",")
     incoming = iter(documents)
     waiting: deque[Document] = deque()
     while True:

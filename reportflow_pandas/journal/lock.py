@@ -23,7 +23,7 @@ from reportflow_pandas.next_steps import while_another_sends
 
 __all__ = ["RunLock", "count_here", "is_counted_here", "is_locked"]
 
-_PATIENCE = 20
+_LOOKS_AT_TAKEN = 20
 """Looks at a taken lock before it counts as taken: who only asks whether a run goes on holds it for an instant."""
 
 _HELD: weakref.WeakSet[RunLock] = weakref.WeakSet()
@@ -115,7 +115,7 @@ def is_counted_here(path: Path) -> bool:
 
 
 def _taken(path: Path, run: str) -> int:
-    for look in range(_PATIENCE):
+    for look in range(_LOOKS_AT_TAKEN):
         file = os.open(path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
             locked = _lock(file, shared=False)

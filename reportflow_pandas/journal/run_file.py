@@ -127,7 +127,7 @@ def open_run(
 
 
 def take_over(connection: sqlite3.Connection, owner: Owner) -> None:
-    """Write down to whom a run belongs by now."""
+    """Write down which service and workspace a run belongs to by now."""
     ledger.write_meta(connection, {"service": owner.service, "workspace": owner.workspace})
 
 

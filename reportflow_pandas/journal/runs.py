@@ -248,7 +248,7 @@ def begun(folder: Path, run: str, *, base_url: str, owner: Owner, proven: bool =
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """To whom a run was written down to belong, and a document by which its workspace can be told.
+    """The service and workspace that a run was begun with, and a document by which its workspace can be told.
 
     Attributes
     ----------

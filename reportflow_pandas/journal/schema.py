@@ -75,7 +75,7 @@ CREATE TABLE documents (
     prior TEXT,                          -- the status before the intent: what a definite refusal restores
     prior_call INTEGER,                  -- and the call of it
     call INTEGER,                        -- the call that took it last
-    marked INTEGER,                      -- the how-manieth mark by a webhook or a look in the web app
+    marked INTEGER,                      -- which of the run's marks, by a webhook or a look in the web app
     file_id TEXT,
     file_name TEXT,                      -- as the service said it
     path TEXT,                           -- where the PDF was saved

@@ -52,7 +52,7 @@ _COLOUR = re.compile(r"\[(black|blue|cyan|green|magenta|red|white|yellow|colou?r
 _CURRENCY = re.compile(r"\[\$([^\]-]*)(?:-([0-9A-Fa-f]+))?[^\]]*\]")
 _ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
 _NUMBER_SECTIONS = 3
-"""Sections of a format for positive and negative numbers and nought; a fourth is for texts."""
+"""Sections of a format for positive and negative numbers and zero; a fourth is for texts."""
 
 _MAX_DIGITS = 340
 """Digits of the largest float, and room for scaling."""

@@ -81,7 +81,7 @@ def with_values(cells: pd.Series[Any], kind: str) -> pd.Series[Any]:
 
 
 def as_written(value: Any) -> str:
-    """Return a cell as the text that a document prints of it: whole numbers and dates without what is nought.
+    """Return a cell as the text that a document prints of it: numbers and dates without zeros at the end.
 
     Examples
     --------

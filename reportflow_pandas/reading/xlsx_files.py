@@ -118,7 +118,7 @@ def _sheet(workbook: Any, worksheet: Any, reading: Reading) -> Sheet:
             timedelta_formats=workbook._timedelta_formats,  # noqa: SLF001 - the same
         )
         parser.sheet = sheet
-        parser.noughts = []
+        parser.zeros = []
         parser.worked_out = not _left_to_excel(workbook)
         for number, cells in parser.parse():
             line: list[Any] = []
@@ -144,7 +144,7 @@ def _sheet(workbook: Any, worksheet: Any, reading: Reading) -> Sheet:
             sheet.lines.add(number, line)
     sheet.merged = parser.merged
     if not parser.worked_out:
-        sheet.unstored += parser.noughts
+        sheet.unstored += parser.zeros
     return sheet
 
 
@@ -205,7 +205,7 @@ class _Parser(WorkSheetParser):
     """openpyxl's own parser of a sheet, which also tells what its cells alone don't."""
 
     sheet: Sheet
-    noughts: list[Place]
+    zeros: list[Place]
     """Formulas whose stored value is 0."""
     worked_out: bool
     """Whether the formulas have values; known as soon as one has another value than 0."""
@@ -243,7 +243,7 @@ class _Parser(WorkSheetParser):
                 self.sheet.errors[cell["row"], cell["column"] - 1] = no_day
         if not self.worked_out and value is not None and element.find(FORMULA_TAG) is not None:
             if value == 0 and cell["data_type"] == "n":
-                self.noughts.append((cell["row"], cell["column"] - 1))
+                self.zeros.append((cell["row"], cell["column"] - 1))
             else:
                 self.worked_out = True
         return cell

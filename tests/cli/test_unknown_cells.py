@@ -96,7 +96,7 @@ def test_in_python_a_column_that_stays_text_may_hold_them() -> None:
 
 @pytest.mark.parametrize("stored", [b"<f>1+1</f>", b'<f t="shared" si="0"/>', b"<f>1+1</f><v>0</v>"])
 def test_a_formula_that_its_program_did_not_work_out_has_no_value(tmp_path: Path, stored: bytes) -> None:
-    """XlsxWriter stores a nought for each formula and asks Excel to work them out when the file is opened."""
+    """XlsxWriter stores a zero for each formula and asks Excel to work them out when the file is opened."""
     plain = sheet_file(tmp_path / "plain.xlsx", [receipt(1)])
     path = replaced(
         plain, tmp_path / "rows.xlsx", "sheet1.xml", rb'<c r="E2"[^>]*>.*?</c>', b'<c r="E2">%s</c>' % stored

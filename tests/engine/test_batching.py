@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from unittest.mock import patch
 
 import orjson
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from reportflow_pandas.engine.batching import Call, Document, endpoint_for, pack
+from reportflow_pandas.engine import batching
+from reportflow_pandas.engine.batching import MAX_BODY, Call, Document, endpoint_for, pack
 
 names = st.sampled_from(["a", "A", "b", "B", "ß", "SS", "c", "d"]) | st.text(max_size=2)
 sizes = st.integers(2, 60)
@@ -21,8 +23,11 @@ def documents_of(shapes: list[tuple[str, int]]) -> list[Document]:
     ]
 
 
-def packed(documents: list[Document] | Iterator[Document], **limits: int) -> Iterator[Call]:
-    return pack(documents, design_id="d", version=1, endpoint="async/multiple", **limits)
+def packed(
+    documents: list[Document] | Iterator[Document], max_body: int = MAX_BODY, **limits: int
+) -> Iterator[Call]:
+    with patch.object(batching, "MAX_BODY", max_body):
+        yield from pack(documents, design_id="d", version=1, endpoint="async/multiple", **limits)
 
 
 @given(st.lists(st.tuples(names, st.integers(2, 300)), max_size=40), st.integers(1, 10))

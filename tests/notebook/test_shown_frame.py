@@ -27,7 +27,7 @@ def runs() -> pd.DataFrame:
     return readable(frame, "no runs")
 
 
-def test_what_is_missing_or_nought_is_blank_and_an_empty_column_is_left_out(runs: pd.DataFrame) -> None:
+def test_what_is_missing_or_zero_is_blank_and_an_empty_column_is_left_out(runs: pd.DataFrame) -> None:
     shown = runs._repr_html_()
     for word in ("None", "NaN", "NaT", "<NA>", ">0<", "problem", "<b>november"):
         assert word not in shown
