@@ -1,9 +1,9 @@
 """One sending process per run: a file lock, which the operating system frees when its process dies.
 
 The library ``filelock`` (4.3) was looked at in its place. It cannot be asked whether another process holds a lock
-but by taking it, which would refuse who begins to send in that instant; a waiter that opened the file before
-`runs.forget` deleted it gets a lock that no other process sees, so two could send; and where ``flock`` is missing
-it falls back to marker files, which outlive a killed process.
+but by taking it, which would refuse a process that begins to send in that instant; a waiter that opened the file
+before `runs.forget` deleted it gets a lock that no other process sees, so two could send; and where ``flock`` is
+missing it falls back to marker files, which outlive a killed process.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from reportflow_pandas.next_steps import while_another_sends
 __all__ = ["RunLock", "count_here", "is_counted_here", "is_locked"]
 
 _LOOKS_AT_TAKEN = 20
-"""Looks at a taken lock before it counts as taken: who only asks whether a run goes on holds it for an instant."""
+"""Looks at a taken lock before it counts as taken: asking whether a run goes on takes it for an instant."""
 
 _HELD: weakref.WeakSet[RunLock] = weakref.WeakSet()
 

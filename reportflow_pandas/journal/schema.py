@@ -52,7 +52,7 @@ DOCUMENTS_BY_KEY = "CREATE UNIQUE INDEX documents_by_key ON documents (key, nth,
 commits of a second in which every intent waits."""
 
 DOCUMENTS_BY_RF = "CREATE INDEX IF NOT EXISTS documents_by_rf ON documents (rf)"
-"""Made by who first looks a document up by our id: a webhook."""
+"""Made when a document is first looked up by our id: by a webhook."""
 
 _TABLES = """
 -- What became of each document. The status is written by journal/ledger.py alone:

@@ -92,7 +92,7 @@ class RedisAddress:
         """
         address = _parsed(text)
         try:
-            import bullmq  # noqa: F401, PLC0415 - only who uses a queue needs it
+            import bullmq  # noqa: F401, PLC0415 - of the extra `queue`
             import redis  # noqa: F401, PLC0415 - the same
         except ImportError as missing:
             raise ConfigurationError(

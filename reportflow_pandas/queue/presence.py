@@ -123,7 +123,7 @@ class Presence:
 
         It reports first: of two that lose their network together, one knows it of the other.
         """
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         try:
             await self.report()

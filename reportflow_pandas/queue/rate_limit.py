@@ -202,7 +202,7 @@ class RedisStore:
 
     async def ask(self, slot: Slot, now: float) -> float:
         """Grant the slot or say when to look again."""
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         limit = -1 if slot.limit is None else slot.limit
         words = [self._now(), self._id(slot), limit, repr(slot.window), repr(slot.timeout), int(slot.urgent)]
@@ -262,7 +262,7 @@ class RedisStore:
 
 
 async def _told(script: Script, keys: list[str], words: list[str]) -> None:
-    from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+    from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
     try:
         await script(keys=keys, args=words)

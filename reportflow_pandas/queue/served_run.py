@@ -169,7 +169,7 @@ class ServedRun:
                     self.left_to_others = False
                     await self._redis.set(key, why, px=round(seconds * 1000))
 
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         self._telling = asyncio.get_running_loop().create_task(tell())
 
@@ -199,7 +199,7 @@ class ServedRun:
 
     async def keep(self, job: Any, answer: dict[str, Any], token: str) -> None:
         """Store an answer; it was paid for, so Redis is waited for."""
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         while True:
             try:

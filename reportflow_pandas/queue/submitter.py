@@ -95,7 +95,7 @@ class Dispatch:
         warn: Callable[[str], None] | None = None,
         away: Callable[[float], None] = lambda _: None,
     ) -> None:
-        import bullmq  # noqa: PLC0415 - only who uses a queue needs it
+        import bullmq  # noqa: PLC0415 - of the extra `queue`
 
         self._feed = feed
         self._journal = journal
@@ -196,7 +196,7 @@ class Dispatch:
 
     async def _tidy(self) -> None:
         """Leave nothing in Redis of a run that has all its answers."""
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         if self._calls.given_up:
             return  # their answers may come yet, to a process that looks for them
@@ -233,7 +233,7 @@ class Dispatch:
 
     async def _enqueue(self, calls: Sequence[tuple[Sequence[int], str, dict[str, Any]]], times: int = 1) -> None:
         """Record the intents, then add the calls; adding one twice is harmless."""
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         self._adding = True
         try:
@@ -291,7 +291,7 @@ class Dispatch:
     # -- collecting ---------------------------------------------------------------------------------------------
 
     async def _collect_all(self, feeding: asyncio.Task[None]) -> None:
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         pause = SHORTEST_LOOK_SECONDS
         called_back = False

@@ -184,7 +184,7 @@ class Worker:
 
     async def _discover(self) -> None:
         """Follow which runs there are; look after calls of workers that died."""
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         while True:
             try:
@@ -209,7 +209,7 @@ class Worker:
                 await served.bull.runStalledJobsCheck()
 
     async def _open(self, name: str) -> None:
-        import bullmq  # noqa: PLC0415 - only who uses a queue has it
+        import bullmq  # noqa: PLC0415 - of the extra `queue`
 
         text = await self._redis.get(self._keys.of(name, TERMS))
         try:
@@ -269,7 +269,7 @@ class Worker:
 
     async def _work(self) -> None:
         """Give each run its share: the one with the fewest calls here is asked first."""
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         pause = IDLE_LOOK_SECONDS
         while not self._ending.is_set():
@@ -322,7 +322,7 @@ class Worker:
 
     async def _carry(self, served: ServedRun, identity: str, raw: dict[str, str], token: str) -> None:
         """Carry one call out and store what came of it."""
-        from bullmq.job import Job  # noqa: PLC0415 - only who uses a queue has it
+        from bullmq.job import Job  # noqa: PLC0415 - of the extra `queue`
 
         served.bull.lockManager.track_job(identity, token, round(time.time() * 1000))
         try:
@@ -441,7 +441,7 @@ class Worker:
         await ended(*late)
 
     async def _close(self) -> None:
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         with contextlib.suppress(RedisError, OSError, TimeoutError):
             async with asyncio.timeout(5.0):
@@ -461,7 +461,7 @@ class Worker:
 
     async def _live(self) -> None:
         """Send heartbeats, and a line to the log now and then."""
-        from redis.exceptions import RedisError  # noqa: PLC0415 - only who uses a queue has it
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         said_at = time.monotonic()
         while True:

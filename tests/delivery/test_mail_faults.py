@@ -166,7 +166,7 @@ def test_a_pdf_that_vanishes_in_the_middle_leaves_its_row_alone_unsent(
 def test_a_server_that_falls_silent_is_left_after_a_time_out(
     results: pd.DataFrame, silent_after: str, what: str
 ) -> None:
-    """A message of 40 MB does not fit into the sockets, so its end cannot be sent to who stopped reading."""
+    """40 MB do not fit into the sockets: the message's end cannot be sent to a server that stopped reading."""
     size = 40_000_000 if silent_after == "354" else 10
 
     async def script(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

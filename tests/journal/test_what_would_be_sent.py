@@ -31,7 +31,7 @@ def foretold(folder: Path, texts: Sequence[str], again: Sequence[int] = ()) -> t
 
 
 def written(folder: Path) -> dict[str, tuple[int, int]]:
-    """Return the length of each file and when it was written, but for SQLite's own marks of who reads."""
+    """Return the length of each file and when it was written, but for SQLite's own marks of readers."""
     files = [path for path in folder.iterdir() if not path.name.endswith("-shm")]
     return {path.name: (path.stat().st_size, path.stat().st_mtime_ns) for path in files}
 

@@ -1,4 +1,4 @@
-"""A shown text is a text for pandas, and gives its value to who needs it."""
+"""A shown text is a text for pandas, and gives its value where it is needed."""
 
 from __future__ import annotations
 

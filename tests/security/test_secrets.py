@@ -193,7 +193,7 @@ def test_no_secret_is_in_redis_or_in_what_is_told_of_it(
         else:
             with pytest.raises(rf.ReportFlowError) as refused:
                 people(3).reportflow.submit(**plain(), queue=url, run="november").result(20)
-            # the address that was typed is a local variable of who typed it, and of the verb
+            # the address that was typed is a local variable of the caller's, and of the verb
             clean(traced(refused.value).replace(url, "…"), displayed(refused.value), pickle.dumps(refused.value))
             clean(written(tmp_path / "runs"))
     finally:
