@@ -45,8 +45,9 @@ def runs() -> pd.DataFrame:
     pandas.DataFrame
         ``run``, ``state`` (``complete``; ``open``: rows are not sent yet, `resume` goes on; ``sending``: a process
         carries it out just now; ``unplanned``: it ended before all rows were written down, ``generate(run=…)``
-        goes on; ``unreadable``), ``design``, ``version``, ``rows``, ``accepted`` (``ready`` ones too), ``failed``,
-        ``unknown``, ``not_sent``, ``created_at``, ``updated_at`` (UTC), ``base_url``, ``problem``.
+        goes on; ``unreadable``), ``design``, ``version``, ``rows``, ``accepted`` (``ready`` ones too), ``no_pdf``
+        (accepted, and their PDFs can never be made), ``failed``, ``unknown``, ``not_sent``, ``created_at``,
+        ``updated_at`` (UTC), ``base_url``, ``problem``.
 
     Examples
     --------
@@ -67,6 +68,7 @@ def runs() -> pd.DataFrame:
             "version": pd.array([one.version for one in found], dtype="Int64"),
             "rows": pd.Series([one.rows for one in found], dtype="int64"),
             "accepted": pd.Series([count(one, "accepted", "ready") for one in found], dtype="int64"),
+            "no_pdf": pd.Series([one.no_pdf for one in found], dtype="int64"),
             "failed": pd.Series([count(one, "failed") for one in found], dtype="int64"),
             "unknown": pd.Series([count(one, "unknown") for one in found], dtype="int64"),
             "not_sent": pd.Series([count(one, "not_sent") for one in found], dtype="int64"),

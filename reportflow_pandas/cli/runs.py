@@ -43,7 +43,9 @@ def runs(_arguments: argparse.Namespace) -> int:
         say(f"no runs in {shown(current().runs)}")
         return ACCEPTED
     found["updated"] = found["updated_at"].dt.strftime("%Y-%m-%d %H:%M UTC")
-    columns = ["run", "state", "design", "version", "rows", "accepted", "failed", "unknown", "not_sent", "updated"]
+    never = ["no_pdf"] if found["no_pdf"].any() else []
+    columns = ["run", "state", "design", "version", "rows", "accepted", *never, "failed", "unknown", "not_sent"]
+    columns.append("updated")
     say(table(found[columns].astype(object).where(found[columns].notna(), "")))
     for problem in found.loc[found["problem"] != "", "problem"]:
         say(f"\n{problem}")

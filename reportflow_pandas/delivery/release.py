@@ -16,17 +16,20 @@ from reportflow_pandas.journal.events import events_of, note_event
 from reportflow_pandas.journal.runs_folder import path_of
 from reportflow_pandas.next_steps import APPROVE_OR_VERIFY, READ_THIS_RUNS_WORKBOOK, READ_WORKBOOK_WITH_THESE
 from reportflow_pandas.results.results_frame import known
+from reportflow_pandas.results.summary import without_pdf_for_good
 from reportflow_pandas.rows.input_frame import label_shown, rows_phrase
 from reportflow_pandas.settings import Settings
 
 __all__ = ["DeliveryWarning", "Release", "is_left_out", "note_decisions", "release"]
 
 NO_PDF = "no PDF on this disk"
+NEVER = "its PDF can never be made"
 NOT_APPROVED = "not approved"
+NOT_READ = "not read back"
 NOT_OK = "the verdict is not ok"
 MADE_ANEW = "approved, but made again since"
 DECIDED = "the decision is "
-_REASONS = (NO_PDF, NOT_APPROVED, NOT_OK, MADE_ANEW)
+_REASONS = (NO_PDF, NEVER, NOT_APPROVED, NOT_READ, NOT_OK, MADE_ANEW)
 
 
 class DeliveryWarning(UserWarning):
@@ -85,6 +88,7 @@ def release(results: pd.DataFrame, decisions: pd.DataFrame | None, *, verb: str,
     verdicts = results["verdict"].tolist() if decided is None and "verdict" in results.columns else None
     positions: list[int] = []
     left_out: dict[str, list[int]] = {}
+    never = without_pdf_for_good(results).tolist()
     for at, (path, file_id) in enumerate(zip(results["path"], results["file_id"], strict=True)):
         reason = ""
         if decided is not None and decided[at] != "approve":
@@ -92,10 +96,12 @@ def release(results: pd.DataFrame, decisions: pd.DataFrame | None, *, verb: str,
             reason = f"{DECIDED}{word}" if isinstance(word, str) and word else NOT_APPROVED
         elif decided is not None and approved_files is not None and file_id not in approved_files:
             reason = MADE_ANEW
+        elif not isinstance(path, str) or not Path(path).is_file():
+            reason = NEVER if never[at] else NO_PDF
+        elif verdicts is not None and not isinstance(verdicts[at], str):
+            reason = NOT_READ
         elif verdicts is not None and verdicts[at] != "ok":
             reason = NOT_OK
-        elif not isinstance(path, str) or not Path(path).is_file():
-            reason = NO_PDF
         if reason:
             left_out.setdefault(reason, []).append(at)
         else:

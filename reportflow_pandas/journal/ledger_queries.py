@@ -287,8 +287,10 @@ def sent_again(connection: sqlite3.Connection) -> set[int]:
     }
 
 
-def counts_of(connection: sqlite3.Connection, frame: int) -> tuple[dict[str, int], int]:
+def counts_of(connection: sqlite3.Connection, frame: int) -> tuple[dict[str, int], int, int]:
     """Return how many rows have each status, as results show them, and how many `rf.resume` would send unasked.
+
+    Third: how many of the accepted ones can never have a PDF.
 
     Parameters
     ----------
@@ -296,17 +298,20 @@ def counts_of(connection: sqlite3.Connection, frame: int) -> tuple[dict[str, int
         The number of the last frame: in the first one, nothing was sent again.
     """
     counts = dict.fromkeys(STATUSES, 0)
-    for status, rows in connection.execute(
-        "SELECT d.status, count(*) FROM rows r CROSS JOIN documents d ON d.number = r.number GROUP BY d.status"
+    never = 0
+    for status, rows, of_no_pdf in connection.execute(
+        "SELECT d.status, count(*), sum(d.error_kind IS 'no_pdf') FROM rows r "
+        "CROSS JOIN documents d ON d.number = r.number GROUP BY d.status"
     ):
         counts["unknown" if status == "in_flight" else status] += rows
+        never += of_no_pdf if status == "accepted" else 0
     unsent = counts["not_sent"]
     if frame > 1:
         for _, own, before, *_ in _editions_before(connection):
             if own == "not_sent":
                 counts["not_sent"] -= 1
                 counts["unknown" if before == "in_flight" else before] += 1
-    return counts, unsent
+    return counts, unsent, never
 
 
 def answers_in(connection: sqlite3.Connection) -> list[tuple[float, str, int]]:

@@ -96,6 +96,8 @@ class Summary:
         Of the last frame.
     counts : dict of int
         Rows by status.
+    no_pdf : int
+        Accepted rows whose PDF can never be made.
     created_at, updated_at : float
         Seconds since 1970, UTC.
     queued : bool
@@ -114,6 +116,7 @@ class Summary:
     version: int | None = None
     rows: int = 0
     counts: dict[str, int] = field(default_factory=dict)
+    no_pdf: int = 0
     created_at: float | None = None
     updated_at: float | None = None
     queued: bool = False
@@ -147,7 +150,7 @@ def _summary(folder: Path, run: str) -> Summary:
 def _summarised(path: Path, run: str) -> Summary:
     with opened(path) as connection, one_moment(connection):
         meta = meta_of(connection)
-        counts, unsent = ledger_queries.counts_of(connection, meta["frame"])
+        counts, unsent, never = ledger_queries.counts_of(connection, meta["frame"])
         (touched,) = connection.execute(
             "SELECT max(max(started_at), coalesce(max(answered_at), 0)) FROM "
             "(SELECT started_at, answered_at FROM calls ORDER BY number DESC LIMIT ?)",
@@ -167,6 +170,7 @@ def _summarised(path: Path, run: str) -> Summary:
             version=meta.get("version"),
             rows=meta["rows"],
             counts=counts | {"not_sent": counts["not_sent"] + meta["rows"] - sum(counts.values())},
+            no_pdf=never,
             queued=bool(meta.get("queue")),
             warnings=tuple((meta.get("options") or {}).get("warnings") or ()),
             created_at=meta["created_at"],

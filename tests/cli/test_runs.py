@@ -165,6 +165,19 @@ def test_runs_are_listed(job: list[str], local: Start, capsys: pytest.CaptureFix
     assert "no journal of a run" in said[-1]
 
 
+def test_runs_count_documents_whose_pdf_can_never_be_made(
+    job: list[str], local: Start, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    local(faults=Fault("failed_document", file_name="Person 3", times=None))
+    assert main([*job, "--download", str(tmp_path / "pdfs")]) == 1
+    assert rf.runs()[["accepted", "no_pdf", "failed"]].iloc[0].tolist() == [6, 1, 0]
+    capsys.readouterr()
+    assert main(["runs"]) == 0
+    said = capsys.readouterr().out.splitlines()
+    assert said[0].split()[5:8] == ["accepted", "no_pdf", "failed"]
+    assert said[1].split()[5:8] == ["6", "1", "0"]
+
+
 def test_the_webhook_listens_until_it_is_stopped(
     job: list[str],
     service: LocalService,
