@@ -243,6 +243,8 @@ def with_switches(function: Callable[P, R]) -> Callable[P, R]:
     ]
     told = inspect.signature(function).replace(parameters=parameters)
     function.__signature__ = told  # type: ignore[attr-defined]
-    listed = (Switches.__doc__ or "").partition("----------\n")[2].rstrip()
-    function.__doc__ = (function.__doc__ or "").replace("    **switches\n        Of `Switches`.", listed)
+    # Python 3.13 takes the indentation off a docstring by itself
+    listed = inspect.cleandoc(Switches.__doc__ or "").partition("----------\n")[2].rstrip()
+    own = inspect.cleandoc(function.__doc__ or "")
+    function.__doc__ = own.replace("**switches\n    Of `Switches`.", listed)
     return function
