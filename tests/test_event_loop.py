@@ -330,8 +330,10 @@ def test_threads_may_wait_side_by_side() -> None:
 def test_a_forked_child_gets_a_loop_of_its_own_and_the_parent_keeps_its() -> None:
     """In a process of its own: a fork of this one would take its other threads' locks along."""
     script = """
-        import asyncio, os
+        import asyncio, os, warnings
         from reportflow_pandas import event_loop
+
+        warnings.filterwarnings("ignore", ".* is multi-threaded", DeprecationWarning)  # from 3.12 on
 
         async def soon(value):
             await asyncio.sleep(0.01)

@@ -125,7 +125,9 @@ def test_callbacks_of_a_finished_run_come_to_their_end_after_the_program_and_are
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="Windows has no fork")
 def test_a_forked_child_ends_without_its_parents_jobs(local: Start, tmp_path: Path) -> None:
     service = local(latency=0.02)
-    child = "child = os.fork()\nif not child: sys.exit(7)"
+    # from 3.12 on, Python warns of each fork beside threads
+    quiet = "import warnings; warnings.filterwarnings('ignore', '.* is multi-threaded', DeprecationWarning)"
+    child = f"{quiet}\nchild = os.fork()\nif not child: sys.exit(7)"
     last = "print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), set(job.result()['status']))"
     ended = script(service, tmp_path, "job = submitted(12)", UNTIL_FOUR, child, last)
     assert (ended.stdout, ended.stderr) == ("7 {'accepted'}\n", "")

@@ -143,7 +143,8 @@ def test_an_entry_that_lies_gives_nothing_false_and_raises_nothing(lie: str) -> 
     raw = bytearray(zipped("fine.pdf", "lies.pdf").getvalue())
     LIES[lie](raw, raw.rindex(b"PK\x01\x02"))
     found = dict(pdfs_of(io.BytesIO(bytes(raw)), ["fine", "lies"]))
-    assert found[0] == PDF
+    # of two entries that lie over each other, newer Pythons read neither
+    assert found.get(0, PDF if lie == "over another" else None) == PDF
     assert found.get(1, PDF) == PDF
 
 
