@@ -82,7 +82,10 @@ class DocumentText:
                     self.hidden.append(Unit(normal(raw), length, number, (left, bottom, right, top), raw))
                     continue
                 begin = length
-                words = [normal(word) + (SOFT if word.endswith(SOFT) else "") for word in raw.split()]
+                if raw.isascii():
+                    words = raw.lower().split()
+                else:
+                    words = [normal(word) + (SOFT if word.endswith(SOFT) else "") for word in raw.split()]
                 for word in words:
                     edges.append(length)
                     length += len(word)
@@ -403,6 +406,8 @@ def _other_way(raw: str) -> list[str]:
 
 def _is_broken(printed: str, text: str) -> bool:
     """Tell whether a piece of the stream is a text, but for hyphens at the ends of lines."""
+    if printed.replace(SOFT, "-") == text:
+        return True
     at = 0
     for char in printed:
         if at < len(text) and (char == text[at] or (char == SOFT and text[at] == "-")):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 import re
 from collections import Counter, defaultdict
@@ -129,6 +130,12 @@ def _uncovered(unit: Unit, covered: bytearray) -> str:
             return ""
         text = "".join("\0" if covered[unit.begin + at] else char for at, char in enumerate(text))
         text = re.sub("\0+", "\0", text)
+    return _telling(text)
+
+
+@functools.lru_cache(maxsize=65536)
+def _telling(text: str) -> str:
+    """Return a text with its digits hidden; nothing where that is all."""
     text = masked(text)
     return text if _PUNCTUATION.sub("", text) else ""
 
