@@ -23,6 +23,8 @@ SOFT = "\u00ad"
 _SIGNS = "-▲△"
 _MOST_IN_FOOT, _MOST_IN_HEAD = 4, 8
 """Units of a column between a value's last line on one page and its first on the next: foot and head."""
+_COLUMN_POINTS, _MOST_DROP = 2, 8.0
+"""Between lines of an address: how far apart they begin, and of the letters' height how far below each other."""
 _MOST_STEPS = 40
 """Units that a broken value may be spread over."""
 
@@ -284,7 +286,7 @@ class DocumentText:
         if len(text) < 4:
             return None
         if (text, raw) not in self._broken:
-            self._broken[text, raw] = self._in_parts(text, raw)
+            self._broken[text, raw] = self._in_parts(text, raw) or self._in_own_lines(raw)
         return self._broken[text, raw]
 
     def _in_parts(self, text: str, raw: str) -> tuple[Place, ...] | None:
@@ -303,6 +305,26 @@ class DocumentText:
                 parts = self._continued(rest, number, [Place(unit.begin + begin, unit.end)])
                 if parts is not None:
                     return tuple(parts)
+        return None
+
+    def _in_own_lines(self, raw: str) -> tuple[Place, ...] | None:
+        """Return where the lines of an address stand below each other: cells beside them may keep them apart."""
+        wanted = [text for line in raw.splitlines() if (text := normal(line))]
+        if len(wanted) < 2 or len(wanted[0]) < 3:
+            return None
+        for first in self.places(wanted[0]):
+            parts, above = [first], self.units[self.unit_at(first.begin)]
+            for text in wanted[1:]:
+                for place in self.places(text):
+                    unit = self.units[self.unit_at(place.begin)]
+                    drop = above.box[1] - unit.box[1]
+                    is_aligned = unit.page == above.page and abs(unit.box[0] - above.box[0]) <= _COLUMN_POINTS
+                    if is_aligned and 0 < drop <= _MOST_DROP * (above.box[3] - above.box[1]):
+                        parts.append(place)
+                        above = unit
+                        break
+            if len(parts) == len(wanted):
+                return tuple(parts)
         return None
 
     def _starts(self, text: str) -> list[int]:

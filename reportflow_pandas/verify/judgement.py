@@ -173,7 +173,7 @@ def _singles(
             nowhere += not places and path not in layout.by_place
         if path in wrong:
             is_right = _same_number(document, wrong[path], value)
-            if not is_right and (places or not _in_another_form(document, value)):
+            if not is_right and (places or not _in_another_form(document, value, matches.covered(expected))):
                 findings.append(_classified(run, document, path, value, wrong[path]))
         elif not places:
             findings += _lost(layout, run, expected, matches, path)
@@ -185,7 +185,7 @@ def _singles(
 def _lost(layout: Layout, run: RunValues, expected: ExpectedValues, matches: Matches, path: str) -> list[Finding]:
     """Return the finding for a value that is nowhere; none for one that a design may leave out."""
     document, value = matches.document, expected.singles[path]
-    if _in_another_form(document, value):
+    if _in_another_form(document, value, matches.covered(expected)):
         return []
     if path not in layout.by_place:
         return [_classified(run, document, path, value, _guess(layout, run, matches, path, value))]
@@ -238,12 +238,17 @@ def _same_number(document: DocumentText, place: Place, value: Value) -> bool:
     return value.number is not None and len(found) == 1 and abs(value.number) in parsed(found[0])
 
 
-def _in_another_form(document: DocumentText, value: Value) -> bool:
-    """Tell whether a value stands there in a form that the run did not teach, one long enough to be no chance."""
+def _in_another_form(document: DocumentText, value: Value, covered: bytearray) -> bool:
+    """Tell whether a value stands there in a form that the run did not teach, one long enough to be no chance.
+
+    A line of a table that has the same date, in the form of its column, is no place of it.
+    """
     if value.date is None and (value.number is None or abs(value.number) < 1000):
         return False
     return any(
-        len(text) >= 6 and not any(value.loses(form) for form in forms) and document.has(text)
+        len(text) >= 6
+        and not any(value.loses(form) for form in forms)
+        and any(covered.find(0, place.begin, place.end) >= 0 for place in document.places(text))
         for text, forms in (value.likely_forms() | value.other_forms()).items()
     )
 
