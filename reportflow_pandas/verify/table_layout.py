@@ -325,6 +325,10 @@ def _in_one_column(document: DocumentText, anchors: list[Anchor], wanted: Counte
     if len(anchors) <= wanted.total():
         return anchors
     best: tuple[int, int, list[Anchor]] = (len(anchors), 0, anchors)
+    # a title, and an album of the same name in the line below it
+    heads = [one for one in anchors if one.begin == document.units[document.unit_at(one.begin)].begin]
+    if wanted <= Counter(one.text for one in heads):
+        best = (len(heads), -heads[0].begin if heads else 0, heads)
     for side in (0, 2):
         places = [document.units[document.unit_at(anchor.begin)].box[side] for anchor in anchors]
         for place, number in Counter(places).most_common(3):

@@ -182,3 +182,12 @@ def test_a_total_a_hundred_times_too_large_is_not_the_number_that_is_printed(tmp
     assert {row: [one.parameter for one in findings] for row, findings in found.items() if findings} == {
         7: ["Total"]
     }
+
+
+def test_an_album_named_like_its_title_is_no_second_line_also_where_no_other_document_tells(
+    tmp_path: Path,
+) -> None:
+    wanted = planted_faults.from_chinook(1)
+    assert [line["Track"] for line in wanted[0]["Lines"]] == [line["Album"] for line in wanted[0]["Lines"]]
+    pdf = planted_faults.printed("invoice", wanted[0])
+    assert judged(wanted, {0: pdf}, tmp_path) == {0: []}
