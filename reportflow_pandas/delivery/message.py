@@ -144,22 +144,12 @@ def letters(  # noqa: PLR0917 - what a mail is made of
         html = f"{html.rstrip()}\n<p>{link}</p>\n"
     addresses = _addresses(frame, to, "to")
     copies = [()] * len(frame) if cc is None else _addresses(frame, cc, "cc", may_be_missing=True)
-    subjects = [text.replace("\t", " ").strip(" ") for text in filled(frame, subject, argument="subject")]
-    _refuse(
-        frame, [bool(_LINE_BREAK.search(text)) for text in subjects], "subject= gives a text with a line break"
-    )
-    _refuse(
-        frame, [bool(_CONTROL.search(text)) for text in subjects], "subject= gives a text with a control character"
-    )
-    _refuse(frame, [not text.strip() for text in subjects], "subject= gives no text")
+    subjects = _subjects(frame, subject)
     texts = filled(frame, body, argument="body")
     pages = None if html is None else filled(frame, html, argument="html", convert=markup.escape)
-    for argument, written in (("subject", subjects), ("body", texts), ("html", pages or [])):
-        _refuse(
-            frame,
-            [bool(_HALF_CHARACTER.search(text)) for text in written] or [False] * len(frame),
-            f"{argument}= gives a text with half a character (a text that was cut?)",
-        )
+    for argument, written in (("subject", subjects), ("body", texts), ("html", pages)):
+        if written is not None:
+            _refuse_with(_HALF_CHARACTER, frame, written, argument, "half a character (a text that was cut?)")
     found = []
     for at, position in enumerate(positions):
         row = results.iloc[position]
@@ -183,6 +173,15 @@ def letters(  # noqa: PLR0917 - what a mail is made of
             for address in addresses[at]
         ]
     return found
+
+
+def _subjects(frame: pd.DataFrame, subject: str) -> list[str]:
+    """Return the subject of each row, one line of visible characters."""
+    subjects = [text.replace("\t", " ").strip(" ") for text in filled(frame, subject, argument="subject")]
+    _refuse_with(_LINE_BREAK, frame, subjects, "subject", "a line break")
+    _refuse_with(_CONTROL, frame, subjects, "subject", "a control character")
+    _refuse(frame, [not text.strip() for text in subjects], "subject= gives no text")
+    return subjects
 
 
 def addresses_in(text: str) -> list[Address] | None:
@@ -245,6 +244,13 @@ def _addresses(
     example = next((text for text, bad in zip(texts, wrong, strict=True) if bad), "")
     _refuse(frame, wrong, f"{argument}={column!r} is no mail address (such as {example[:60]!r})")
     return [parsed or [] for parsed in found]
+
+
+def _refuse_with(
+    sign: re.Pattern[str], frame: pd.DataFrame, texts: Sequence[str], argument: str, what: str
+) -> None:
+    """Refuse the rows in whose texts a sign is found."""
+    _refuse(frame, [bool(sign.search(text)) for text in texts], f"{argument}= gives a text with {what}")
 
 
 def _refuse(frame: pd.DataFrame, bad: Sequence[bool], problem: str) -> None:

@@ -89,20 +89,21 @@ def release(results: pd.DataFrame, decisions: pd.DataFrame | None, *, verb: str,
     positions: list[int] = []
     left_out: dict[str, list[int]] = {}
     never = without_pdf_for_good(results).tolist()
+
+    def why_not(at: int, path: object, file_id: object) -> str:
+        """Return why a document may not leave; nothing if it may."""
+        if decided is not None and (word := decided[at]) != "approve":
+            return f"{DECIDED}{word}" if isinstance(word, str) and word else NOT_APPROVED
+        if decided is not None and approved_files is not None and file_id not in approved_files:
+            return MADE_ANEW
+        if not isinstance(path, str) or not Path(path).is_file():
+            return NEVER if never[at] else NO_PDF
+        if verdicts is not None and not isinstance(verdicts[at], str):
+            return NOT_READ
+        return NOT_OK if verdicts is not None and verdicts[at] != "ok" else ""
+
     for at, (path, file_id) in enumerate(zip(results["path"], results["file_id"], strict=True)):
-        reason = ""
-        if decided is not None and decided[at] != "approve":
-            word = decided[at]
-            reason = f"{DECIDED}{word}" if isinstance(word, str) and word else NOT_APPROVED
-        elif decided is not None and approved_files is not None and file_id not in approved_files:
-            reason = MADE_ANEW
-        elif not isinstance(path, str) or not Path(path).is_file():
-            reason = NEVER if never[at] else NO_PDF
-        elif verdicts is not None and not isinstance(verdicts[at], str):
-            reason = NOT_READ
-        elif verdicts is not None and verdicts[at] != "ok":
-            reason = NOT_OK
-        if reason:
+        if reason := why_not(at, path, file_id):
             left_out.setdefault(reason, []).append(at)
         else:
             positions.append(at)
