@@ -15,7 +15,7 @@ import pandas as pd
 
 from reportflow_pandas.contract import DOCUMENTS_PER_CALL, ENDPOINTS, SHARE_CODES
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.settings import Limits, Settings, absolute_path, current, duration as seconds
+from reportflow_pandas.settings import Limits, Settings, absolute_path, current, duration
 
 __all__ = [
     "Arguments",
@@ -26,7 +26,6 @@ __all__ = [
     "Table",
     "Tables",
     "grouped_by",
-    "seconds",
 ]
 
 Endpoint = Literal["auto", "async/single", "async/multiple", "sync/single", "sync/multiple"]
@@ -334,7 +333,7 @@ class Options:
             isinstance(self.version, bool) or not isinstance(self.version, int) or self.version < 1
         ):
             raise ConfigurationError(f"version={self.version!r}: 'latest' or a whole number from 1")
-        seconds(self.wait, "wait")
+        duration(self.wait, "wait")
 
     def _check_words(self) -> None:
         choices: dict[str, tuple[object, ...]] = {
@@ -420,7 +419,7 @@ class Options:
     @property
     def wait_seconds(self) -> float:
         """``wait`` in seconds."""
-        return seconds(self.wait, "wait")
+        return duration(self.wait, "wait")
 
     @property
     def key_columns(self) -> list[str] | None:

@@ -14,13 +14,11 @@ import orjson
 import pandas as pd
 
 from reportflow_pandas import event_loop
-from reportflow_pandas.api.client import Client
 from reportflow_pandas.argument_help import takes_options
 from reportflow_pandas.contract import SYNC_ANSWER_SECONDS
-from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.execution.preparation import Prepared, as_begun, document_rows, prepare
+from reportflow_pandas.execution.preparation import Prepared, as_begun, connected, document_rows, prepare
 from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal.runs import begun, unsent
 from reportflow_pandas.lru import LruDict
@@ -321,8 +319,7 @@ def _prepared(rows: DocumentRows) -> tuple[Prepared, int]:
 
     async def looked_up() -> tuple[Prepared, int]:
         options = rows.options
-        async with Client(settings, timeout=options.timeout) as client:
-            line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
+        async with connected(options) as (client, line):
             if options.run is not None:
                 proven = await is_of_this_workspace(options.run, settings, client, line)
                 meta = partial(begun, base_url=settings.base_url, owner=settings.owner, proven=proven)

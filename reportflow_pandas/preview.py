@@ -16,11 +16,11 @@ from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered
 from reportflow_pandas.argument_help import takes_options
-from reportflow_pandas.engine.attempts import Line, Refused, Tries, line_to
+from reportflow_pandas.engine.attempts import Line, Refused, Tries
 from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
-from reportflow_pandas.execution.preparation import Prepared, documents_of, prepare, refuse_offline
+from reportflow_pandas.execution.preparation import Prepared, connected, documents_of, prepare, refuse_offline
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notebook.bar import visible
 from reportflow_pandas.options import Arguments, Options
@@ -165,8 +165,7 @@ def preview(
     billed = not settings.on_this_machine
 
     async def shown() -> Preview:
-        async with Client(settings, timeout=options.timeout) as client:
-            line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
+        async with connected(options) as (client, line):
             prepared = await prepare(rows, rows.options, client, line, "preview")
             if options.check is True:
                 refuse(prepared.problems, rows.frame, prepared.sources, prepared.parameters or [])

@@ -20,14 +20,13 @@ from reportflow_pandas.export import csv_file
 from reportflow_pandas.journal import runs as ledgers
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notify import workbook_written
-from reportflow_pandas.options import seconds
 from reportflow_pandas.results import summary as summaries
 from reportflow_pandas.results.download import fetch_outcomes
 from reportflow_pandas.results.missing_pdfs import documents_of, set_aside
 from reportflow_pandas.results.pdf_folder import PdfFolder, encoded_names
 from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, provenance, results_frame
 from reportflow_pandas.rows.download_folders import download_folders, download_root
-from reportflow_pandas.settings import Settings, current
+from reportflow_pandas.settings import Settings, current, duration
 from reportflow_pandas.verify.spot_check import PIXELS_ACROSS, first_looks, with_pictures
 from reportflow_pandas.verify.verified_results import notes_of
 
@@ -178,7 +177,7 @@ def download(
     elsewhere = "workspace" in attrs and (attrs.get("service"), attrs["workspace"]) != chosen.owner
     if elsewhere and attrs.get("service") != chosen.owner.service:
         raise _of_another(attrs, chosen)
-    allowed = seconds(wait, "wait")
+    allowed = duration(wait, "wait")
     place, folders = _places(results, attrs, folder, chosen)
     lost = [column for column in COLUMNS if column not in results.columns]
     if lost:

@@ -9,11 +9,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from reportflow_pandas import event_loop
-from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.errors import ConfigurationError, RunInterrupted
-from reportflow_pandas.execution.preparation import Prepared, document_rows, prepare
+from reportflow_pandas.execution.preparation import Prepared, connected, document_rows, prepare
 from reportflow_pandas.next_steps import DOWNLOAD_FIRST, VERIFY_GOES_ON
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Options, Params, Tables
@@ -120,8 +118,7 @@ def verify(
 
     async def looked_up() -> Prepared:
         chosen = rows.options
-        async with Client(chosen.effective_settings, timeout=chosen.timeout) as client:
-            line = line_to(chosen.effective_settings, limits=chosen.effective_limits, timeout=chosen.timeout)
+        async with connected(chosen) as (client, line):
             return await prepare(
                 rows, replace(chosen, file_name=chosen.file_name or "{index}"), client, line, "verify"
             )

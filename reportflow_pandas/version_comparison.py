@@ -14,12 +14,10 @@ from typing import Any, Unpack
 import pandas as pd
 
 from reportflow_pandas import event_loop
-from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.design_lookup import parameters_of
-from reportflow_pandas.engine.attempts import line_to
 from reportflow_pandas.errors import ConfigurationError
-from reportflow_pandas.execution.preparation import documents_of
+from reportflow_pandas.execution.preparation import connected, documents_of
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.preview import preview
 from reportflow_pandas.settings import absolute_path
@@ -227,11 +225,9 @@ def _chosen(rows: int | Sequence[int], count: int) -> list[int]:
 
 
 def _parameters(options: Options, old: int, new: int) -> tuple[list[Parameter], list[Parameter]]:
-    settings = options.effective_settings
 
     async def asked() -> tuple[list[Parameter], list[Parameter]]:
-        async with Client(settings, timeout=options.timeout) as client:
-            line = line_to(settings, limits=options.effective_limits, timeout=options.timeout)
+        async with connected(options) as (client, line):
             before = await parameters_of(client, line, options.design_id, old)
             return before, await parameters_of(client, line, options.design_id, new)
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sys
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any, ParamSpec, TypeVar
 
@@ -13,7 +14,7 @@ import pandas as pd
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.design_lookup import find_design, parameters_of
-from reportflow_pandas.engine.attempts import Line
+from reportflow_pandas.engine.attempts import Line, line_to
 from reportflow_pandas.engine.batching import Call, Document, endpoint_for, pack
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.errors import CheckWarning, ConfigurationError
@@ -32,6 +33,7 @@ __all__ = [
     "Prepared",
     "as_begun",
     "call_site",
+    "connected",
     "document_rows",
     "documents_of",
     "most_documents",
@@ -71,6 +73,14 @@ class Prepared:
             endpoint=self.endpoint,
             batch_size=options.batch_size,
         )
+
+
+@asynccontextmanager
+async def connected(options: Options) -> AsyncIterator[tuple[Client, Line]]:
+    """Open a client for what is asked outside a run, with its line as the options want it."""
+    settings = options.effective_settings
+    async with Client(settings, timeout=options.timeout) as client:
+        yield client, line_to(settings, limits=options.effective_limits, timeout=options.timeout)
 
 
 def document_rows(frame: pd.DataFrame, options: Options, *, names: bool = True) -> DocumentRows:
