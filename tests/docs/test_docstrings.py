@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import doctest
 import importlib
+import inspect
 import pkgutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import reportflow_pandas as rf
-from reportflow_pandas import settings
+from reportflow_pandas import contract, settings
+from reportflow_pandas.options import Options
 
 NO_IMPORT = ("__main__", "mypy_plugin", "page_objects", "page_units")
 """Modules that are for other programs to start or to import."""
@@ -46,3 +48,22 @@ def test_the_example_of_a_docstring_prints_what_it_says(
 
 def test_there_are_examples_to_run() -> None:
     assert len(EXAMPLES) > 50
+
+
+@pytest.mark.parametrize(
+    ("documented", "words"),
+    [
+        (Options, f"1 to {contract.DOCUMENTS_PER_CALL}. Default {contract.DOCUMENTS_PER_CALL};"),
+        (Options, f"{contract.ASYNC_CALLS_PER_WINDOW} calls (sync: {contract.SYNC_CALLS_PER_WINDOW})"),
+        (Options, f"in any {contract.WINDOW_SECONDS:.0f} s"),
+        (Options, f"({contract.BODY_LIMIT_BYTES >> 20} MB)"),
+        (Options, f"sync calls {contract.SYNC_TIMEOUT_SECONDS:.0f}."),
+        (rf.Client, f"gives up after {contract.SYNC_ANSWER_SECONDS:.0f}."),
+        (rf.Client.async_multiple, f"1 to {contract.DOCUMENTS_PER_CALL} documents"),
+        (rf.Client.sync_multiple, f"1 to {contract.DOCUMENTS_PER_CALL} documents"),
+        (rf.Limits, f"{contract.SYNC_CALLS_PER_WINDOW} sync generation calls"),
+    ],
+    ids=lambda value: getattr(value, "__name__", value),
+)
+def test_a_figure_of_the_service_in_a_docstring_is_that_of_the_contract(documented: object, words: str) -> None:
+    assert words in " ".join((inspect.getdoc(documented) or "").split())
