@@ -212,6 +212,11 @@ def _text() -> Any:
             with self.get_lock():  # type: ignore[no-untyped-call]
                 return super().refresh(nolock=True)
 
+        def close(self) -> None:
+            # of a bar whose first line could not be written there is nothing to close; tqdm 4.66 stumbles over it
+            if hasattr(self, "last_print_t"):
+                super().close()
+
     return Text
 
 
