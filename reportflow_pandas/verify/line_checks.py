@@ -288,10 +288,12 @@ class TableCheck:
                     found=where[0] if where else "",
                 )
             )
+        if not extra or at < 0 or findings or window.is_last:
+            return findings
         silent = self.layout.silent_when_blank
         blank = [source for source in sources if len(source.fields) == 1 and silent.issuperset(source.fields)]
         blank = [one for one in blank if self.layout.expected_number(one, self.lines, at) is None]
-        if extra and blank and at >= 0 and not findings and not window.is_last:
+        if blank:
             text, place = found[extra[0]]
             findings.append(
                 Finding.at(

@@ -287,13 +287,15 @@ class TableLayout:
             return None
         if not source.fields:
             return Number(source, Decimal(at + 1), None)
-        product = Decimal(1)
+        line = lines[at]
+        product: Decimal | None = None
         for name in source.fields:
-            value = lines[at].get(name)
+            value = line.get(name)
             if value is None or value.number is None:
                 return None
-            product *= value.number
-        single = lines[at][source.fields[0]] if len(source.fields) == 1 else None
+            product = value.number if product is None else product * value.number
+        assert product is not None  # noqa: S101 - it has fields
+        single = line[source.fields[0]] if len(source.fields) == 1 else None
         return Number(source, product, single)
 
     def fits(self, text: str, number: Number) -> bool:
@@ -301,7 +303,8 @@ class TableLayout:
         value = number.value
         if value is not None:
             return text in self._texts_of(number.source.fields[0], value)
-        return any(is_rounded(one, number.number) for one in parsed(text))
+        wanted = abs(number.number)
+        return any(abs(wanted - printed) <= half for printed, half in _rounded(text))
 
 
 def _apart(document: DocumentText, anchors: list[Anchor]) -> list[Anchor]:
@@ -352,11 +355,13 @@ def parsed(text: str) -> tuple[Decimal, ...]:
     return tuple(sorted(found))
 
 
-def is_rounded(printed: Decimal, number: Decimal) -> bool:
-    """Tell whether a printed number is another one, rounded to its decimals."""
-    exponent = printed.as_tuple().exponent
-    places = -exponent if isinstance(exponent, int) else 0
-    return abs(abs(number) - printed) <= Decimal(5).scaleb(-places - 1)
+@functools.lru_cache(maxsize=16384)
+def _rounded(text: str) -> tuple[tuple[Decimal, Decimal], ...]:
+    """Return what a printed number may mean, each with half of its last decimal: rounding changes no more."""
+    exponents = [(one, one.as_tuple().exponent) for one in parsed(text)]
+    return tuple(
+        (one, Decimal(5).scaleb((exponent if isinstance(exponent, int) else 0) - 1)) for one, exponent in exponents
+    )
 
 
 @functools.lru_cache(maxsize=65536)

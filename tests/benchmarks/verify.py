@@ -14,6 +14,9 @@ suspicion.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import itertools
+import os
 import resource
 import tempfile
 import time
@@ -41,16 +44,31 @@ DESIGNS = {
 }
 """By design, how many documents a run has."""
 
+LOOK_EVERY = 100
+"""Ticks between two looks at the reading processes."""
+
 KINDS = [*planted_faults.CHANGES, *planted_faults.OTHER_FAULTS]
 
 
-def checked(wanted: list[dict[str, Any]], pdfs: Mapping[int, bytes], folder: Path) -> Checked:
+def checked(
+    wanted: list[dict[str, Any]], pdfs: Mapping[int, bytes], folder: Path, tick: Callable[[], None] = lambda: None
+) -> Checked:
     """Return what a run's documents are found to be."""
-    paths = {}
+    return checked_files(wanted, written(pdfs, folder), folder, tick)
+
+
+def written(pdfs: Mapping[int, bytes], folder: Path) -> dict[int, str]:
+    """Return where a run's documents lie, by row."""
+    paths = {row: folder / f"{row}.pdf" for row in pdfs}
     for row, pdf in pdfs.items():
-        file = folder / f"{row}.pdf"
-        file.write_bytes(pdf)
-        paths[row] = str(file)
+        paths[row].write_bytes(pdf)
+    return {row: str(path) for row, path in paths.items()}
+
+
+def checked_files(
+    wanted: list[dict[str, Any]], paths: Mapping[int, str], folder: Path, tick: Callable[[], None] = lambda: None
+) -> Checked:
+    """Return what a run's documents, which lie in a folder, are found to be."""
 
     def params() -> Iterator[tuple[int, dict[str, Any]]]:
         yield from enumerate(wanted)
@@ -59,7 +77,7 @@ def checked(wanted: list[dict[str, Any]], pdfs: Mapping[int, bytes], folder: Pat
         return lambda count: None
 
     with closing(Readings(folder)) as known:
-        return check_run(paths, params, known, labels={}, began=began, tick=lambda: None)
+        return check_run(paths, params, known, labels={}, began=began, tick=tick)
 
 
 def measured(design: str, count: int, faults: int, seed: int) -> Iterator[str]:
@@ -70,8 +88,9 @@ def measured(design: str, count: int, faults: int, seed: int) -> Iterator[str]:
     wanted = planted_faults.rows(design, count, seed)
     clean = planted_faults.printed_all(design, wanted)
     with tempfile.TemporaryDirectory() as folder:
+        paths = written(clean, Path(folder))
         cpu = _cpu()
-        found = checked(wanted, clean, Path(folder))
+        found = checked_files(wanted, paths, Path(folder))
         cost = (_cpu() - cpu) / sum(verdict.pages or 0 for verdict in found.verdicts.values()) * 1000
         alarms = sum(verdict.verdict != "ok" for verdict in found.verdicts.values())
         yield f"| {design} | clean | {count} | | {alarms} | | {cost:.1f} |"
@@ -104,14 +123,36 @@ def memory(count: int, seed: int) -> str:
         repeated = [wanted[row % 200] for row in range(count)]
         before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         started = time.perf_counter()
-        checked(repeated, pdfs, Path(folder))
+        looks = itertools.count()
+        readers = 0
+
+        def tick() -> None:
+            nonlocal readers
+            if next(looks) % LOOK_EVERY == 0:
+                readers = max(readers, _largest_reader())
+
+        checked(repeated, pdfs, Path(folder), tick)
         wall = time.perf_counter() - started
         own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-        readers = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
     return (
         f"{count:,} PDFs: {(own - before) / 1024:.0f} MB above what held the PDFs themselves, "
         f"{readers / 1024:.0f} MB for the largest reading process, {wall:.0f} s"
     )
+
+
+def _largest_reader() -> int:
+    """Return the most memory that a living reading process has taken so far, in kB (Linux).
+
+    What the system tells of ended children counts this process's own memory, out of which they were forked.
+    """
+    largest = 0
+    for status in Path("/proc").glob("[0-9]*/status"):
+        with contextlib.suppress(OSError):  # it has ended meanwhile
+            facts = dict(line.split(":", 1) for line in status.read_text().splitlines() if ":" in line)
+            is_reader = b"read_pdf.py" in status.with_name("cmdline").read_bytes()
+            if is_reader and int(facts["PPid"]) == os.getpid():
+                largest = max(largest, int(facts["VmHWM"].split()[0]))
+    return largest
 
 
 def _cpu() -> float:
