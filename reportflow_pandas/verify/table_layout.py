@@ -6,7 +6,7 @@ import contextlib
 import functools
 import re
 from bisect import bisect_left
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -142,9 +142,12 @@ class TableLayout:
     def _candidates(self, document: DocumentText, lines: Lines) -> Iterator[Anchor]:
         forms = self.forms.get(self.path(self.anchor), [])
         texts: dict[str, Value] = {}
+        beside: dict[str, set[str]] = defaultdict(set)
+        """By anchor, what may stand close before it, so that both are one unit: another cell of its line."""
         for line in lines:
             value = line.get(self.anchor)
             if value is not None:
+                beside[value.text].update(other.text for other in line.values() if len(other.text) > 1)
                 texts |= {text: value for form in forms if (text := value.in_form(form)) and text not in texts}
         found = {text: list(self._places(document, text, value)) for text, value in texts.items()}
         further = {part.begin for places in found.values() for parts in places for part in parts[1:]}
@@ -154,7 +157,8 @@ class TableLayout:
                 if unit.text != text and masked(unit.text) in self.fixed and has_letters(unit.text):
                     continue  # a word of the design's own
                 sort = self._sort(document, place.begin)
-                if not self.sorts or sort in self.sorts:
+                before = document.stream[unit.begin : place.begin]
+                if not self.sorts or sort in self.sorts or (before and before in beside[value.text]):
                     yield Anchor(place.begin, place.end, value.text, sort)
 
     @staticmethod

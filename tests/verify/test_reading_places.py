@@ -49,6 +49,18 @@ def anchors(text: DocumentText, wanted: list[dict[str, Value]]) -> list[str]:
     return [text.raw(one.begin, one.end) for one in table.anchors(text, wanted)]
 
 
+def test_a_cell_that_stands_close_behind_another_of_its_line_begins_the_line() -> None:
+    wanted = lines("spare battery, first day", "travel included")
+    for line, service in zip(wanted, lines("lights", "van"), strict=True):
+        line["Service"] = service["Note"]
+    units = [("note", 160, 500), ("lights spare battery, first day", 67, 475)]
+    units += [("van", 67, 450), ("travel included", 160, 450), ("van spare battery, first day", 67, 400)]
+    text = document(units)
+    table = TableLayout("Lines", anchor="Note", forms={"Lines.Note": [TEXT]}, sorts={("*", "")})
+    found = [text.raw(one.begin, one.end) for one in table.anchors(text, wanted)]
+    assert found == ["spare battery, first day", "travel included"]
+
+
 @settings(max_examples=300)
 @given(
     st.lists(st.sampled_from(["a", "ba-", "ab", "aba-", "b-a", "a-"]), min_size=3, max_size=14),
