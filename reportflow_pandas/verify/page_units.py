@@ -347,12 +347,7 @@ class Page:
     def _objects(self) -> Iterator[page_objects.Painted]:
         """Yield what is painted, in its order, with the clipping of the forms around it."""
         for at in range(pdfium.FPDFPage_CountObjects(self.page)):
-            thing = pdfium.FPDFPage_GetObject(self.page, at)
-            kind = pdfium.FPDFPageObj_GetType(thing)
-            if kind == pdfium.FPDF_PAGEOBJ_FORM:
-                yield from page_objects.opened(thing)
-            else:
-                yield thing, kind, None, False
+            yield from page_objects.opened(pdfium.FPDFPage_GetObject(self.page, at))
 
     def _without_contrast(self, doubts: dict[int, list[int]]) -> set[int]:
         """Return characters of which no letter can be seen in a picture of the page."""
