@@ -6,11 +6,13 @@ import base64
 import difflib
 import html
 import io
+import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Unpack
 
+import numpy as np
 import pandas as pd
 
 from reportflow_pandas import event_loop
@@ -95,8 +97,9 @@ class VersionComparison:
     def __repr__(self) -> str:
         """Say how much differs."""
         rows = len({repr(page.label) for page in self.pages})
+        told = "1 row" if rows == 1 else f"{rows} rows"
         return (
-            f"<VersionComparison of {self.design_id}, versions {self.old} and {self.new}: {rows} rows, "
+            f"<VersionComparison of {self.design_id}, versions {self.old} and {self.new}: {told}, "
             f"{len(self.differences)} of {len(self.pages)} pages differ, {len(self.parameters)} parameters differ>"
         )
 
@@ -209,19 +212,25 @@ def _with_version(given: Arguments, version: int) -> Arguments:
     return {**given, "version": version}
 
 
-def _chosen(rows: int | Sequence[int], count: int) -> list[int]:
+def _chosen(rows: object, count: int) -> list[int]:
     """Return the positions of the rows: spread over the frame, the first and the last among them."""
     if not count:
         raise ConfigurationError("this frame has no rows, so there is nothing to compare")
-    if isinstance(rows, bool) or (isinstance(rows, int) and rows < 1):
-        raise ConfigurationError(f"rows={rows!r}: how many rows (from 1), or their positions")
-    if isinstance(rows, int):
-        most = min(rows, count)
-        return sorted({round(at * (count - 1) / max(1, most - 1)) for at in range(most)})
-    for row in rows:
-        if isinstance(row, bool) or not isinstance(row, int) or not 0 <= row < count:
-            raise ConfigurationError(f"rows={list(rows)!r}: positions from 0 to {count - 1}")
-    return list(rows)
+    is_many = isinstance(rows, Sequence | np.ndarray | pd.Index) and not isinstance(rows, str)
+    given: list[Any] = list(rows) if is_many else [rows]  # type: ignore[call-overload]
+    least, most = (0, count - 1) if is_many else (1, sys.maxsize)
+    if not all(
+        isinstance(one, int | np.integer) and not isinstance(one, bool) and least <= one <= most for one in given
+    ):
+        told = "a frame" if isinstance(rows, pd.DataFrame) else repr(rows)
+        raise ConfigurationError(
+            f"rows= takes how many rows to compare (from 1), or their positions in the frame (0 to {count - 1}), "
+            f"and this is {told}. To choose rows otherwise, give a frame of these alone"
+        )
+    if is_many:
+        return [int(one) for one in given]
+    number = min(int(given[0]), count)
+    return sorted({round(at * (count - 1) / max(1, number - 1)) for at in range(number)})
 
 
 def _parameters(options: Options, old: int, new: int) -> tuple[list[Parameter], list[Parameter]]:

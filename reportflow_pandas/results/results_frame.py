@@ -131,6 +131,12 @@ def provenance(frame: pd.DataFrame, verb: str) -> dict[str, str]:
     if not is_results(frame):
         attribute = verb in ("failed", "unknown")
         written, used = (verb, verb) if attribute else (f"{verb}()", f"{verb}(…)")
+        if {"row", "status", "request_id", "file_id"} <= set(frame.columns):
+            raise ConfigurationError(
+                f".{written} is for the results of one run, and these don't say which run they are of: they were "
+                "put together from several, or read from a file. First results = rf.load(run), then "
+                f"results.reportflow.{used}, run by run; pd.concat puts together what comes of it"
+            )
         raise ConfigurationError(
             f".{written} is for a results frame, and this one holds no results. "
             "First results = df.reportflow.generate(design_id=…), then "

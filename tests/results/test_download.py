@@ -588,6 +588,12 @@ def test_a_frame_of_rows_is_told_which_verb_it_wants(verb: str, tmp_path: Path) 
     assert (f"{verb}(" in str(caught.value)) == (verb not in ("failed", "unknown"))
 
 
+def test_results_of_several_runs_in_one_frame_are_told_to_come_run_by_run(here: World, tmp_path: Path) -> None:
+    one, two = here.generate(2), here.generate(2)
+    with pytest.raises(rf.ConfigurationError, match=r"which run they are of.*rf\.load\(run\).*run by run"):
+        pd.concat([one, two]).reportflow.download(tmp_path)
+
+
 def test_a_frame_of_results_is_told_which_verbs_it_has(here: World) -> None:
     results = here.generate(2)
     for verb in ("generate", "check", "plan", "preview"):

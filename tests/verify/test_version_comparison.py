@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -37,7 +39,7 @@ def test_parameters_and_pages_that_differ_are_told() -> None:
 
 def test_the_page_is_one_file(tmp_path: Path) -> None:
     with rf.use_local():
-        compared = rf.compare_versions("quotation", 1, 2, FRAME, rows=[2])
+        compared = rf.compare_versions("quotation", 1, 2, FRAME, rows=np.flatnonzero(np.arange(9) == 2))
     page = compared.save(tmp_path / "versions.html").read_text(encoding="utf-8")
     assert "http" not in page
     assert page.count("data:image/png;base64,") == 2
@@ -48,10 +50,11 @@ def test_the_page_is_one_file(tmp_path: Path) -> None:
     [
         ((1, 1), 5, "twice"),
         ((1, "latest"), 5, "whole numbers"),
-        ((1, 2), [40], "from 0 to 8"),
+        ((1, 2), [40], r"\(0 to 8\), and this is \[40\]"),
         ((1, 2), 0, "from 1"),
+        ((1, 2), FRAME, "this is a frame"),
     ],
 )
-def test_what_cannot_be_compared_is_refused(versions: tuple[int, int], rows: int, said: str) -> None:
+def test_what_cannot_be_compared_is_refused(versions: tuple[int, int], rows: Any, said: str) -> None:
     with rf.use_local(), pytest.raises(rf.ConfigurationError, match=said):
         rf.compare_versions("quotation", *versions, FRAME, rows=rows)
