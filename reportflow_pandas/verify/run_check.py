@@ -194,6 +194,8 @@ def _told(findings: Sequence[Finding], document: DocumentText, expected: Expecte
 def _not_judged(layout: Layout) -> dict[str, str]:
     """Return what can't be judged, and why."""
     told = dict(layout.not_judged)
+    if layout.has_empty_pages:
+        told["blank pages"] = "many documents have a page on which only what stands on every page is"
     for name, table in layout.tables.items():
         if table.reason:
             told[name] = table.reason
