@@ -155,6 +155,10 @@ def _pages(layout: Layout, document: DocumentText, expected: ExpectedValues) -> 
 # -- single values -------------------------------------------------------------------------------------------
 
 
+_LEAST_PREFIX, _LONGEST_PREFIX = 4, 60
+"""Characters of the words before a value by which a section is known."""
+
+
 def _singles(
     layout: Layout, run: RunValues, document: DocumentText, expected: ExpectedValues, matches: Matches
 ) -> tuple[list[Finding], float]:
@@ -164,7 +168,11 @@ def _singles(
     nowhere = asked = 0
     for path, value in expected.singles.items():
         condition = layout.conditions.get(path)
-        if path not in layout.judged or (condition is not None and condition.holds(expected)):
+        if path not in layout.judged:
+            continue
+        if condition is not None and condition.holds(expected):
+            if path in wrong and condition.parameter == path and _is_said(layout, document, path, wrong[path]):
+                findings.append(_classified(run, document, path, value, wrong[path]))
             continue
         places = matches.evidence[path]
         # what is the same in most rows says nothing about whose document it is
@@ -180,6 +188,13 @@ def _singles(
         elif is_usual and _is_certain(layout, path) and _only_elsewhere(layout, expected, matches, path):
             findings.append(_classified(run, document, path, value, None))
     return findings, nowhere / asked if asked >= 2 else float(nowhere > 0 and asked > 0)
+
+
+def _is_said(layout: Layout, document: DocumentText, path: str, place: Place) -> bool:
+    """Tell whether the words of a section that is left out elsewhere stand right before a value."""
+    before = document.stream[max(0, place.begin - _LONGEST_PREFIX) : place.begin]
+    words = (slot.prefix for slot in layout.slots.get(path, ()) if has_letters(slot.prefix))
+    return any(len(word) >= _LEAST_PREFIX and before.endswith(word) for word in words)
 
 
 def _lost(layout: Layout, run: RunValues, expected: ExpectedValues, matches: Matches, path: str) -> list[Finding]:
