@@ -44,6 +44,7 @@ __all__ = [
     "KEY_HEADER",
     "LOCAL_KEY_PREFIX",
     "LONGEST_FILE_NAME",
+    "NOT_PASSED_ON_STATUSES",
     "OAUTH_SCOPE",
     "OAUTH_SCOPES",
     "PARAMETER_TYPES",
@@ -144,9 +145,13 @@ GONE_FIELD: Final = "gone"
 """Field of a refused download in which the embedded service says that it has the documents no more: ``"file"`` or
 ``"request"``. The vendor's service doesn't tell this from a document that isn't ready."""
 
-GATEWAY_STATUSES: Final = frozenset({502, 504, *range(520, 525)})
+GATEWAY_STATUSES: Final = frozenset({408, 502, 504, *range(520, 525)})
 """A gateway gave up (assumed; 504 for a sync call over its time: docs): what the service did with the call is not
 known."""
+
+NOT_PASSED_ON_STATUSES: Final = frozenset({407, 421, 425})
+"""What stands before the service passed nothing on (RFC 9110, 15.5; RFC 8470): it asks for a proxy's password, is
+another host's, or wants the call a moment later."""
 
 REDIRECT_STATUSES: Final = frozenset({301, 302, 303, 307, 308})
 """Never seen. A POST that is redirected was not taken (assumed: a portal or a wrong address answers)."""

@@ -26,6 +26,12 @@ AWAY: dict[str, Callable[[int | None], Fault]] = {
     "a page with 200": lambda times: Fault("html", endpoint="async", at=3, times=times),
     "hung up after sending": lambda times: Fault("dropped_before", endpoint="async", at=3, times=times),
     "503": lambda times: Fault("status", status=503, endpoint="async", at=3, times=times),
+    **{
+        str(status): lambda times, status=status: Fault(
+            "status", status=status, endpoint="async", at=3, times=times, body="html"
+        )
+        for status in (407, 408, 421, 425)
+    },
 }
 ROWS, BATCH, IN_FLIGHT = 600, 10, 4
 

@@ -20,7 +20,7 @@ from reportflow_pandas.api.connections import Connections, Route
 from reportflow_pandas.api.failures import FAILURES, CutOff, problem_of
 from reportflow_pandas.api.responses import Answer, is_page, parsed
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.contract import REDIRECT_STATUSES, REQUEST_ID_HEADER
+from reportflow_pandas.contract import NOT_PASSED_ON_STATUSES, REDIRECT_STATUSES, REQUEST_ID_HEADER
 from reportflow_pandas.errors import ConfigurationError, ConnectionFailed, OutcomeUnknown
 from reportflow_pandas.network import is_loopback
 
@@ -311,6 +311,10 @@ class Transport:
         else:
             answer = Answer(exchange.status, exchange.headers, content)
             self._log("POST", url, started, answer)
+            if answer.status in NOT_PASSED_ON_STATUSES and self._connections.route(url).forwarded is None:
+                raise ConnectionFailed(
+                    f"nothing reached {url.host_port_subcomponent}: something before it answered {answer.status}"
+                )
             return self._passed_on(answer, url)
         # Raised here and not above, so that no traceback ends in aiohttp.
         status = exchange.status

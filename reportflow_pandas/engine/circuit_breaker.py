@@ -15,6 +15,7 @@ from math import inf
 from typing import Any, Literal
 
 from reportflow_pandas.clock import Clock
+from reportflow_pandas.contract import GATEWAY_STATUSES
 from reportflow_pandas.errors import ApiError, ConnectionFailed, OutcomeUnknown, ReportFlowError
 from reportflow_pandas.next_steps import REST_NOT_SENT, after_equal_refusals
 
@@ -88,7 +89,9 @@ def says_nothing(error: ReportFlowError) -> bool:
     """
     if isinstance(error, ConnectionFailed | OutcomeUnknown):
         return True
-    return isinstance(error, ApiError) and (error.status > 500 or error.status < 300)  # a page with status 200
+    if not isinstance(error, ApiError):
+        return False
+    return error.status > 500 or error.status < 300 or error.status in GATEWAY_STATUSES  # below 300: a page
 
 
 class Outage:

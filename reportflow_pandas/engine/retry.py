@@ -3,13 +3,14 @@
 ====================================================  ===============  ===============  ===================
 error                                                 async            sync             get, download
 ====================================================  ===============  ===============  ===================
-`ConnectionFailed`: nothing reached the service       retry            retry            retry
+`ConnectionFailed`: nothing reached the service,
+407, 421, 425 of what stands before it                retry            retry            retry
 `RateLimited`, 429                                    wait             wait             wait
 429 still, after a full window                        stop             stop             stop
 500                                                   retry, logged    failed           retry
 500 that says that the conversion failed                                                download: failed
 503                                                   retry, logged    unknown          retry
-other 5xx: a gateway's 502, 504, 520 to 524           unknown          unknown          retry
+other 5xx, 408: a gateway's 502, 504, 520 to 524      unknown          unknown          retry
 `OutcomeUnknown`: time-out, connection lost, cut      unknown          unknown          retry
 400 and other 4xx                                     failed           failed           failed
 3xx: something else answers at this address           stop, failed     stop, failed     retry
@@ -31,7 +32,7 @@ from math import inf
 from typing import Literal
 
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.contract import CONVERSION_FAILED_WORDS, SYNC_ANSWER_SECONDS
+from reportflow_pandas.contract import CONVERSION_FAILED_WORDS, GATEWAY_STATUSES, SYNC_ANSWER_SECONDS
 from reportflow_pandas.errors import (
     ApiError,
     AuthError,
@@ -230,7 +231,7 @@ class RetryPolicy:
 
     def _generation(self, error: ReportFlowError, kind: CallKind, attempt: int, clock: Clock) -> Decision:
         status = _status(error)
-        if isinstance(error, ApiError) and 400 <= error.status < 500:
+        if isinstance(error, ApiError) and 400 <= error.status < 500 and status not in GATEWAY_STATUSES:
             return _failed(error, _REFUSALS_OF_ROWS.get(error.status, "invalid"))
         if isinstance(error, ApiError) and 300 <= error.status < 400:
             return Stop(error, "invalid", status, _text(error), status="failed")
@@ -256,7 +257,7 @@ class RetryPolicy:
     def _read(self, error: ReportFlowError, kind: CallKind, attempt: int, clock: Clock) -> Decision:
         """Look-ups and files: asking twice costs nothing but a call."""
         status = _status(error)
-        if status is not None and 400 <= status < 500:
+        if status is not None and 400 <= status < 500 and status not in GATEWAY_STATUSES:
             return _failed(error, _REFUSALS_OF_ROWS.get(status, "invalid"))
         if status == 500 and kind == "download" and _CONVERSION_FAILED.search(_text(error)):
             return _failed(error, "no_pdf")

@@ -103,7 +103,7 @@ def test_a_refused_generation_is_an_error_with_the_services_words(endpoint: str,
 
 
 @pytest.mark.parametrize("endpoint", ENDPOINTS)
-@pytest.mark.parametrize("status", [502, 504, 520, 521, 522, 523, 524])
+@pytest.mark.parametrize("status", [408, 502, 504, 520, 521, 522, 523, 524])
 def test_a_gateways_answer_to_a_generation_leaves_the_outcome_unknown(endpoint: str, status: int) -> None:
     error, _ = sent(endpoint, reply(status, b"<html><title>Bad gateway</title>", content_type="text/html"))
     assert type(error) is OutcomeUnknown

@@ -71,6 +71,7 @@ TABLE: list[tuple[int | ReportFlowError, str, str, str, str]] = [
     (500, RETRY, "failed server", RETRY, RETRY),
     (501, UNKNOWN, UNKNOWN, RETRY, RETRY),
     (502, UNKNOWN, UNKNOWN, RETRY, RETRY),
+    (408, UNKNOWN, UNKNOWN, RETRY, RETRY),
     (503, RETRY, UNKNOWN, RETRY, RETRY),
     (504, UNKNOWN, UNKNOWN, RETRY, RETRY),
     (520, UNKNOWN, UNKNOWN, RETRY, RETRY),

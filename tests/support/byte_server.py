@@ -251,7 +251,6 @@ REFUSALS = {
     403: AuthError,
     404: NotFoundError,
     405: ApiError,
-    408: ApiError,
     409: ApiError,
     412: AuthError,
     413: ApiError,
