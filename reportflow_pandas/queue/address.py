@@ -180,8 +180,7 @@ class RedisAddress:
             "decode_responses": True,
             "max_connections": 1000,
             "health_check_interval": KEEP_ALIVE_SECONDS,
-            "username": self.username,
-            "password": self.password,
+            **_credentials(self.username, self.password),
             **timeouts,
             **{name: value for name, value in self.options if name not in _OURS},
         }
@@ -218,8 +217,7 @@ class RedisAddress:
         of_sentinels = {
             **timeouts,
             "retry": once,  # one may have died with the master; the next one is asked, and all of them again later
-            "username": said.get("sentinel_username"),
-            "password": said.get("sentinel_password"),
+            **_credentials(said.get("sentinel_username"), said.get("sentinel_password")),
             "ssl": tls,
             **{name: value for name, value in common.items() if name.startswith("ssl_")},
         }
@@ -229,6 +227,15 @@ class RedisAddress:
 
 
 _OURS = ("prefix", "sentinel_username", "sentinel_password")
+
+
+def _credentials(username: str | None, password: str | None) -> dict[str, Any]:
+    """Return what a client logs in with, as an object: redis 7.1 shows a password in the ``repr`` of a client."""
+    from redis.credentials import UsernamePasswordCredentialProvider  # noqa: PLC0415 - see `RedisAddress.of`
+
+    if not username and not password:
+        return {}
+    return {"credential_provider": UsernamePasswordCredentialProvider(username, password)}
 
 
 def _keep_alive() -> dict[int, int]:

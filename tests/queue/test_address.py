@@ -94,7 +94,7 @@ def test_what_is_no_address_is_refused_with_what_one_looks_like(text: object, wh
 
 def test_connections_have_time_outs_and_keep_alive_by_default() -> None:
     said = connection_of("redis://:open%20sesame@example.com:6380/3")
-    assert said["password"] == "open sesame"
+    assert said["credential_provider"].get_credentials() == ("open sesame",)
     assert (said["host"], said["port"], said["db"]) == ("example.com", 6380, 3)
     assert 0 < said["socket_timeout"] <= 30
     assert 0 < said["socket_connect_timeout"] <= 30
@@ -122,6 +122,9 @@ def test_sentinels_have_hosts_a_service_and_a_database() -> None:
     assert client.connection_pool.service_name == "mymaster"
     assert client.connection_pool.connection_kwargs["db"] == 2
     asked = client.connection_pool.sentinel_manager.sentinels
+    logged_in = [one.connection_pool.connection_kwargs["credential_provider"].get_credentials() for one in asked]
+    assert logged_in == [(SECRET,)] * 3
+    assert SECRET not in repr(client) + repr(asked), "whatever version of redis shows them"
     assert [one.get_retry().get_retries() for one in asked] == [0, 0, 0], "a dead one does not hold up the others"
 
 
