@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
 from dataclasses import dataclass, field
@@ -283,10 +284,10 @@ def _parsed(text: object) -> RedisAddress:
 
 
 def _decoded(text: str) -> str:
-    try:
+    with contextlib.suppress(UnicodeDecodeError):
         return unquote(text, errors="strict")
-    except UnicodeDecodeError:
-        raise ConfigurationError(f"queue: user or password of this address are not UTF-8. {ENCODED}") from None
+    # not where that error is caught: as the context of this one, it would show the password
+    raise ConfigurationError(f"queue: user or password of this address are not UTF-8. {ENCODED}")
 
 
 def _host(text: str, scheme: str) -> tuple[str, int]:

@@ -8,7 +8,7 @@ from typing import Any
 from urllib.parse import quote
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import example, given, strategies as st
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.queue.address import RedisAddress
@@ -31,6 +31,7 @@ def test_a_percent_encoded_password_arrives_whatever_its_characters(password: st
 
 
 @given(left=st.text(string.printable, max_size=6), right=st.text(string.printable, max_size=6))
+@example(left="", right="%80")
 def test_a_password_with_any_character_is_parsed_or_refused_and_never_shown(left: str, right: str) -> None:
     password = f"{left}{SECRET}{right}"
     try:
