@@ -182,7 +182,7 @@ class Page:
                 if level >= SAME_LEVEL * max(low, 1.0) and -SAME_LEVEL * high <= gap <= WIDE_GAP * max(high, 1.0):
                     # nothing or a space in place of the line break
                     chars[waiting[1] : begin] = ["" for _ in range(waiting[1], begin)]
-                    if gap > SPACE_GAP * high:
+                    if gap > SPACE_GAP * high and waiting[1] < begin:
                         chars[waiting[1]] = " "
                     if gap > COLUMN_GAP * high and gap > SPACE_WIDTH * self._font_size(begin):
                         self._gaps[begin] = (min(last[2], box[2]), max(last[0], box[0]))
