@@ -11,7 +11,7 @@ import pandas as pd
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Design, Parameter
-from reportflow_pandas.engine.attempts import Line, Refused, line_to
+from reportflow_pandas.engine.attempts import Channel, Refused, channel_to
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, NotFoundError
 from reportflow_pandas.notebook.shown_frame import readable
@@ -103,9 +103,9 @@ def parameters(design_id: str, version: int | Literal["latest"] = "latest") -> p
     return readable(frame, "no parameters")
 
 
-async def find_design(client: Client, line: Line, design_id: str) -> Design:
+async def find_design(client: Client, channel: Channel, design_id: str) -> Design:
     """Return the design, or say which there are."""
-    there = await _read(line, client.designs)
+    there = await _read(channel, client.designs)
     for design in there:
         if design.id == design_id:
             return design
@@ -118,14 +118,14 @@ async def find_design(client: Client, line: Line, design_id: str) -> Design:
     )
 
 
-async def parameters_of(client: Client, line: Line, design_id: str, version: int) -> list[Parameter]:
+async def parameters_of(client: Client, channel: Channel, design_id: str, version: int) -> list[Parameter]:
     """Return the parameters of a pinned version."""
-    return await _read(line, lambda: client.parameters(design_id, version))
+    return await _read(channel, lambda: client.parameters(design_id, version))
 
 
-async def _read(line: Line, fetch: Callable[[], Awaitable[T]]) -> T:
+async def _read(channel: Channel, fetch: Callable[[], Awaitable[T]]) -> T:
     try:
-        return await line.ask(fetch)
+        return await channel.ask(fetch)
     except Refused as refused:
         decision = refused.decision
         raise (decision.error if isinstance(decision, Stop) else refused.error) from None
@@ -136,6 +136,6 @@ def _ask(question: Callable[[Client], Awaitable[T]]) -> T:
 
     async def asked() -> T:
         async with Client(settings) as client:
-            return await _read(line_to(settings), lambda: question(client))
+            return await _read(channel_to(settings), lambda: question(client))
 
     return event_loop.run(asked())

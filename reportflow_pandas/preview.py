@@ -16,7 +16,7 @@ from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered
 from reportflow_pandas.argument_help import takes_options
-from reportflow_pandas.engine.attempts import Line, Refused, Tries
+from reportflow_pandas.engine.attempts import Channel, Refused, Tries
 from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
@@ -165,8 +165,8 @@ def preview(
     billed = not settings.on_this_machine
 
     async def shown() -> Preview:
-        async with connected(options) as (client, line):
-            prepared = await prepare(rows, rows.options, client, line, "preview")
+        async with connected(options) as (client, channel):
+            prepared = await prepare(rows, rows.options, client, channel, "preview")
             if options.check is True:
                 refuse(prepared.problems, rows.frame, prepared.sources, prepared.parameters or [])
             params = next(iter(prepared.documents.params(0, 1)))
@@ -175,7 +175,7 @@ def preview(
             if pdf is None:
                 if billed:
                     _announce(settings.host, options)
-                pdf = await _generated(client, line, options, prepared)
+                pdf = await _generated(client, channel, options, prepared)
                 _kept[key] = pdf
             made = Preview(pdf, prepared.names[0] + ".pdf", billed=billed)
             note_pages(settings.workspace_id, options.design_id, prepared.version, len(made.pages))
@@ -195,11 +195,11 @@ def _announce(host: str, options: Options) -> None:
         print(text)  # noqa: T201 - money is spent: the person who does it is told
 
 
-async def _generated(client: Client, line: Line, options: Options, prepared: Prepared) -> bytes:
+async def _generated(client: Client, channel: Channel, options: Options, prepared: Prepared) -> bytes:
     call = Call(options.design_id, prepared.version, "sync/single", tuple(prepared.documents))
     body = call.body()
     try:
-        answer = await line.tries(lambda: client.send(call.endpoint, body), kind="sync", tries=Tries())
+        answer = await channel.tries(lambda: client.send(call.endpoint, body), kind="sync", tries=Tries())
     except Refused as refused:
         decision = refused.decision
         raise (decision.error if isinstance(decision, Stop) else refused.error) from None

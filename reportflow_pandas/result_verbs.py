@@ -12,7 +12,7 @@ import pandas as pd
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine.attempts import Line, line_to
+from reportflow_pandas.engine.attempts import Channel, channel_to
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.execution.workspace import proves
@@ -188,8 +188,8 @@ def download(
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results[COLUMNS].itertuples(index=False)):
         outcomes.restore(outcome_of(row)._replace(row=position))
-    line = line_to(chosen)
-    bar = Bar(line.progress, progress)
+    channel = channel_to(chosen)
+    bar = Bar(channel.progress, progress)
 
     def so_far() -> pd.DataFrame:
         now = results_frame(outcomes, results.index, {**attrs, "download": str(place.path.resolve())})
@@ -201,9 +201,9 @@ def download(
 
     async def fetched() -> None:
         async with Client(chosen) as client:
-            if elsewhere and not await _is_ours(attrs, outcomes, chosen, client, line):
+            if elsewhere and not await _is_ours(attrs, outcomes, chosen, client, channel):
                 raise _of_another(attrs, chosen)
-            await fetch_outcomes(outcomes, client, line, place, wait=allowed, folders=folders)
+            await fetch_outcomes(outcomes, client, channel, place, wait=allowed, folders=folders)
             await asyncio.to_thread(_set_aside_replaced, results, attrs, place, outcomes, chosen)
 
     try:
@@ -234,14 +234,14 @@ def _of_another(attrs: Mapping[str, str], settings: Settings) -> ConfigurationEr
 
 
 async def _is_ours(
-    attrs: Mapping[str, str], outcomes: Outcomes, settings: Settings, client: Client, line: Line
+    attrs: Mapping[str, str], outcomes: Outcomes, settings: Settings, client: Client, channel: Channel
 ) -> bool:
     """Tell whether results of another key are this workspace's: their run says so by now, or one of their PDFs."""
     told = await asyncio.to_thread(ledgers.evidence, settings.runs, attrs["run"])
     if told is not None and told.owner == settings.owner:
         return True
     known = [outcome for outcome in map(outcomes.__getitem__, range(len(outcomes))) if outcome.request_id]
-    return bool(known) and await proves(client, line, known[-1].request_id or "", known[-1].file_id)
+    return bool(known) and await proves(client, channel, known[-1].request_id or "", known[-1].file_id)
 
 
 def _places(

@@ -15,7 +15,7 @@ from aiohttp import web
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.contract import FILE_COMPLETED
-from reportflow_pandas.engine.attempts import Line, Refused, line_to
+from reportflow_pandas.engine.attempts import Channel, Refused, channel_to
 from reportflow_pandas.errors import ConfigurationError, NotReady, ReportFlowError
 from reportflow_pandas.journal import marks, runs
 from reportflow_pandas.lru import LruDict
@@ -181,8 +181,8 @@ class Webhook:
         self._port = self._runner.addresses[0][1]
         self._client = await Client(self.settings).__aenter__()
         # half of the workspace's limit at most: the process that sends should not feel it
-        self._line = line_to(self.settings, limits=Limits(async_calls=50))
-        self._tasks = [asyncio.create_task(self._work(self._client, self._line)) for _ in range(EVENTS_AT_ONCE)]
+        self._channel = channel_to(self.settings, limits=Limits(async_calls=50))
+        self._tasks = [asyncio.create_task(self._work(self._client, self._channel)) for _ in range(EVENTS_AT_ONCE)]
 
     async def _stop(self) -> None:
         runner, self._runner = self._runner, None
@@ -217,11 +217,11 @@ class Webhook:
             self._known[event.request_id] = None
         return web.Response(status=204)
 
-    async def _work(self, client: Client, line: Line) -> None:
+    async def _work(self, client: Client, channel: Channel) -> None:
         while True:
             event = await self._events.get()
             try:
-                await self._look_at(event, client, line)
+                await self._look_at(event, client, channel)
             except ReportFlowError as problem:
                 # the service may tell again, or another process: then it is looked at again
                 self._known.pop(event.request_id, None)
@@ -231,7 +231,7 @@ class Webhook:
                 self._known.pop(event.request_id, None)
                 log.exception("webhook: request %s could not be looked at", event.request_id)
 
-    async def _look_at(self, event: Event, client: Client, line: Line) -> None:
+    async def _look_at(self, event: Event, client: Client, channel: Channel) -> None:
         settings = self.settings
         owner = await asyncio.to_thread(
             marks.owner_of, settings.runs, settings.owner, event.files, event.request_id, self._last_run
@@ -244,18 +244,18 @@ class Webhook:
         # one file stands for a request that is written down; of one that is not, each row may have been unknown
         asked = owner.documents[:1] if owner.answered else owner.documents
         for identity in asked:
-            await self._confirm(event.request_id, event.files[identity], client, line)
+            await self._confirm(event.request_id, event.files[identity], client, channel)
         marked = await asyncio.to_thread(self._mark, owner, event)
         self.seen["marked" if marked else "known"] += 1
         log.info("webhook: %d rows of run %s are ready", marked, owner.run)
         if marked and self._notifier and self._events.empty():
             await asyncio.to_thread(self._tell, owner.run)
 
-    async def _confirm(self, request_id: str, file_id: str, client: Client, line: Line) -> None:
+    async def _confirm(self, request_id: str, file_id: str, client: Client, channel: Channel) -> None:
         """Return if the service has the file for us."""
         for pause in (*PAUSES_SECONDS, None):
             try:
-                await line.ask(lambda: client.download_file(request_id, file_id), kind="download")
+                await channel.ask(lambda: client.download_file(request_id, file_id), kind="download")
             except Refused as refused:
                 if pause is None or not isinstance(refused.error, NotReady):
                     raise refused.error from None

@@ -62,9 +62,9 @@ def fresh_process(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[N
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("REPORTFLOW_RUNS", str(tmp_path / "runs"))
     monkeypatch.setattr(settings, "_chosen", {})
-    rate_limit._windows.by_workspace.clear()
+    rate_limit._rate_limiters.by_workspace.clear()
     yield
-    rate_limit._windows.by_workspace.clear()
+    rate_limit._rate_limiters.by_workspace.clear()
 
 
 @pytest.fixture

@@ -726,7 +726,7 @@ def test_calls_of_the_last_minute_count_for_the_resumed_run(tmp_path: Path) -> N
     with world(limits=few, limit_window="sliding") as here:
         more = {"endpoint": "async/single", "limits": few, "settings": replace(here.settings, runs=tmp_path)}
         made(people(8), **more)
-        rate_limit._windows.by_workspace.clear()
+        rate_limit._rate_limiters.by_workspace.clear()
         before = here.clock.monotonic()
         assert statuses(made(people(16), **more)) == {"accepted": 16}
         assert here.clock.monotonic() - before >= 55

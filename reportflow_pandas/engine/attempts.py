@@ -8,10 +8,10 @@ from math import inf
 from typing import TypeVar
 
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.engine.circuit_breaker import Outage, says_nothing
+from reportflow_pandas.engine.circuit_breaker import CircuitBreaker, says_nothing
 from reportflow_pandas.engine.concurrency import Felt, Gate
 from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.engine.rate_limit import Kind, Slot, Window, window_of
+from reportflow_pandas.engine.rate_limit import Kind, RateLimiter, Slot, rate_limiter_of
 from reportflow_pandas.engine.retry import (
     CallKind,
     Decision,
@@ -32,7 +32,7 @@ from reportflow_pandas.errors import (
 )
 from reportflow_pandas.settings import OUTAGE_SECONDS, Limits, Settings
 
-__all__ = ["Held", "Line", "Refused", "Tries", "line_to"]
+__all__ = ["Channel", "Held", "Refused", "Tries", "channel_to"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -72,14 +72,14 @@ class Tries:
         """Whether this call goes ahead to see if an outage is over."""
 
 
-class Line:
+class Channel:
     """One run's way to the service: whatever is asked of it waits here for its slot, and is tried again from here.
 
     `tries` is for calls whose every try is recorded, `ask` for look-ups and files, `look` for the circuit breaker.
 
     Parameters
     ----------
-    window : Window
+    rate_limiter : RateLimiter
         The workspace's slots, shared with every other run.
     limits : Limits
         What this run allows.
@@ -98,7 +98,7 @@ class Line:
     def __init__(
         self,
         *,
-        window: Window,
+        rate_limiter: RateLimiter,
         limits: Limits,
         policy: RetryPolicy,
         clock: Clock,
@@ -107,7 +107,7 @@ class Line:
         sync_timeout: float = 130.0,
         patience: float = OUTAGE_SECONDS,
     ) -> None:
-        self.window = window
+        self.rate_limiter = rate_limiter
         self.limits = limits
         self.policy = policy
         self.clock = clock
@@ -115,7 +115,7 @@ class Line:
         self.patience = patience
         self.asked = 0
         """Look-ups made."""
-        self.outage: Outage | None = None
+        self.outage: CircuitBreaker | None = None
         """Told of each answer; holds generation and downloads while the service is away."""
         self._timeouts = {"async": timeout, "sync": sync_timeout}
 
@@ -229,7 +229,7 @@ class Line:
         return slot
 
     async def _granted(self, kind: CallKind, bucket: Kind, tries: Tries) -> Slot:
-        slot = await self.window.slot(
+        slot = await self.rate_limiter.slot(
             bucket,
             self.limits,
             clock=self.clock,
@@ -274,7 +274,8 @@ class Line:
 
     async def look(self, fetch: Callable[[], Awaitable[object]]) -> None:
         """Ask once, for the circuit breaker: a call like others, with a slot."""
-        slot = await self.window.slot("async", self.limits, clock=self.clock, timeout=self._timeouts["async"])
+        timeout = self._timeouts["async"]
+        slot = await self.rate_limiter.slot("async", self.limits, clock=self.clock, timeout=timeout)
         try:
             await fetch()
         except OutcomeUnknown:
@@ -291,7 +292,7 @@ class Line:
         """Close the window where the service says when to come back; return for how many seconds."""
         if isinstance(decision, WaitForLimit):
             log.warning("throttled by the service, for %.3g s: %s", decision.seconds, error)
-            self.window.close(kind, decision.seconds, clock=self.clock)
+            self.rate_limiter.close(kind, decision.seconds, clock=self.clock)
             self.progress.asked_to_wait(getattr(error, "status", 429), decision.seconds)
             return decision.seconds
         if isinstance(error, ApiError) and error.status == 503 and error.retry_after:
@@ -302,7 +303,7 @@ class Line:
                     error.retry_after,
                     seconds,
                 )
-            self.window.close(kind, seconds, clock=self.clock)
+            self.rate_limiter.close(kind, seconds, clock=self.clock)
             self.progress.asked_to_wait(error.status, seconds)
         return 0.0
 
@@ -371,7 +372,7 @@ def _felt(error: ReportFlowError) -> Felt:
     return "lost" if isinstance(error, ApiError) and error.status == 503 else "ok"
 
 
-def line_to(
+def channel_to(
     settings: Settings,
     *,
     limits: Limits | None = None,
@@ -379,15 +380,15 @@ def line_to(
     backoff: float = 1.0,
     timeout: float = 60.0,
     progress: Progress | None = None,
-    window: Window | None = None,
-) -> Line:
+    rate_limiter: RateLimiter | None = None,
+) -> Channel:
     """Return a way to the service that shares the workspace's window with everything else in this process.
 
-    ``window`` is another one in its place: that of all machines.
+    ``rate_limiter`` is another one in its place: that of all machines.
     """
     effective = limits or Limits()
-    return Line(
-        window=window or window_of(settings.workspace_id),
+    return Channel(
+        rate_limiter=rate_limiter or rate_limiter_of(settings.workspace_id),
         limits=effective,
         policy=RetryPolicy(attempts, backoff, effective, longest_retry_after=settings.outage / 2),
         clock=settings.clock,

@@ -1,8 +1,9 @@
 """Circuit breakers of a run: one for refusals that are not the rows' fault, one for a service that is away.
 
-`RefusalBreaker` ends a run whose single documents are refused in the same words, one after the other. `Outage` is
-a circuit breaker in the usual sense (https://martinfowler.com/bliki/CircuitBreaker.html): closed while the service
-answers, open while it does not, half-open for one look-up, which bills nothing, and then one call of one document.
+`RefusalBreaker` ends a run whose single documents are refused in the same words, one after the other.
+`CircuitBreaker` is one in the usual sense (https://martinfowler.com/bliki/CircuitBreaker.html): closed while the
+service answers, open while it does not, half-open for one look-up, which bills nothing, and then one call of one
+document.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from reportflow_pandas.contract import GATEWAY_STATUSES
 from reportflow_pandas.errors import ApiError, ConnectionFailed, OutcomeUnknown, ReportFlowError
 from reportflow_pandas.next_steps import REST_NOT_SENT, after_equal_refusals
 
-__all__ = ["Outage", "RefusalBreaker", "says_nothing"]
+__all__ = ["CircuitBreaker", "RefusalBreaker", "says_nothing"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -94,7 +95,7 @@ def says_nothing(error: ReportFlowError) -> bool:
     return error.status > 500 or error.status < 300 or error.status in GATEWAY_STATUSES  # below 300: a page
 
 
-class Outage:
+class CircuitBreaker:
     """Holds the calls of a run while the service is away, and lets them go on when it is back.
 
     When the network fails, only the calls under way are in doubt, not the run.

@@ -37,7 +37,7 @@ from typing import Literal, Protocol
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.settings import Limits
 
-__all__ = ["Kind", "MemoryStore", "Slot", "Store", "Window", "window_of"]
+__all__ = ["Kind", "MemoryStore", "RateLimiter", "Slot", "Store", "rate_limiter_of"]
 
 Kind = Literal["sync", "async"]
 """``"sync"``: sync generation. ``"async"``: everything else, look-ups and downloads too."""
@@ -148,16 +148,16 @@ class Store(Protocol):
         """Put answers from before into the log."""
 
 
-class Window:
-    """The window of one workspace. It belongs to no event loop and to no thread.
+class RateLimiter:
+    """The rate limiter of one workspace. It belongs to no event loop and to no thread.
 
     Examples
     --------
-    >>> async def call(window):
-    ...     slot = await window.slot("async", Limits(), clock=SYSTEM_CLOCK, timeout=60.0)
+    >>> async def call(limiter):
+    ...     slot = await limiter.slot("async", Limits(), clock=SYSTEM_CLOCK, timeout=60.0)
     ...     ...  # the call itself
     ...     slot.answered()
-    >>> asyncio.run(call(Window(MemoryStore())))
+    >>> asyncio.run(call(RateLimiter(MemoryStore())))
     """
 
     def __init__(self, store: Store) -> None:
@@ -422,12 +422,12 @@ def _rank(slot: Slot) -> tuple[bool, int]:
     return slot.rank
 
 
-class _Windows:
+class _RateLimiters:
     """The windows of this process, one for each workspace."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
-        self.by_workspace: dict[str, Window] = {}
+        self.by_workspace: dict[str, RateLimiter] = {}
 
     def forked(self) -> None:
         self.lock = threading.Lock()
@@ -436,15 +436,15 @@ class _Windows:
                 window.store.forked()
 
 
-_windows = _Windows()
+_rate_limiters = _RateLimiters()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_windows.forked)
+    os.register_at_fork(after_in_child=_rate_limiters.forked)
 
 
-def window_of(workspace: str) -> Window:
-    """Return the window that all runs of a workspace share in this process."""
-    with _windows.lock:
-        window = _windows.by_workspace.get(workspace)
-        if window is None:
-            window = _windows.by_workspace[workspace] = Window(MemoryStore())
-        return window
+def rate_limiter_of(workspace: str) -> RateLimiter:
+    """Return the rate limiter that all runs of a workspace share in this process."""
+    with _rate_limiters.lock:
+        limiter = _rate_limiters.by_workspace.get(workspace)
+        if limiter is None:
+            limiter = _rate_limiters.by_workspace[workspace] = RateLimiter(MemoryStore())
+        return limiter

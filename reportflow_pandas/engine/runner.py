@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from reportflow_pandas.engine.attempts import Tries
 from reportflow_pandas.engine.batching import Call, Feed
-from reportflow_pandas.engine.circuit_breaker import Outage, RefusalBreaker
+from reportflow_pandas.engine.circuit_breaker import CircuitBreaker, RefusalBreaker
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.sender import CallTries, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
@@ -69,7 +69,7 @@ class Runner:
         self._tasks: dict[asyncio.Task[None], Tries] = {}
         self._stopping = False
         self._breaker = RefusalBreaker(rows)
-        self.outage: Outage | None = None
+        self.outage: CircuitBreaker | None = None
         """Holds the calls while the service is away."""
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
 from reportflow_pandas.contract import without_pdf
-from reportflow_pandas.engine.attempts import Held, Line, Refused, Tries
+from reportflow_pandas.engine.attempts import Channel, Held, Refused, Tries
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call, Document, taken_apart
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcome
@@ -93,7 +93,7 @@ class Sender:
 
     Parameters
     ----------
-    line : Line
+    channel : Channel
         Slots, retries, pauses.
     post : callable
         ``await post(call, body)`` is one try.
@@ -114,7 +114,7 @@ class Sender:
 
     def __init__(
         self,
-        line: Line,
+        channel: Channel,
         post: Callable[[Call, bytes], Awaitable[Accepted]],
         *,
         intend: Callable[[Call], Awaitable[int]],
@@ -127,7 +127,7 @@ class Sender:
         self.intend = intend
         self.refused = refused
         self.calls_made = 0
-        self._line = line
+        self._channel = channel
         self._gate = gate
         self._delivered = delivered
         self._run = run
@@ -149,7 +149,7 @@ class Sender:
             return Sent(self._alike(tries, "failed", "too_large", text))
         self.calls_made += 1
         try:
-            answer = await self._line.tries(
+            answer = await self._channel.tries(
                 tries.post,
                 kind="sync" if call.sync else "async",
                 tries=tries,
@@ -177,7 +177,7 @@ class Sender:
 
     async def _accepted(self, tries: CallTries, answer: Accepted) -> Sent:
         """Give each document of an accepted call its file."""
-        at = self._line.clock.timestamp()
+        at = self._channel.clock.timestamp()
         pairs = matched(tries.call.documents, answer.files)
         paths, cancelled = await self._saved(tries, answer, pairs)
         status = "ready" if isinstance(answer, Delivered) else "accepted"

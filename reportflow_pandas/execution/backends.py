@@ -9,9 +9,9 @@ from typing import Protocol
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Accepted, Delivered
-from reportflow_pandas.engine.attempts import Line
+from reportflow_pandas.engine.attempts import Channel
 from reportflow_pandas.engine.batching import Call, Feed
-from reportflow_pandas.engine.circuit_breaker import Outage
+from reportflow_pandas.engine.circuit_breaker import CircuitBreaker
 from reportflow_pandas.engine.concurrency import CEILING_CALLS, Gate, within_descriptors
 from reportflow_pandas.engine.outcomes import Outcome, Outcomes
 from reportflow_pandas.engine.progress import Phase
@@ -126,7 +126,7 @@ def runner_of(
     outcomes: Outcomes,
     *,
     client: Client,
-    line: Line,
+    channel: Channel,
     phase: Phase,
     files: Files | None,
     on_row: Callable[[Outcome], None] | None,
@@ -138,9 +138,9 @@ def runner_of(
     most = rows if endpoint.endswith("single") else 1 + rows // 2
     wanted = CEILING_CALLS if options.concurrency == "auto" else options.concurrency
     ceiling = within_descriptors(wanted, needed=most)
-    gate = Gate("auto" if options.concurrency == "auto" else ceiling, clock=line.clock, ceiling=ceiling)
+    gate = Gate("auto" if options.concurrency == "auto" else ceiling, clock=channel.clock, ceiling=ceiling)
     sender = Sender(
-        line,
+        channel,
         partial(_post, client),
         intend=partial(_intend, ledger),
         refused=partial(_refused, ledger),
@@ -160,15 +160,15 @@ def runner_of(
         first_alone=first_alone,
     )
     recorder.stop = runner.stop
-    line.outage = runner.outage = Outage(
-        partial(line.look, partial(client.parameters, options.design_id)),
+    channel.outage = runner.outage = CircuitBreaker(
+        partial(channel.look, partial(client.parameters, options.design_id)),
         end=runner.stop,
-        say=line.progress.away,
-        clock=line.clock,
-        patience=line.patience,
+        say=channel.progress.away,
+        clock=channel.clock,
+        patience=channel.patience,
         many=rows > (1 if endpoint.endswith("single") else options.batch_size),
     )
-    if line.asked:
+    if channel.asked:
         runner.outage.answered()  # the look-ups
     return runner
 

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 import pandas as pd
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine.attempts import Line
+from reportflow_pandas.engine.attempts import Channel
 from reportflow_pandas.engine.batching import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
@@ -58,7 +58,7 @@ class Source(Protocol):
     plans: bool
     folders: list[str] | None
 
-    async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal | None:
+    async def open(self, client: Client, channel: Channel, progress: Progress, *, queue: bool) -> Journal | None:
         """Look up what must be known, refuse what cannot be sent, and return the ledger, open for sending.
 
         None: there are no rows. ``queue``: other machines send the calls, and may have some of a process before.

@@ -14,7 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine.attempts import Line
+from reportflow_pandas.engine.attempts import Channel
 from reportflow_pandas.engine.batching import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
@@ -117,18 +117,18 @@ class FromFrame:
         self._site = call_site()
         remember(name, given)
 
-    async def open(self, client: Client, line: Line, progress: Progress, *, queue: bool) -> Journal | None:
+    async def open(self, client: Client, channel: Channel, progress: Progress, *, queue: bool) -> Journal | None:
         """Look up, refuse what would print blank, and begin the frame in the ledger; None where it has no rows."""
         options = self.options
         if options.run is not None and len(self.index):
-            proven = await is_of_this_workspace(self.info.run, options.effective_settings, client, line)
+            proven = await is_of_this_workspace(self.info.run, options.effective_settings, client, channel)
             self.ledger = await in_thread(partial(self._opened, queue=queue, proven=proven), self._forget_if_empty)
         try:
             if self.ledger is not None:
                 options = as_begun(options, self.ledger.meta)
             before = await in_thread(partial(self._choose, self.ledger))
             token = f"{self.info.run}/{secrets.token_hex(8)}"
-            self._prepared = prepared = await prepare(self._rows, options, client, line, token)
+            self._prepared = prepared = await prepare(self._rows, options, client, channel, token)
             self._refuse_or_warn(prepared, progress)
             await in_thread(partial(self._refuse_another_order, prepared, before, self.ledger))
             await in_thread(partial(self._refuse_too_many, prepared, self.ledger))

@@ -12,7 +12,7 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine.attempts import Line
+from reportflow_pandas.engine.attempts import Channel
 from reportflow_pandas.engine.batching import Document, Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
@@ -94,7 +94,7 @@ class FromLedger:
     async def open(
         self,
         client: Client,
-        line: Line,
+        channel: Channel,
         progress: Progress,  # noqa: ARG002
         *,
         queue: bool,
@@ -102,7 +102,7 @@ class FromLedger:
         """Open the ledger for sending, and take its last frame up again."""
         settings = self.options.effective_settings
         proven = await is_of_this_workspace(
-            self.info.run, settings, client, line, same_workspace=self._same_workspace
+            self.info.run, settings, client, channel, same_workspace=self._same_workspace
         )
         opening = partial(
             Journal.open,

@@ -14,7 +14,7 @@ import pandas as pd
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.design_lookup import find_design, parameters_of
-from reportflow_pandas.engine.attempts import Line, line_to
+from reportflow_pandas.engine.attempts import Channel, channel_to
 from reportflow_pandas.engine.batching import Call, Document, endpoint_for, pack
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.errors import CheckWarning, ConfigurationError
@@ -76,11 +76,11 @@ class Prepared:
 
 
 @asynccontextmanager
-async def connected(options: Options) -> AsyncIterator[tuple[Client, Line]]:
-    """Open a client for what is asked outside a run, with its line as the options want it."""
+async def connected(options: Options) -> AsyncIterator[tuple[Client, Channel]]:
+    """Open a client for what is asked outside a run, with its channel as the options want it."""
     settings = options.effective_settings
     async with Client(settings, timeout=options.timeout) as client:
-        yield client, line_to(settings, limits=options.effective_limits, timeout=options.timeout)
+        yield client, channel_to(settings, limits=options.effective_limits, timeout=options.timeout)
 
 
 def document_rows(frame: pd.DataFrame, options: Options, *, names: bool = True) -> DocumentRows:
@@ -225,12 +225,12 @@ def _known_by(columns: list[str] | None) -> str:
     return f"key={columns[0]!r}" if len(columns) == 1 else f"key={columns!r}"
 
 
-async def prepare(rows: DocumentRows, options: Options, client: Client, line: Line, run: str) -> Prepared:
+async def prepare(rows: DocumentRows, options: Options, client: Client, channel: Channel, run: str) -> Prepared:
     """Look up what must be looked up, hold the frame against it, and refuse what would print blank."""
     frame = rows.frame
     label, version, looked_up = options.design_id, options.version, False
     if version == "latest" or (options.file_name is None and options.check is not False):
-        design = await find_design(client, line, options.design_id)
+        design = await find_design(client, channel, options.design_id)
         looked_up = True
         label = design.label
         if version == "latest":
@@ -238,7 +238,7 @@ async def prepare(rows: DocumentRows, options: Options, client: Client, line: Li
     assert isinstance(version, int)  # noqa: S101 - "latest" was looked up
     parameters = None
     if options.check is not False:
-        parameters = await parameters_of(client, line, options.design_id, version)
+        parameters = await parameters_of(client, channel, options.design_id, version)
         looked_up = True
     sources = bind(frame, options, parameters, results=rows.called, groups=rows.groups)
     names = file_names(frame, options.file_name, label)

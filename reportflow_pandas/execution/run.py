@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import pandas as pd
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine.attempts import Line, line_to
+from reportflow_pandas.engine.attempts import Channel, channel_to
 from reportflow_pandas.engine.batching import Feed, pack
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.engine.progress import Phase, Progress
@@ -120,24 +120,24 @@ class Run:
         early: Exception | None = None
         try:
             async with Client(self.settings, timeout=self.options.timeout) as client:
-                line = line_to(
+                channel = channel_to(
                     self.settings,
                     limits=self.options.effective_limits,
                     attempts=self.options.attempts,
                     backoff=self.options.backoff,
                     timeout=self.options.timeout,
                     progress=self.progress,
-                    window=await self.queue.open(self.settings) if self.queue is not None else None,
+                    rate_limiter=await self.queue.open(self.settings) if self.queue is not None else None,
                 )
-                opening = self.source.open(client, line, self.progress, queue=self.queue is not None)
+                opening = self.source.open(client, channel, self.progress, queue=self.queue is not None)
                 ledger = await self._staged(opening)
                 if self._files is not None and self._files.folder.has_older_files:
                     self._files.folder.rows_have(documents_of(self.source.outcomes))
                 if ledger is not None:
-                    await self._send(client, line, ledger)
+                    await self._send(client, channel, ledger)
                 await self._look_again()
                 if self._files is not None and not self.interrupted:
-                    await self._staged(self._fetch(client, line, self._files.folder))
+                    await self._staged(self._fetch(client, channel, self._files.folder))
                     self._checked = await self._staged(self._read_back())
         except Exception as error:
             self._say_how_a_renewed_key_goes_on(error)
@@ -184,11 +184,11 @@ class Run:
         finally:
             self._stage = None
 
-    async def _send(self, client: Client, line: Line, ledger: Journal) -> None:
+    async def _send(self, client: Client, channel: Channel, ledger: Journal) -> None:
         options, source = self.options, self.source
         info = source.info
         if self.queue is None:
-            await _take_slots_of_processes_before(line, self.settings)
+            await _take_slots_of_processes_before(channel, self.settings)
             runs.count_calls(self.settings.runs, self.name)
         note = f"version {info.version}" if options.version == "latest" else ""
         phase = self.progress.begin("documents", len(source.index), note)
@@ -212,7 +212,7 @@ class Run:
                 ledger,
                 source.outcomes,
                 client=client,
-                line=line,
+                channel=channel,
                 phase=phase,
                 files=self._files,
                 on_row=self.on_row,
@@ -257,12 +257,12 @@ class Run:
         if self.on_row is not None:
             self.on_row(self.source.outcomes[position])
 
-    async def _fetch(self, client: Client, line: Line, folder: PdfFolder) -> None:
+    async def _fetch(self, client: Client, channel: Channel, folder: PdfFolder) -> None:
         ledger, outcomes = self.source.ledger, self.source.outcomes
         await fetch_outcomes(
             outcomes,
             client,
-            line,
+            channel,
             folder,
             wait=self.options.wait_seconds,
             noted=ledger.saved if ledger is not None else None,
@@ -370,9 +370,9 @@ class Run:
         return goes_on(self.info.attrs())
 
 
-async def _take_slots_of_processes_before(line: Line, settings: Settings) -> None:
+async def _take_slots_of_processes_before(channel: Channel, settings: Settings) -> None:
     """Count the calls of the last minute that other processes made."""
-    clock, window = settings.clock, line.limits.window
+    clock, window = settings.clock, channel.limits.window
     now = clock.timestamp()
     ago: dict[Kind, list[float]] = {"sync": [], "async": []}
     look = partial(runs.recent_calls, settings.runs, settings.owner, now - window, settings.base_url)
@@ -381,7 +381,7 @@ async def _take_slots_of_processes_before(line: Line, settings: Settings) -> Non
         ago[kind].append(now - call.answered_at if call.answered_at is not None else 0.0)
     for kind, moments in ago.items():
         if moments:
-            await line.window.preload(kind, moments, clock=clock)
+            await channel.rate_limiter.preload(kind, moments, clock=clock)
 
 
 def kind_of(error: BaseException | None) -> str:

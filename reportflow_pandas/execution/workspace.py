@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.contract import GATEWAY_STATUSES
-from reportflow_pandas.engine.attempts import Line, Refused
+from reportflow_pandas.engine.attempts import Channel, Refused
 from reportflow_pandas.errors import AuthError, ConnectionFailed, OutcomeUnknown, RateLimited
 from reportflow_pandas.journal import runs
 from reportflow_pandas.settings import Settings
@@ -20,7 +20,7 @@ _SAYS_NOTHING = {503, *GATEWAY_STATUSES}
 
 
 async def is_of_this_workspace(
-    run: str, settings: Settings, client: Client, line: Line, *, same_workspace: bool = False
+    run: str, settings: Settings, client: Client, channel: Channel, *, same_workspace: bool = False
 ) -> bool:
     """Tell whether a run that was begun with another key goes on with this one.
 
@@ -43,10 +43,10 @@ async def is_of_this_workspace(
         return False
     if not evidence.sent:
         return True
-    return evidence.request_id is not None and await proves(client, line, evidence.request_id, evidence.file_id)
+    return evidence.request_id is not None and await proves(client, channel, evidence.request_id, evidence.file_id)
 
 
-async def proves(client: Client, line: Line, request_id: str, file_id: str | None) -> bool:
+async def proves(client: Client, channel: Channel, request_id: str, file_id: str | None) -> bool:
     """Tell whether the service knows a document under this process's key: any answer but "not found" says so.
 
     Raises
@@ -58,7 +58,7 @@ async def proves(client: Client, line: Line, request_id: str, file_id: str | Non
         partial(client.download_file, request_id, file_id) if file_id else partial(client.download_zip, request_id)
     )
     try:
-        await line.ask(fetch, kind="download")
+        await channel.ask(fetch, kind="download")
     except Refused as refused:
         error = refused.error
         status = getattr(error, "status", None)

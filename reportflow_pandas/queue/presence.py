@@ -78,7 +78,7 @@ class Serving(Protocol):
 
     Attributes
     ----------
-    outage : Outage
+    outage : CircuitBreaker
         Whether the service is away for it.
     """
 

@@ -11,7 +11,7 @@ from typing import Any, get_args
 from reportflow_pandas.engine.batching import Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase
-from reportflow_pandas.engine.rate_limit import Window
+from reportflow_pandas.engine.rate_limit import RateLimiter
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.queue.address import RedisAddress
@@ -79,8 +79,8 @@ class RunQueue:
         """Raise a `ConfigurationError` if the Redis cannot be used."""
         await connected(self.address, patience=REFUSAL_PATIENCE_SECONDS)
 
-    async def open(self, settings: Settings) -> Window:
-        """Connect, and return the window that all machines of the workspace share.
+    async def open(self, settings: Settings) -> RateLimiter:
+        """Connect, and return the rate limiter that all machines of the workspace share.
 
         Raises
         ------
@@ -90,7 +90,7 @@ class RunQueue:
         self._client = await connect(self.address, self.warn)
         self._store = RedisStore(self._client, settings.workspace_id, keys=self.address.keys)
         self._watch = asyncio.create_task(watch(self.address, self.warn))
-        return Window(self._store)
+        return RateLimiter(self._store)
 
     async def close(self) -> None:
         """Close the connection. Doing so twice is harmless."""

@@ -18,9 +18,9 @@ from typing import Any
 import orjson
 
 from reportflow_pandas.api.client import Client
-from reportflow_pandas.engine.attempts import Line
+from reportflow_pandas.engine.attempts import Channel
 from reportflow_pandas.engine.batching import Call
-from reportflow_pandas.engine.circuit_breaker import Outage
+from reportflow_pandas.engine.circuit_breaker import CircuitBreaker
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import AuthError, JournalError, ReportFlowError
 from reportflow_pandas.queue.address import Keys
@@ -74,14 +74,14 @@ class ServedRun:
         redis: Any,
         keys: Keys,
         bull: Any,
-        line: Line,
+        channel: Channel,
         client: Client,
         presence: Presence,
     ) -> None:
         self.name = name
         self.terms = terms
         self.bull = bull
-        self.line = line
+        self.channel = channel
         self.client = client
         self.in_flight: set[asyncio.Task[None]] = set()
         self.held: set[str] = set()
@@ -91,12 +91,12 @@ class ServedRun:
         self._keys = keys
         self._telling: asyncio.Task[None] | None = None
         self._presence = presence
-        self.outage = line.outage = Outage(
-            partial(line.look, client.designs),
+        self.outage = channel.outage = CircuitBreaker(
+            partial(channel.look, client.designs),
             end=lambda error: log.warning("run %s: %s", terms.run, error),
             say=self.tell_away,
-            clock=line.clock,
-            patience=line.patience,
+            clock=channel.clock,
+            patience=channel.patience,
             elsewhere=presence.others_answered,
         )
         self.outage.answered()  # at the submitter: what cannot be reached from here is away, not the calls' fault

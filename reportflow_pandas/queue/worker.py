@@ -25,11 +25,11 @@ from typing import Any
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Accepted
-from reportflow_pandas.engine.attempts import line_to
+from reportflow_pandas.engine.attempts import channel_to
 from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.concurrency import Gate, within_descriptors
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.engine.rate_limit import Window
+from reportflow_pandas.engine.rate_limit import RateLimiter
 from reportflow_pandas.engine.sender import CallTries, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.queue.address import RedisAddress
@@ -238,13 +238,13 @@ class Worker:
         bull.on("lockRenewalFailed", lambda jobs: log.warning("calls %s were given up meanwhile", jobs))
         bull.on("error", lambda error, *_: log.warning("BullMQ: %s", error))
         bull.lockManager.start()
-        line = line_to(
+        channel = channel_to(
             self._settings,
             limits=terms.limits,
             attempts=terms.attempts,
             backoff=terms.backoff,
             timeout=terms.timeout,
-            window=Window(self._store),
+            rate_limiter=RateLimiter(self._store),
         )
         client = await self._client(terms.timeout)
         self._served[name] = ServedRun(
@@ -253,7 +253,7 @@ class Worker:
             redis=self._redis,
             keys=self._keys,
             bull=bull,
-            line=line,
+            channel=channel,
             client=client,
             presence=self._presence,
         )
@@ -382,7 +382,7 @@ class Worker:
             return served.client.send(part.endpoint, body)
 
         sender = Sender(
-            served.line, post, intend=lease.intend, refused=lease.refused, gate=self._gate, run=served.terms.run
+            served.channel, post, intend=lease.intend, refused=lease.refused, gate=self._gate, run=served.terms.run
         )
         parts = deque([call])
         try:

@@ -14,9 +14,9 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered, FileEntry
-from reportflow_pandas.engine.attempts import Held, Line, Refused, Tries
+from reportflow_pandas.engine.attempts import Channel, Held, Refused, Tries
 from reportflow_pandas.engine.batching import Document
-from reportflow_pandas.engine.circuit_breaker import Outage, says_nothing
+from reportflow_pandas.engine.circuit_breaker import CircuitBreaker, says_nothing
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, ConnectionFailed, NotReady, ReportFlowError
@@ -50,7 +50,7 @@ class Download:
     ----------
     client : Client
         The service.
-    line : Line
+    channel : Channel
         Slots, retries and pauses.
     folder : PdfFolder
         Where they go.
@@ -63,7 +63,7 @@ class Download:
     def __init__(
         self,
         client: Client,
-        line: Line,
+        channel: Channel,
         folder: PdfFolder,
         *,
         wait: float,
@@ -71,18 +71,18 @@ class Download:
         failed: Failed,
     ) -> None:
         self._client = client
-        self._line = line
+        self._channel = channel
         self._folder = folder
         self._wait = wait
         self._saved = saved
         self._failed = failed
-        heard = line.outage is not None and line.outage.heard
-        self._outage = line.outage = Outage(
-            partial(line.look, client.designs),
+        heard = channel.outage is not None and channel.outage.heard
+        self._outage = channel.outage = CircuitBreaker(
+            partial(channel.look, client.designs),
             end=lambda _: None,
-            say=line.progress.away,
-            clock=line.clock,
-            patience=line.patience,
+            say=channel.progress.away,
+            clock=channel.clock,
+            patience=channel.patience,
             left=REST_NOT_FETCHED,
         )
         if heard:
@@ -118,7 +118,7 @@ class Download:
         firsts = [rows[0] for rows in self._rows.values()]
         self._open = {one.document: one for one in firsts}
         if len(firsts) == 1:
-            self._line.outage = None  # no other tells whether it is the service or this document
+            self._channel.outage = None  # no other tells whether it is the service or this document
         there = await asyncio.to_thread(lambda: [self._folder.find(one.document) for one in firsts])
         requests: dict[str, list[Wanted]] = {}
         for one, path in zip(firsts, there, strict=True):
@@ -134,7 +134,7 @@ class Download:
         except ConnectionFailed as away:
             text = " ".join(str(away).split())
             log.warning("%d PDFs are not downloaded: %s", len(self._open), text)
-            self._line.progress.lines.append(f"{len(self._open):,} PDFs are not downloaded: {text}")
+            self._channel.progress.lines.append(f"{len(self._open):,} PDFs are not downloaded: {text}")
             for one in list(self._open.values()):
                 self._give_up(one, "network", text, None)
         finally:
@@ -169,7 +169,7 @@ class Download:
 
     async def _request(self, group: Sequence[Wanted]) -> None:
         polling = Polling(
-            self._line.clock,
+            self._channel.clock,
             group[0].accepted_at,
             wait=self._wait,
             expected=self._ready_after,
@@ -317,11 +317,11 @@ class Download:
         ConnectionFailed
             The service stays away.
         """
-        began = self._line.clock.monotonic()
+        began = self._channel.clock.monotonic()
         tries.probe = await self._outage.turn()
-        polling.waited(self._line.clock.monotonic() - began)
+        polling.waited(self._channel.clock.monotonic() - began)
         try:
-            return await self._line.tries(fetch, kind="download", tries=tries)
+            return await self._channel.tries(fetch, kind="download", tries=tries)
         except Refused as refused:
             await self._check_reached(refused)
             raise
@@ -334,7 +334,7 @@ class Download:
         if self._outage.heard or not says_nothing(refused.error):
             return
         try:
-            await self._line.look(self._client.designs)
+            await self._channel.look(self._client.designs)
         except ReportFlowError as error:
             if says_nothing(error):
                 raise ConnectionFailed(f"{refused.decision.text}: {REST_NOT_FETCHED}") from None
@@ -407,7 +407,7 @@ def _raise_systemic(refused: Refused) -> None:
 async def fetch_outcomes(
     outcomes: Outcomes,
     client: Client,
-    line: Line,
+    channel: Channel,
     folder: PdfFolder,
     *,
     wait: float,
@@ -418,7 +418,7 @@ async def fetch_outcomes(
     wanted = missing(outcomes, folder, folders)
     if not wanted:
         return
-    phase = line.progress.begin("PDFs", len(wanted))
+    phase = channel.progress.begin("PDFs", len(wanted))
 
     def saved(one: Wanted, path: Path) -> None:
         outcomes.saved(one.position, str(path))
@@ -434,7 +434,7 @@ async def fetch_outcomes(
         if noted is not None:
             noted(one.position)
 
-    await Download(client, line, folder, wait=wait, saved=saved, failed=failed).fetch(wanted)
+    await Download(client, channel, folder, wait=wait, saved=saved, failed=failed).fetch(wanted)
 
 
 async def save_delivered(

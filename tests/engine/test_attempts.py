@@ -10,9 +10,9 @@ import pytest
 from engine.conftest import StoreOf
 from support.virtual_time import SimulatedClock
 
-from reportflow_pandas.engine.attempts import Line, Tries
+from reportflow_pandas.engine.attempts import Channel, Tries
 from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.engine.rate_limit import Window
+from reportflow_pandas.engine.rate_limit import RateLimiter
 from reportflow_pandas.engine.retry import RetryPolicy
 from reportflow_pandas.settings import Limits
 
@@ -28,8 +28,8 @@ class Scene:
         self.recorded = self.taken_back = 0
         self.answered_after = answered_after
         limits = Limits(async_calls=calls, window=MINUTE)
-        self.line = Line(
-            window=Window(store_of(self.clock)),
+        self.channel = Channel(
+            rate_limiter=RateLimiter(store_of(self.clock)),
             limits=limits,
             policy=RetryPolicy(attempts=1, limits=limits),
             clock=self.clock,
@@ -49,7 +49,7 @@ class Scene:
             self.recorded += 1
             await self.clock.sleep(disk(self.recorded))
 
-        await self.line.tries(self.post, kind="async", tries=Tries(), sending=record, refused=self.take_back)
+        await self.channel.tries(self.post, kind="async", tries=Tries(), sending=record, refused=self.take_back)
 
 
 @pytest.mark.parametrize("slow", [4.0, 30.0, 61.0, 119.0, 180.0, 600.0])

@@ -9,11 +9,11 @@ from functools import partial
 import pytest
 from support.virtual_time import SimulatedClock
 
-from reportflow_pandas.engine.attempts import Held, Line, Refused, Tries
-from reportflow_pandas.engine.circuit_breaker import MISSES_IN_A_ROW, Outage, says_nothing
+from reportflow_pandas.engine.attempts import Channel, Held, Refused, Tries
+from reportflow_pandas.engine.circuit_breaker import MISSES_IN_A_ROW, CircuitBreaker, says_nothing
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.engine.rate_limit import MemoryStore, Window
+from reportflow_pandas.engine.rate_limit import MemoryStore, RateLimiter
 from reportflow_pandas.engine.retry import RetryPolicy
 from reportflow_pandas.errors import ConnectionFailed, OutcomeUnknown, ReportFlowError, api_error
 from reportflow_pandas.settings import Limits
@@ -55,14 +55,14 @@ class World:
         self.sent: list[float] = []
         self.probes: list[float] = []
         self.outcomes: dict[str, int] = {"accepted": 0, "unknown": 0, "failed": 0}
-        self.line = Line(
-            window=Window(MemoryStore()),
+        self.channel = Channel(
+            rate_limiter=RateLimiter(MemoryStore()),
             limits=Limits.off(),
             policy=RetryPolicy(backoff=0.1),
             clock=self.clock,
             progress=Progress(self.clock),
         )
-        self.outage = self.line.outage = Outage(
+        self.outage = self.channel.outage = CircuitBreaker(
             self.look, end=self.ended.append, say=self.said.append, clock=self.clock, patience=patience
         )
 
@@ -89,7 +89,7 @@ class World:
                     self.probes.append(self.clock.time)
                 await gate.enter()
                 try:
-                    await self.line.tries(self.post, kind="async", tries=tries, gate=gate)
+                    await self.channel.tries(self.post, kind="async", tries=tries, gate=gate)
                 except Held:
                     continue
                 except Refused as refused:
@@ -186,7 +186,7 @@ def test_before_the_first_answer_what_nothing_reached_is_no_outage(wrong: str) -
 
 def test_answers_between_the_misses_and_misses_begun_before_an_answer_are_no_outage() -> None:
     clock = SimulatedClock()
-    outage = Outage(_nothing, end=_no_end, say=_no_end, clock=clock, patience=1.0)
+    outage = CircuitBreaker(_nothing, end=_no_end, say=_no_end, clock=clock, patience=1.0)
 
     async def main() -> None:
         for _ in range(20):
@@ -220,14 +220,14 @@ def test_a_window_closed_for_an_hour_makes_no_outage_longer_than_it_says() -> No
     world = World("503", until=1e9, looks_until=0.0, patience=60.0)
 
     async def look() -> None:
-        await world.line.look(world.look)
+        await world.channel.look(world.look)
 
     world.outage._look = look
 
     async def closing() -> None:
         while not world.outage.away:
             await world.clock.sleep(0.1)
-        world.line.window.close("async", 3600.0, clock=world.clock)
+        world.channel.rate_limiter.close("async", 3600.0, clock=world.clock)
 
     async def main() -> None:
         close = asyncio.create_task(closing())
@@ -245,7 +245,7 @@ def test_a_probe_that_waits_for_its_slot_is_not_waited_for_beyond_the_patience()
     world = World("503", until=1e9, looks_until=0.0, patience=60.0)
 
     async def look_and_close() -> None:
-        world.line.window.close("async", 3600.0, clock=world.clock)
+        world.channel.rate_limiter.close("async", 3600.0, clock=world.clock)
 
     world.outage._look = look_and_close
     world.run()

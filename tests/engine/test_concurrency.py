@@ -9,10 +9,10 @@ from typing import Literal
 import pytest
 from support.virtual_time import SimulatedClock
 
-from reportflow_pandas.engine.attempts import Line, Tries
+from reportflow_pandas.engine.attempts import Channel, Tries
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.engine.rate_limit import MemoryStore, Window
+from reportflow_pandas.engine.rate_limit import MemoryStore, RateLimiter
 from reportflow_pandas.engine.retry import RetryPolicy
 from reportflow_pandas.errors import RateLimited
 from reportflow_pandas.settings import Limits
@@ -140,8 +140,8 @@ def simulate(
     clock = SimulatedClock(seed=seed)
     service = service_of(clock)
     gate = Gate(concurrency, clock=clock, ceiling=ceiling)
-    line = Line(
-        window=Window(MemoryStore()),
+    channel = Channel(
+        rate_limiter=RateLimiter(MemoryStore()),
         limits=Limits.off(),
         policy=RetryPolicy(attempts=1, limits=Limits.off()),
         clock=clock,
@@ -165,7 +165,7 @@ def simulate(
         for _ in left:
             if not gate.try_enter():
                 await gate.enter()
-            await line.tries(send, kind="async", tries=Tries(), gate=gate, sending=sending)
+            await channel.tries(send, kind="async", tries=Tries(), gate=gate, sending=sending)
 
     async def main() -> None:
         await asyncio.gather(*(worker() for _ in range(ceiling if concurrency == "auto" else concurrency)))

@@ -15,10 +15,10 @@ from reportflow_pandas.engine.rate_limit import (
     RECHECK_SECONDS as RECHECK,
     Kind,
     MemoryStore,
+    RateLimiter,
     Slot,
     Store,
-    Window,
-    window_of,
+    rate_limiter_of,
 )
 from reportflow_pandas.queue.rate_limit import RedisStore
 from reportflow_pandas.settings import Limits
@@ -33,7 +33,7 @@ def limits(calls: int | None, window: float = MINUTE) -> Limits:
 
 
 async def work(
-    window: Window, clock: SimulatedClock, latencies: Sequence[float], allowed: Limits, workers: int
+    limiter: RateLimiter, clock: SimulatedClock, latencies: Sequence[float], allowed: Limits, workers: int
 ) -> list[tuple[float, float]]:
     """Make one call for each latency and return when each began and was answered, in order of the beginning."""
     calls: list[tuple[float, float]] = []
@@ -41,7 +41,7 @@ async def work(
 
     async def worker() -> None:
         for latency in left:
-            slot = await window.slot("async", allowed, clock=clock, timeout=60.0)
+            slot = await limiter.slot("async", allowed, clock=clock, timeout=60.0)
             began = clock.monotonic()
             await clock.sleep(latency)
             slot.answered()
@@ -107,7 +107,7 @@ def test_no_window_of_the_service_holds_more_than_the_limit_and_no_slot_stays_un
     """Whenever within a call the service counts it, the limit holds; and every call begins as early as it may."""
     clock = SimulatedClock()
     made = clock.run(
-        work(Window(store_of(clock)), clock, [latency for latency, _ in calls], limits(limit), workers)
+        work(RateLimiter(store_of(clock)), clock, [latency for latency, _ in calls], limits(limit), workers)
     )
     counted = [began + (answered - began) * when for (began, answered), (_, when) in zip(made, calls, strict=True)]
     assert fullest_sliding(counted, MINUTE) <= limit
@@ -119,12 +119,12 @@ def test_no_window_of_the_service_holds_more_than_the_limit_and_no_slot_stays_un
 def test_an_answer_just_after_another_frees_its_slot_no_sooner_than_a_window_after_it(store_of: StoreOf) -> None:
     """Two answers 1.5 ms apart, and two calls that come when the first slot is free: the second waits its time."""
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def main() -> list[tuple[float, float]]:
-        made = await work(window, clock, [1.0, 1.0015], limits(2), workers=2)
+        made = await work(limiter, clock, [1.0, 1.0015], limits(2), workers=2)
         await clock.sleep(1.0 + MINUTE + GRAIN - clock.time + 1e-6)
-        return made + await work(window, clock, [1.0, 1.0], limits(2), workers=2)
+        return made + await work(limiter, clock, [1.0, 1.0], limits(2), workers=2)
 
     made = clock.run(main())
     counted = [answered for _, answered in made[:2]] + [began for began, _ in made[2:]]
@@ -145,12 +145,12 @@ def test_runs_with_other_limits_and_windows_each_keep_their_own(
 ) -> None:
     """A call of a run begins only if fewer than the run's limit are counted, of all runs."""
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
     made: list[tuple[float, float, int, float]] = []
 
     async def main() -> None:
         async def one(limit: int, width: float, latencies: list[float]) -> None:
-            calls = await work(window, clock, latencies, limits(limit, width), workers=6)
+            calls = await work(limiter, clock, latencies, limits(limit, width), workers=6)
             made.extend((*call, limit, width) for call in calls)
 
         await asyncio.gather(*(one(*run) for run in runs))
@@ -187,7 +187,7 @@ def test_a_waiting_call_that_leaves_leaves_no_free_slot_behind(
         began = None
         freed = None
         try:
-            slot = await Window(store).slot("async", limits(limit), clock=clock, timeout=50.0, urgent=urgent)
+            slot = await RateLimiter(store).slot("async", limits(limit), clock=clock, timeout=50.0, urgent=urgent)
             began = clock.time
             freed = began + 50.0 + MINUTE + GRAIN
             await clock.sleep(lasts)
@@ -237,18 +237,18 @@ def in_line(store: Store) -> int:
 def test_the_documented_limit_is_used_whole(store_of: StoreOf) -> None:
     """1,000 calls at 200 ms take nine windows and ten latencies, and nothing else."""
     clock = SimulatedClock()
-    clock.run(work(Window(store_of(clock)), clock, [0.2] * 1000, Limits(), workers=256))
+    clock.run(work(RateLimiter(store_of(clock)), clock, [0.2] * 1000, Limits(), workers=256))
     assert clock.time == pytest.approx(9 * 60.0 + 10 * 0.2, rel=0.001)
 
 
 def test_sync_generation_has_a_bucket_of_its_own(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def main() -> None:
         for kind, count in (("sync", 30), ("async", 100)):
             for _ in range(count):
-                await window.slot(kind, Limits(), clock=clock, timeout=60.0)  # type: ignore[arg-type]
+                await limiter.slot(kind, Limits(), clock=clock, timeout=60.0)  # type: ignore[arg-type]
 
     clock.run(main())
     assert clock.time == 0.0
@@ -256,11 +256,11 @@ def test_sync_generation_has_a_bucket_of_its_own(store_of: StoreOf) -> None:
 
 def test_generation_goes_before_polls_and_the_first_first(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
     order: list[str] = []
 
     async def call(name: str, *, urgent: bool) -> None:
-        slot = await window.slot("async", limits(1), clock=clock, timeout=60.0, urgent=urgent)
+        slot = await limiter.slot("async", limits(1), clock=clock, timeout=60.0, urgent=urgent)
         order.append(name)
         slot.answered()
 
@@ -277,15 +277,15 @@ def test_generation_goes_before_polls_and_the_first_first(store_of: StoreOf) -> 
 
 def test_a_run_with_a_small_limit_does_not_block_one_with_a_large_limit(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def main() -> None:
         for _ in range(2):
-            (await window.slot("async", limits(10), clock=clock, timeout=60.0)).answered()
-        small = asyncio.create_task(window.slot("async", limits(1), clock=clock, timeout=60.0))
+            (await limiter.slot("async", limits(10), clock=clock, timeout=60.0)).answered()
+        small = asyncio.create_task(limiter.slot("async", limits(1), clock=clock, timeout=60.0))
         await clock.sleep(1.0)
         for _ in range(8):
-            await window.slot("async", limits(10), clock=clock, timeout=60.0)
+            await limiter.slot("async", limits(10), clock=clock, timeout=60.0)
         assert clock.time == 1.0
         assert not small.done()
         small.cancel()
@@ -295,13 +295,13 @@ def test_a_run_with_a_small_limit_does_not_block_one_with_a_large_limit(store_of
 
 def test_a_run_without_a_limit_never_waits_and_is_counted_by_the_others(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def main() -> None:
         for _ in range(500):
-            (await window.slot("async", limits(None), clock=clock, timeout=60.0)).answered()
+            (await limiter.slot("async", limits(None), clock=clock, timeout=60.0)).answered()
         assert clock.time == 0.0
-        await window.slot("async", limits(400), clock=clock, timeout=60.0)
+        await limiter.slot("async", limits(400), clock=clock, timeout=60.0)
         assert clock.time == pytest.approx(60.0, abs=0.01)
 
     clock.run(main())
@@ -314,7 +314,7 @@ def test_the_log_forgets_what_nobody_counts() -> None:
 
     async def main() -> None:
         for _ in range(20_000):
-            slot = await Window(store).slot("async", limits(None), clock=clock, timeout=60.0)
+            slot = await RateLimiter(store).slot("async", limits(None), clock=clock, timeout=60.0)
             slot.answered()
             clock.time += 0.1
 
@@ -328,15 +328,16 @@ def test_a_cancelled_waiter_leaves_the_line_clean(store_of: StoreOf) -> None:
     """The call behind goes when the slot frees, as if the other had never been there."""
     clock = SimulatedClock()
     store = store_of(clock)
-    window = Window(store)
+    limiter = RateLimiter(store)
 
     async def main() -> None:
         for _ in range(3):
-            (await window.slot("async", limits(3), clock=clock, timeout=60.0)).answered()
+            (await limiter.slot("async", limits(3), clock=clock, timeout=60.0)).answered()
             await clock.sleep(10.0)
-        ahead = [asyncio.create_task(window.slot("async", limits(3), clock=clock, timeout=60.0)) for _ in range(5)]
+        waits = [limiter.slot("async", limits(3), clock=clock, timeout=60.0) for _ in range(5)]
+        ahead = [asyncio.create_task(wait) for wait in waits]
         await clock.sleep(1.0)
-        behind = asyncio.create_task(window.slot("async", limits(3), clock=clock, timeout=60.0))
+        behind = asyncio.create_task(limiter.slot("async", limits(3), clock=clock, timeout=60.0))
         await clock.sleep(1.0)
         for task in ahead:
             task.cancel()
@@ -364,14 +365,14 @@ class DistantStore(MemoryStore):
 
 def test_a_caller_cancelled_while_the_store_answers_loses_no_slot() -> None:
     clock = SimulatedClock()
-    window = Window(DistantStore(clock, looks_every=1.0))
+    limiter = RateLimiter(DistantStore(clock, looks_every=1.0))
 
     async def main() -> None:
-        task = asyncio.create_task(window.slot("async", limits(1), clock=clock, timeout=60.0))
+        task = asyncio.create_task(limiter.slot("async", limits(1), clock=clock, timeout=60.0))
         await clock.sleep(0.001)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
-        await window.slot("async", limits(1), clock=clock, timeout=60.0)
+        await limiter.slot("async", limits(1), clock=clock, timeout=60.0)
         assert clock.time < 0.01
 
     clock.run(main())
@@ -379,8 +380,8 @@ def test_a_caller_cancelled_while_the_store_answers_loses_no_slot() -> None:
 
 def test_a_store_elsewhere_keeps_the_same_rule() -> None:
     clock = SimulatedClock()
-    window = Window(DistantStore(clock, looks_every=1.0))
-    made = clock.run(work(window, clock, [0.2] * 25, limits(10), workers=25))
+    limiter = RateLimiter(DistantStore(clock, looks_every=1.0))
+    made = clock.run(work(limiter, clock, [0.2] * 25, limits(10), workers=25))
     assert fullest_sliding([began for began, _ in made], MINUTE) <= 10
     assert clock.time == pytest.approx(120.6, abs=0.5)
 
@@ -389,7 +390,7 @@ def test_a_store_elsewhere_keeps_the_same_rule() -> None:
 def test_a_run_beside_another_user_of_the_workspace_gets_through(store_of: StoreOf, *, says_when: bool) -> None:
     """Another program takes 30 of 100 a minute: all calls get through, a refusal in fifteen calls at most."""
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
     counted: list[float] = []
     refused = accepted = 0
 
@@ -409,7 +410,7 @@ def test_a_run_beside_another_user_of_the_workspace_gets_through(store_of: Store
     async def worker() -> None:
         nonlocal refused, accepted
         while accepted < 600:
-            slot = await window.slot("async", Limits(), clock=clock, timeout=60.0)
+            slot = await limiter.slot("async", Limits(), clock=clock, timeout=60.0)
             await clock.sleep(0.2)
             retry_after = refusal()
             slot.answered()
@@ -417,7 +418,7 @@ def test_a_run_beside_another_user_of_the_workspace_gets_through(store_of: Store
                 accepted += 1
             else:
                 refused += 1
-                window.close("async", retry_after if says_when else MINUTE, clock=clock)
+                limiter.close("async", retry_after if says_when else MINUTE, clock=clock)
 
     async def main() -> None:
         other = asyncio.create_task(another_program())
@@ -435,7 +436,7 @@ def test_a_child_process_starts_without_the_line_of_its_parent_but_with_the_log(
     store = MemoryStore()
 
     async def parent() -> None:
-        (await Window(store).slot("async", limits(1), clock=clock, timeout=60.0)).answered()
+        (await RateLimiter(store).slot("async", limits(1), clock=clock, timeout=60.0)).answered()
         waiter = Slot(store, "async", limits(1), clock=clock, timeout=60.0, urgent=True)
         assert await store.ask(waiter, clock.monotonic()) > 0
 
@@ -444,7 +445,7 @@ def test_a_child_process_starts_without_the_line_of_its_parent_but_with_the_log(
     store.forked()
 
     async def child() -> None:
-        await Window(store).slot("async", limits(1), clock=clock, timeout=60.0)
+        await RateLimiter(store).slot("async", limits(1), clock=clock, timeout=60.0)
         assert clock.time == pytest.approx(60.0, abs=0.01)
 
     clock.run(child())
@@ -452,11 +453,11 @@ def test_a_child_process_starts_without_the_line_of_its_parent_but_with_the_log(
 
 def test_a_call_that_is_never_answered_keeps_its_slot_until_its_time_out_and_a_window(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def main() -> None:
-        await window.slot("async", limits(1), clock=clock, timeout=130.0)
-        await window.slot("async", limits(1), clock=clock, timeout=130.0)
+        await limiter.slot("async", limits(1), clock=clock, timeout=130.0)
+        await limiter.slot("async", limits(1), clock=clock, timeout=130.0)
 
     clock.run(main())
     assert clock.time == pytest.approx(190.0, abs=0.1)
@@ -464,16 +465,16 @@ def test_a_call_that_is_never_answered_keeps_its_slot_until_its_time_out_and_a_w
 
 def test_an_answer_after_the_time_out_counts_from_the_answer(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def main() -> None:
-        slot = await window.slot("async", limits(2), clock=clock, timeout=10.0)
+        slot = await limiter.slot("async", limits(2), clock=clock, timeout=10.0)
         await clock.sleep(50.0)
         slot.answered()
         slot.answered()
-        await window.slot("async", limits(2), clock=clock, timeout=10.0)
+        await limiter.slot("async", limits(2), clock=clock, timeout=10.0)
         await clock.sleep(30.0)
-        second = await window.slot("async", limits(2), clock=clock, timeout=10.0)
+        second = await limiter.slot("async", limits(2), clock=clock, timeout=10.0)
         assert clock.time == pytest.approx(110.0, abs=0.1)
         second.answered()
 
@@ -482,11 +483,11 @@ def test_an_answer_after_the_time_out_counts_from_the_answer(store_of: StoreOf) 
 
 def test_a_slot_that_was_not_used_is_free_at_once(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def main() -> None:
-        slot = await window.slot("async", limits(1), clock=clock, timeout=60.0)
-        next_slot = asyncio.create_task(window.slot("async", limits(1), clock=clock, timeout=60.0))
+        slot = await limiter.slot("async", limits(1), clock=clock, timeout=60.0)
+        next_slot = asyncio.create_task(limiter.slot("async", limits(1), clock=clock, timeout=60.0))
         await clock.sleep(5.0)
         slot.unused()
         await next_slot
@@ -497,12 +498,12 @@ def test_a_slot_that_was_not_used_is_free_at_once(store_of: StoreOf) -> None:
 
 def test_the_bar_is_told_how_long_the_wait_is_and_when_it_is_over(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
     told: list[float] = []
 
     async def main() -> None:
         for _ in range(2):
-            slot = await window.slot("async", limits(1), clock=clock, timeout=60.0, waiting=told.append)
+            slot = await limiter.slot("async", limits(1), clock=clock, timeout=60.0, waiting=told.append)
             slot.answered()
             await clock.sleep(20.0)
 
@@ -512,12 +513,13 @@ def test_the_bar_is_told_how_long_the_wait_is_and_when_it_is_over(store_of: Stor
 
 def test_the_wait_is_over_for_the_bar_when_the_waiter_is_cancelled(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
     told: list[float] = []
 
     async def main() -> None:
-        await window.slot("async", limits(1), clock=clock, timeout=60.0)
-        task = asyncio.create_task(window.slot("async", limits(1), clock=clock, timeout=60.0, waiting=told.append))
+        await limiter.slot("async", limits(1), clock=clock, timeout=60.0)
+        wait = limiter.slot("async", limits(1), clock=clock, timeout=60.0, waiting=told.append)
+        task = asyncio.create_task(wait)
         await clock.sleep(1.0)
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)
@@ -530,19 +532,19 @@ def test_the_wait_is_over_for_the_bar_when_the_waiter_is_cancelled(store_of: Sto
 def test_a_429_closes_the_window_for_everybody(store_of: StoreOf) -> None:
     """For as long as it is told to, whatever the limits of those who wait; the other bucket stays open."""
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def main() -> None:
         await clock.sleep(1000.0)
-        slot = await window.slot("async", Limits(), clock=clock, timeout=60.0)
-        window.close("async", 7.0, clock=clock)
+        slot = await limiter.slot("async", Limits(), clock=clock, timeout=60.0)
+        limiter.close("async", 7.0, clock=clock)
         slot.answered()
         await clock.sleep(0.001)
-        await window.slot("sync", Limits(), clock=clock, timeout=60.0)
+        await limiter.slot("sync", Limits(), clock=clock, timeout=60.0)
         assert clock.time < 1000.01
         await asyncio.gather(
             *(
-                window.slot("async", some, clock=clock, timeout=60.0)
+                limiter.slot("async", some, clock=clock, timeout=60.0)
                 for some in (Limits(), limits(None), limits(50, 20.0))
             )
         )
@@ -553,13 +555,13 @@ def test_a_429_closes_the_window_for_everybody(store_of: StoreOf) -> None:
 
 def test_refusals_of_one_storm_prolong_the_closing_and_never_cut_it_short(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def main() -> None:
         for seconds in (5.0, 20.0, 1.0):
-            window.close("async", seconds, clock=clock)
+            limiter.close("async", seconds, clock=clock)
             await clock.sleep(1.0)
-        await window.slot("async", Limits(), clock=clock, timeout=60.0)
+        await limiter.slot("async", Limits(), clock=clock, timeout=60.0)
 
     clock.run(main())
     assert clock.time == pytest.approx(21.0, abs=0.01)
@@ -568,14 +570,14 @@ def test_refusals_of_one_storm_prolong_the_closing_and_never_cut_it_short(store_
 def test_a_429_lowers_no_pace(store_of: StoreOf) -> None:
     """After twenty refusals the whole limit may be used as soon as the window is open again."""
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def main() -> None:
         for _ in range(20):
-            window.close("async", 1.0, clock=clock)
+            limiter.close("async", 1.0, clock=clock)
         await clock.sleep(0.001)
         for _ in range(100):
-            await window.slot("async", Limits(), clock=clock, timeout=60.0)
+            await limiter.slot("async", Limits(), clock=clock, timeout=60.0)
 
     clock.run(main())
     assert clock.time == pytest.approx(1.0, abs=0.01)
@@ -583,13 +585,13 @@ def test_a_429_lowers_no_pace(store_of: StoreOf) -> None:
 
 def test_the_bar_is_told_until_when_the_window_is_closed(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
     told: list[float] = []
 
     async def main() -> None:
-        window.close("async", 30.0, clock=clock)
+        limiter.close("async", 30.0, clock=clock)
         await clock.sleep(0.001)
-        await window.slot("async", Limits(), clock=clock, timeout=60.0, waiting=told.append)
+        await limiter.slot("async", Limits(), clock=clock, timeout=60.0, waiting=told.append)
 
     clock.run(main())
     assert told[0] == pytest.approx(30.0, abs=0.01)
@@ -598,11 +600,11 @@ def test_the_bar_is_told_until_when_the_window_is_closed(store_of: StoreOf) -> N
 
 def test_a_resumed_run_starts_from_the_last_minute_of_its_journal() -> None:
     clock = SimulatedClock()
-    window = Window(MemoryStore())
+    limiter = RateLimiter(MemoryStore())
 
     async def main() -> None:
-        await window.preload("async", [50.0, 0.0, 70.0], clock=clock)
-        await window.slot("async", limits(2), clock=clock, timeout=60.0)
+        await limiter.preload("async", [50.0, 0.0, 70.0], clock=clock)
+        await limiter.slot("async", limits(2), clock=clock, timeout=60.0)
 
     clock.run(main())
     assert clock.time == pytest.approx(10.0, abs=0.01)
@@ -610,14 +612,14 @@ def test_a_resumed_run_starts_from_the_last_minute_of_its_journal() -> None:
 
 def test_calls_of_this_process_are_not_counted_again_from_the_journal() -> None:
     clock = SimulatedClock()
-    window = Window(MemoryStore())
+    limiter = RateLimiter(MemoryStore())
 
     async def main() -> None:
         for _ in range(3):
-            (await window.slot("async", limits(4), clock=clock, timeout=60.0)).answered()
+            (await limiter.slot("async", limits(4), clock=clock, timeout=60.0)).answered()
             await clock.sleep(1.0)
-        await window.preload("async", [3.01, 2.01, 1.01], clock=clock)
-        await window.slot("async", limits(4), clock=clock, timeout=60.0)
+        await limiter.preload("async", [3.01, 2.01, 1.01], clock=clock)
+        await limiter.slot("async", limits(4), clock=clock, timeout=60.0)
 
     clock.run(main())
     assert clock.time == 3.0
@@ -626,16 +628,16 @@ def test_calls_of_this_process_are_not_counted_again_from_the_journal() -> None:
 def test_of_many_calls_in_the_journal_only_those_of_other_processes_are_added() -> None:
     """One that is counted twice would cost a slot for a whole window."""
     clock = SimulatedClock()
-    window = Window(MemoryStore())
+    limiter = RateLimiter(MemoryStore())
 
     async def main() -> None:
         for _ in range(4):
-            (await window.slot("async", limits(6), clock=clock, timeout=60.0)).answered()
+            (await limiter.slot("async", limits(6), clock=clock, timeout=60.0)).answered()
             await clock.sleep(1.0)
         # the last of ours, and one of another process
-        await window.preload("async", [1.01, 0.5], clock=clock)
+        await limiter.preload("async", [1.01, 0.5], clock=clock)
         for _ in range(2):
-            await window.slot("async", limits(6), clock=clock, timeout=60.0)
+            await limiter.slot("async", limits(6), clock=clock, timeout=60.0)
             await clock.sleep(1.0)
 
     clock.run(main())
@@ -646,23 +648,23 @@ def test_of_many_calls_in_the_journal_only_those_of_other_processes_are_added() 
 
 def test_a_second_run_on_a_new_event_loop_knows_the_calls_of_the_first(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
-    first = clock.run(work(window, clock, [0.1] * 5, limits(5), workers=5))
-    second = clock.run(work(window, clock, [0.1] * 5, limits(5), workers=5))
+    limiter = RateLimiter(store_of(clock))
+    first = clock.run(work(limiter, clock, [0.1] * 5, limits(5), workers=5))
+    second = clock.run(work(limiter, clock, [0.1] * 5, limits(5), workers=5))
     assert first[0][0] == 0.0
     assert second[0][0] == pytest.approx(60.1, abs=0.01)
 
 
 def test_a_waiter_whose_loop_was_closed_does_not_block_the_line(store_of: StoreOf) -> None:
     clock = SimulatedClock()
-    window = Window(store_of(clock))
+    limiter = RateLimiter(store_of(clock))
 
     async def abandoned() -> None:
-        (await window.slot("async", limits(1), clock=clock, timeout=60.0)).answered()
+        (await limiter.slot("async", limits(1), clock=clock, timeout=60.0)).answered()
 
     clock.run(abandoned())
-    waiter = window.slot("async", limits(1), clock=clock, timeout=60.0)
-    store = window.store
+    waiter = limiter.slot("async", limits(1), clock=clock, timeout=60.0)
+    store = limiter.store
     ghost = Slot(store, "async", limits(1), clock=clock, timeout=60.0, urgent=True)
     asyncio.run(store.ask(ghost, clock.monotonic()))
     clock.run(_result(waiter))
@@ -675,13 +677,13 @@ async def _result(waiter: object) -> None:
 
 def test_event_loops_in_several_threads_share_one_window() -> None:
     """Thirty calls from three threads at a limit of ten take three windows, and none is lost."""
-    window = Window(MemoryStore())
+    limiter = RateLimiter(MemoryStore())
     calls: list[tuple[float, float]] = []
     with VirtualClock() as clock:
 
         async def run() -> None:
             async def call() -> None:
-                slot = await window.slot("async", limits(10), clock=clock, timeout=60.0)
+                slot = await limiter.slot("async", limits(10), clock=clock, timeout=60.0)
                 began = clock.monotonic()
                 await clock.sleep(0.5 * clock.random())
                 calls.append((began, clock.monotonic()))
@@ -701,21 +703,21 @@ def test_event_loops_in_several_threads_share_one_window() -> None:
 
 
 def test_a_workspace_has_one_window_in_a_process() -> None:
-    assert window_of("a") is window_of("a")
-    assert window_of("a") is not window_of("b")
+    assert rate_limiter_of("a") is rate_limiter_of("a")
+    assert rate_limiter_of("a") is not rate_limiter_of("b")
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
 def test_a_resumed_run_is_counted_in_its_own_bucket(kind: Kind) -> None:
     clock = SimulatedClock()
-    window = Window(MemoryStore())
+    limiter = RateLimiter(MemoryStore())
 
     async def main() -> None:
-        await window.preload(kind, [0.0], clock=clock)
+        await limiter.preload(kind, [0.0], clock=clock)
         other: Kind = "async" if kind == "sync" else "sync"
-        await window.slot(other, limits(1), clock=clock, timeout=60.0)
+        await limiter.slot(other, limits(1), clock=clock, timeout=60.0)
         assert clock.time == 0.0
-        await window.slot(kind, limits(1), clock=clock, timeout=60.0)
+        await limiter.slot(kind, limits(1), clock=clock, timeout=60.0)
         assert clock.time == pytest.approx(60.0, abs=0.01)
 
     clock.run(main())

@@ -10,12 +10,12 @@ import pytest
 from support.virtual_time import SimulatedClock
 
 from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
-from reportflow_pandas.engine.attempts import Line
+from reportflow_pandas.engine.attempts import Channel
 from reportflow_pandas.engine.batching import MAX_BODY, Call, Document
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcome
 from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.engine.rate_limit import MemoryStore, Window
+from reportflow_pandas.engine.rate_limit import MemoryStore, RateLimiter
 from reportflow_pandas.engine.retry import RetryPolicy
 from reportflow_pandas.engine.sender import Sender, Sent
 from reportflow_pandas.errors import ApiError, AuthError, JournalError, OutcomeUnknown, RateLimited
@@ -47,15 +47,15 @@ class Scene:
         self.clock = SimulatedClock()
         self.gate = Gate(8, clock=self.clock)
         self._answers = list(answers)
-        line = Line(
-            window=Window(MemoryStore()),
+        channel = Channel(
+            rate_limiter=RateLimiter(MemoryStore()),
             limits=Limits.off(),
             policy=RetryPolicy(attempts=3, limits=Limits.off()),
             clock=self.clock,
             progress=Progress(self.clock),
         )
         self.sender = Sender(
-            line,
+            channel,
             self._post,
             intend=self._intend,
             refused=lambda intent, _: self.happened.append(f"take {intent} back"),
