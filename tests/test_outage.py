@@ -124,6 +124,7 @@ def test_the_bar_says_that_the_service_is_away_for_as_long_as_it_is(
             bar.close()
 
     monkeypatch.setattr(Progress, "away", away)
+    monkeypatch.setenv("COLUMNS", "200")  # of pytest's own processes: tqdm 4.66 cuts the text there
     with world(faults=AWAY["503"](12)) as here:
         frame = people(ROWS)
         frame.reportflow.generate(
