@@ -154,11 +154,17 @@ class Dispatch:
 
     async def run(self) -> None:
         """Put all calls into the queue and collect until each row has an outcome, or the run was stopped."""
+        from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
+
         await self._announce()
         self._feeding = asyncio.create_task(self._feed_all())
         try:
             await self._collect_all(self._feeding)
-            await self._look_for_words(at_once=True)
+            with contextlib.suppress(
+                RedisError, OSError, TimeoutError
+            ):  # Redis may be away: the run ends all the same
+                async with asyncio.timeout(STOPPED_PATIENCE_SECONDS):
+                    await self._look_for_words(at_once=True)
         finally:
             self._away(0.0)
             await ended(self._feeding)
