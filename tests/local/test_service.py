@@ -150,8 +150,10 @@ def test_rendering_begins_at_once_in_order_of_acceptance_on_all_cores(
     until(lambda: settled(call))
     expected = [f"{batch}-{number}" for batch in ("first", "second") for number in range(5)]
     assert sorted(renderer.began) == sorted(expected)
-    for place, name in enumerate(renderer.began):
-        assert abs(place - expected.index(name)) < CORES
+    for place, name in enumerate(
+        renderer.began
+    ):  # a thread may be late with what it took, and none takes out of turn
+        assert expected.index(name) - place < CORES
     assert len(renderer.threads) == CORES
 
 
