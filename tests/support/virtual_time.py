@@ -179,7 +179,9 @@ class VirtualClock(Clock):
                 time.sleep(left)
             elif self._a_thread_works():
                 time.sleep(self._quiet)
-            elif self._loops_are_idle() and self._last_activity == seen:
+            elif not self._loops_are_idle() and time.monotonic() - seen < LONGEST_WORK_SECONDS:
+                time.sleep(LOOPBACK_SECONDS / 10)
+            elif self._last_activity == seen:
                 self._advance(seen)
 
     def _a_thread_works(self) -> bool:
@@ -187,15 +189,17 @@ class VirtualClock(Clock):
             return any(time.monotonic() - began < LONGEST_WORK_SECONDS for began in self._works.values())
 
     def _loops_are_idle(self) -> bool:
-        """Let every loop go round twice: by then it has read what its sockets held."""
+        """Let every loop go round twice, and find nothing to do in any: no callback, no bytes in its sockets."""
         for _ in range(2):
             for loop in list(self._loops):
-                answered = threading.Event()
-                if not _tell(loop, answered.set):
+                look = _Look(loop)
+                if not _tell(loop, look):
                     self._loops.discard(loop)
-                elif not answered.wait(1.0):
+                elif not look.done.wait(1.0):
                     if not loop.is_running():
                         self._loops.discard(loop)
+                    return False
+                elif look.found:
                     return False
         return True
 
@@ -212,6 +216,25 @@ class VirtualClock(Clock):
             self._last_activity = time.monotonic()
         for _, _, loop, future in due:
             _tell(loop, _wake, future)
+
+
+class _Look:
+    """A callback that finds out whether its loop has something to do after it."""
+
+    def __init__(self, loop: Any) -> None:
+        self._loop = loop
+        self.done = threading.Event()
+        self.found = False
+
+    def __call__(self) -> None:
+        self._loop.call_soon(self._look)  # once more round: the loop was woken for this, and reads that first
+
+    def _look(self) -> None:
+        loop = self._loop
+        if isinstance(loop, asyncio.SelectorEventLoop):
+            waiting = {key.fd for key, _ in loop._selector.select(0)}  # type: ignore[attr-defined]
+            self.found = bool(loop._ready) or not waiting <= {loop._ssock.fileno()}  # type: ignore[attr-defined]
+        self.done.set()
 
 
 @contextmanager
