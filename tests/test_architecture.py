@@ -19,7 +19,7 @@ PACKAGE = Path(rf.__file__).parent
 NAME = "reportflow_pandas"
 
 LAYERS = [
-    ["errors", "clock", "contract", "lru", "network", "next_steps", "printable"],
+    ["errors", "clock", "contract", "cycle_collector", "lru", "network", "next_steps", "printable"],
     ["configuration"],
     ["settings", "event_loop", "exit_hook"],
     ["options"],

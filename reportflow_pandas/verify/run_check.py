@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import gc
 import random
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -11,6 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from reportflow_pandas.cycle_collector import without_cycle_collector
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues
 from reportflow_pandas.verify.judgement import RunValues, judge
@@ -94,14 +93,14 @@ def check_run(
     checked.read = readings.read(
         paths.values(), done=began("PDFs", "read back", len(set(paths.values()))), tick=tick
     )
-    with _without_collection():
+    with without_cycle_collector():  # which takes a fifth of the time of learning
         sample, rows = _sample(paths, params, readings, tick)
         layout = learn(list(sample.values()))
     run = RunValues(labels=dict(labels))
     for row, values in params():
         if row in rows:
             run.add(row, sample[row][1] if row in sample else ExpectedValues.of(values), layout.forms)
-    with _without_collection():
+    with without_cycle_collector():
         layout, judged = _learned_again(layout, run, sample)
     done = began("documents", "held against their rows", len(paths))
     for row, values in params():
@@ -116,18 +115,6 @@ def check_run(
     checked.not_judged = _not_judged(layout)
     _refuse_to_say_ok(layout, checked)
     return checked
-
-
-@contextlib.contextmanager
-def _without_collection() -> Iterator[None]:
-    """Look for no garbage meanwhile: among so many objects that stay, it takes a fifth of the time of learning."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 def _sample(
