@@ -44,7 +44,6 @@ def in_lines(units: Sequence[Unit]) -> Sequence[Unit]:
         return units  # it never goes up
     levels = _levels(units)
     before: dict[int, list[list[Unit]]] = {}
-    kept: list[Unit] = list(units)
     late = [_host(units, levels, at) for at in range(len(units))]
     moved: set[int] = set()
     for cell in _cells(units, late):
@@ -53,7 +52,7 @@ def in_lines(units: Sequence[Unit]) -> Sequence[Unit]:
         moved.update(cell)
     if not moved:
         return units
-    kept = []
+    kept: list[Unit] = []
     for at in range(len(units) + 1):
         for own in sorted(before.get(at, ()), key=lambda one: one[0][1], reverse=_is_turned(units, at)):
             kept += own
