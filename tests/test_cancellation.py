@@ -45,6 +45,11 @@ class Scene:
 
         return asyncio.create_task(end())
 
+    def times_out_when_under_way(self, limit: asyncio.Timeout) -> None:
+        """Let a time-out be over as soon as the run is under way."""
+        begun = asyncio.ensure_future(self.under_way())
+        begun.add_done_callback(lambda _: limit.reschedule(asyncio.get_running_loop().time()))
+
     def whole(self, results: pd.DataFrame) -> bool:
         """Tell whether what was in flight was waited for, and the rest is there to be resumed."""
         counts = results["status"].value_counts().to_dict()
@@ -88,8 +93,7 @@ def test_the_very_cancellation_comes_out_with_the_results_and_what_to_do_next(sc
 def test_a_time_out_around_a_run_is_a_time_out(scene: Scene) -> None:
     async def cell() -> None:
         async with asyncio.timeout(None) as limit:
-            elsewhere = asyncio.ensure_future(scene.under_way())
-            elsewhere.add_done_callback(lambda _: limit.reschedule(asyncio.get_running_loop().time()))
+            scene.times_out_when_under_way(limit)
             await scene.work()
 
     with pytest.raises(TimeoutError) as caught:
@@ -111,8 +115,7 @@ def test_an_inner_time_out_leaves_the_outer_one_alone(scene: Scene) -> None:
         async with asyncio.timeout(60) as outer:
             try:
                 async with asyncio.timeout(None) as inner:
-                    elsewhere = asyncio.ensure_future(scene.under_way())
-                    elsewhere.add_done_callback(lambda _: inner.reschedule(asyncio.get_running_loop().time()))
+                    scene.times_out_when_under_way(inner)
                     await scene.work()
             except TimeoutError as error:
                 await asyncio.sleep(0)  # the loop is not cancelled any more
