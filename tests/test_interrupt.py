@@ -12,7 +12,6 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pytest
@@ -189,23 +188,6 @@ def test_a_cancelled_await_keeps_the_results_and_the_loop_goes_on(local: Start) 
     assert "rf.resume('november')" in said
     assert set(rf.resume("november")["status"]) == {"accepted"}
     assert sent(service) == Counter(people(100)["name"]) + Counter(people(3)["name"])
-
-
-def test_a_time_out_around_an_await_is_a_cancelled_run_too(local: Start) -> None:
-    service = local(latency=0.1)
-
-    async def cell() -> Any:
-        work = people(50).reportflow.agenerate(
-            **plain(), run="november", endpoint="async/single", concurrency=2, limits=False
-        )
-        await asyncio.wait_for(work, 0.3)
-
-    with pytest.raises(TimeoutError) as caught:
-        asyncio.run(cell())
-    assert len(caught.value.__cause__.results) == 50
-    assert len(service.documents) < 50
-    assert set(rf.resume("november")["status"]) == {"accepted"}
-    assert sent(service) == Counter(people(50)["name"])
 
 
 def test_an_interrupt_while_pdfs_are_fetched_keeps_them_and_resuming_fetches_the_rest(
