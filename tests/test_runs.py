@@ -603,6 +603,12 @@ def test_the_list_of_runs_says_how_far_each_is(local: Start) -> None:
     assert str(table["created_at"].dt.tz) == "UTC"
 
 
+def test_the_list_counts_the_rows_that_were_last_given(service: LocalService) -> None:
+    made(people(8))
+    made(people(5))
+    assert rf.runs()[["rows", "accepted", "not_sent"]].to_numpy().tolist() == [[5, 5, 0]]
+
+
 def test_a_damaged_journal_hides_no_other_run(service: LocalService, tmp_path: Path) -> None:
     made(people(2))
     (tmp_path / "runs" / "october.sqlite").write_bytes(b"not a database at all")
