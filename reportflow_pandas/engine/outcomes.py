@@ -7,7 +7,18 @@ from array import array
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import islice
-from typing import Any, Literal, NamedTuple, TypeAlias, overload
+from typing import (
+    Annotated,
+    Any,
+    Literal,
+    NamedTuple,
+    TypeAlias,
+    TypeVar,
+    get_args,
+    get_origin,
+    get_type_hints,
+    overload,
+)
 
 __all__ = [
     "ACCEPTED",
@@ -15,6 +26,9 @@ __all__ = [
     "KINDS",
     "MOST_ATTEMPTS",
     "NOT_ACCEPTED",
+    "OF_CALL",
+    "OF_DOCUMENT",
+    "OF_ERROR",
     "STATUSES",
     "AcceptedMeanwhile",
     "FileNames",
@@ -36,29 +50,41 @@ STATUSES = ("not_sent", *ACCEPTED, "failed", "unknown")
 _CODE = {word: code for code, word in enumerate(STATUSES)}
 
 
-Moment: TypeAlias = float
+T = TypeVar("T")
+
+Moment: TypeAlias = Annotated[float, "moment"]
 """Seconds since 1970, UTC."""
+
+OfCall = Annotated[T, "call"]
+"""What the documents of a call nearly always share: a ledger keeps it once for all of them."""
+
+OfError = Annotated[T, "error"]
+"""What went wrong: nothing of it stays when the document is accepted."""
 
 Kind = Literal["text", "count", "code", "seconds", "moment"]
 """What a column holds; a count is never missing."""
 
 
 class Outcome(NamedTuple):
-    """What became of one document: a row of the results frame, in the order of its columns. Missing is None."""
+    """What became of one document: a row of the results frame, in the order of its columns. Missing is None.
+
+    Each field is a column: its type says what the column holds, and how the ledger keeps it. The ledger's
+    statements, the frame, the workbook's columns and the answers of a queue's workers follow from it.
+    """
 
     row: int
     status: str
     file_name: str | None = None
-    url: str | None = None
+    url: OfCall[str | None] = None
     file_id: str | None = None
-    request_id: str | None = None
+    request_id: OfCall[str | None] = None
     path: str | None = None
-    error_kind: str | None = None
-    error: str | None = None
-    http_status: int | None = None
-    attempts: int = 0
-    elapsed: float | None = None
-    accepted_at: Moment | None = None
+    error_kind: OfError[str | None] = None
+    error: OfError[str | None] = None
+    http_status: OfCall[int | None] = None
+    attempts: OfCall[int] = 0
+    elapsed: OfCall[float | None] = None
+    accepted_at: OfCall[Moment | None] = None
 
 
 class AcceptedMeanwhile(Exception):  # noqa: N818 - says what happened, never leaves the package
@@ -75,21 +101,37 @@ class AcceptedMeanwhile(Exception):  # noqa: N818 - says what happened, never le
         self.positions = positions
 
 
-_KINDS: dict[str, Kind] = {
-    "int": "count",
-    "int | None": "code",
-    "float | None": "seconds",
-    "Moment | None": "moment",
+_KINDS: dict[Any, Kind] = {
+    str: "text",
+    str | None: "text",
+    int: "count",
+    int | None: "code",
+    float | None: "seconds",
+    Moment | None: "moment",
 }
 
-KINDS: dict[str, Kind] = {
-    name: _KINDS.get(getattr(hint, "__forward_arg__", ""), "text")
-    for name, hint in Outcome.__annotations__.items()
-}
+
+def _fields() -> Iterator[tuple[str, Kind, str]]:
+    """Yield the name of each field of `Outcome`, its kind, and of what it is."""
+    for name, hint in get_type_hints(Outcome, include_extras=True).items():
+        held, of = get_args(hint) if get_origin(hint) is Annotated else (hint, "document")
+        yield name, _KINDS[held], of
+
+
+KINDS: dict[str, Kind] = {name: kind for name, kind, _ in _fields()}
 """What each column of the results frame holds: one column for each field of `Outcome`."""
 
 COLUMNS = list(KINDS)
 """Of the results frame, in its order."""
+
+OF_CALL = tuple(name for name, _, of in _fields() if of == "call")
+"""Columns of `OfCall`."""
+
+OF_ERROR = tuple(name for name, _, of in _fields() if of == "error")
+"""Columns of `OfError`."""
+
+OF_DOCUMENT = tuple(name for name, _, of in _fields() if of == "document" and name not in ("row", "status"))
+"""All others but row and status: what is a document's own, and stays its own."""
 
 _APART = ("row", "status", "file_name")
 """The first fields of `Outcome`, which `Outcomes` keeps in ways of their own."""
@@ -167,6 +209,7 @@ class Outcomes:
         File names without ``.pdf``: what a row is called until the service has answered.
     """
 
+    # columns that code asks for by their names
     url: list[str | None]
     file_id: list[str | None]
     request_id: list[str | None]

@@ -20,6 +20,7 @@ from openpyxl.utils import get_column_letter
 from openpyxl.worksheet.datavalidation import DataValidation
 
 from reportflow_pandas.contract import opens_in_browser
+from reportflow_pandas.engine.outcomes import COLUMNS, KINDS, OF_DOCUMENT
 from reportflow_pandas.export.cells import ColumnCells, Sanitiser, Trap, clean_text, is_formula
 from reportflow_pandas.export.columns import (
     MOST_LINKS,
@@ -215,8 +216,22 @@ def _heading(sheet: Any, column: Column) -> Any:
 
 _MOST_COLUMNS = 16_384
 _LONGEST_HEADING = 30_000
-_FORMS = {"elapsed": "seconds", "accepted_at": "datetime", "mailed_at": "datetime"}
 _MAIL_COLUMNS = ("mail_status", "mail_error", "mailed_at")
+_FORMS = {"mailed_at": "datetime"} | {
+    name: {"seconds": "seconds", "moment": "datetime"}[kind]
+    for name, kind in KINDS.items()
+    if kind in ("seconds", "moment")
+}
+
+_SHOWN_APART = ("row", "status", "file_name", "url", "path", "error")
+"""Columns of the results that have a place of their own."""
+
+_IDS = ("file_id", "request_id")
+_DETAILS = (*(name for name in COLUMNS if name not in (*_SHOWN_APART, *_IDS)), *_IDS)
+"""All others, those that only a machine reads last."""
+
+_DETAILS_OF_FAILED = tuple(name for name in _DETAILS if name not in (*OF_DOCUMENT, "accepted_at"))
+"""Without what only a document has that was made."""
 
 
 @dataclass(frozen=True)
@@ -263,9 +278,7 @@ class Layout:
             self._result("error", "detail", widest=50),
             *([self._result("findings", "detail", widest=60)] if "findings" in self.results.columns else ()),
             *self._results(*(name for name in _MAIL_COLUMNS if name in self.results.columns)),
-            *self._results(
-                "error_kind", "http_status", "attempts", "elapsed", "accepted_at", "file_id", "request_id"
-            ),
+            *self._results(*_DETAILS),
             Same(RUN, "hidden", clean_text(run_name(self.results)) or None),
             Values(ROW, self.results["row"], self.sanitiser, "hidden"),
         ]
@@ -291,7 +304,7 @@ class Layout:
             self._result("error", "key", widest=60, wrap=True),
             Given(self.words.headings["advice"], 64, "key", advice, wrap=True),
         ]
-        details = self._results("error_kind", "http_status", "attempts", "elapsed", "request_id")
+        details = self._results(*_DETAILS_OF_FAILED)
         source = self._source(len(columns) + len(details))
         if len(self.results) <= _MOST_PRINTED:
             _narrow(columns, source)
@@ -302,10 +315,11 @@ class Layout:
 
     def _result(self, name: str, kind: str, *, widest: int = 36, wrap: bool | Literal["if_cut"] = False) -> Column:
         values = self._series(name)
-        if name in ("accepted_at", "mailed_at") and isinstance(values.dtype, pd.DatetimeTZDtype):
+        form = _FORMS.get(name)
+        if form == "datetime" and isinstance(values.dtype, pd.DatetimeTZDtype):
             values = values.dt.tz_convert("UTC").dt.tz_localize(None)  # its heading says UTC: nothing is changed
         heading = self.words.headings[name]
-        return Values(heading, values, self.sanitiser, kind, form=_FORMS.get(name), widest=widest, wrap=wrap)
+        return Values(heading, values, self.sanitiser, kind, form=form, widest=widest, wrap=wrap)
 
     def _series(self, name: str) -> pd.Series[Any]:
         if name in self.results.columns:

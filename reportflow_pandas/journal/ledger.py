@@ -20,13 +20,14 @@ from dataclasses import dataclass, field, fields, replace
 from itertools import repeat
 from typing import Any, Literal
 
-from reportflow_pandas.engine.outcomes import Outcome
+from reportflow_pandas.engine.outcomes import OF_CALL, OF_DOCUMENT, OF_ERROR, Outcome
 from reportflow_pandas.errors import JournalError
 from reportflow_pandas.journal.deduplication import Known, Planned, Rows
 from reportflow_pandas.journal.ledger_queries import LOST, described, is_keyed, known_at
 from reportflow_pandas.journal.schema import DOCUMENTS_BY_KEY, DOCUMENTS_BY_RF, encoded
 
 __all__ = [
+    "OF_ANSWER",
     "Changes",
     "Intent",
     "Via",
@@ -45,11 +46,19 @@ Via = Literal["process", "queue"]
 Span = tuple[int, int]
 """Documents whose numbers follow each other: the first and the last."""
 
-_NOTHING_KNOWN = (
-    "prior = NULL, prior_call = NULL, call = NULL, marked = NULL, file_id = NULL, file_name = NULL, path = NULL, "
-    "error_kind = NULL, error = NULL, request_id = NULL, url = NULL, http_status = NULL, attempts = NULL, "
-    "elapsed = NULL, accepted_at = NULL"
-)
+OF_ANSWER = tuple(name for name in OF_DOCUMENT if name != "path")
+"""What the service says of one document."""
+
+
+def _assigned(columns: Iterable[str], value: str = "?", **others: str) -> str:
+    """Return what an UPDATE assigns to columns: one value (``{0}`` is the column), to some of them others."""
+    return ", ".join(f"{name} = {others.get(name, value).format(name)}" for name in columns)
+
+
+_ERROR = _assigned(OF_ERROR)
+_NO_ERROR = _assigned(OF_ERROR, "NULL")
+_SHARED = _assigned(OF_CALL)
+_NOTHING_KNOWN = _assigned(("prior", "prior_call", "call", "marked", *OF_DOCUMENT, *OF_ERROR, *OF_CALL), "NULL")
 
 # -- statements that write a status ------------------------------------------------------------------------------
 
@@ -66,51 +75,45 @@ _RESTORE = (
 )
 _ACCEPT = (
     "UPDATE documents SET status = CASE status WHEN 'ready' THEN 'ready' ELSE ? END, "
-    "file_id = coalesce(?, file_id), file_name = coalesce(?, file_name), path = coalesce(?, path), "
-    "error_kind = NULL, error = NULL, request_id = coalesce(?, request_id), url = ?, http_status = ?, "
-    "attempts = ?, elapsed = ?, accepted_at = ? WHERE number = ? AND call = ?"
+    f"{_assigned((*OF_ANSWER, 'path'), 'coalesce(?, {0})')}, {_NO_ERROR}, "
+    # an answer that names no request leaves the one that a webhook told of
+    f"{_assigned(OF_CALL, request_id='coalesce(?, {0})')} WHERE number = ? AND call = ?"
 )
 # nearly always a row has nothing of its own: 1.9 instead of 4.0 µs
 _ACCEPT_ALIKE = (
     "UPDATE documents SET status = CASE status WHEN 'ready' THEN 'ready' ELSE ? END, "
-    "file_id = coalesce(?, file_id), file_name = coalesce(?, file_name), error_kind = NULL, error = NULL, "
-    "request_id = NULL, url = NULL, http_status = NULL, attempts = NULL, elapsed = NULL, accepted_at = NULL "
+    f"{_assigned(OF_ANSWER, 'coalesce(?, {0})')}, {_NO_ERROR}, {_assigned(OF_CALL, 'NULL')} "
     "WHERE number = ? AND call = ?"
 )
 # the row was sent again meanwhile; it exists nevertheless
 _ACCEPT_OF_EARLIER_CALL = (
-    "UPDATE documents SET status = ?, file_id = ?, file_name = ?, path = ?, error_kind = NULL, error = NULL, "
-    "request_id = ?, url = ?, http_status = ?, attempts = ?, elapsed = ?, accepted_at = ?, call = ? "
+    f"UPDATE documents SET status = ?, {_assigned((*OF_ANSWER, 'path'))}, {_NO_ERROR}, {_SHARED}, call = ? "
     "WHERE number = ? AND call IS NOT ? AND status <> 'accepted' AND status <> 'ready'"
-)
-_COLUMNS_OF_REFUSAL = (
-    "request_id = ?, url = ?, http_status = ?, attempts = ?, elapsed = ?, accepted_at = NULL WHERE number = ?"
 )
 # unknown too: a worker that was given up may answer after all
 _REFUSE = (
-    f"UPDATE documents SET status = ?, error_kind = ?, error = ?, {_COLUMNS_OF_REFUSAL} "
+    f"UPDATE documents SET status = ?, {_ERROR}, {_SHARED} WHERE number = ? "
     "AND call = ? AND (status = 'in_flight' OR status = 'unknown')"
 )
 # a worker gave it back; what was released although it may exist is not released any more
 _GIVE_BACK = (
     "UPDATE documents SET status = CASE prior WHEN 'unknown' THEN 'unknown' ELSE 'not_sent' END, "
-    "error_kind = CASE prior WHEN 'unknown' THEN error_kind ELSE ? END, "
-    f"error = CASE prior WHEN 'unknown' THEN error ELSE ? END, {_COLUMNS_OF_REFUSAL} "
-    "AND call = ? AND status = 'in_flight'"
+    + _assigned(OF_ERROR, "CASE prior WHEN 'unknown' THEN {0} ELSE ? END")
+    + f", {_SHARED} WHERE number = ? AND call = ? AND status = 'in_flight'"
 )
 _REFUSE_UNSENT = (
-    f"UPDATE documents SET status = ?, error_kind = ?, error = ?, {_COLUMNS_OF_REFUSAL} "
+    f"UPDATE documents SET status = ?, {_ERROR}, {_SHARED} WHERE number = ? "
     "AND (status = 'not_sent' OR status = 'failed')"
 )
-_SAVE = "UPDATE documents SET status = 'ready', path = ?, error_kind = NULL, error = NULL WHERE number = ?"
+_SAVE = f"UPDATE documents SET status = 'ready', path = ?, {_NO_ERROR} WHERE number = ?"
 _AWAIT_AGAIN = "UPDATE documents SET status = 'in_flight' WHERE number = ? AND call = ? AND status = 'unknown'"
 _LOSE = (
-    "UPDATE documents SET status = 'unknown', error_kind = 'unknown_outcome', error = ?, request_id = NULL, "
-    "url = NULL, http_status = NULL, attempts = 1, elapsed = NULL, accepted_at = NULL WHERE status = 'in_flight' "
+    "UPDATE documents SET status = 'unknown', error_kind = 'unknown_outcome', error = ?, "
+    f"{_assigned(OF_CALL, 'NULL', attempts='1')} WHERE status = 'in_flight' "
     "AND (? OR call IN (SELECT number FROM calls WHERE via = 'process'))"
 )
 _MARKED = (
-    "error_kind = NULL, error = NULL, marked = ?, accepted_at = coalesce(accepted_at, "
+    f"{_NO_ERROR}, marked = ?, accepted_at = coalesce(accepted_at, "
     "(SELECT accepted_at FROM calls WHERE calls.number = documents.call), ?)"
 )
 _MARK_READY = (
@@ -130,10 +133,7 @@ _CALLS = (
     "INSERT INTO calls (number, endpoint, via, started_at) "
     "SELECT number + ?, ?, ?, ? FROM documents WHERE number BETWEEN ? AND ?"
 )
-_ANSWER = (
-    "UPDATE calls SET answered_at = ?, request_id = ?, url = ?, http_status = ?, attempts = ?, elapsed = ?, "
-    "accepted_at = ? WHERE number = ?"
-)
+_ANSWER = f"UPDATE calls SET answered_at = ?, {_SHARED} WHERE number = ?"
 _NOT_FETCHED = (
     "UPDATE documents SET error_kind = ?, error = ?, http_status = coalesce(?, http_status) WHERE number = ?"
 )
@@ -196,8 +196,8 @@ class Changes:
     """Call, outcomes and moment of outcomes that are described when the commit begins: together they cost less."""
     answers: list[tuple[Any, ...]] = field(default_factory=list)
     accepted: list[tuple[Any, ...]] = field(default_factory=list)
-    accepted_alike: list[tuple[str, str | None, str | None, int, int]] = field(default_factory=list)
-    """Of rows that have nothing of their own: status, file id, file name, number, call."""
+    accepted_alike: list[tuple[Any, ...]] = field(default_factory=list)
+    """Of rows that have nothing of their own but what the answer says: status, `OF_ANSWER`, number, call."""
     dropped: list[int] = field(default_factory=list)
     """Accepted documents, whose contents leave the file with the same commit."""
     refused: list[tuple[Any, ...]] = field(default_factory=list)
@@ -264,7 +264,7 @@ class Changes:
         if self.answers:
             many(_ANSWER, self.answers)
         if self.accepted_alike and many(_ACCEPT_ALIKE, self.accepted_alike).rowcount < len(self.accepted_alike):
-            nothing = (None,) * 7
+            nothing = (None,) * (1 + len(OF_CALL))  # path, and what is of the call
             self.accepted += [(*names, *nothing, number, call) for *names, number, call in self.accepted_alike]
         if self.accepted and many(_ACCEPT, self.accepted).rowcount < len(self.accepted):
             many(_ACCEPT_OF_EARLIER_CALL, [(*row[:-2], row[-1], row[-2], row[-1]) for row in self.accepted])

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from itertools import repeat
+from operator import itemgetter
 from typing import Any
 
-from reportflow_pandas.engine.outcomes import ACCEPTED, MOST_ATTEMPTS, Outcome
-from reportflow_pandas.journal.ledger import Changes, spans
+from reportflow_pandas.engine.outcomes import ACCEPTED, COLUMNS, KINDS, OF_CALL, OF_ERROR, Outcome
+from reportflow_pandas.journal.ledger import OF_ANSWER, Changes, spans
 
 __all__ = ["clean", "describe", "spans_by_release"]
 
@@ -32,37 +33,48 @@ def describe(
     """
     if call is None:
         changes.refused_unsent += [
-            (one.status, one.error_kind, clean(one.error), *_of_a_call(one)[:-1], number)
-            for one, number in zip(outcomes, numbers, strict=True)
+            (*_refusal(one), *_of_call(one), number) for one, number in zip(outcomes, numbers, strict=True)
         ]
         return
     shared, own, alike = _split(outcomes)
     changes.answers.append((moment, *shared, call))
     for one, number, values in zip(outcomes, numbers, own, strict=False):
         if one.status in ACCEPTED:
-            names = (one.status, one.file_id, clean(one.file_name))
+            said = _answer(one)
             if alike and one.path is None:
-                changes.accepted_alike.append((*names, number, call))
+                changes.accepted_alike.append((*said, number, call))
             else:
-                changes.accepted.append((*names, one.path, *values, number, call))
+                changes.accepted.append((*said, one.path, *values, number, call))
             changes.dropped.append(number)
-        elif one.status == "not_sent":
-            changes.given_back.append((one.error_kind, clean(one.error), *values[:-1], number, call))
         else:
-            told = (one.status, one.error_kind, clean(one.error))
-            changes.refused.append((*told, *values[:-1], number, call))
+            told = _refusal(one)
+            if one.status == "not_sent":
+                changes.given_back.append((*told[1:], *values, number, call))
+            else:
+                changes.refused.append((*told, *values, number, call))
 
 
-def _of_a_call(one: Outcome) -> tuple[Any, ...]:
-    """Return what the rows of a call nearly always share, in the order of the columns of ``calls``."""
-    return (
-        clean(one.request_id),
-        clean(one.url),
-        one.http_status,
-        min(one.attempts, MOST_ATTEMPTS),
-        one.elapsed,
-        one.accepted_at,
-    )
+def _fields(*names: str) -> Callable[[Outcome], tuple[Any, ...]]:
+    """Return what reads fields of an outcome, in this order."""
+    return itemgetter(*map(COLUMNS.index, names))
+
+
+def _clean_fields(*names: str) -> Callable[[Outcome], tuple[Any, ...]]:
+    """Return what reads fields of an outcome as SQLite takes them; hardly ever is there anything to `clean`."""
+    read, texts = _fields(*names), _fields(*(name for name in names if KINDS[name] == "text"))
+
+    def values(outcome: Outcome) -> tuple[Any, ...]:
+        for text in texts(outcome):
+            if text is not None and not text.isascii() and clean(text) != text:
+                return tuple(map(clean, read(outcome)))
+        return read(outcome)
+
+    return values
+
+
+_answer = _clean_fields("status", *OF_ANSWER)
+_refusal = _clean_fields("status", *OF_ERROR)
+_shareable, _of_call = _fields(*OF_CALL), _clean_fields(*OF_CALL)
 
 
 def _split(outcomes: Sequence[Outcome]) -> tuple[tuple[Any, ...], Iterable[tuple[Any, ...]], bool]:
@@ -70,21 +82,21 @@ def _split(outcomes: Sequence[Outcome]) -> tuple[tuple[Any, ...], Iterable[tuple
 
     A call has a value where all its rows have it; else each row has its own.
     """
-    lines = [_of_a_call(one) for one in outcomes]
+    lines = list(map(_shareable, outcomes))
     if lines.count(lines[0]) == len(lines):
-        return lines[0], repeat((None,) * len(lines[0])), lines[0][0] is not None
-    columns = list(zip(*lines, strict=True))
+        return _of_call(outcomes[0]), repeat((None,) * len(OF_CALL)), outcomes[0].request_id is not None
+    columns = list(zip(*map(_of_call, outcomes), strict=True))
     alike = [column.count(column[0]) == len(column) for column in columns]
     shared = tuple(column[0] if same else None for column, same in zip(columns, alike, strict=True))
     own = [repeat(None) if same else column for column, same in zip(columns, alike, strict=True)]
     return shared, zip(*own, strict=False), False
 
 
-def clean(text: str | None) -> str | None:
-    """Return a text of the service's as SQLite takes it: without half characters (lone surrogates)."""
-    if text is None or text.isascii():
-        return text
-    return text.encode("utf-8", "replace").decode()
+def clean(value: Any) -> Any:
+    """Return a value as SQLite takes it: a text of the service's without half characters (lone surrogates)."""
+    if not isinstance(value, str) or value.isascii():
+        return value
+    return value.encode("utf-8", "replace").decode()
 
 
 def spans_by_release(numbers: Sequence[int], released: Collection[int]) -> list[tuple[int, int, bool]]:

@@ -1,8 +1,8 @@
 """The ledger's file: its tables, how it is opened, and the refusal of everything that is no ledger.
 
 A change of `_TABLES` raises `SCHEMA`: a file of another form is refused. A column of the results is a field of
-`Outcome` and a column of ``documents``, written by the statements of `journal.ledger` with the values that
-`journal.outcome_lines` gives them, in their order; it is read without more.
+`Outcome` and a column of ``documents``; the rest follows from the field: its column in ``calls`` where it is of a
+call, the statements that write it, the view and the SELECT that read it.
 
 Nothing here is newer than SQLite 3.34; no ``IN (…)`` in a CHECK, which opens a temporary b-tree at each write (49
 instead of 15 thousand instructions).
@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from reportflow_pandas.engine.outcomes import COLUMNS, KINDS
+from reportflow_pandas.engine.outcomes import COLUMNS, KINDS, OF_CALL, Kind
 from reportflow_pandas.errors import ConfigurationError, JournalError
 from reportflow_pandas.journal.runs_folder import ELSEWHERE, SUFFIX, journals, unusable
 from reportflow_pandas.next_steps import when_it_can_be_written
@@ -112,12 +112,8 @@ CREATE TABLE calls (
     via TEXT NOT NULL,                   -- process: sent here; queue: by workers
     started_at REAL NOT NULL,
     answered_at REAL,                    -- missing: never answered
-    request_id TEXT,
-    url TEXT,
-    http_status INTEGER,
-    attempts INTEGER,
-    elapsed REAL,
-    accepted_at REAL
+    -- what its documents share, as in their own columns
+    {of_call}
 );
 
 -- JSON: whose run it is (service, workspace), how its rows are sent, frame, end mark, queue.
@@ -128,15 +124,20 @@ CREATE VIEW results AS SELECT rows.position AS row, {columns}, rows.label
 FROM rows CROSS JOIN documents ON documents.number = rows.number LEFT JOIN calls ON calls.number = documents.call;
 """
 
-OF_A_CALL = ("request_id", "url", "http_status", "attempts", "elapsed", "accepted_at")
-"""What the rows of a call nearly always share: in ``calls``, and in ``documents`` only where it differs."""
+_SQL_TYPES: dict[Kind, str] = {
+    "text": "TEXT",
+    "count": "INTEGER",
+    "code": "INTEGER",
+    "seconds": "REAL",
+    "moment": "REAL",
+}
 
 
 def outcome_columns(documents: str, calls: str) -> str:
     """Return the columns of an outcome, from its status on, for a SELECT over the tables of these names."""
     return ", ".join(
         f"coalesce({documents}.{name}, {calls}.{name}{', 0' * (KINDS[name] == 'count')}) AS {name}"
-        if name in OF_A_CALL
+        if name in OF_CALL
         else f"{documents}.{name}"
         for name in COLUMNS[1:]
     )
@@ -215,7 +216,8 @@ def _draft(draft: Path, meta: dict[str, str], mode: str) -> None:
         connection.execute(f"PRAGMA journal_mode = {mode}")
         named = "coalesce(documents.file_name, rows.name || '.pdf') AS file_name"
         columns = outcome_columns("documents", "calls").replace("documents.file_name", named)
-        tables = _TABLES.format(columns=columns)
+        of_call = ",\n    ".join(f"{name} {_SQL_TYPES[KINDS[name]]}" for name in OF_CALL)
+        tables = _TABLES.format(columns=columns, of_call=of_call)
         connection.executescript(
             f"BEGIN; PRAGMA application_id = {APPLICATION}; PRAGMA user_version = {SCHEMA}; {tables} COMMIT;"
         )

@@ -279,10 +279,5 @@ def _outcomes(answer: Any, places: Mapping[str, int]) -> Iterator[Outcome]:
             if value is not None and not isinstance(value, str if name in _TEXTS else int | float):
                 raise TypeError(name)
         if identity in places:
-            told = {
-                **dict.fromkeys(_TEXTS + _NUMBERS),
-                "attempts": 0,
-                **values,
-                "path": None,
-            }  # of another machine
-            yield Outcome(row=places[identity], status=status, **told)
+            values["path"] = None  # of another machine
+            yield Outcome(row=places[identity], status=status, **values)

@@ -47,9 +47,8 @@ def results_frame(outcomes: Outcomes, index: pd.Index[Any], attrs: dict[str, str
     Returns
     -------
     pandas.DataFrame
-        ``row`` int64, ``status``, ``file_name``, ``url``, ``file_id``, ``request_id``, ``path``, ``error_kind``,
-        ``error`` text (missing where there is none), ``http_status`` Int64, ``attempts`` int64, ``elapsed``
-        float64 (seconds), ``accepted_at`` datetime64, UTC.
+        The columns `COLUMNS`, by their kinds: text; int64 for a count, Int64 for a code, both of which are never
+        0 there where there is none; float64 for seconds; datetime64, UTC, for a moment.
     """
     columns: dict[str, Any] = {}
     # first what takes the most room while it is made

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import json
 import os
 import sqlite3
@@ -18,7 +17,6 @@ import pytest
 from support.journals import BASE_URL, OWNER, abandoned, on_disk, opened, planned, sent
 
 from reportflow_pandas.clock import SYSTEM_CLOCK
-from reportflow_pandas.engine.outcomes import COLUMNS
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.journal import marks, runs, schema
 from reportflow_pandas.journal.journal import Journal
@@ -448,16 +446,3 @@ def test_a_journal_knows_its_own_kind(tmp_path: Path) -> None:
     assert connection.execute("PRAGMA application_id").fetchone() == (APPLICATION,)
     assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
     connection.close()
-
-
-def test_a_column_of_the_results_is_a_field_and_a_column_of_the_ledger(tmp_path: Path) -> None:
-    """Reading, and the view for a SQLite shell, follow from these; the third place is the workbook's heading."""
-    opened(tmp_path).close()
-    with contextlib.closing(sqlite3.connect(next(tmp_path.glob("*.sqlite")))) as connection:
-        of = {
-            table: [name for _, name, *_ in connection.execute(f"PRAGMA table_info({table})")]
-            for table in ("documents", "calls", "results")
-        }
-    assert of["results"] == [*COLUMNS, "label"]
-    assert set(COLUMNS) - {"row"} <= set(of["documents"])
-    assert [name for name in COLUMNS if name in of["calls"]] == sorted(schema.OF_A_CALL, key=COLUMNS.index)
