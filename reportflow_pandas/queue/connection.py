@@ -125,13 +125,14 @@ async def connected(
 
 
 async def _facts(client: Any) -> dict[str, Any]:
-    """Return what INFO tells; nothing where it is not allowed."""
+    """Return what INFO and CONFIG tell; nothing where they are not allowed, as CONFIG at most hosters."""
     from redis.exceptions import ResponseError  # noqa: PLC0415 - see `RedisAddress.of`
 
-    try:
-        facts: dict[str, Any] = await client.info()
-    except ResponseError:
-        return {}
+    facts: dict[str, Any] = {}
+    with contextlib.suppress(ResponseError):
+        facts |= await client.info()
+    with contextlib.suppress(ResponseError):
+        facts |= await client.config_get("*append*")
     return facts
 
 
@@ -180,8 +181,15 @@ def _warn_of(address: RedisAddress, facts: dict[str, Any], warn: Callable[[str],
     if not int(facts.get("aof_enabled", 1)):
         warn(
             f"{address} keeps no append-only file: after a restart it may have forgotten which calls were sent, "
-            "and a call could go out twice. Set appendonly yes"
+            "and a call could go out twice. Set appendonly yes and appendfsync always"
         )
+        return
+    for name, right in (("appendfsync", "always"), ("no-appendfsync-on-rewrite", "no")):
+        if (set_to := facts.get(name, right)) != right:
+            warn(
+                f"{address} has {name} {set_to}: when its machine dies, it may have forgotten which calls were "
+                f"sent just before, and they could go out twice. Set {name} {right}"
+            )
 
 
 _CLUSTER = (

@@ -202,14 +202,41 @@ def test_a_worker_that_is_refused_for_good_says_it_and_ends_with_2(
     assert "hunter2" not in worker.text()
 
 
-def test_warnings_about_redis_reach_the_job(service: LocalService, server: Server) -> None:
-    forgetful = server("--appendonly", "no", "--maxmemory-policy", "allkeys-lru")
+FORGETFUL = {
+    "maxmemory-policy noeviction": ("--maxmemory-policy", "allkeys-lru"),
+    "appendonly yes": ("--appendonly", "no"),
+    "appendfsync always": ("--appendfsync", "everysec"),
+    "no-appendfsync-on-rewrite no": ("--no-appendfsync-on-rewrite", "yes"),
+}
+
+
+@pytest.mark.parametrize("way_out", FORGETFUL)
+def test_a_redis_that_may_forget_is_told_of_at_the_job_and_by_the_worker_once(
+    service: LocalService, server: Server, workers: Workers, way_out: str
+) -> None:
+    forgetful = server(*FORGETFUL[way_out])
+    [worker] = workers(service, 1, url=forgetful.url)
     job = people(1).reportflow.submit(**plain(), queue=forgetful.url)
-    until(lambda: len(job.warnings) >= 2, "the warnings")
-    job.cancel()
-    assert job.wait(PATIENCE)
-    assert any("noeviction" in text for text in job.warnings)
-    assert any("appendonly yes" in text for text in job.warnings)
+    assert statuses(job.result(PATIENCE)) == {"accepted": 1}
+    [told] = job.warnings
+    assert f"Set {way_out}" in told
+    assert worker.end() == 0
+    assert worker.text().count(f"Set {way_out}") == 1
+
+
+def test_a_redis_that_tells_nothing_of_its_settings_is_not_complained_of(
+    service: LocalService, server: Server, workers: Workers
+) -> None:
+    """A hoster allows no CONFIG, and a user of its own no INFO: they are asked for, and not needed."""
+    hosted = server("--appendfsync", "everysec", "--rename-command", "CONFIG", "")
+    hosted.sync.execute_command("ACL", "SETUSER", "me", "on", ">pw", "~*", "&*", "+@all", "-info")
+    url = f"redis://me:pw@127.0.0.1:{hosted.port}/0"
+    [worker] = workers(service, 1, url=url)
+    job = people(1).reportflow.submit(**plain(), queue=url)
+    assert statuses(job.result(PATIENCE)) == {"accepted": 1}
+    assert not job.warnings
+    assert worker.end() == 0
+    assert "WARNING" not in worker.text().upper()
 
 
 def test_a_worker_that_starts_before_redis_waits_for_it(

@@ -86,6 +86,7 @@ class RedisServer:
             **self._listening(),
             "dir": str(self.folder),
             "appendonly": "yes",
+            "appendfsync": "always",  # as docs/site/howto/machines.md asks for
             "save": "",
             "logfile": "redis.log",
             "repl-diskless-sync-delay": "0",  # else a first replica waits 5 s for others
