@@ -54,13 +54,15 @@ UNTIL_FOUR = "while job.progress['done'] < 4: pass"
 def test_a_script_that_ends_with_submit_waits_for_the_calls_in_flight_and_says_how_to_go_on(
     local: Start, tmp_path: Path
 ) -> None:
-    service = local(latency=0.05)
+    has_ended = threading.Event()
+    service = local(latency=lambda: 0.0 if has_ended.is_set() else 0.5)
     ended = script(service, tmp_path, "job = submitted(40, on_done=lambda job: print(job.status))", UNTIL_FOUR)
     assert ended.returncode == 0
     assert ended.stdout == "cancelled\n"
     [line] = ended.stderr.splitlines()
     accepted = len(service.documents)
     assert 4 <= accepted < 40
+    has_ended.set()
     assert line == (
         "job november: the program ended before it did. "
         f"interrupted: {accepted} of 40 accepted, {40 - accepted} not sent. Nothing more is being sent. "

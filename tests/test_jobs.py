@@ -360,7 +360,8 @@ def test_a_job_of_a_killed_process_is_found_by_a_fresh_one(local: Start, tmp_pat
 
 
 def test_a_job_of_a_process_that_goes_on_is_watched_by_another(local: Start, tmp_path: Path) -> None:
-    service = local(latency=0.02)
+    seen = threading.Event()
+    service = local(latency=lambda: 0.0 if seen.is_set() else 1.0)
     environment = os.environ | {
         "REPORTFLOW_API_BASE_URL": service.base_url,
         "REPORT_FLOW_APP_KEY": service.app_key,
@@ -378,6 +379,7 @@ def test_a_job_of_a_process_that_goes_on_is_watched_by_another(local: Start, tmp
             time.sleep(0.01)
         job = rf.job("november")
         assert job.status == "running"
+        seen.set()
         assert job.wait(60)
         assert other.wait(60) == 0
     assert job.status == "done"

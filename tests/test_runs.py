@@ -661,17 +661,17 @@ def test_another_workspace_or_address_is_refused_before_anything_is_sent(local: 
 
 def test_a_second_run_of_the_same_name_is_refused_while_the_first_sends(local: Start) -> None:
     service = local(latency=0.3)
-    job = people(30).reportflow.submit(**plain(), run="november", endpoint="async/single", concurrency=2)
+    job = people(200).reportflow.submit(**plain(), run="november", endpoint="async/single", concurrency=2)
     while not service.calls:
         job.wait(0.02)
     with pytest.raises(rf.ConfigurationError, match="is being sent by"):
-        made(people(30))
+        made(people(200))
     with pytest.raises(rf.ConfigurationError, match="is being sent by"):
         rf.resume("november")
     with pytest.raises(rf.ConfigurationError, match="is being sent by"):
         rf.forget("november")
     assert rf.runs()["state"].tolist() == ["sending"]
-    assert len(rf.load("november")) == 30
+    assert len(rf.load("november")) == 200
     job.cancel()
     job.wait()
     assert service.counts()["async/single"] == len(service.documents)

@@ -158,7 +158,7 @@ import reportflow_pandas as rf
 
 frame = pd.DataFrame({"ReceiptId": [f"R{i}" for i in range(24)], "ReceiptDate": "2026-11-05", "CustomerName": "A",
                       "Company": "B", "Amount": 1.5, "Description": "d", "PaymentMethod": "cash"})
-job = frame.reportflow.submit("receipt", limits=False, endpoint="async/single", concurrency=4, timeout=1)
+job = frame.reportflow.submit("receipt", limits=False, endpoint="async/single", concurrency=4, timeout=5)
 print("begun", flush=True)
 print(dict(job.result().status.value_counts()) == {"accepted": 24}, flush=True)
 """
@@ -184,7 +184,7 @@ def test_a_stopped_process_leaves_no_row_unknown() -> None:
         for _ in range(6):  # two look-ups, and calls in flight
             answered.acquire()
         process.send_signal(signal.SIGSTOP)
-        threading.Event().wait(2.0)  # longer than its time-out: what this is about
+        threading.Event().wait(6.0)  # longer than its time-out: what this is about
         process.send_signal(signal.SIGCONT)
         said, _ = process.communicate(timeout=60)
     assert said.split() == ["begun", "True"]

@@ -13,7 +13,7 @@ from conftest import required
 from support.queue_workers import RedisServer, WorkerProcess, Workers
 
 from reportflow_pandas.local.service import LocalService
-from reportflow_pandas.queue.worker import Worker
+from reportflow_pandas.queue.worker import LEASE_SECONDS, Worker
 from reportflow_pandas.settings import current
 
 pytest.importorskip("bullmq")
@@ -35,9 +35,8 @@ def workers(redis: RedisServer, tmp_path: Path) -> Iterator[Workers]:
     def start(
         service: LocalService, count: int = 1, *words: str, wait: bool = True, url: str = ""
     ) -> list[WorkerProcess]:
-        lease = () if "--lease" in words else ("--lease", "2")
         new = [
-            WorkerProcess(url or redis.url, service, tmp_path / f"worker-{len(started) + n}.log", *lease, *words)
+            WorkerProcess(url or redis.url, service, tmp_path / f"worker-{len(started) + n}.log", *words)
             for n in range(count)
         ]
         started.extend(new)
@@ -55,7 +54,7 @@ def helper(redis: RedisServer) -> Iterator[Callable[..., Worker]]:
     """Start a worker in a thread of this process, where a test needs none of its own to be killed."""
     started: list[tuple[asyncio.AbstractEventLoop, Worker, threading.Thread]] = []
 
-    def start(concurrency: int = 4, *, lease: float = 2.0, kind: type[Worker] = Worker) -> Worker:
+    def start(concurrency: int = 4, *, lease: float = LEASE_SECONDS, kind: type[Worker] = Worker) -> Worker:
         loop = asyncio.new_event_loop()
         worker = kind(current(), redis.url, concurrency=concurrency, lease=lease)
         thread = threading.Thread(target=loop.run_until_complete, args=(worker.run(),))

@@ -13,6 +13,7 @@ import pytest
 from support.queue_workers import (
     PATIENCE,
     PREFIX,
+    SOON_GIVEN_UP,
     Forwarder,
     Helper,
     RedisServer,
@@ -39,7 +40,7 @@ def test_a_worker_killed_at_any_instant_loses_nothing_and_sends_nothing_twice(
 ) -> None:
     chance = random.Random(seed)  # noqa: S311 - which instant
     service = local(latency=0.05)
-    first, *_ = workers(service, 2, "--concurrency", "4")
+    first, *_ = workers(service, 2, "--concurrency", "4", *SOON_GIVEN_UP)
     job = people(300).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     instant = chance.randint(1, 250)
     until(lambda: len(service.documents) >= instant, "documents")
@@ -63,11 +64,11 @@ def test_a_killed_workers_call_is_sent_again_where_that_was_asked_for(
     local: Local, redis: RedisServer, workers: Workers
 ) -> None:
     service = local(faults=[Fault("slow", seconds=60, at=1, times=1)])
-    [first] = workers(service, 1, "--concurrency", "1")
+    [first] = workers(service, 1, "--concurrency", "1", *SOON_GIVEN_UP)
     job = people(3).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url, on_crash="retry")
     until(lambda: len(service.calls) == 1, "the first call")
     first.send(signal.SIGKILL)
-    workers(service, 1)
+    workers(service, 1, *SOON_GIVEN_UP)
     assert statuses(job.result(PATIENCE)) == {"accepted": 3}
     assert sorted(sent(service).values()) == [1, 1, 2]
 
@@ -78,13 +79,13 @@ def test_a_call_that_a_killed_worker_had_not_sent_yet_is_carried_out_by_another(
     """The worker has four calls and a slot for one: only that one is unknown."""
     limits = rf.Limits(async_calls=1, window=1.0)
     service = local(faults=[Fault("slow", seconds=60, at=1, times=1)])
-    [first] = workers(service, 1, "--concurrency", "4")
+    [first] = workers(service, 1, "--concurrency", "4", *SOON_GIVEN_UP)
     job = people(3).reportflow.submit(
-        **plain(endpoint="async/single", limits=limits, timeout=1.0), queue=redis.url
+        **plain(endpoint="async/single", limits=limits, timeout=3.0), queue=redis.url
     )
     until(lambda: len(service.calls) == 1, "the first call")
     first.send(signal.SIGKILL)
-    workers(service, 1)
+    workers(service, 1, *SOON_GIVEN_UP)
     results = job.result(PATIENCE)
     assert statuses(results) == {"accepted": 2, "unknown": 1}
     assert set(sent(service).values()) == {1}
@@ -154,7 +155,7 @@ def test_a_call_waits_until_a_replica_knows_that_it_is_sent(
         try:
             until(lambda: redis.sync.info("replication").get("slave0", {}).get("state") == "online", "the replica")
             url = f"redis://127.0.0.1:{between.port}/0"
-            [worker] = workers(service, 1, "--concurrency", "2", url=url)
+            [worker] = workers(service, 1, "--concurrency", "2", *SOON_GIVEN_UP, url=url)
             job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
             until(lambda: len(service.documents) >= 10, "documents")
             stream.swallow()
@@ -171,7 +172,7 @@ def test_a_call_waits_until_a_replica_knows_that_it_is_sent(
 
 def test_redis_killed_twice_in_mid_run_changes_nothing(local: Local, redis: RedisServer, workers: Workers) -> None:
     service = local(latency=0.02)
-    workers(service, 2, "--concurrency", "4", "--lease", "60")
+    workers(service, 2, "--concurrency", "4")
     job = people(300).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     for instant in (50, 150):
         until(lambda instant=instant: len(service.documents) >= instant, "documents")  # type: ignore[misc]
@@ -207,12 +208,14 @@ def test_a_worker_paused_beyond_its_lease_sends_nothing_more_and_tells_late_what
     local: Local, redis: RedisServer, workers: Workers
 ) -> None:
     limits = rf.Limits(async_calls=2, window=3.0)
-    service = local(latency=0.5)
-    [first] = workers(service, 1, "--concurrency", "4")
+    stopped = threading.Event()
+    service = local(latency=lambda: 0.0 if stopped.is_set() else 3.0)
+    [first] = workers(service, 1, "--concurrency", "4", *SOON_GIVEN_UP)
     job = people(4).reportflow.submit(**plain(endpoint="async/single", limits=limits), queue=redis.url)
     until(lambda: len(service.calls) == 2, "two calls")
     first.send(signal.SIGSTOP)
-    workers(service, 1)
+    stopped.set()
+    workers(service, 1, *SOON_GIVEN_UP)
     until(lambda: job.progress["unknown"] == 2, "the calls to be given up")
     first.send(signal.SIGCONT)
     results = job.result(PATIENCE)

@@ -124,7 +124,7 @@ def test_a_damaged_call_fails_with_a_message_and_nothing_of_it_is_sent(
 
 
 def test_a_damaged_answer_makes_its_rows_unknown(local: Local, redis: RedisServer, helper: Helper) -> None:
-    service = local(faults=[Fault("slow", seconds=1.0, at=1, times=1)])
+    service = local(faults=[Fault("slow", seconds=5.0, at=1, times=1)])
     helper()
     job = people(1).reportflow.submit(**plain(), queue=redis.url, run="damaged answer")
     until(lambda: len(service.documents) == 1, "the call")

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+from support.byte_server import HandClock
 from support.queue_workers import RedisServer
 
 from reportflow_pandas.clock import SYSTEM_CLOCK
@@ -18,12 +19,16 @@ from reportflow_pandas.settings import Limits
 TWO = Limits(async_calls=2, window=30.0)
 
 
-def with_stores(redis: RedisServer, play: Callable[[RedisStore, RedisStore], Awaitable[None]]) -> None:
-    """Play with two stores of one workspace, as two processes have them."""
+def with_stores(
+    redis: RedisServer,
+    play: Callable[[RedisStore, RedisStore], Awaitable[None]],
+    clock: HandClock | None = None,
+) -> None:
+    """Play with two stores of one workspace, as two processes have them; by Redis' clock if there is no other."""
 
     async def playing() -> None:
         clients = [await connect(RedisAddress.of(redis.url)) for _ in range(2)]
-        one, other = (RedisStore(client, "workspace") for client in clients)
+        one, other = (RedisStore(client, "workspace", clock=clock) for client in clients)
         await play(one, other)
         for store, client in zip((one, other), clients, strict=True):
             await store.settled()
@@ -78,15 +83,18 @@ def test_an_answered_call_counts_for_a_window_more_and_an_unused_slot_is_free_at
 
 
 def test_the_slot_of_a_process_that_died_frees_itself_after_time_out_and_window(redis: RedisServer) -> None:
-    async def play(one: RedisStore, other: RedisStore) -> None:
-        short = Limits(async_calls=1, window=0.2)
-        assert await granted(slot(one, short, timeout=0.2))
-        waiting = slot(other, short)
-        assert not await granted(waiting)
-        while not await granted(waiting):  # noqa: ASYNC110 - Redis sends no event
-            await asyncio.sleep(0.02)
+    clock = HandClock()
 
-    with_stores(redis, play)
+    async def play(one: RedisStore, other: RedisStore) -> None:
+        single = Limits(async_calls=1, window=30.0)
+        assert await granted(slot(one, single, timeout=60.0))
+        waiting = slot(other, single)
+        clock.seconds += 89.0
+        assert not await granted(waiting)
+        clock.seconds += 2.0
+        assert await granted(waiting)
+
+    with_stores(redis, play, clock)
 
 
 def test_generation_goes_before_polls_also_those_of_other_processes(redis: RedisServer) -> None:
@@ -105,18 +113,21 @@ def test_generation_goes_before_polls_also_those_of_other_processes(redis: Redis
 
 
 def test_a_429_closes_the_window_for_all_processes_and_lowers_no_pace(redis: RedisServer) -> None:
+    clock = HandClock()
+
     async def play(one: RedisStore, other: RedisStore) -> None:
         ten = Limits(async_calls=10, window=30.0)
-        one.close("async", 0.2, 0.0)
+        one.close("async", 7.0, 0.0)
         await one.settled()
         waiting = slot(other, ten)
+        clock.seconds += 6.0
         assert not await granted(waiting)
-        while not await granted(waiting):  # noqa: ASYNC110 - Redis sends no event
-            await asyncio.sleep(0.02)
+        clock.seconds += 2.0
+        assert await granted(waiting)
         more = [await granted(slot(other, ten)) for _ in range(10)]
         assert more == [True] * 9 + [False]
 
-    with_stores(redis, play)
+    with_stores(redis, play, clock)
 
 
 def test_sync_calls_and_another_workspace_have_windows_of_their_own(redis: RedisServer) -> None:

@@ -15,6 +15,7 @@ import pytest
 from support.queue_workers import (
     PATIENCE,
     PREFIX,
+    SOON_GIVEN_UP,
     Certificates,
     Forwarder,
     Helper,
@@ -294,7 +295,7 @@ def test_connections_that_die_in_mid_run_are_replaced_and_each_document_is_sent_
     until(lambda: replica.sync.info("replication")["master_link_status"] == "up", "the replica")
     with Forwarder(redis.port) as between:
         url = f"redis://127.0.0.1:{between.port}/0"
-        workers(service, 1, "--concurrency", "2", url=url)
+        workers(service, 1, "--concurrency", "2", *SOON_GIVEN_UP, url=url)
         job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
         until(lambda: len(service.documents) >= 10, "documents")
         if scene == "failover":
@@ -334,7 +335,7 @@ def test_sentinels_tell_the_master_and_the_new_one(
     until(lambda: len(asked.execute_command("SENTINEL", "REPLICAS", "mymaster")) == 1, "the replica is known")
     scheme = "rediss+sentinel" if tls else "redis+sentinel"
     url = f"{scheme}://127.0.0.1:{watching.port}/mymaster/0{watching.query}"
-    workers(service, 1, "--concurrency", "2", url=url)
+    workers(service, 1, "--concurrency", "2", *SOON_GIVEN_UP, url=url)
     job = people(60).reportflow.submit(**plain(endpoint="async/single"), queue=url)
     until(lambda: len(service.documents) >= 10, "documents")
     assert master.process is not None

@@ -239,6 +239,9 @@ class Forwarder:
 
 PREFIX = "reportflow"
 
+SOON_GIVEN_UP = ("--lease", "4")
+"""For workers that are killed or paused; the others of a busy machine may be silent for seconds, and live."""
+
 Workers = Callable[..., list[WorkerProcess]]
 Helper = Callable[..., Worker]
 
