@@ -18,9 +18,9 @@ from reportflow_pandas.errors import ReportFlowError, api_error
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import LOOK_IT_UP
 from reportflow_pandas.queue.address import Keys
-from reportflow_pandas.queue.messages import CANCELLED, SENT, SET_ASIDE, SetAside, outcomes_of, stop_in
+from reportflow_pandas.queue.messages import CANCELLED, INTENTS, SENT, SET_ASIDE, SetAside, outcomes_of, stop_in
 
-__all__ = ["LATE", "Collection", "Enqueued"]
+__all__ = ["AHEAD", "LATE", "Collection", "Enqueued"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -36,6 +36,7 @@ AGAIN = 3
 LOST_BY_WORKER = f"the worker that sent it ended before the answer came: {LOOK_IT_UP}"
 LOST_BY_REDIS = f"Redis lost this call after it was put there, and a worker may have sent it before: {LOOK_IT_UP}"
 GIVEN_UP = f"the run was stopped while a worker had this call: {LOOK_IT_UP}"
+FORGOTTEN = f"Redis has gone back to an earlier state, and a worker may have sent this call since: {LOOK_IT_UP}"
 DAMAGED = f"the worker's answer was damaged in Redis: {LOOK_IT_UP}"
 
 _TAKE_BACK = """
@@ -46,6 +47,13 @@ for _, id in ipairs(waiting) do
 end
 return waiting
 """
+
+
+AHEAD = """
+local t = redis.call('TIME')
+return redis.call('SET', KEYS[1], t[1] .. string.format('%06d', t[2]))
+"""
+"""Set a queue's `INTENTS` to the microseconds of Redis' clock: more than any worker knows of it."""
 
 
 @dataclass(slots=True, eq=False)
@@ -166,7 +174,7 @@ class Collection:
         self._collected: set[str] = set()
         self.open: dict[str, Enqueued] = {}
         self.given_up: dict[str, Enqueued] = {}
-        self.stopping = False
+        self.stopping = self._went_back = False
         self.breaker = RefusalBreaker(len(outcomes))
 
     def _key(self, *parts: str) -> str:
@@ -272,10 +280,12 @@ class Collection:
             self._count(outcome)
         if (stop := stop_in(answer)) is not None:
             self._stop(stop)
+        unsent = [outcome.row for outcome in outcomes if outcome.status == "not_sent"]
+        if self._went_back and unsent:
+            self.mark(unsent, "unknown", "unknown_outcome", FORGOTTEN)
         if self.stopping:
             return ()
-        unsent = {outcome.row for outcome in outcomes if outcome.status == "not_sent"}
-        return [offset for offset, position in enumerate(one.entry.positions) if position in unsent]
+        return [offset for offset, position in enumerate(one.entry.positions) if position in set(unsent)]
 
     def _failed(self, one: _Finished) -> Sequence[int]:
         """Set the outcomes of a call without an answer; return the offsets of documents that were not sent."""
@@ -285,6 +295,8 @@ class Collection:
             text = LOST_BY_WORKER if one.stalled else f"{LOST_BY_WORKER} ({one.value})"
             self.mark(entry.positions, "unknown", "unknown_outcome", text)
             return ()
+        if self._went_back:
+            self.mark(entry.positions, "unknown", "unknown_outcome", FORGOTTEN)
         if self.stopping:
             return ()
         if entry.times < AGAIN and not one.value.startswith(SET_ASIDE):
@@ -371,7 +383,7 @@ class Collection:
     async def _find_missing(self, known: set[str]) -> int:
         """Find calls that Redis no longer has."""
         awaited = [(identity, self.open[identity]) for identity in known if identity in self.open]
-        lost: list[Enqueued] = []
+        lost: list[str] = []
         for start in range(0, len(awaited), 1000):
             page = awaited[start : start + 1000]
             async with self._client.pipeline(transaction=False) as together:
@@ -384,18 +396,33 @@ class Collection:
                 if not entry.missed:  # the second time counts
                     entry.missed = True
                     continue
-                del self.open[identity]
-                self.given_up[identity] = entry
-                self.mark(entry.positions, "unknown", "unknown_outcome", LOST_BY_REDIS)
-                lost.append(entry)
+                lost.append(identity)
         if lost:
-            await self.record(lost)
-            rows = sum(len(entry.positions) for entry in lost)
+            rows = await self._lose(lost, LOST_BY_REDIS)
             self._warn(
                 f"Redis lost {len(lost)} calls with {rows} rows: they are unknown, for a worker may have sent "
                 "them before. What was collected stays as it is"
             )
         return len(lost)
+
+    async def _lose(self, identities: Sequence[str], text: str) -> int:
+        """Record calls as unknown whose workers may tell of them yet; return how many rows they have."""
+        lost = [self.open.pop(identity) for identity in identities]
+        for identity, entry in zip(identities, lost, strict=True):
+            self.given_up[identity] = entry
+            self.mark(entry.positions, "unknown", "unknown_outcome", text)
+        await self.record(lost)
+        return sum(len(entry.positions) for entry in lost)
+
+    async def redis_went_back(self) -> int:
+        """Record what is awaited as unknown: Redis no longer knows what was sent. Return how many rows it is."""
+        before = self._phase.unknown
+        self._went_back = self.stopping = True
+        await self._take("completed", "returnvalue")
+        await self._take("failed", "failedReason")
+        await self._lose(list(self.open), FORGOTTEN)
+        await self._client.eval(AHEAD, 1, self._key(INTENTS))
+        return self._phase.unknown - before
 
     # -- the end of a run that is stopped -------------------------------------------------------------------------
 

@@ -26,9 +26,11 @@ from reportflow_pandas.settings import Limits
 __all__ = [
     "AWAY",
     "CANCELLED",
+    "INTENTS",
     "QUEUE_BACKOFF_SECONDS",
     "SENT",
     "SET_ASIDE",
+    "WENT_BACK",
     "OnCrash",
     "SetAside",
     "Terms",
@@ -57,6 +59,12 @@ AWAY = "away"
 
 CANCELLED = "cancelled"
 """The key of a queue that exists when its run was cancelled."""
+
+WENT_BACK = "went back"
+"""The value of that key where Redis has forgotten what it knew: then what is noted there as sent is not all."""
+
+INTENTS = "intents"
+"""The key of a queue with a number that grows with each call that is noted as sent, and never gets smaller."""
 
 OnCrash = Literal["unknown", "retry"]
 

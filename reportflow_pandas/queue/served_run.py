@@ -12,6 +12,7 @@ import asyncio
 import contextlib
 import logging
 import time
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
@@ -26,7 +27,7 @@ from reportflow_pandas.errors import AuthError, JournalError, ReportFlowError
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import LATE
 from reportflow_pandas.queue.connection import Replicas
-from reportflow_pandas.queue.messages import AWAY, SENT, Terms
+from reportflow_pandas.queue.messages import AWAY, CANCELLED, INTENTS, SENT, WENT_BACK, Terms
 from reportflow_pandas.queue.presence import Presence
 
 __all__ = ["Lease", "LeaseLost", "ServedRun"]
@@ -56,10 +57,14 @@ return found
 """
 
 _INTENT = """
-if redis.call('EXISTS', KEYS[3]) == 1 then return 'cancelled' end
-if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 0 then return 'lost' end
+if redis.call('EXISTS', KEYS[3]) == 1 then return {'cancelled', 0} end
+if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {'lost', 0} end
+if tonumber(redis.call('GET', KEYS[4]) or '0') < tonumber(ARGV[3]) then
+  redis.call('SET', KEYS[3], ARGV[4])
+  return {'went back', 0}
+end
 redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
-return 'ok'
+return {'ok', redis.call('INCR', KEYS[4])}
 """
 
 
@@ -100,6 +105,7 @@ class ServedRun:
             elsewhere=presence.others_answered,
         )
         self.outage.answered()  # at the submitter: what cannot be reached from here is away, not the calls' fault
+        self.intents = Intents()
         self.left_to_others = False
         """Whether other workers are answered and this one is not: its calls that were not sent are theirs."""
         self._said_to_end = False
@@ -184,6 +190,12 @@ class ServedRun:
             )
             log.warning("run %s: %s", self.terms.run, words)
             await self._presence.say(words)
+
+    def lease(self, identity: str, token: str, replicas: Replicas) -> Lease:
+        """Return the right to a call that was taken with this token."""
+        keys = [self._keys.of(self.name, name) for name in (CANCELLED, INTENTS)]
+        job = self._keys.of(self.name, identity)
+        return Lease(self._redis, [f"{job}:lock", job, *keys], token, replicas, self.intents)
 
     async def leaves(self, lease: Lease, outcomes: Outcomes, error: ReportFlowError | None) -> bool:
         """Tell whether a call goes back to other workers: nothing was taken, for a reason of this machine."""
@@ -271,6 +283,20 @@ class LeaseLost(JournalError):  # noqa: N818 - says what happened
         self.cancelled = cancelled
 
 
+_LOST_TO = {
+    "cancelled": "the run was cancelled",
+    "lost": "another worker has taken this call over",
+    "went back": "Redis has gone back to an earlier state, so the call may have been sent since",
+}
+
+
+@dataclass(slots=True)
+class Intents:
+    """A run's `INTENTS` as far as this worker knows: a Redis that tells of fewer has forgotten some."""
+
+    known: int = 0
+
+
 class Lease:
     """A worker's right to one call.
 
@@ -278,12 +304,14 @@ class Lease:
     ----------
     client : redis.asyncio.Redis
         The connection.
-    job_key, cancelled_key : str
-        Keys of the job and of its queue's cancellation.
+    keys : list of str
+        Of the job's lock, the job, and its queue's `CANCELLED` and `INTENTS`.
     token : str
         The worker's, in the job's lock.
     replicas : Replicas
         What may take the place of this Redis.
+    intents : Intents
+        Of the run.
 
     Attributes
     ----------
@@ -291,11 +319,12 @@ class Lease:
         Tries whose first byte may have left.
     """
 
-    def __init__(self, client: Any, *, job_key: str, cancelled_key: str, token: str, replicas: Replicas) -> None:
+    def __init__(self, client: Any, keys: list[str], token: str, replicas: Replicas, intents: Intents) -> None:
         self._client = client
-        self._keys = [f"{job_key}:lock", job_key, cancelled_key]
+        self._keys = keys
         self._token = token
         self._replicas = replicas
+        self._intents = intents
         self.tries = 0
 
     async def intend(self, call: Call) -> int:  # noqa: ARG002 - the lease is of one call
@@ -318,16 +347,16 @@ class Lease:
     async def _noted(self) -> bool:
         """Note it once; return whether a replica has the note too, if there is one."""
         async with self._client.pipeline(transaction=False) as together:  # WAIT is for what its connection wrote
-            together.eval(_INTENT, 3, *self._keys, self._token, SENT)
+            together.eval(_INTENT, 4, *self._keys, self._token, SENT, self._intents.known, WENT_BACK)
             if self._replicas.online:
                 together.execute_command("WAIT", 1, round(REPLICA_SECONDS * 1000))
-            verdict, *copies = await together.execute()
+            (verdict, intents), *copies = await together.execute()
         if verdict != "ok":
-            raise LeaseLost(
-                "the run was cancelled" if verdict == "cancelled" else "another worker has taken this call over",
-                cancelled=verdict == "cancelled",
-            )
-        return bool(copies != [0])
+            raise LeaseLost(_LOST_TO[verdict], cancelled=verdict == "cancelled")
+        if copies == [0]:
+            return False
+        self._intents.known = max(self._intents.known, intents)
+        return True
 
     async def nothing_sent(self) -> None:
         """Take the note back: nothing of the call reached the service, and another worker gets it."""

@@ -13,12 +13,21 @@ from reportflow_pandas.engine.batching import Call, Feed
 from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcomes
 from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
-from reportflow_pandas.errors import ReportFlowError
+from reportflow_pandas.errors import JournalError, ReportFlowError
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.queue.address import Keys
-from reportflow_pandas.queue.collector import LATE, Collection, Enqueued, some
+from reportflow_pandas.queue.collector import AHEAD, LATE, Collection, Enqueued, some
 from reportflow_pandas.queue.connection import ended
-from reportflow_pandas.queue.messages import AWAY, CANCELLED, SetAside, Terms, part_of, written
+from reportflow_pandas.queue.messages import (
+    AWAY,
+    CANCELLED,
+    INTENTS,
+    WENT_BACK,
+    SetAside,
+    Terms,
+    part_of,
+    written,
+)
 from reportflow_pandas.queue.presence import words_of_workers, workers_alive
 
 __all__ = ["TERMS", "Dispatch"]
@@ -157,6 +166,7 @@ class Dispatch:
         from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
         await self._announce()
+        await self._look_whether_redis_went_back()
         self._feeding = asyncio.create_task(self._feed_all())
         try:
             await self._collect_all(self._feeding)
@@ -194,9 +204,14 @@ class Dispatch:
         """Let the workers of the workspace find the queue, and a process after this one too."""
         if self._journal.meta.get("queue") != self._told:
             await self._journal.tell(queue=self._told)
+        cancelled, terms = (self._keys.of(self._name, name) for name in (CANCELLED, TERMS))
+        told, known = await self._client.mget(cancelled, terms)
         async with self._client.pipeline(transaction=True) as together:
-            together.delete(self._keys.of(self._name, CANCELLED))
-            together.set(self._keys.of(self._name, TERMS), self._terms.text())
+            if told != WENT_BACK:  # which is looked into first
+                together.delete(cancelled)
+            if known is None:
+                together.eval(AHEAD, 1, self._keys.of(self._name, INTENTS))
+            together.set(terms, self._terms.text())
             together.zadd(self._keys.queues(self._workspace), {self._name: 0})
             await together.execute()
 
@@ -210,7 +225,7 @@ class Dispatch:
             async with asyncio.timeout(STOPPED_PATIENCE_SECONDS if self._stopping_since is not None else None):
                 await self._client.zrem(self._keys.queues(self._workspace), self._name)
                 await self._queue.obliterate(force=True)
-                await self._client.delete(self._keys.of(self._name, TERMS), self._keys.of(self._name, LATE))
+                await self._client.delete(*[self._keys.of(self._name, name) for name in (TERMS, LATE, INTENTS)])
 
     def await_again(self, awaited: Mapping[int, list[tuple[int, str]]]) -> None:
         """Await what an earlier process put into the queue: as `Journal.awaited` has it."""
@@ -312,6 +327,7 @@ class Dispatch:
             found = 0
             try:
                 async with asyncio.timeout(self._left()) as self._patience:
+                    await self._look_whether_redis_went_back()
                     if self._stopping_since is not None and fed and not called_back:
                         await self._calls.call_back()
                         called_back = True
@@ -345,6 +361,20 @@ class Dispatch:
         if self._is_away or not found:
             await self._look_for_outage()
         return found
+
+    async def _look_whether_redis_went_back(self) -> None:
+        """End the run where a worker found that Redis has forgotten what was sent: it could be sent once more."""
+        if await self._client.get(self._keys.of(self._name, CANCELLED)) != WENT_BACK:
+            return
+        rows = await self._calls.redis_went_back()
+        self.stop(
+            JournalError(
+                "Redis has gone back to an earlier state (a snapshot was restored, or its last writes are lost) "
+                f"and no longer knows which calls were sent since: {rows:,} rows that were in the queue are "
+                "unknown, and the rest was not sent. Look these up in the web app, then .results.reportflow."
+                f"settle(rows) or .retry(unknown=True); rf.resume({self._terms.run!r}) sends the rest"
+            )
+        )
 
     async def _look_for_outage(self) -> None:
         """Learn from the workers that the service is away, and that it is back."""

@@ -342,13 +342,7 @@ class Worker:
             served.bull.lockManager.untrack_job(identity)
 
     async def _carry_call(self, served: ServedRun, job: Any, call: Call, token: str) -> None:
-        lease = Lease(
-            self._redis,
-            job_key=self._keys.of(served.name, job.id),
-            cancelled_key=self._keys.of(served.name, CANCELLED),
-            token=token,
-            replicas=self._replicas,
-        )
+        lease = served.lease(job.id, token, self._replicas)
         outcomes = Outcomes([document.name for document in call.documents])
         ids = [document.id for document in call.documents]
         error = await self._send(served, lease, call, outcomes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+import shutil
 import signal
 import threading
 from collections.abc import Callable
@@ -182,6 +183,33 @@ def test_redis_killed_twice_in_mid_run_changes_nothing(local: Local, redis: Redi
     results = job.result(PATIENCE)
     assert statuses(results) == {"accepted": 300}
     assert len(service.documents) == 300
+    assert set(sent(service).values()) == {1}
+
+
+def test_a_redis_that_comes_back_from_an_old_snapshot_has_no_call_sent_a_second_time(
+    local: Local, redis: RedisServer, workers: Workers
+) -> None:
+    """It has forgotten what was sent since, and the workers have not: what they are given is not sent."""
+    service = local(latency=0.05)
+    workers(service, 2, "--concurrency", "2")
+    job = people(90).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url, run="old")
+    until(lambda: len(service.documents) >= 10, "documents")
+    writes, snapshot = redis.folder / "appendonlydir", redis.folder / "snapshot"
+    shutil.copytree(writes, snapshot)
+    until(lambda: len(service.documents) >= 40, "documents")
+    redis.kill()
+    shutil.rmtree(writes)
+    snapshot.rename(writes)
+    redis.start()
+    with pytest.raises(rf.JournalError, match=r"gone back to an earlier state.*rf\.resume\('old'\)"):
+        job.result(PATIENCE)
+    known = statuses(job.results())
+    assert known["accepted"] >= 30
+    assert known["unknown"] > 0
+    assert "failed" not in known
+    resumed = statuses(rf.resume("old"))
+    assert resumed["accepted"] + resumed["unknown"] == 90
+    assert resumed["unknown"] <= known["unknown"]
     assert set(sent(service).values()) == {1}
 
 
