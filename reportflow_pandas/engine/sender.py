@@ -23,6 +23,12 @@ log = logging.getLogger("reportflow_pandas")
 Pairs = Sequence[tuple[Document, FileEntry | None]]
 """The documents of a call, each with what the answer says of it."""
 
+TOO_LARGE = (
+    f"This document alone is too large for a call: {SMALLER}. Where a proxy or gateway of yours says so, have it "
+    f"let {MAX_BODY >> 20} MB through"
+)
+"""What to do about a 413: the service's own, or that of a gateway with a smaller limit."""
+
 GIVEN_UP = "the run was stopped before the answer came: the service may or may not have accepted it"
 
 
@@ -247,7 +253,7 @@ class Sender:
         call, decision = tries.call, refused.decision
         about = (
             decision.error_kind,
-            decision.text,
+            f"{decision.text}. {TOO_LARGE}" if decision.error_kind == "too_large" else decision.text,
             decision.http_status,
             getattr(refused.error, "request_id", None),
         )
