@@ -8,7 +8,10 @@ import os
 import re
 import shlex
 from functools import partial
+from string import Formatter
 from typing import Any, TextIO
+
+from reportflow_pandas.next_steps import STEPS, Step
 
 __all__ = ["in_a_shell", "painted"]
 
@@ -31,37 +34,62 @@ _CONSTANT = re.compile(r"rf\.Constant\((?P<value>.*)\)")
 
 _JOB_FILE = "in a job file (--options job.toml)"
 
-_CALLS = [
+_OTHER_STEPS = [
+    Step(python, shell)
+    for python, shell in (
+        ("rf.read_rows(path, text=[…]), or dtype='Int64'", "--text COLUMN"),
+        ("rf.read_rows(path, decimal=…)", "--decimal , or --decimal ."),
+        ("Write one with results.reportflow.to_excel({path})", "`reportflow-pandas generate` writes one"),
+        (
+            "rf.Table(lines, left_on={left!r}, right_on={right!r})",
+            f"left_on = {{left:toml}}, right_on = {{right:toml}} below [tables.NAME] {_JOB_FILE}",
+        ),
+        ("group_by=[{one!r}, {other!r}]", "--group-by {one} --group-by {other}"),
+        ("group_by={column!r}", "--group-by {column}"),
+        ("group_by=…", "--group-by COLUMN"),
+        ("file_name={template!r}", "--file-name {template}"),
+        ("key={column!r}", f"key = {{column:toml}} {_JOB_FILE}"),
+        ("None for blank on purpose", "{{ blank = true }} for blank on purpose"),
+        ("drop_missing=True", f"drop_missing = true {_JOB_FILE}"),
+        ("check='warn'", "--check warn"),
+        ("check=False", "--check off"),
+        ("rf.designs()", "`reportflow-pandas designs`"),
+        ("rf.runs()", "`reportflow-pandas runs`"),
+        ("rf.configure(runs={folder})", "export REPORTFLOW_RUNS=FOLDER"),
+        ("rf.configure(base_url={url})", "export REPORTFLOW_API_BASE_URL=https://…"),
+        ("rf.configure(proxy={url})", "export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
+        ("rf.configure(ca_bundle={path})", "export REQUESTS_CA_BUNDLE=company.pem"),
+        ("rf.configure(workspace={name})", "export REPORTFLOW_WORKSPACE=NAME"),
+        ("rf.configure(smtp={url})", "export REPORTFLOW_SMTP=smtps://USER:PASSWORD@mail.example.com"),
+        ("rf.configure(sender={address})", "--sender billing@example.com, or export REPORTFLOW_SENDER=…"),
+        ("rf.configure(max_documents={number})", "--max-documents N"),
+        ("rf.configure(outage={time!r})", "export REPORTFLOW_OUTAGE={time}"),
+        ("rf.use_local()", "--local"),
+        ("source=df", "--source FILE"),
+        ("results.drop(…).reportflow.mail(…)", "a reviewed workbook that approves the others, --review FILE"),
+        ("; df.reportflow.plan(…) shows the first one", ""),
+        ("df.reportflow.check({rows})", "`reportflow-pandas check`"),
+        ("again=[…]", f"again = [label] {_JOB_FILE}"),
+        ("download='pdfs'", "--download pdfs"),
+        ("verify=True", "--verify"),
+    )
+]
+"""Steps in the messages of other modules than `next_steps`."""
+
+_PATTERNS = [
     (re.compile(pattern), typed)
     for pattern, typed in (
-        (r"rf\.read_rows\(path, text=\[…\]\), or dtype='Int64'", "--text COLUMN"),
-        (r"rf\.read_rows\(path, decimal=…\)", "--decimal , or --decimal ."),
         (
             r"For (?P<one>[-\d.]+): pd\.to_numeric.*; for (?P<other>[-\d.]+): pd\.to_numeric.*",
             "Write it in the file as {one} or {other}, without a currency",
         ),
-        (r"\.?results\.reportflow\.retry\(source=df\)", "the same command, with --run RUN"),
         (
             r"Hours, for example, are .*; then choose that column",
             "Write it in the file as a number of hours, minutes or days",
         ),
         (r"Read it with its format, .* by pd\.to_datetime", "Write it in the file as 2026-11-30"),
         (r"df\.drop_duplicates\(.*\) keeps one of each", "Keep one of each in the file"),
-        (
-            (
-                r"decisions=results\.reportflow\.read_review\('review\.xlsx'\), or verify the PDFs first: "
-                r"results = df\.reportflow\.verify\(results\)"
-            ),
-            "--review review.xlsx, or generate with --verify",
-        ),
-        (r"results\.reportflow\.read_review\((?:path|'[^']*')\)", "--review FILE"),
-        (r"Write one with results\.reportflow\.to_excel\([^)]*\)", "`reportflow-pandas generate` writes one"),
-        (r"df\.reportflow\.verify\(results\)", "`reportflow-pandas generate` with --verify"),
-        (r"generate\(…, again=[^)]*\)", f"again = [label] {_JOB_FILE}"),
-        (
-            r"rf\.Table\(lines, left_on='(?P<left>[^']*)', right_on='(?P<right>[^']*)'\)",
-            f'left_on = "{{left}}", right_on = "{{right}}" below [tables.NAME] {_JOB_FILE}',
-        ),
+        (r", e\.g\. df\['[^']*'\]\.fillna\(…\),", " in the file,"),
         (
             r"(?<!: )rf\.Table\(lines, on='(?P<on>[^']*)'\)",
             f'file = "lines.csv", on = "{{on}}" below [tables.NAME] {_JOB_FILE}',
@@ -72,84 +100,25 @@ _CALLS = [
             r"write '(?P<name>[^']*)': rf\.Constant\((?P<text>'[^']*')\)",
             f"write [params] {{name}} = {{{{ constant = {{text}} }}}} {_JOB_FILE}",
         ),
-        (r"\bgroup_by=\['(?P<one>[^']*)', '(?P<other>[^']*)'\]", "--group-by {one} --group-by {other}"),
         (r"\bkey=(?P<some>\[[^\]]*\])", f"key = {{some}} {_JOB_FILE}"),
-        (r"rf\.job\((?P<word>'[^']*')[^)]*\)", "`reportflow-pandas resume {word}`"),
-    )
-]
-"""Whole calls in messages, and what is typed in their place; before their arguments are looked at."""
-
-_WAYS = [
-    (re.compile(pattern), typed)
-    for pattern, typed in (
-        (r", e\.g\. df\['[^']*'\]\.fillna\(…\),", " in the file,"),
-        (r"None for blank on purpose", "{ blank = true } for blank on purpose"),
-        (r"drop_missing=True", f"drop_missing = true {_JOB_FILE}"),
-        (r"check='warn'", "--check warn"),
-        (r"check=False", "--check off"),
-        (r"rf\.designs\(\)", "`reportflow-pandas designs`"),
-        (r"rf\.runs\(\)", "`reportflow-pandas runs`"),
+        (r"max_documents=(?P<number>\d+)", "--max-documents {number}"),
         (
-            r"rf\.resume\((?P<word>'[^']*'), same_workspace=True\)",
-            "`reportflow-pandas resume {word} --same-workspace`",
-        ),
-        (r"rf\.resume\((?P<word>'[^']*')\)", "`reportflow-pandas resume {word}`"),
-        (r"rf\.configure\(runs=[^)]*\)", "export REPORTFLOW_RUNS=FOLDER"),
-        (r"rf\.configure\(base_url=[^)]*\)", "export REPORTFLOW_API_BASE_URL=https://…"),
-        (r"rf\.configure\(app_key=[^)]*\)", "export REPORT_FLOW_APP_KEY=ak_…"),
-        (r"rf\.configure\(proxy=[^)]*\)", "export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
-        (r"rf\.configure\(ca_bundle=[^)]*\)", "export REQUESTS_CA_BUNDLE=company.pem"),
-        (r"rf\.configure\(workspace=[^)]*\)", "export REPORTFLOW_WORKSPACE=NAME"),
-        (r"rf\.configure\(smtp=[^)]*\)", "export REPORTFLOW_SMTP=smtps://USER:PASSWORD@mail.example.com"),
-        (r"rf\.configure\(sender=[^)]*\)", "--sender billing@example.com, or export REPORTFLOW_SENDER=…"),
-        (r"source=df", "--source FILE"),
-        (
-            r"results\.drop\(…\)\.reportflow\.mail\(…\)",
-            "a reviewed workbook that approves the others, --review FILE",
-        ),
-        (r"Call mail again with the same arguments", "Give the same command again"),
-        (r"; df\.reportflow\.plan\(…\) shows the first one", ""),
-        (r"rf\.configure\(max_documents=[^)]*\)", "--max-documents N"),
-        (r"max_documents=(?P<word>\d+)", "--max-documents {word}"),
-        (r"rf\.configure\(outage=(?P<word>'[^']*')\)", "export REPORTFLOW_OUTAGE={word}"),
-        (r"rf\.use_local\(\)", "--local"),
-        (r"df\.reportflow\.check\((?:\.\.\.|…)\)", "`reportflow-pandas check`"),
-        (r"rf\.load\((?P<word>'[^']*')\)", "`reportflow-pandas runs`"),
-        (r"rf\.resume\(run\)", "`reportflow-pandas resume RUN`"),
-        (
-            r"(?:df\.reportflow\.)?generate\((?:(?:design_id=)?(?:'[^']*'|…), )?run=(?P<word>'[^']*')(?:, …)?\)",
-            "the same command with --run {word}",
-        ),
-        (
-            r"then results\.reportflow\.settle\(rows\) if it is there, or \.retry\(unknown=True\) if it is not",
-            f"and if it is not there, again = [label] {_JOB_FILE} sends it once more",
-        ),
-        (r"again=\[(?:label|…)\]", f"again = [label] {_JOB_FILE}"),
-        (r"\.?results\.reportflow\.retry\(\) or `reportflow-pandas resume", "`reportflow-pandas resume"),
-        (r"\.?results\.reportflow\.retry\(\)", "the same command with --run RUN"),
-        (r"results\.reportflow\.download\(folder\)", "`reportflow-pandas resume RUN --download FOLDER`"),
-        (r"results = results\.reportflow\.download\('pdfs'\)", "--download pdfs"),
-        (r"download='pdfs'", "--download pdfs"),
-        (r"verify=True", "--verify"),
-        (r"endpoint='async/multiple'", f'endpoint = "async/multiple" {_JOB_FILE}'),
-        (r"\bparams=(?=\[)", "params = "),
-        (r"\bsource=(?=\s)", "--source"),
-        (r"(?P<name>\b(?:key|params|tables|decisions|group_by))=(?=[\s,;.)]|$)", "{name}"),
-        (r"\bgroup_by=(?P<word>'[^']*')", "--group-by {word}"),
-        (r"\bgroup_by=…", "--group-by COLUMN"),
-        (r"\bfile_name=(?P<word>'[^']*')", "--file-name {word}"),
-        (r"\bkey=(?P<word>'[^']*')", f"key = {{word}} {_JOB_FILE}"),
-        (r"\brun=(?P<word>'[^']*')", "--run {word}"),
-        (
-            (
-                r" ?(?:The frame so far is in this|What was accepted so far is in this|This) exception's "
-                r"\.results(?: is the frame so far)?[.;]?"
-            ),
+            r" ?(?:What was accepted so far is in this|This) exception's \.results(?: is the frame so far)?[.;]?",
             "",
         ),
     )
 ]
-"""Python in messages, and what is typed in its place."""
+"""What no template says: code of any length, lists, sentences around values."""
+
+_LEFT_OPEN = [
+    (re.compile(pattern), typed)
+    for pattern, typed in (
+        (r"\bparams=(?=\[)", "params = "),
+        (r"\bsource=(?=\s)", "--source"),
+        (r"(?P<name>\b(?:key|params|tables|decisions|group_by))=(?=[\s,;.)]|$)", "{name}"),
+    )
+]
+"""Arguments without a value; after all others."""
 
 _CODE = re.compile(r"(?P<lead>: |, e\.g\. )(?=(?:pd|df|lines)\b[.\[= ])")
 """Where code that changes a column begins."""
@@ -173,8 +142,10 @@ def in_a_shell(message: str) -> str:
     "there is no such sheet: --sheet 'November 2026'"
     """
     message = _READ_ROWS.sub(lambda found: _typed_options(found[0]), message)
-    for pattern, typed in _CALLS:
-        message = pattern.sub(partial(_way, typed), message)
+    for pattern, typed in _PATTERNS:
+        message = pattern.sub(partial(_filled, typed), message)
+    for pattern, step in _RECOGNISED:
+        message = pattern.sub(partial(_typed_step, step), message)
     message = _OPTION.sub(
         lambda found: f"--{found[1].replace('_', '-')} {_typed(found[2] or '')}".rstrip(), message
     )
@@ -187,9 +158,44 @@ def in_a_shell(message: str) -> str:
         lambda found: f'[tables.{_key(found["name"])}] file = "lines.csv", on = "{found["on"]}" {_JOB_FILE}',
         message,
     )
-    for pattern, typed in _WAYS:
-        message = pattern.sub(partial(_way, typed), message)
+    for pattern, typed in _LEFT_OPEN:
+        message = pattern.sub(partial(_filled, typed), message)
     return _in_the_file(message)
+
+
+def _recogniser(python: str) -> re.Pattern[str]:
+    """Return what finds the Python of a step in a message, with its values."""
+    # where an error carries them, results are `.results`
+    found = r"\.?" if python.startswith("results.") else r"\b" if python[0].isalnum() else ""
+    for text, name, _, conversion in Formatter().parse(python):
+        found += re.escape(text)
+        if name is not None:
+            found += f"(?P<{name}>{_QUOTED})" if conversion == "r" else _ANY_CODE
+    return re.compile(found)
+
+
+_QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
+_ANY_CODE = r"[^()]*"
+
+# what is a part of another step is looked for after it
+_RECOGNISED = [
+    (_recogniser(step.python), step)
+    for step in sorted([*STEPS, *_OTHER_STEPS], key=lambda step: len(step.python), reverse=True)
+]
+
+
+class _Typed(str):
+    """A value of a step as a shell quotes it, or as a job file does."""
+
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        return json.dumps(self, ensure_ascii=False) if spec == "toml" else shlex.quote(self)
+
+
+def _typed_step(step: Step, found: re.Match[str]) -> str:
+    """Return a step as it is typed in a shell."""
+    return step.shell.format(**{name: _Typed(ast.literal_eval(text)) for name, text in found.groupdict().items()})
 
 
 def _in_the_file(message: str) -> str:
@@ -231,10 +237,10 @@ def painted(text: str, colour: str, stream: TextIO | None) -> str:
 _COLOURS = {"red": 31, "green": 32, "yellow": 33}
 
 
-def _way(typed: str, found: re.Match[str]) -> str:
-    """Return what is typed: ``{word}`` as a shell quotes it, other names as they stand."""
-    groups = {name: _typed(text) if name == "word" else text for name, text in found.groupdict().items() if text}
-    return typed.format(**groups) if groups else typed
+def _filled(typed: str, found: re.Match[str]) -> str:
+    """Return what is typed, with the values that were found as they stand."""
+    values = found.groupdict()
+    return typed.format(**values) if values else typed
 
 
 def _typed(word: str) -> str:

@@ -22,6 +22,7 @@ from reportflow_pandas.execution.work import in_thread
 from reportflow_pandas.execution.workspace import is_of_this_workspace
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
+from reportflow_pandas.next_steps import with_any_rows
 from reportflow_pandas.options import Options
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.results import index_labels
@@ -76,7 +77,7 @@ class FromLedger:
     ) -> None:
         meta, frame = runs.frame_of(settings.runs, run)
         if not meta.get("frame"):
-            raise ConfigurationError(f"run {run!r} was never begun: generate(run={run!r}, …) begins it")
+            raise ConfigurationError(f"run {run!r} was never begun: {with_any_rows(run)} begins it")
         self.options = options = Options.of_kept(
             meta["design_id"], meta["version"], meta["endpoint"], meta["options"], settings=settings, **more
         )

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import re
+import shlex
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
+from string import Formatter
+from typing import Any
 
 import pandas as pd
 import pytest
 
+from reportflow_pandas import next_steps
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.cli.command import main
 from reportflow_pandas.cli.shell_words import in_a_shell, painted
-from reportflow_pandas.next_steps import LOOK_IT_UP
 from reportflow_pandas.rows.mapping import paste
 
 
@@ -123,10 +128,78 @@ def test_a_file_with_everything_wrong_is_told_without_python(
         assert PYTHON.findall(told) == [], told
 
 
-def test_an_answer_that_got_lost_is_told_in_words_of_the_shell() -> None:
-    told = in_a_shell(LOOK_IT_UP)
-    assert PYTHON.search(told) is None
-    assert "again = [label] in a job file" in told
+RUN = {"run": "my run", "design_id": "Zk3PpV0aNq8sUe5J", "planned": "yes", "frame": "1"}
+COUNTS = {"total": 3, "done": 1, "not_sent": 1}
+
+WITH: dict[str, Any] = {
+    "run": "my run",
+    "counts": COUNTS,
+    "design_id": "Zk3PpV0aNq8sUe5J",
+    "verb": "Retry",
+    "elsewhere": "choose another folder with rf.configure(runs='…')",
+    "way_on": "rf.resume('my run') goes on",
+    "lock": "november.lock",
+    "summary": "1 of 3 rows",
+    "unknown": 2,
+    "refusals": 10,
+    "not_sent": 1,
+    "awaited": 1,
+    "fed": True,
+    "password": True,
+    "by_the_rows": True,
+}
+"""What the functions of `next_steps` are given, by the names of their parameters."""
+
+LEFT_OF_PYTHON = re.compile(r"\b(?:rf|df|results)\.|\w\(|\b[a-z_]+=|exception's|\b[a-z]+_[a-z_]+\b")
+
+
+def sentences() -> Iterator[tuple[str, str]]:
+    """Yield every sentence of `next_steps` by its name; functions with each of their ways."""
+    for name in next_steps.__all__:
+        found = getattr(next_steps, name)
+        if isinstance(found, str):
+            yield name, found
+        elif inspect.isfunction(found) and name != "resumable":
+            wanted = inspect.signature(found).parameters
+            given = {one: WITH[one] for one in wanted if one in WITH}
+            if "Mapping" in str(wanted.get("run", "")):
+                given["run"] = RUN
+            ways: list[dict[str, Any]] = [{}]
+            ways += [{one: False} for one in ("fed", "password", "by_the_rows", "raised") if one in wanted]
+            ways += (
+                [{"run": {**RUN, "planned": ""}}, {"run": {**RUN, "frame": ""}}] if given.get("run") is RUN else []
+            )
+            ways += (
+                [{"counts": {**COUNTS, "not_sent": 0, "failed": 1}}, {"way_on": ""}] if name == "in_brief" else []
+            )
+            ways += [{"fed": False, "run": {**RUN, "planned": ""}}] if name == "elsewhere" else []
+            yield from ((name, found(**(given | way))) for way in ways)
+
+
+@pytest.mark.parametrize(("name", "sentence"), list(sentences()))
+def test_every_sentence_of_what_to_do_next_is_said_in_a_shell_or_tells_why_not(name: str, sentence: str) -> None:
+    """A new sentence with Python in it needs a `Step`, which says both, or a reason in `ONLY_IN_PYTHON`."""
+    left = LEFT_OF_PYTHON.findall(in_a_shell(sentence))
+    if name in next_steps.ONLY_IN_PYTHON:
+        assert left
+        assert next_steps.ONLY_IN_PYTHON[name]
+    else:
+        assert not left, in_a_shell(sentence)
+
+
+@pytest.mark.parametrize("step", next_steps.STEPS, ids=lambda step: step.python)
+@pytest.mark.parametrize("value", ["november", "my run", "it's", 'so "called"', 'it\'s "so"', "C:\\x"])
+def test_a_step_is_found_by_its_python_and_said_as_the_shell_has_it(step: next_steps.Step, value: str) -> None:
+    fields = {name for _, name, _, _ in Formatter().parse(step.python) if name}
+    said = step(**dict.fromkeys(fields, value if "!r" in step.python else "path"))
+    assert in_a_shell(f"First. {said}, then more") == (
+        f"First. {step.shell.format(**dict.fromkeys(fields, shlex.quote(value)))}, then more"
+    )
+
+
+def test_a_step_is_said_once() -> None:
+    python = [step.python for step in next_steps.STEPS]
+    assert len(set(python)) == len(python)
 
 
 def test_a_mapping_to_paste_becomes_the_table_of_a_job_file() -> None:
