@@ -32,10 +32,7 @@ def generate(frame: pd.DataFrame, design_id: str | None = None, **arguments: Unp
     design_id : str
         The design; ``rf.designs()`` lists yours.
     **arguments
-        The shared arguments, see `reportflow_pandas.options.Options`: ``version``, ``params``, ``tables``,
-        ``file_name``, ``share``, ``passcode``, ``passthrough``, ``endpoint``, ``batch_size``, ``concurrency``,
-        ``limits``, ``attempts``, ``backoff``, ``timeout``, ``download``, ``wait``, ``run``, ``key``, ``again``,
-        ``on_error``, ``check``, ``drop_missing``, ``progress``, ``settings``.
+        The shared arguments, see `reportflow_pandas.options.Options`.
 
     Returns
     -------

@@ -33,7 +33,7 @@ from reportflow_pandas.rows.input_frame import labels_at, rows_phrase
 from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.settings import Limits
 
-__all__ = ["Plan", "check", "note_pages", "plan"]
+__all__ = ["Plan", "check", "note_pages", "plan", "problems_of"]
 
 MANY_IN_A_SYNC_CALL = 20
 """More documents than this in one sync call, on average, and the plan advises the async endpoint."""

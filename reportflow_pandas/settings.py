@@ -37,6 +37,7 @@ from reportflow_pandas.network import (
 
 __all__ = [
     "EMBEDDED",
+    "OUTAGE_SECONDS",
     "RUNS",
     "Limits",
     "Owner",

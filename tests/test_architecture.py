@@ -112,6 +112,27 @@ def _is_for_types(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
+def test_names_that_other_modules_import_are_in_all() -> None:
+    missing = set()
+    for path in modules():
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if not isinstance(node, ast.ImportFrom) or not (node.module or "").startswith(NAME):
+                continue
+            from_module = PACKAGE.joinpath(*(node.module or "").split(".")[1:]).with_suffix(".py")
+            if from_module.exists():
+                names = {alias.name for alias in node.names} - exported(from_module)
+                missing |= {f"{from_module.relative_to(PACKAGE)}: {name}" for name in names}
+    assert not missing
+
+
+def exported(path: Path) -> set[str]:
+    """Names in the ``__all__`` of a module."""
+    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+        if isinstance(node, ast.Assign) and getattr(node.targets[0], "id", None) == "__all__":
+            return set(ast.literal_eval(node.value))
+    return set()
+
+
 def test_nothing_imports_in_a_circle() -> None:
     graph = {str(path): imported_modules(path) for path in modules()}
     assert sum(map(len, graph.values())) > len(graph)

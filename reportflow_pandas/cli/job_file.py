@@ -20,7 +20,7 @@ from reportflow_pandas.reading.reading_options import Reading
 from reportflow_pandas.reading.shown import as_written
 from reportflow_pandas.settings import Limits
 
-__all__ = ["JobFile", "arguments_for"]
+__all__ = ["JobFile", "arguments_for", "reading_of"]
 
 SHARED = {spec.name for spec in dataclasses.fields(Options)} - {"settings"}
 READING = {spec.name for spec in dataclasses.fields(Reading)} - {"say"}

@@ -33,11 +33,18 @@ __all__ = [
     "INTERRUPTED",
     "REFUSED",
     "SOME_FAILED",
+    "columns_shown",
     "complain",
+    "counted",
     "exit_code",
     "outcome_lines",
+    "ready_for",
     "say",
     "say_outcome",
+    "shown",
+    "table",
+    "with_places",
+    "write_workbook",
 ]
 
 ACCEPTED, SOME_FAILED, REFUSED, INTERRUPTED = 0, 1, 2, 130

@@ -12,7 +12,7 @@ from reportflow_pandas.cli.output import ACCEPTED, counted, say
 from reportflow_pandas.network import is_loopback
 from reportflow_pandas.settings import Limits
 
-__all__ = ["local_for", "serve"]
+__all__ = ["SLICE", "local_for", "serve"]
 
 SLICE = 0.5
 """Seconds that the foreground waits at a time: on Windows a Ctrl-C is felt only between waits."""

@@ -14,7 +14,18 @@ import orjson
 
 from reportflow_pandas.contract import BODY_LIMIT_BYTES as MAX_BODY, DOCUMENTS_PER_CALL
 
-__all__ = ["MAX_BODY", "ONE_BY_ONE", "SMALLER", "Call", "Document", "Feed", "endpoint_for", "pack", "taken_apart"]
+__all__ = [
+    "HELD_FOR_A_CALL",
+    "MAX_BODY",
+    "ONE_BY_ONE",
+    "SMALLER",
+    "Call",
+    "Document",
+    "Feed",
+    "endpoint_for",
+    "pack",
+    "taken_apart",
+]
 
 SMALLER = "make its images or tables smaller, or split it into several documents"
 """What to do about a document that is larger."""
@@ -24,6 +35,10 @@ ONE_BY_ONE = 5
 
 MOST_HELD = 10_000
 """Documents held in memory: a minute's worth at the documented limit. More are read from the journal later."""
+
+
+HELD_FOR_A_CALL = 2 * DOCUMENTS_PER_CALL
+"""Documents held before a call is packed: it takes up to a batch, and as many can wait for it by equal names."""
 
 
 class Document(NamedTuple):
@@ -244,11 +259,7 @@ class Feed:
 
     def at_hand(self) -> Call | None:
         """Return the next call if there is one without waiting; None leaves it to `next`."""
-        if (
-            (self._ended or len(self._held) > 2 * DOCUMENTS_PER_CALL)
-            and self._error is None
-            and not self._turn.locked()
-        ):
+        if (self._ended or len(self._held) > HELD_FOR_A_CALL) and self._error is None and not self._turn.locked():
             return self._call()
         return None
 
@@ -261,8 +272,7 @@ class Feed:
             What `fail` was told.
         """
         async with self._turn:
-            # one call takes up to a batch, and up to another batch can wait for it because of equal names
-            while len(self._held) <= 2 * DOCUMENTS_PER_CALL and not self._ended:
+            while len(self._held) <= HELD_FOR_A_CALL and not self._ended:
                 self._more.clear()
                 await self._more.wait()
             if self._error is not None:

@@ -15,8 +15,9 @@ machines. Both follow one algorithm, step by step, and one set of tests is run o
 
 1. A call in flight whose time-out has passed counts as answered then: its slot frees itself.
 2. A run without a limit gets its slot at once, unless the bucket is closed.
-3. Slots that wait stand in the line of their limits, generation before polls, then who came first; a run with a
-   small limit so blocks no other. One that should have asked `GONE_SECONDS` ago is gone, and leaves the line.
+3. Slots that wait stand in the line of their limits, urgent ones before downloads, then by when they came; a run
+   with a small limit so blocks no other. One that should have asked `GONE_SECONDS` ago is gone, and leaves the
+   line.
 4. Free are the limit's slots without those of calls in flight and of answers of the last window.
 5. The slot is granted if the bucket is open and fewer than the free ones stand before it.
 6. Else it is told when to ask again: when the slot that it needs can be free at the earliest.
@@ -37,7 +38,17 @@ from typing import Literal, Protocol
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 from reportflow_pandas.settings import Limits
 
-__all__ = ["Kind", "MemoryStore", "RateLimiter", "Slot", "Store", "rate_limiter_of"]
+__all__ = [
+    "GONE_SECONDS",
+    "GRAIN_SECONDS",
+    "RECHECK_SECONDS",
+    "Kind",
+    "MemoryStore",
+    "RateLimiter",
+    "Slot",
+    "Store",
+    "rate_limiter_of",
+]
 
 Kind = Literal["sync", "async"]
 """``"sync"``: sync generation. ``"async"``: everything else, look-ups and downloads too."""
@@ -98,7 +109,7 @@ class Slot:
 
     @property
     def rank(self) -> tuple[bool, int]:
-        """Place in the line: generation first, then who came first."""
+        """Place in the line: urgent ones first, then in the order in which they came."""
         return (not self.urgent, self.number)
 
     def answered(self) -> None:
@@ -175,9 +186,9 @@ class RateLimiter:
     ) -> Slot:
         """Wait until one more call may start, and take its slot; say ``answered()`` on it at the answer.
 
-        ``limits`` are compared with the calls of all runs. ``urgent`` is generation; polls say False and let it
-        go first. ``waiting`` is told the seconds until the call can probably start, each time that they are known,
-        and 0.0 when the waiting is over; nothing when there was no need to wait.
+        ``limits`` are compared with the calls of all runs. ``urgent`` is generation and look-ups; downloads say
+        False and let them go first. ``waiting`` is told the seconds until the call can probably start, each time
+        that they are known, and 0.0 when the waiting is over; nothing when there was no need to wait.
         """
         slot = Slot(self.store, kind, limits, clock=clock, timeout=timeout, urgent=urgent)
         granted = waited = False
@@ -423,7 +434,7 @@ def _rank(slot: Slot) -> tuple[bool, int]:
 
 
 class _RateLimiters:
-    """The windows of this process, one for each workspace."""
+    """The rate limiters of this process, one for each workspace."""
 
     def __init__(self) -> None:
         self.lock = threading.Lock()
@@ -431,9 +442,9 @@ class _RateLimiters:
 
     def forked(self) -> None:
         self.lock = threading.Lock()
-        for window in self.by_workspace.values():
-            if isinstance(window.store, MemoryStore):
-                window.store.forked()
+        for limiter in self.by_workspace.values():
+            if isinstance(limiter.store, MemoryStore):
+                limiter.store.forked()
 
 
 _rate_limiters = _RateLimiters()

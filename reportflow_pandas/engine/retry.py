@@ -48,6 +48,7 @@ from reportflow_pandas.errors import (
 from reportflow_pandas.settings import OUTAGE_SECONDS, Limits
 
 __all__ = [
+    "PLAN_HINT",
     "CallKind",
     "Decision",
     "ErrorKind",

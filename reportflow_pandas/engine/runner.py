@@ -29,8 +29,8 @@ class Runner:
     sender : Sender
         Sends one call.
     record : callable
-        ``record(sent)`` records the outcomes of a call, and shows them when they are safe; the next call does not
-        wait for it.
+        ``record(sent)`` takes the outcomes of a call, and counts them when the ledger has them safe; the next call
+        does not wait for it.
     gate : Gate
         How many calls are in flight.
     workers : int

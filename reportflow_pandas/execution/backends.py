@@ -54,7 +54,7 @@ class Backend(Protocol):
 
 
 class Recorder:
-    """Takes outcomes in: into the ledger first, and shown when they are safe there."""
+    """Takes outcomes in: for the frame at once, for the bar and ``on_row`` when the ledger has them safe."""
 
     def __init__(
         self, ledger: Journal, outcomes: Outcomes, phase: Phase, on_row: Callable[[Outcome], None] | None

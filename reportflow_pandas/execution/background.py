@@ -30,7 +30,7 @@ from reportflow_pandas.notebook.panel import Snapshot
 from reportflow_pandas.notify import Notifier, ended, workbook_of
 from reportflow_pandas.results.summary import in_one_line
 
-__all__ = ["EXIT_WAIT_SECONDS", "Background", "JobWarning", "Recorded", "Status"]
+__all__ = ["EXIT_WAIT_SECONDS", "TICK_SECONDS", "Background", "JobWarning", "Recorded", "Status"]
 
 log = logging.getLogger("reportflow_pandas")
 

@@ -15,7 +15,7 @@ import pandas as pd
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.attempts import Channel
-from reportflow_pandas.engine.batching import Feed
+from reportflow_pandas.engine.batching import HELD_FOR_A_CALL, Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
 from reportflow_pandas.errors import ConfigurationError
@@ -50,8 +50,8 @@ __all__ = ["FromFrame", "Only", "remembered"]
 
 log = logging.getLogger("reportflow_pandas")
 
-FIRST_CHUNK = 200
-"""Documents written down before the first call: it should leave at once."""
+FIRST_CHUNK = HELD_FOR_A_CALL + 1
+"""Documents written down before the first call, as few as can make one: it should leave at once."""
 
 
 @dataclass(frozen=True)

@@ -41,10 +41,10 @@ from reportflow_pandas.errors import ConfigurationError, JournalError
 from reportflow_pandas.journal import ledger, ledger_queries, schema
 from reportflow_pandas.journal.commits import Commits
 from reportflow_pandas.journal.deduplication import Rows, Terms
-from reportflow_pandas.journal.guard import refuse
 from reportflow_pandas.journal.ledger import Changes, Intent, Via, spans
 from reportflow_pandas.journal.ledger_queries import Frame
 from reportflow_pandas.journal.outcome_lines import clean, describe, spans_by_release
+from reportflow_pandas.journal.refused_intent import refuse
 from reportflow_pandas.journal.run_file import RunFile, open_run
 from reportflow_pandas.next_steps import NOT_SENT_AGAIN, with_its_rows
 from reportflow_pandas.settings import Owner
@@ -172,7 +172,7 @@ class Journal:
         Parameters
         ----------
         outcomes : Outcomes
-            Of this frame, by position. `plan` fills in what is known already, `answered` reads from it.
+            Of this frame, by position. `plan` fills in what is known already, `saved` reads from it.
         terms, index
             How its rows are sent; what the labels alone do not tell, as JSON holds it.
         held : mapping, optional
@@ -350,7 +350,7 @@ class Journal:
     def answered(self, call: int | None, outcomes: Sequence[Outcome]) -> asyncio.Future[None]:
         """Record what became of the rows of a call; ``call`` is None for rows that failed before they were sent.
 
-        The future is done when the record is on the disk: only then may the outcomes be shown. It may raise
+        The future is done when the record is on the disk: only then may they be counted as done. It may raise
         `JournalError`.
         """
         self._commits.open.noted.append((call, outcomes, self._clock.timestamp()))

@@ -38,6 +38,7 @@ __all__ = [
     "frame_of",
     "is_sending",
     "load",
+    "opened",
     "recent_calls",
     "runs",
     "summary",
@@ -470,6 +471,7 @@ def count_calls(folder: Path, run: str) -> None:
 
 @contextmanager
 def opened(path: Path) -> Iterator[sqlite3.Connection]:
+    """Read a ledger in a ``with``, its errors turned into ours."""
     connection = schema.open_to_read(path)
     try:
         with schema.translated(path):

@@ -34,6 +34,7 @@ __all__ = [
     "create",
     "decoded",
     "encoded",
+    "journal_error",
     "open_to_read",
     "open_to_write",
     "outcome_columns",

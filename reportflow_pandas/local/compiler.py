@@ -63,7 +63,7 @@ def render(
     Raises
     ------
     RenderError
-        A value that `value_problems` names, a character that no font has (never an empty box), or an error
+        A value that `parameters.problems` names, a character that no font has (never an empty box), or an error
         in the template.
 
     Examples

@@ -15,7 +15,7 @@ from typing import Any
 
 from reportflow_pandas.settings import plain_environment
 
-__all__ = ["Refused", "close_idle", "compiled_apart"]
+__all__ = ["Refused", "close_idle", "code_points_apart", "compiled_apart"]
 
 PROGRAM = Path(__file__).with_name("compile_program.py")
 

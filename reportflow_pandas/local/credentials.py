@@ -16,7 +16,7 @@ from reportflow_pandas.contract import OAUTH_SCOPES as SCOPES
 from reportflow_pandas.local.http_answers import Answer, Refusal, json_answer
 from reportflow_pandas.local.switches import Switches
 
-__all__ = ["SCOPES", "Credentials"]
+__all__ = ["SCOPES", "WORKSPACE", "Credentials"]
 
 WORKSPACE = "ws_demo"
 

@@ -14,6 +14,7 @@ import orjson
 from reportflow_pandas.contract import GONE_FIELD
 
 __all__ = [
+    "JSON_TYPE",
     "Answer",
     "Refusal",
     "attachment",

@@ -19,7 +19,7 @@ from reportflow_pandas.local.compiler_process import close_idle
 from reportflow_pandas.local.designs import DesignVersion
 from reportflow_pandas.local.state import Entry, Request, Workspace
 
-__all__ = ["Rendering", "placeholder"]
+__all__ = ["Rendering", "placeholder", "require_compiler"]
 
 logger = logging.getLogger("reportflow_pandas")
 

@@ -19,7 +19,7 @@ from reportflow_pandas.local.records import CallRecord, Document, State, Webhook
 from reportflow_pandas.local.switches import Switches, seconds
 from reportflow_pandas.local.validation import Content, Order
 
-__all__ = ["Entry", "Request", "Workspace"]
+__all__ = ["Entry", "Request", "Workspace", "entry_answer"]
 
 ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 REMEMBERED_CALLS = 200_000

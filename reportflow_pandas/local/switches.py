@@ -13,7 +13,15 @@ from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.settings import Limits
 
-__all__ = ["FaultChoice", "MoreSwitches", "Seconds", "SwitchArguments", "Switches", "with_switches"]
+__all__ = [
+    "FaultChoice",
+    "MoreSwitches",
+    "Seconds",
+    "SwitchArguments",
+    "Switches",
+    "seconds",
+    "with_switches",
+]
 
 P = ParamSpec("P")
 R = TypeVar("R")

@@ -20,7 +20,7 @@ from reportflow_pandas.next_steps import LOOK_IT_UP
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.messages import CANCELLED, INTENTS, SENT, SET_ASIDE, SetAside, outcomes_of, stop_in
 
-__all__ = ["AHEAD", "LATE", "Collection", "Enqueued"]
+__all__ = ["AHEAD", "LATE", "Collection", "Enqueued", "some"]
 
 log = logging.getLogger("reportflow_pandas")
 

@@ -31,6 +31,7 @@ __all__ = [
     "SENT",
     "SET_ASIDE",
     "WENT_BACK",
+    "WITH_THE_NEW_KEY",
     "OnCrash",
     "SetAside",
     "Terms",

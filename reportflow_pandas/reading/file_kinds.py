@@ -11,7 +11,7 @@ from pathlib import Path
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.reading.reading_options import listed, refusal
 
-__all__ = ["TEXT_SUFFIXES", "kind_of"]
+__all__ = ["TEXT_SUFFIXES", "kind_of", "needed"]
 
 TEXT_SUFFIXES = (".csv", ".tsv", ".txt", ".tab")
 

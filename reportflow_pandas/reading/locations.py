@@ -20,6 +20,7 @@ from reportflow_pandas.reading.shown import as_written
 
 __all__ = [
     "ATTRIBUTE",
+    "PLACES_SHOWN",
     "ROWS_ATTRIBUTE",
     "Note",
     "Origin",

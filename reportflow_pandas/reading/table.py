@@ -19,7 +19,24 @@ from reportflow_pandas.reading.locations import Note, Origin, location_index
 from reportflow_pandas.reading.reading_options import Reading, listed, refusal
 from reportflow_pandas.reading.shown import as_written
 
-__all__ = ["ERROR_WORDS", "Lines", "Table", "cells_shown", "framed", "heading_of", "is_error_word", "table_of"]
+__all__ = [
+    "CELLS_SHOWN",
+    "ERROR_WORDS",
+    "Lines",
+    "Table",
+    "cells_shown",
+    "framed",
+    "header_of",
+    "heading_of",
+    "is_empty",
+    "is_error_word",
+    "runs_of",
+    "short",
+    "table_of",
+    "typed",
+    "without_empty",
+    "written",
+]
 
 _ERRORS = """
 #N/A #REF! #VALUE! #DIV/0! #NAME? #NUM! #NULL! #SPILL! #CALC! #GETTING_DATA #FIELD! #BLOCKED! #CONNECT! #BUSY!

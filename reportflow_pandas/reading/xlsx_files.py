@@ -31,7 +31,7 @@ from reportflow_pandas.reading.reading_options import Reading, refusal
 from reportflow_pandas.reading.sheet_content import FormatLook, Place, Sheet
 from reportflow_pandas.reading.workbook_sheets import chosen_sheet, frame_of_sheet
 
-__all__ = ["cleaned_text", "read_xlsx", "without_noise"]
+__all__ = ["cleaned_text", "impossible_day", "read_xlsx", "unreadable", "without_noise"]
 
 _FIRST_OWN_FORMAT = 164
 """Ids of number formats from here on are the workbook's own."""

@@ -17,7 +17,7 @@ from reportflow_pandas.rows.grouping import Groups, lines_of
 from reportflow_pandas.rows.input_frame import called, cells_of, heading_text, names_of, nearest, same_name
 from reportflow_pandas.rows.tables import Nested
 
-__all__ = ["Source", "Sources", "bind", "missing_parameters", "paste"]
+__all__ = ["SCALARS", "Source", "Sources", "bind", "missing_parameters", "paste"]
 
 
 @dataclass(eq=False)

@@ -25,7 +25,15 @@ from reportflow_pandas.rows.number_advice import number_advice
 from reportflow_pandas.rows.problems import Problem
 from reportflow_pandas.rows.values import NotJson, column_values, holds_texts, json_value
 
-__all__ = ["Place", "constant_problems", "null_problem", "refuse_in", "refuse_unsayable", "value_problems"]
+__all__ = [
+    "NEVER_NULL",
+    "Place",
+    "constant_problems",
+    "null_problem",
+    "refuse_in",
+    "refuse_unsayable",
+    "value_problems",
+]
 
 Mask = npt.NDArray[np.bool_]
 

@@ -21,7 +21,7 @@ from reportflow_pandas.verify.text_forms import (
     numbers,
 )
 
-__all__ = ["ExpectedValues", "Form", "Forms", "Value", "learned_forms"]
+__all__ = ["TEXT", "ExpectedValues", "Form", "Forms", "Value", "learned_forms"]
 
 Form = tuple[str, Any]
 """``("text", "")``, ``("number", NumberForm)`` or ``("date", DateForm)``."""

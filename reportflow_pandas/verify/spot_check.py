@@ -19,7 +19,15 @@ from reportflow_pandas.verify.reader_processes import answers, reader_count
 from reportflow_pandas.verify.suspicion import Finding
 from reportflow_pandas.verify.verified_results import extremes_of, findings_by_row, notes_of
 
-__all__ = ["Look", "Picture", "SpotCheck", "first_looks", "spot_check"]
+__all__ = [
+    "PIXELS_ACROSS",
+    "Look",
+    "Picture",
+    "SpotCheck",
+    "first_looks",
+    "spot_check",
+    "with_pictures",
+]
 
 PROGRAM = Path(__file__).with_name("draw_pages.py")
 SEED = 20261101

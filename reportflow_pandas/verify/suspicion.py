@@ -11,7 +11,7 @@ if TYPE_CHECKING:  # what reads documents needs packages of the extra, and findi
 
 Box = tuple[float, float, float, float]
 
-__all__ = ["BOX_SIGNS", "KINDS", "Finding", "suspicion_of"]
+__all__ = ["BOX_SIGNS", "KINDS", "Box", "Finding", "suspicion_of"]
 
 KINDS = {
     "unreadable": 100.0,

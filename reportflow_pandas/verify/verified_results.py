@@ -17,7 +17,16 @@ from reportflow_pandas.verify.suspicion import Finding
 if TYPE_CHECKING:  # it needs the packages of the extra
     from reportflow_pandas.verify.run_check import Checked, Verdict
 
-__all__ = ["COLUMNS", "Mark", "findings", "findings_by_row", "notes_of", "summary_line", "with_verdicts"]
+__all__ = [
+    "COLUMNS",
+    "Mark",
+    "extremes_of",
+    "findings",
+    "findings_by_row",
+    "notes_of",
+    "summary_line",
+    "with_verdicts",
+]
 
 COLUMNS = ("verdict", "suspicion", "findings", "pages")
 KEPT = "verify"

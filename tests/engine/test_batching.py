@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 import itertools
 from collections.abc import Iterator
 from unittest.mock import patch
@@ -10,6 +11,7 @@ from hypothesis import given, settings, strategies as st
 
 from reportflow_pandas.engine import batching
 from reportflow_pandas.engine.batching import MAX_BODY, Call, Document, endpoint_for, pack
+from reportflow_pandas.execution.from_frame import FIRST_CHUNK
 
 names = st.sampled_from(["a", "A", "b", "B", "ß", "SS", "c", "d"]) | st.text(max_size=2)
 sizes = st.integers(2, 60)
@@ -83,6 +85,19 @@ def test_the_first_call_leaves_before_the_other_documents_are_made(batch: int) -
     assert len(made) == batch
     next(calls)
     assert len(made) == 2 * batch
+
+
+def test_the_first_chunk_of_a_frame_makes_a_call_before_the_second_is_written_down() -> None:
+    async def cell() -> Call | None:
+        feed = batching.Feed(
+            lambda documents: pack(documents, design_id="d", version=1, endpoint="async/multiple")
+        )
+        feed.add(documents_of([(str(at), 10) for at in range(FIRST_CHUNK)]))
+        return feed.at_hand()
+
+    call = asyncio.run(cell())
+    assert call is not None
+    assert len(call) == 100
 
 
 def test_a_thousand_documents_of_one_name_are_never_all_held_at_once() -> None:

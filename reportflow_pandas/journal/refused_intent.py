@@ -1,4 +1,4 @@
-"""The duplicate guard: nothing is sent twice. What it means that an intent was refused by it."""
+"""Nothing is sent twice: what it means that the guard, `_INTEND` in ``journal/ledger.py``, refused an intent."""
 
 from __future__ import annotations
 
@@ -46,6 +46,12 @@ def refuse(
                 f"row {outcome.row} of run {run!r} is {word} already and was about to be sent again; it was not. "
                 "This is an error of reportflow-pandas, please report it"
             )
+    if not meanwhile:
+        rows = ", ".join(str(outcome.row) for outcome, _ in standing)
+        raise JournalError(
+            f"row {rows} of run {run!r} could not be marked as being sent, although nothing known stands against "
+            "it; it was not sent. This is an error of reportflow-pandas, please report it"
+        )
     for outcome in meanwhile:
         outcomes.restore(outcome)
     raise AcceptedMeanwhile([outcome.row for outcome in meanwhile])
