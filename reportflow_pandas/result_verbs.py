@@ -14,10 +14,11 @@ from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.attempts import Channel, channel_to
 from reportflow_pandas.engine.outcomes import Outcomes
-from reportflow_pandas.errors import ConfigurationError, ReportFlowError
+from reportflow_pandas.errors import AuthError, ConfigurationError, ReportFlowError
 from reportflow_pandas.execution.workspace import proves
 from reportflow_pandas.export import csv_file
 from reportflow_pandas.journal import runs as ledgers
+from reportflow_pandas.next_steps import with_a_renewed_key
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.notify import workbook_written
 from reportflow_pandas.results import summary as summaries
@@ -210,6 +211,8 @@ def download(
         event_loop.run(fetched(), paint=bar.paint)
     except ReportFlowError as error:
         error.results = so_far()
+        if isinstance(error, AuthError) and error.status == 401:
+            error.args = (f"{error}. {with_a_renewed_key('the same line again')}",)
         raise
     finally:
         bar.close(encoded_names(place))

@@ -124,6 +124,33 @@ def test_who_knows_better_says_so(service: LocalService) -> None:
     assert len(service.documents) == ROWS - 40
 
 
+def test_a_refusal_shows_what_the_run_has(service: LocalService) -> None:
+    """Its documents are paid for, whoever may send the rest."""
+    generated(40)
+    service.clear()
+    service.regenerate_key(SECOND)
+    rf.configure(app_key=SECOND)
+    with pytest.raises(rf.ConfigurationError) as refused:
+        rf.resume("november", progress=False)
+    assert refused.value.results["status"].eq("accepted").all()
+    rf.configure(app_key=OTHER)
+    with pytest.raises(rf.AuthError) as refused_at_all:
+        rf.resume("november", progress=False)
+    assert refused_at_all.value.results["status"].eq("accepted").all()
+
+
+def test_a_download_that_meets_a_renewed_key_names_the_way_on(service: LocalService, tmp_path: Path) -> None:
+    results = generated(40)
+    service.regenerate_key(SECOND)
+    with pytest.raises(
+        rf.AuthError, match=r"renewed: rf\.configure\(app_key='ak_…'\), then the same line again"
+    ) as refused:
+        results.reportflow.download(tmp_path / "pdfs")
+    rf.configure(app_key=SECOND)
+    assert refused.value.results.reportflow.download(tmp_path / "pdfs")["status"].eq("ready").all()
+    assert len(service.documents) == 40
+
+
 def test_a_run_of_which_nothing_was_accepted_is_anybodys(service: LocalService) -> None:
     service.regenerate_key(SECOND)
     with pytest.raises(rf.AuthError):

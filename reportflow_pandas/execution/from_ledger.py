@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
@@ -16,7 +17,7 @@ from reportflow_pandas.engine.attempts import Channel
 from reportflow_pandas.engine.batching import Document, Feed
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.progress import Phase, Progress
-from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.execution.preparation import refuse_too_many
 from reportflow_pandas.execution.work import in_thread
 from reportflow_pandas.execution.workspace import is_of_this_workspace
@@ -102,9 +103,6 @@ class FromLedger:
     ) -> Journal:
         """Open the ledger for sending, and take its last frame up again."""
         settings = self.options.effective_settings
-        proven = await is_of_this_workspace(
-            self.info.run, settings, client, channel, same_workspace=self._same_workspace
-        )
         opening = partial(
             Journal.open,
             settings.runs,
@@ -114,9 +112,16 @@ class FromLedger:
             clock=settings.clock,
             must_exist=True,
             queue=queue,
-            proven=proven,
         )
-        self.ledger = await in_thread(opening, Journal.close)
+        try:
+            proven = await is_of_this_workspace(
+                self.info.run, settings, client, channel, same_workspace=self._same_workspace
+            )
+            self.ledger = await in_thread(partial(opening, proven=proven), Journal.close)
+        except ReportFlowError:
+            with contextlib.suppress(ReportFlowError):  # what the run has is shown with the refusal
+                self.outcomes = (await in_thread(partial(runs.load, settings.runs, self.info.run))).outcomes
+            raise
         self.outcomes = await in_thread(self.ledger.go_on)
         words = {"not_sent", "failed", *(["unknown"] if self._unknown else [])}
         rows = range(len(self.outcomes)) if self._positions is None else self._positions
