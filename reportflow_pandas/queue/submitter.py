@@ -15,6 +15,7 @@ from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.engine.runner import SHUTDOWN_GRACE_SECONDS
 from reportflow_pandas.errors import JournalError, ReportFlowError
 from reportflow_pandas.journal.journal import Journal
+from reportflow_pandas.next_steps import line_that_goes_on
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import AHEAD, LATE, Collection, Enqueued, some
 from reportflow_pandas.queue.connection import ended
@@ -422,7 +423,9 @@ class Dispatch:
         if not await workers_alive(self._client, self._keys, self._workspace, WORKER_SEEN_SECONDS):
             self._warn(
                 f"{counts['waiting']} calls wait and no worker serves this workspace. Start one with the same key "
-                "and address in its environment: reportflow-pandas worker --queue redis://…"
+                "and address in its environment: reportflow-pandas worker --queue redis://…. If the key was "
+                "renewed and workers have the new one, this process needs it too: job.cancel(), "
+                f"rf.configure(app_key='ak_…'), {line_that_goes_on({'run': self._terms.run})}"
             )
 
 
