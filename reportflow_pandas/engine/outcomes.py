@@ -118,19 +118,21 @@ def _fields() -> Iterator[tuple[str, Kind, str]]:
         yield name, _KINDS[held], of
 
 
-KINDS: dict[str, Kind] = {name: kind for name, kind, _ in _fields()}
+_FIELDS = tuple(_fields())
+
+KINDS: dict[str, Kind] = {name: kind for name, kind, _ in _FIELDS}
 """What each column of the results frame holds: one column for each field of `Outcome`."""
 
 COLUMNS = list(KINDS)
 """Of the results frame, in its order."""
 
-OF_CALL = tuple(name for name, _, of in _fields() if of == "call")
+OF_CALL = tuple(name for name, _, of in _FIELDS if of == "call")
 """Columns of `OfCall`."""
 
-OF_ERROR = tuple(name for name, _, of in _fields() if of == "error")
+OF_ERROR = tuple(name for name, _, of in _FIELDS if of == "error")
 """Columns of `OfError`."""
 
-OF_DOCUMENT = tuple(name for name, _, of in _fields() if of == "document" and name not in ("row", "status"))
+OF_DOCUMENT = tuple(name for name, _, of in _FIELDS if of == "document" and name not in ("row", "status"))
 """All others but row and status: what is a document's own, and stays its own."""
 
 _APART = ("row", "status", "file_name")

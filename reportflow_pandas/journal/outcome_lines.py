@@ -77,14 +77,21 @@ _refusal = _clean_fields("status", *OF_ERROR)
 _shareable, _of_call = _fields(*OF_CALL), _clean_fields(*OF_CALL)
 
 
+_NOTHING_OWN = (None,) * len(OF_CALL)
+
+
+def _are_alike(outcomes: Sequence[Outcome]) -> bool:
+    lines = list(map(_shareable, outcomes))
+    return lines.count(lines[0]) == len(lines)
+
+
 def _split(outcomes: Sequence[Outcome]) -> tuple[tuple[Any, ...], Iterable[tuple[Any, ...]], bool]:
     """Return what is the same for all rows of a call, for each row what is not, and whether that is nothing.
 
     A call has a value where all its rows have it; else each row has its own.
     """
-    lines = list(map(_shareable, outcomes))
-    if lines.count(lines[0]) == len(lines):
-        return _of_call(outcomes[0]), repeat((None,) * len(OF_CALL)), outcomes[0].request_id is not None
+    if len(outcomes) == 1 or _are_alike(outcomes):
+        return _of_call(outcomes[0]), repeat(_NOTHING_OWN), outcomes[0].request_id is not None
     columns = list(zip(*map(_of_call, outcomes), strict=True))
     alike = [column.count(column[0]) == len(column) for column in columns]
     shared = tuple(column[0] if same else None for column, same in zip(columns, alike, strict=True))
