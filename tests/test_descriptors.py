@@ -8,11 +8,14 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from support.journals import opened, planned
 from support.virtual_service import sent
 
-from reportflow_pandas.local.service import local_service
+from reportflow_pandas.api import connections
+from reportflow_pandas.engine import concurrency
+from reportflow_pandas.local.service import LocalService, local_service
 
 resource = pytest.importorskip("resource", reason="Windows has no such limit")
 
@@ -94,3 +97,19 @@ def test_a_ledger_is_written_where_no_file_can_be_opened(tmp_path: Path) -> None
             journal.close()
 
     asyncio.run(many_calls())
+
+
+def test_a_run_looks_once_how_many_connections_it_may_have(
+    service: LocalService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    looks: list[int] = []
+
+    def counted() -> int:
+        looks.append(1)
+        return 1000
+
+    for module in (connections, concurrency):
+        monkeypatch.setattr(module, "most_connections", counted)
+    frame = pd.DataFrame({"name": ["Ann", "Bob"]})
+    frame.reportflow.generate("certificate", version=1, check=False, params={"RecipientName": "name"})
+    assert len(looks) == 1

@@ -93,6 +93,11 @@ class Client:
             hidden=self._credential.hidden,
         )
 
+    @property
+    def most_connections(self) -> int | None:
+        """How many connections may be open at a time, as was found when it was opened; None: it is not open."""
+        return None if self._connections is None else self._connections.most
+
     def __repr__(self) -> str:
         """Show the address, never a secret."""
         return f"Client({self._settings!r})"

@@ -107,15 +107,19 @@ class Connections:
         Proxies and certificate authorities.
     connector : aiohttp.BaseConnector, optional
         Makes them, and stays open. ``None``: one of our own, which `close` closes.
+
+    Attributes
+    ----------
+    most : int
+        How many may be open at a time.
     """
 
     def __init__(self, settings: Settings, connector: aiohttp.BaseConnector | None = None) -> None:
         self._settings = settings
         self._given = connector is not None
+        self.most = most_connections()
         # aiohttp's own limit of 100 costs 3.5 x at 500 in flight
-        self._connector = connector or aiohttp.TCPConnector(
-            limit=most_connections(), keepalive_timeout=_IDLE_SECONDS
-        )
+        self._connector = connector or aiohttp.TCPConnector(limit=self.most, keepalive_timeout=_IDLE_SECONDS)
         self._routes: dict[URL, Route] = {}
         self.under_way: set[_UnderWay] = set()
         """Ended by `close`."""

@@ -31,6 +31,26 @@ def _key(letter: Letter) -> tuple[str, str]:
     return letter.document, letter.address.addr_spec.casefold()
 
 
+def _key_of(mail: Mail) -> tuple[str, str]:
+    """Return the `_key` of a message that the ledger has."""
+    return mail.document, mail.address.casefold()
+
+
+def _by_message(recorded: Iterable[Mail]) -> dict[tuple[str, str], Mail]:
+    """Return what is known of each message; of several with one key, what says most that it arrived."""
+    known: dict[tuple[str, str], Mail] = {}
+    for mail in recorded:
+        key = _key_of(mail)
+        if key not in known or known[key].state not in ("sent", "unknown") or mail.state == "sent":
+            known[key] = mail
+    return known
+
+
+def _last_sent(recorded: Iterable[Mail]) -> dict[tuple[int, str], str]:
+    """Return the document that was last sent of each row to each address."""
+    return {(mail.row, mail.address.casefold()): mail.document for mail in recorded if mail.state == "sent"}
+
+
 def _outcome_of(mail: Mail) -> MailOutcome:
     return MailOutcome(mail.address, mail.state, mail.error, mail.answered_at)
 
@@ -92,49 +112,36 @@ class MailBook:
 
     def _missing(self, letters: list[Letter], *, resend_unknown: bool) -> list[Letter]:
         """Return the letters that are to be sent; the others have their outcome."""
-        known: dict[tuple[str, str], Mail] = {}
-        earlier = {}
-        recorded = self._ledger.known().values()
-        for mail in recorded:
-            key = (mail.document, mail.address.casefold())
-            if key not in known or known[key].state not in ("sent", "unknown") or mail.state == "sent":
-                known[key] = mail
-            if mail.state == "sent":
-                earlier[mail.row, mail.address.casefold()] = mail.document
-        missing = []
-        settled = []
+        recorded = list(self._ledger.known().values())
+        known, went_to = _by_message(recorded), _last_sent(recorded)
+        missing, settled = [], []
         for letter in letters:
             key = _key(letter)
             self._positions.setdefault(key, []).append(letter.position)
             if len(self._positions[key]) > 1:
                 continue  # the same row twice in these results
             before = known.get(key)
-            if before is not None and (
-                before.state == "sent" or (before.state == "unknown" and not resend_unknown)
-            ):
-                settled.append(
-                    (letter, MailOutcome(before.address, before.state, before.error, before.answered_at))
-                )
+            in_doubt = before is not None and before.state == "unknown"
+            if before is not None and (before.state == "sent" or (in_doubt and not resend_unknown)):
+                settled.append((letter, _outcome_of(before)))
                 continue
-            if before is not None and before.state == "unknown":
+            if in_doubt:
                 self._doubtful.add(key)
-            if earlier.get((self._row(letter), key[1]), letter.document) != letter.document:
+            if went_to.get((self._row(letter), key[1]), letter.document) != letter.document:
                 self.second.append(letter.position)
             missing.append(letter)
+        # only now: a message may be about rows that come later
         for letter, outcome in settled:
             self._note(letter, outcome)
         self._mailed_before_they_were_left_out(recorded)
-        documents = {letter.document for letter in letters}
-        self._ledger.drop(
-            [
-                mail
-                for mail in recorded
-                if mail.wanted
-                and mail.document in documents
-                and (mail.document, mail.address.casefold()) not in self._positions
-            ]
-        )
+        self._forget_other_addresses(letters, recorded)
         return missing
+
+    def _forget_other_addresses(self, letters: list[Letter], recorded: Iterable[Mail]) -> None:
+        """Drop what is still wanted of these documents for addresses that they don't go to any more."""
+        documents = {letter.document for letter in letters}
+        wanted = [mail for mail in recorded if mail.wanted and mail.document in documents]
+        self._ledger.drop([mail for mail in wanted if _key_of(mail) not in self._positions])
 
     def _mailed_before_they_were_left_out(self, recorded: Iterable[Mail]) -> None:
         """Note what earlier calls sent of documents that may not leave now: their persons have them."""

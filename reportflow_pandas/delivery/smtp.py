@@ -69,24 +69,28 @@ def smtp_address(text: str | None) -> SmtpAddress:
     if not mark or scheme not in ("smtp", "smtps"):
         raise ConfigurationError(f"smtp= is no address of a mail server; it looks like {_FORM}")
     credentials, at, place = rest.rpartition("@")
-    place = place.split("/", 1)[0]
+    host, port = _host_and_port(place.split("/", 1)[0])
+    tls: Literal["tls", "starttls", "none"]
+    tls = "tls" if scheme == "smtps" else "none" if is_loopback(host) else "starttls"
+    port = port or _USUAL_PORTS[tls]
+    if not at:
+        return SmtpAddress(host, port, tls)
+    user, colon, password = credentials.partition(":")
+    if not user or not colon:
+        raise ConfigurationError(f"smtp= has a user without a password, or the reverse; it looks like {_FORM}")
+    return SmtpAddress(host, port, tls, unquote(user), unquote(password))
+
+
+_USUAL_PORTS = {"tls": 465, "starttls": 587, "none": 25}
+
+
+def _host_and_port(place: str) -> tuple[str, int]:
+    """Return what stands behind the credentials; port 0 where none is named. An IPv6 address is in brackets."""
     bracketed = re.fullmatch(r"\[([0-9a-fA-F:.]+)\](?::(\d+))?", place)
     host, _, port = place.partition(":") if bracketed is None else (bracketed[1], "", bracketed[2] or "")
     if not re.fullmatch(r"[\w.:-]+", host) or (port and not (port.isdecimal() and 0 < int(port) < 65536)):
         raise ConfigurationError(f"smtp= names no host, or an impossible port; it looks like {_FORM}")
-    user, colon, password = credentials.partition(":")
-    if at and not (user and colon):
-        raise ConfigurationError(f"smtp= has a user without a password, or the reverse; it looks like {_FORM}")
-    tls: Literal["tls", "starttls", "none"] = "tls" if scheme == "smtps" else "starttls"
-    if tls == "starttls" and is_loopback(host):
-        tls = "none"
-    return SmtpAddress(
-        host,
-        int(port) if port else (465 if scheme == "smtps" else 25 if tls == "none" else 587),
-        tls,
-        unquote(user) if at else None,
-        unquote(password) if at else None,
-    )
+    return host, int(port or 0)
 
 
 @dataclass(frozen=True)

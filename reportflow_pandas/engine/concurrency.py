@@ -52,12 +52,15 @@ of tests/engine/test_concurrency.py: 50 a second in eight forms take at most 1.1
 0.005 and with 0.01, a cap of 10 in flight 1.19 x and 1.28 x."""
 
 
-def within_descriptors(calls: int, *, needed: int = sys.maxsize, for_each: int = 1) -> int:
+def within_descriptors(
+    calls: int, *, connections: int | None = None, needed: int = sys.maxsize, for_each: int = 1
+) -> int:
     """Return how many calls may be in flight of those that are wanted, and say if that is fewer.
 
-    ``needed``: so many there are at all. ``for_each``: connections of a call.
+    ``connections``: so many may be open, by default as many as the process can have now. ``needed``: so many calls
+    there are at all. ``for_each``: connections of a call.
     """
-    room = max(1, most_connections() // for_each)
+    room = max(1, (most_connections() if connections is None else connections) // for_each)
     if room < min(calls, needed):
         log.warning(
             "calls in flight at a time: at most %d, not %d, because this process may not open more files and "

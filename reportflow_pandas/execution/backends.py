@@ -137,7 +137,7 @@ def runner_of(
     rows = len(outcomes)
     most = rows if endpoint.endswith("single") else 1 + rows // 2
     wanted = CEILING_CALLS if options.concurrency == "auto" else options.concurrency
-    ceiling = within_descriptors(wanted, needed=most)
+    ceiling = within_descriptors(wanted, connections=client.most_connections, needed=most)
     gate = Gate("auto" if options.concurrency == "auto" else ceiling, clock=channel.clock, ceiling=ceiling)
     sender = Sender(
         channel,

@@ -343,7 +343,9 @@ def translated(path: Path) -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        raise journal_error(path, error) from error
+        raise (
+            _of_another_form(path, error) if _is_of_another_form(error) else journal_error(path, error)
+        ) from error
     except (
         sqlite3.DatabaseError,
         json.JSONDecodeError,
@@ -354,6 +356,22 @@ def translated(path: Path) -> Iterator[None]:
     ) as error:
         # SQLite has no checksums: a value that was damaged is found where it is read
         raise damaged(path, str(error)) from error
+
+
+def _is_of_another_form(error: sqlite3.OperationalError) -> bool:
+    """Tell whether a table or a column is missing: that is no matter of the disk."""
+    return str(error).startswith(("no such column", "no such table")) or "has no column named" in str(error)
+
+
+def _of_another_form(path: Path, error: sqlite3.OperationalError) -> ConfigurationError:
+    """Return the error for a journal whose tables are not those that its number of form promises."""
+    return ConfigurationError(
+        f"{path} has not the tables of form {SCHEMA}, which it says that it has ({error}): it is damaged, another "
+        "program changed it, or a reportflow-pandas from between two releases wrote it, older or newer than this "
+        "one. Nothing was sent and the file was not touched. Finish that run with the version that began it, or "
+        "restore the file from a backup; else look up what was generated in the web app, and start a run of "
+        "another name with the rest"
+    )
 
 
 def journal_error(path: Path, error: BaseException) -> JournalError:

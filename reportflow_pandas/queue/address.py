@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -163,51 +164,20 @@ class RedisAddress:
         idle wait (measured: jobs picked up 3 s late, and calls repeated after a restart).
         """
         from redis.asyncio import Redis  # noqa: PLC0415 - see `of`
-        from redis.asyncio.retry import Retry  # noqa: PLC0415 - the same
-        from redis.asyncio.sentinel import Sentinel  # noqa: PLC0415 - the same
-        from redis.backoff import ExponentialWithJitterBackoff  # noqa: PLC0415 - the same
-        from redis.exceptions import (  # noqa: PLC0415 - the same
-            BusyLoadingError,
-            ConnectionError,  # noqa: A004
-            MasterDownError,
-            ReadOnlyError,
-            TimeoutError,  # noqa: A004
-        )
 
-        timeouts: dict[str, Any] = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
-        if self.scheme != "unix":
-            timeouts |= {"socket_keepalive": True, "socket_keepalive_options": _keep_alive()}
-        common: dict[str, Any] = {
-            "decode_responses": True,
-            "max_connections": 1000,
-            "health_check_interval": KEEP_ALIVE_SECONDS,
-            **_credentials(self.username, self.password),
-            **timeouts,
-            **{name: value for name, value in self.options if name not in _OURS},
-        }
-        once = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), 0)
-        if retries:
-            # after a fail-over, established connections stay with the demoted node: READONLY until they are left
-            common["retry"] = Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), retries)
-            common["retry_on_error"] = [
-                ConnectionError,
-                TimeoutError,
-                BusyLoadingError,
-                ReadOnlyError,
-                MasterDownError,
-            ]
-        else:
-            common["retry"] = once
-        tls = self.tls
-        if tls and "ssl_check_hostname" in common:
-            common["ssl_check_hostname"] = common["ssl_check_hostname"].lower() in ("true", "1", "yes")
-        if "protocol" in common:
-            common["protocol"] = int(common["protocol"])
-        if not self.scheme.endswith("+sentinel"):
-            if self.scheme == "unix":
-                return Redis(unix_socket_path=self.path, **common)
-            [(host, port)] = self.hosts
-            return Redis(host=host, port=port, db=int(self.path.strip("/") or 0), ssl=tls, **common)
+        options = {name: _READ.get(name, str)(value) for name, value in self.options if name not in _OURS}
+        common = {**_common(self, retries), **options}
+        if self.scheme.endswith("+sentinel"):
+            return self._master(common)
+        if self.scheme == "unix":
+            return Redis(unix_socket_path=self.path, **common)
+        [(host, port)] = self.hosts
+        return Redis(host=host, port=port, db=int(self.path.strip("/") or 0), ssl=self.tls, **common)
+
+    def _master(self, common: dict[str, Any]) -> Any:
+        """Return a client of the node that the sentinels call the master."""
+        from redis.asyncio.sentinel import Sentinel  # noqa: PLC0415 - see `of`
+
         from reportflow_pandas.queue.sentinels import (  # noqa: PLC0415 - the same
             MasterConnection,
             MasterTLSConnection,
@@ -216,18 +186,64 @@ class RedisAddress:
         _, service, *database = self.path.split("/")
         said = dict(self.options)
         of_sentinels = {
-            **timeouts,
-            "retry": once,  # one may have died with the master; the next one is asked, and all of them again later
+            **_timeouts(self.scheme),
+            "retry": _retry(
+                0
+            ),  # one may have died with the master; the next is asked, and all of them again later
             **_credentials(said.get("sentinel_username"), said.get("sentinel_password")),
-            "ssl": tls,
+            "ssl": self.tls,
             **{name: value for name, value in common.items() if name.startswith("ssl_")},
         }
         sentinel: Any = Sentinel(list(self.hosts), sentinel_kwargs=of_sentinels)  # type: ignore[no-untyped-call]
-        common["connection_class"] = MasterTLSConnection if tls else MasterConnection
-        return sentinel.master_for(service, db=int((database or ["0"])[0] or 0), ssl=tls, **common)
+        kind = MasterTLSConnection if self.tls else MasterConnection
+        database_number = int((database or ["0"])[0] or 0)
+        return sentinel.master_for(service, db=database_number, ssl=self.tls, connection_class=kind, **common)
 
+
+_READ: dict[str, Callable[[str], Any]] = {
+    "ssl_check_hostname": lambda text: text.lower() in ("true", "1", "yes"),
+    "protocol": int,
+}
+"""Options that are no texts."""
 
 _OURS = ("prefix", "sentinel_username", "sentinel_password")
+
+
+def _common(address: RedisAddress, retries: int) -> dict[str, Any]:
+    """Return what all clients of an address are made with."""
+    from redis.exceptions import (  # noqa: PLC0415 - see `RedisAddress.of`
+        BusyLoadingError,
+        ConnectionError,  # noqa: A004
+        MasterDownError,
+        ReadOnlyError,
+        TimeoutError,  # noqa: A004
+    )
+
+    # after a fail-over, established connections stay with the demoted node: READONLY until they are left
+    again = [ConnectionError, TimeoutError, BusyLoadingError, ReadOnlyError, MasterDownError]
+    return {
+        "decode_responses": True,
+        "max_connections": 1000,
+        "health_check_interval": KEEP_ALIVE_SECONDS,
+        **_credentials(address.username, address.password),
+        **_timeouts(address.scheme),
+        "retry": _retry(retries),
+        **({"retry_on_error": again} if retries else {}),
+    }
+
+
+def _retry(retries: int) -> Any:
+    from redis.asyncio.retry import Retry  # noqa: PLC0415 - see `RedisAddress.of`
+    from redis.backoff import ExponentialWithJitterBackoff  # noqa: PLC0415 - the same
+
+    return Retry(ExponentialWithJitterBackoff(base=0.05, cap=1.0), retries)
+
+
+def _timeouts(scheme: str) -> dict[str, Any]:
+    timeouts: dict[str, Any] = {"socket_timeout": ANSWER_SECONDS, "socket_connect_timeout": CONNECT_SECONDS}
+    if scheme == "unix":
+        return timeouts
+    return {**timeouts, "socket_keepalive": True, "socket_keepalive_options": _keep_alive()}
 
 
 def _credentials(username: str | None, password: str | None) -> dict[str, Any]:

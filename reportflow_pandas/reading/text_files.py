@@ -51,52 +51,40 @@ def read_text(path: Path, reading: Reading) -> pd.DataFrame:
     ConfigurationError
         Quotes, lines or an encoding that leave a value in doubt.
     """
-    text = decoded(path, reading.encoding)
-    first, _, rest = text.partition("\n")
-    skipped = 0
-    separator = reading.separator
-    if first.strip().lower().startswith("sep=") and len(first.strip("\r\n")) == len("sep=") + 1:
-        separator = separator or first.strip("\r\n")[-1]
-        text, skipped = rest, 1
-    separator = separator or _separator(text, path.suffix.lower())
+    text, separator, skipped = _separated(decoded(path, reading.encoding), path, reading)
     raw, notes = _parsed(text, separator, path, skipped)
     lines = without_empty(raw, reading.say, path.name)
     if not lines.numbers:
         raise refusal(path, "is empty; its first line must name the columns")
     at, title = header_of(lines, path.name, reading)
-    try:
-        _several_columns(lines, at, path, separator)
-        _same_width(lines, at, path, separator)
-    except ConfigurationError:
-        if title is None:
-            raise
-        raise Doubts(f"{str(path)!r} is not read", [title]) from None  # found again below the headings
+    _check_lines(lines, at, path, separator, title)
     lines, sums = rows_without_totals(lines, at, path.name, reading)
-    later = lines.cells[at][1:]
-    if later and all(heading[:1] == " " for heading in later):  # a space follows each separator
-        lines.cells = [[cell.lstrip(" ") for cell in cells] for cells in lines.cells]
+    _strip_after_separators(lines, at)
     table = table_of(lines, path, reading, at)
     unknown, errors = _errors(table, path, reading)
-    columns = [
-        Inferred(series_of_texts(cells), "text")
-        if name in reading.text
-        else inferred(cells, reading.decimal, reading.thousands)
-        for name, cells in zip(table.names, table.columns, strict=True)
-    ]
-    columns = _by_the_other_columns(table, columns, separator, reading)
-    remarks = [note for at, column in enumerate(columns) for note in _notes(table, at, column, path)]
+    columns = _by_the_other_columns(table, _inferred(table, reading), separator, reading)
+    remarks = _remarks(table, columns, path)
     doubts = [doubt for doubt in (title, sums, errors) if doubt is not None]
     if doubts:
         doubts += [doubt_of_numbers(note) for note in remarks if note.kind == "ambiguous"]
         raise Doubts(f"{str(path)!r} is not read", doubts)
     if reading.as_shown:
         columns = [_as_it_stands(cells, column) for cells, column in zip(table.columns, columns, strict=True)]
-        remarks = [note for at, column in enumerate(columns) for note in _notes(table, at, column, path)]
+        remarks = _remarks(table, columns, path)
     cells = [_with_unknown(column.cells, unknown.get(at)) for at, column in enumerate(columns)]
     return framed(table, cells, Origin(path.name, "line"), [*notes, *remarks])
 
 
 # separators and lines
+
+
+def _separated(text: str, path: Path, reading: Reading) -> tuple[str, str, int]:
+    """Return the lines of a table, their separator, and how many lines stand before them: Excel's ``sep=;``."""
+    first, _, rest = text.partition("\n")
+    first = first.strip("\r\n")
+    if first.strip().lower().startswith("sep=") and len(first) == len("sep=") + 1:
+        return rest, reading.separator or first[-1], 1
+    return text, reading.separator or _separator(text, path.suffix.lower()), 0
 
 
 def _separator(text: str, suffix: str) -> str:
@@ -225,6 +213,24 @@ def _several_columns(lines: Lines, at: int, path: Path, separator: str) -> None:
         )
 
 
+def _check_lines(lines: Lines, at: int, path: Path, separator: str, title: Doubt | None) -> None:
+    """Refuse lines that are no table; where a title may stand above it, by that alone."""
+    try:
+        _several_columns(lines, at, path, separator)
+        _same_width(lines, at, path, separator)
+    except ConfigurationError:
+        if title is None:
+            raise
+        raise Doubts(f"{str(path)!r} is not read", [title]) from None  # found again below the headings
+
+
+def _strip_after_separators(lines: Lines, at: int) -> None:
+    """Take the space away that follows each separator, if it does in the headings."""
+    later = lines.cells[at][1:]
+    if later and all(heading[:1] == " " for heading in later):
+        lines.cells = [[cell.lstrip(" ") for cell in cells] for cells in lines.cells]
+
+
 def _same_width(lines: Lines, at: int, path: Path, separator: str) -> None:
     """Refuse lines with fewer or more fields than there are headings."""
     width = len(lines.cells[at])
@@ -328,6 +334,16 @@ def _as_it_stands(cells: Sequence[str], column: Inferred) -> Inferred:
 # what is seen otherwise than printed
 
 
+def _inferred(table: Table, reading: Reading) -> list[Inferred]:
+    """Return what the columns hold, each by itself."""
+    return [
+        Inferred(series_of_texts(cells), "text")
+        if name in reading.text
+        else inferred(cells, reading.decimal, reading.thousands)
+        for name, cells in zip(table.names, table.columns, strict=True)
+    ]
+
+
 def _by_the_other_columns(
     table: Table, columns: Sequence[Inferred], separator: str, reading: Reading
 ) -> list[Inferred]:
@@ -349,6 +365,10 @@ def _by_the_other_columns(
         else column
         for column, cells in zip(columns, table.columns, strict=True)
     ]
+
+
+def _remarks(table: Table, columns: Sequence[Inferred], path: Path) -> list[Note]:
+    return [note for at, column in enumerate(columns) for note in _notes(table, at, column, path)]
 
 
 def _notes(table: Table, at: int, column: Inferred, path: Path) -> list[Note]:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 from openpyxl.utils import get_column_letter, range_boundaries
@@ -227,48 +227,72 @@ def _unknown_cells(sheet: Sheet, lines: Lines, header: int, path: Path, reading:
     """Yield the refusals of cells whose value is not known; keep those that a document may never need."""
     at = {number: position for position, number in enumerate(lines.numbers) if number >= header}
     text = _columns_of(lines, header, reading.text)
+    where = f"{path.name}, {sheet.name}!"
+    for unknown in (
+        _error_cells(_error_words(sheet, lines, at, text), lines, header, where, reading),
+        _unstored_cells(
+            [place for place in sorted(sheet.unstored) if place[0] in at], lines, header, where, reading
+        ),
+    ):
+        if unknown.doubt is not None:
+            yield unknown.doubt
+        elif unknown.kept:
+            for (number, column), value in unknown.kept.items():
+                _put(lines.cells[at[number]], column, value)
+            reading.say(f"{path.name}, {sheet.name}: {unknown.what}. Refused where a document needs it")
+
+
+class _Unknown(NamedTuple):
+    """Cells whose values are not known, of one kind: refused with the file, or kept for who needs them."""
+
+    what: str
+    kept: dict[Place, UnknownValue]
+    doubt: Doubt | None = None
+
+
+def _error_words(sheet: Sheet, lines: Lines, at: Container[int], text: Container[int]) -> dict[Place, str]:
+    """Return the errors that stand in place of values, where they are not wanted as texts."""
     errors = {place: word for place, word in sheet.errors.items() if place[0] in at and place[1] not in text}
-    errors |= {
+    return errors | {
         (number, column): cell
         for number, cells in zip(lines.numbers, lines.cells, strict=True)
         for column, cell in enumerate(cells)
         if type(cell) is str and cell[:1] in "#E" and is_error_word(cell) and column not in text and number in at
     }
-    unstored = [place for place in sorted(sheet.unstored) if place[0] in at]
-    kept: dict[Place, UnknownValue] = {}
-    said: list[str] = []
-    where = f"{path.name}, {sheet.name}!"
-    if errors:
-        found = [f"{cell_name(place)} {word}" for place, word in sorted(errors.items())]
-        what = f"{_counted(len(errors), 'cell')} with an error in place of a value: {_some(found)}"
-        cure = "Correct the formulas, or empty the cells"
-        if reading.keep_unknown and all(number > header for number, _ in errors):
-            said.append(what)
-            for place, word in errors.items():
-                why = f"{where}{cell_name(place)} shows {word} in place of a value. {cure}"
-                kept[place] = UnknownValue(word, f"{why}; text={_headings(lines, header, [place])!r}")
-        else:
-            yield Doubt(
-                f"{what}. {cure}. If the words should be printed as they stand, or no document needs them: "
-                f"text={_headings(lines, header, sorted(errors))!r}"
-            )
-    if unstored:
-        what = f"{_counted(len(unstored), 'formula')} without a stored value: {_some(map(cell_name, unstored))}"
-        cure = "The program that wrote the file did not work it out: open it in Excel or LibreOffice and save it"
-        if all(number > header and (reading.keep_unknown or column in text) for number, column in unstored):
-            said.append(what)
-            for place in unstored:
-                why = f"{where}{cell_name(place)} is a formula without a stored value. {cure}"
-                kept[place] = UnknownValue("", why)
-        else:
-            yield Doubt(
-                f"{what}. {cure.replace('work it out', 'work them out')}. If no document needs them: "
-                f"text={_headings(lines, header, unstored)!r}"
-            )
-    for (number, column), value in kept.items():
-        _put(lines.cells[at[number]], column, value)
-    for what in said:
-        reading.say(f"{path.name}, {sheet.name}: {what}. Refused where a document needs it")
+
+
+def _error_cells(errors: Mapping[Place, str], lines: Lines, header: int, where: str, reading: Reading) -> _Unknown:
+    if not errors:
+        return _Unknown("", {})
+    found = [f"{cell_name(place)} {word}" for place, word in sorted(errors.items())]
+    what = f"{_counted(len(errors), 'cell')} with an error in place of a value: {_some(found)}"
+    cure = "Correct the formulas, or empty the cells"
+    if not reading.keep_unknown or any(number <= header for number, _ in errors):
+        printed = f"text={_headings(lines, header, sorted(errors))!r}"
+        said = (
+            f"{what}. {cure}. If the words should be printed as they stand, or no document needs them: {printed}"
+        )
+        return _Unknown(what, {}, Doubt(said))
+    kept = {}
+    for place, word in errors.items():
+        why = f"{where}{cell_name(place)} shows {word} in place of a value. {cure}"
+        kept[place] = UnknownValue(word, f"{why}; text={_headings(lines, header, [place])!r}")
+    return _Unknown(what, kept)
+
+
+def _unstored_cells(
+    unstored: Sequence[Place], lines: Lines, header: int, where: str, reading: Reading
+) -> _Unknown:
+    if not unstored:
+        return _Unknown("", {})
+    what = f"{_counted(len(unstored), 'formula')} without a stored value: {_some(map(cell_name, unstored))}"
+    cure = "The program that wrote the file did not work {} out: open it in Excel or LibreOffice and save it"
+    text = _columns_of(lines, header, reading.text)
+    if not all(number > header and (reading.keep_unknown or column in text) for number, column in unstored):
+        unneeded = f"If no document needs them: text={_headings(lines, header, unstored)!r}"
+        return _Unknown(what, {}, Doubt(f"{what}. {cure.format('them')}. {unneeded}"))
+    said = f"is a formula without a stored value. {cure.format('it')}"
+    return _Unknown(what, {place: UnknownValue("", f"{where}{cell_name(place)} {said}") for place in unstored})
 
 
 def _columns_of(lines: Lines, header: int, names: Sequence[str]) -> set[int]:

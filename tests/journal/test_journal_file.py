@@ -198,6 +198,19 @@ def test_a_journal_of_another_form_is_refused_and_left_as_it_is(tmp_path: Path, 
     assert not file.with_name("november.sqlite-wal").exists()
 
 
+@pytest.mark.parametrize(
+    "change", ["ALTER TABLE documents RENAME COLUMN url TO address", "DROP VIEW results; DROP TABLE calls"]
+)
+def test_a_journal_without_the_tables_of_its_form_is_no_matter_of_the_disk(tmp_path: Path, change: str) -> None:
+    with_rows(tmp_path)
+    other = sqlite3.connect(tmp_path / "november.sqlite")
+    other.executescript(change)
+    other.close()
+    for look in (lambda: opened(tmp_path), lambda: runs.load(tmp_path, "november")):
+        with pytest.raises(ConfigurationError, match=r"has not the tables of form \d+.*no such (column|table)"):
+            look()
+
+
 def test_a_process_killed_while_it_makes_a_journal_leaves_none(tmp_path: Path) -> None:
     (tmp_path / "november.sqlite.new").write_bytes(b"half of it")
     with opened(tmp_path) as journal:
