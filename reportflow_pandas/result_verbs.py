@@ -28,7 +28,7 @@ from reportflow_pandas.results.pdf_folder import PdfFolder, encoded_names
 from reportflow_pandas.results.results_frame import COLUMNS, outcome_of, provenance, results_frame
 from reportflow_pandas.rows.download_folders import download_folders, download_root
 from reportflow_pandas.settings import Settings, current, duration
-from reportflow_pandas.verify.spot_check import PIXELS_ACROSS, first_looks, with_pictures
+from reportflow_pandas.verify.first_looks import PIXELS_ACROSS, first_looks, with_pictures
 from reportflow_pandas.verify.verified_results import notes_of
 
 if TYPE_CHECKING:

@@ -9,11 +9,13 @@ import unicodedata
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reportflow_pandas.verify.late_cells import in_lines
-from reportflow_pandas.verify.suspicion import Box
 from reportflow_pandas.verify.text_forms import is_cjk, masked, normal
+
+if TYPE_CHECKING:  # it belongs to the reading program, and is loaded by its path
+    from reportflow_pandas.verify.page_objects import Box
 
 __all__ = ["SOFT", "DocumentText", "Place", "Unit"]
 

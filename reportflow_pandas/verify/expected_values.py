@@ -259,7 +259,7 @@ class _Counted:
 def _is_padded(form: Form, chosen: Sequence[Form]) -> bool:
     """Tell whether a form of numbers differs from a chosen one only by the zeros at its end."""
     return form[0] == "number" and any(
-        one[0] == "number" and (one[1][:3], one[1][4]) == (form[1][:3], form[1][4]) for one in chosen
+        kind == "number" and (detail[:3], detail[4]) == (form[1][:3], form[1][4]) for kind, detail in chosen
     )
 
 

@@ -97,7 +97,7 @@ def _is_later(units: Sequence[Unit], between: range, own: Unit) -> bool:
     below = [units[number] for number in between if units[number][4] <= own[2] + 1]
     if any(own[4] <= units[number][2] + 1 for number in between):
         return True
-    if any(one[1] < own[3] and own[1] < one[3] for one in below):
+    if any(unit[1] < own[3] and own[1] < unit[3] for unit in below):
         return True
     lines = [(one, two) for one, two in itertools.pairwise(below) if _is_level(one, two)]
     return any(

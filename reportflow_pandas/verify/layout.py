@@ -190,7 +190,7 @@ class Layout:
     @staticmethod
     def spans(anchors: Mapping[str, Sequence[Anchor]]) -> list[tuple[int, int]]:
         """Return from where to where each table goes, as far as its lines were found."""
-        return [(one[0].begin, one[-1].end) for one in anchors.values() if one]
+        return [(own[0].begin, own[-1].end) for own in anchors.values() if own]
 
     def stand_in(self, document: DocumentText, covered: bytearray, path: str, text: str) -> Place | None:
         """Return a unit that nothing of the row explains: like other values of a parameter, or this one cut."""
@@ -237,6 +237,6 @@ def _glue(document: DocumentText, begin: int, end: int, covered: bytearray) -> s
     return "*" if covered.find(1, begin, end) >= 0 else masked(document.stream[begin:end])
 
 
-def reads(document: DocumentText, places: Iterable[Place], number: int, place: Place) -> bool:
+def reads(document: DocumentText, own: Iterable[Place], number: int, place: Place) -> bool:
     """Tell whether the value whose places these are is what stands in a slot."""
-    return any(one.begin == place.begin or document.unit_at(one.begin) == number for one in places)
+    return any(begin == place.begin or document.unit_at(begin) == number for begin, _ in own)

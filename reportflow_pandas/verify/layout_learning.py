@@ -77,7 +77,7 @@ def learn(sample: Sample, *, seed: int = 0) -> Layout:
 
 def _sound(sample: Sample, matches: Sequence[Matches]) -> list[int]:
     """Return the documents that are mostly those of their rows: another row's would teach nonsense."""
-    shares = [sum(map(bool, one.places.values())) / max(1, len(one.places)) for one in matches]
+    shares = [sum(map(bool, own.places.values())) / max(1, len(own.places)) for own in matches]
     typical = sorted(shares)[len(shares) // 2] if shares else 0.0
     sound = [number for number, share in enumerate(shares) if share >= 0.6 * typical]
     return sound if len(sound) >= len(sample) // 3 else list(range(len(sample)))
@@ -198,7 +198,7 @@ def _learn_tags(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
     found: Counter[str] = Counter()
     tagged: dict[str, Counter[Tag]] = defaultdict(Counter)
     anchors = [layout.anchors(document, expected) for document, expected in sample]
-    spans = [layout.spans(one) for one in anchors]
+    spans = [layout.spans(tables) for tables in anchors]
     for own, tables in zip(matches, spans, strict=True):
         for path in own.places:
             tags = {tag for _, tag in own.tags(path, tables)}

@@ -171,7 +171,7 @@ class TableCheck:
         anchor, name = self.anchors[at], self.layout.anchor
         number = next((own for own in by_anchor.values() if self.lines[own][name].text == anchor.text), None)
         once = sum(name in line and line[name].text == anchor.text for line in self.lines)
-        often = sum(one.text == anchor.text for one in self.anchors)
+        often = sum(other.text == anchor.text for other in self.anchors)
         return Finding.at(
             "lines",
             self.document,
@@ -230,7 +230,7 @@ class TableCheck:
             place = Place(box.begin, box.end)
             return Finding.at("glyph", document, [place], parameter=parameter, expected=expected, found=box.raw)
         beginning = _beginning(document, value, window.begin, window.end, least=2)
-        if beginning is not None and not any(one.begin <= beginning.begin < one.end for one in taken):
+        if beginning is not None and not any(place.begin <= beginning.begin < place.end for place in taken):
             found = document.raw(beginning.begin, beginning.end)
             return Finding.at("cut", document, [beginning], parameter=parameter, expected=expected, found=found)
         strange = next(
@@ -292,7 +292,7 @@ class TableCheck:
             return findings
         silent = self.layout.silent_when_blank
         blank = [source for source in sources if len(source.fields) == 1 and silent.issuperset(source.fields)]
-        blank = [one for one in blank if self.layout.expected_number(one, self.lines, at) is None]
+        blank = [source for source in blank if self.layout.expected_number(source, self.lines, at) is None]
         if blank:
             text, place = found[extra[0]]
             findings.append(
@@ -374,6 +374,6 @@ def _has_box(unit: Unit) -> bool:
 def _without_repeats(findings: list[Finding]) -> list[Finding]:
     kept: list[Finding] = []
     for finding in findings:
-        if all((finding.parameter, finding.expected) != (one.parameter, one.expected) for one in kept):
+        if all((finding.parameter, finding.expected) != (other.parameter, other.expected) for other in kept):
             kept.append(finding)
     return kept[:_MOST_FINDINGS]

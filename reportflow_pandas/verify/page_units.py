@@ -70,7 +70,7 @@ _LINE = re.compile("[^\r\n\0\x02\xad\ufffe]*[\x02\xad\ufffe]|[^\r\n\0\x02\xad\uf
 _WORD = re.compile(r"\S+")
 _AS_RECT = struct.Struct("4f").unpack_from
 
-Box = tuple[float, float, float, float]
+Box = page_objects.Box
 
 Span = tuple[int, int, Box, Box]
 """Where a unit begins and ends, with the rooms of its first and its last word."""
@@ -268,7 +268,7 @@ class Page:
             said = "".join(text[first:after]).strip()
             if is_turned and " " not in said:
                 middles = ((sum(self.box(at)[::2]) / 2, text[at]) for at in range(first, after))
-                said = reading_order.from_left([one for one in middles if one[1].strip()])
+                said = reading_order.from_left([(x, char) for x, char in middles if char.strip()])
             units.append([said, round(left), round(bottom), round(right), round(top), state])
         return units
 

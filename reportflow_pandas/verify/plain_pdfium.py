@@ -26,7 +26,7 @@ def __getattr__(name: str) -> Any:
 def _with_numbers(function: Any) -> Any:
     """Return a function of the same library and address that takes and returns handles as numbers."""
     plain = type(function)(ctypes.cast(function, ctypes.c_void_p).value)
-    plain.argtypes = [_plain(one) for one in function.argtypes]
+    plain.argtypes = [_plain(kind) for kind in function.argtypes]
     plain.restype = _plain(function.restype)
     return plain
 

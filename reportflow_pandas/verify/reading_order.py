@@ -8,7 +8,10 @@ from __future__ import annotations
 import itertools
 import unicodedata
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from reportflow_pandas.verify.page_objects import Box
 
 __all__ = ["around", "from_left", "is_right_to_left", "reunited", "right_to_left", "turned_lines"]
 
@@ -16,8 +19,6 @@ SAME_LEVEL = 0.5
 """Of the letters' height: what shares less of it is another line."""
 
 LAST_BEFORE_HEBREW = "\u0590"
-
-Box = tuple[float, float, float, float]
 
 
 def turned_lines(units: list[list[Any]]) -> list[list[Any]]:

@@ -84,10 +84,6 @@ class Readings:
         self._commit()
         return len(jobs)
 
-    def sha(self, path: str) -> str:
-        """Return a file's SHA-256; empty where it can't be opened."""
-        return self._shas.get(path, "")
-
     def of(self, path: str) -> Mapping[str, Any]:
         """Return what a file holds: ``pages``, or ``error``."""
         if path in self._errors:

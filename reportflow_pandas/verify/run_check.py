@@ -188,8 +188,8 @@ def _not_judged(layout: Layout) -> dict[str, str]:
             told[name] = table.reason
             continue
         sources = {source.fields[0] for source in table.numbers if source is not None and len(source.fields) == 1}
-        for one in sorted(table.fields - set(table.texts) - sources - table.states.parameters):
-            told[table.path(one)] = "not found in its place in most lines"
+        for field_name in sorted(table.fields - set(table.texts) - sources - table.states.parameters):
+            told[table.path(field_name)] = "not found in its place in most lines"
     return told
 
 

@@ -5,14 +5,12 @@ from __future__ import annotations
 import base64
 import html
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-if TYPE_CHECKING:
-    from reportflow_pandas.verify.spot_check import Look, SpotCheck
-    from reportflow_pandas.verify.suspicion import Finding
+from reportflow_pandas.verify.first_looks import Look
+from reportflow_pandas.verify.suspicion import Finding
 
 __all__ = ["part", "whole"]
 
@@ -24,27 +22,25 @@ INTRODUCTION = (
 FILTERS = (("all", "all"), ("findings", "with findings"), ("extreme", "extremes"), ("random", "at random"))
 
 
-def whole(check: SpotCheck, folder: Path) -> str:
-    """Return a whole page; links lead from a folder to the PDFs."""
+def whole(grid: str) -> str:
+    """Return a whole page around a grid."""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width, initial-scale=1">'
         '<meta name="color-scheme" content="light dark"><title>Look first</title>'
         "<style>body{margin:0;padding:14px}@media (prefers-color-scheme: dark){body{background:#14181d}}</style>"
-        f"</head><body>{part(check, folder)}</body></html>\n"
+        f"</head><body>{grid}</body></html>\n"
     )
 
 
-def part(check: SpotCheck, folder: Path) -> str:
-    """Return the grid of pages, for a notebook's cell."""
-    # names of its own: several of them may stand in one notebook
-    name = f"rf-look-{id(check):x}"
-    shown = {why for why, _ in FILTERS if why == "all" or any(look.why == why for look in check.looks)}
+def part(name: str, looks: Sequence[Look], documents: int, not_judged: Mapping[str, str], folder: Path) -> str:
+    """Return the grid of pages under a name of its own; links lead from a folder to the PDFs."""
+    shown = {why for why, _ in FILTERS if why == "all" or any(look.why == why for look in looks)}
     buttons, rules = [], []
     for why, word in FILTERS:
         if why not in shown:
             continue
-        count = sum(why in ("all", look.why) for look in check.looks)
+        count = sum(why in ("all", look.why) for look in looks)
         checked = " checked" if why == "all" else ""
         buttons.append(
             f'<input type="radio" name="{name}" id="{name}-{why}"{checked}>'
@@ -52,18 +48,18 @@ def part(check: SpotCheck, folder: Path) -> str:
         )
         if why != "all":
             rules.append(f"#{name}-{why}:checked~.rf-grid article:not(.rf-{why}){{display:none}}")
-    cards = "".join(_card(look, folder) for look in check.looks)
+    cards = "".join(_card(look, folder) for look in looks)
     return (
         f'<div class="rf-look" id="{name}"><style>{STYLE.read_text(encoding="utf-8")}{"".join(rules)}</style>'
-        f"<h2>Look first: {len(check.looks):,} of {check.documents:,} documents</h2>{_notes(check)}"
+        f"<h2>Look first: {len(looks):,} of {documents:,} documents</h2>{_notes(not_judged)}"
         f'{"".join(buttons)}<div class="rf-grid">{cards}</div></div>'
     )
 
 
-def _notes(check: SpotCheck) -> str:
+def _notes(not_judged: Mapping[str, str]) -> str:
     told = [INTRODUCTION]
-    if check.not_judged:
-        parts = (f"{parameter} ({why})" for parameter, why in check.not_judged.items())
+    if not_judged:
+        parts = (f"{parameter} ({why})" for parameter, why in not_judged.items())
         told.append("Not judged: " + "; ".join(parts) + ".")
     return "".join(f"<p>{html.escape(text)}</p>" for text in told)
 

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:  # what reads documents needs packages of the extra, and findings are shown without them
     from reportflow_pandas.verify.document_text import DocumentText, Place
+    from reportflow_pandas.verify.page_objects import Box
 
-Box = tuple[float, float, float, float]
-
-__all__ = ["BOX_SIGNS", "KINDS", "Box", "Finding", "suspicion_of"]
+__all__ = ["BOX_SIGNS", "KINDS", "Finding", "suspicion_of"]
 
 KINDS = {
     "unreadable": 100.0,

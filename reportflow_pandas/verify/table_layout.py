@@ -314,16 +314,16 @@ class TableLayout:
 def _apart(document: DocumentText, anchors: list[Anchor]) -> list[Anchor]:
     """Return the anchors in their order; where two overlap, the likelier one."""
     chosen: list[Anchor] = []
-    for one in sorted(
+    for anchor in sorted(
         anchors,
         key=lambda one: (one.begin != document.units[document.unit_at(one.begin)].begin, one.begin - one.end),
     ):
-        at = bisect_left(chosen, one)
-        is_free = (at == 0 or chosen[at - 1].end <= one.begin) and (
-            at == len(chosen) or one.end <= chosen[at].begin
+        at = bisect_left(chosen, anchor)
+        is_free = (at == 0 or chosen[at - 1].end <= anchor.begin) and (
+            at == len(chosen) or anchor.end <= chosen[at].begin
         )
         if is_free:
-            chosen.insert(at, one)
+            chosen.insert(at, anchor)
     return chosen
 
 
@@ -333,14 +333,14 @@ def _in_one_column(document: DocumentText, anchors: list[Anchor], wanted: Counte
         return anchors
     best: tuple[int, int, list[Anchor]] = (len(anchors), 0, anchors)
     # a title, and an album of the same name in the line below it
-    heads = [one for one in anchors if one.begin == document.units[document.unit_at(one.begin)].begin]
-    if wanted <= Counter(one.text for one in heads):
+    heads = [anchor for anchor in anchors if anchor.begin == document.units[document.unit_at(anchor.begin)].begin]
+    if wanted <= Counter(anchor.text for anchor in heads):
         best = (len(heads), -heads[0].begin if heads else 0, heads)
     for side in (0, 2):
         places = [document.units[document.unit_at(anchor.begin)].box[side] for anchor in anchors]
         for place, number in Counter(places).most_common(3):
-            own = [one for one, at in zip(anchors, places, strict=True) if abs(at - place) <= _COLUMN_POINTS]
-            if 2 * number >= wanted.total() and wanted <= Counter(one.text for one in own):
+            own = [anchor for anchor, at in zip(anchors, places, strict=True) if abs(at - place) <= _COLUMN_POINTS]
+            if 2 * number >= wanted.total() and wanted <= Counter(anchor.text for anchor in own):
                 # the column with the fewest in excess; a title above a table may say the same as its only line
                 best = min(best, (len(own), -own[0].begin, own), key=lambda one: one[:2])
     return best[2]
@@ -362,9 +362,10 @@ def parsed(text: str) -> tuple[Decimal, ...]:
 @functools.lru_cache(maxsize=16384)
 def _rounded(text: str) -> tuple[tuple[Decimal, Decimal], ...]:
     """Return what a printed number may mean, each with half of its last decimal: rounding changes no more."""
-    exponents = [(one, one.as_tuple().exponent) for one in parsed(text)]
+    exponents = [(number, number.as_tuple().exponent) for number in parsed(text)]
     return tuple(
-        (one, Decimal(5).scaleb((exponent if isinstance(exponent, int) else 0) - 1)) for one, exponent in exponents
+        (number, Decimal(5).scaleb((exponent if isinstance(exponent, int) else 0) - 1))
+        for number, exponent in exponents
     )
 
 
@@ -415,7 +416,7 @@ def texts_found(
         free = (
             place
             for place in value.find(document, forms, window.begin, window.end)
-            if not any(one.begin < place.end and place.begin < one.end for one in taken)
+            if not any(used.begin < place.end and place.begin < used.end for used in taken)
         )
         place = next(free, None)
         if place is None and TEXT in forms and len(value.text) > 3:

@@ -153,7 +153,7 @@ def _whole(
         numbers = layout.line_numbers(lines)
         if is_cut:
             anchors = anchors[: len(numbers)]
-        if [one.text for one in anchors] != [lines[at][layout.anchor].text for at in numbers]:
+        if [anchor.text for anchor in anchors] != [lines[at][layout.anchor].text for at in numbers]:
             continue
         windows = list(layout.windows(document, anchors, lines, outside(document)))
         if is_cut:
@@ -163,9 +163,9 @@ def _whole(
 
 def _enough(usable: Iterator[Whole]) -> Iterator[Whole]:
     lines = 0
-    for one in usable:
-        yield one
-        lines += len(one[2])
+    for document, lines_of, numbers, windows in usable:
+        yield document, lines_of, numbers, windows
+        lines += len(numbers)
         if lines >= _ENOUGH_LINES:
             return
 

@@ -71,10 +71,10 @@ class Matches:
     def _is_part(self, path: str, place: Place) -> bool:
         size = place.end - place.begin
         return any(
-            one.begin <= place.begin and place.end <= one.end and one.end - one.begin > size
+            longer.begin <= place.begin and place.end <= longer.end and longer.end - longer.begin > size
             for other, places in self.places.items()
             if other != path
-            for one in places
+            for longer in places
         )
 
     def keep(self, usual: Mapping[str, set[Tag]], spans: Sequence[tuple[int, int]]) -> None:

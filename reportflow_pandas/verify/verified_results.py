@@ -47,10 +47,12 @@ def with_verdicts(results: pd.DataFrame, checked: Checked) -> pd.DataFrame:
     verdicts = [checked.verdicts.get(row) for row in rows]
     text = pd.Series(["text"]).dtype
     frame = results.drop(columns=[name for name in COLUMNS if name in results.columns])
-    frame["verdict"] = pd.Series([one.verdict if one else None for one in verdicts], dtype=text).array
-    frame["suspicion"] = pd.array([one.suspicion if one else float("nan") for one in verdicts], dtype="float64")
-    frame["findings"] = pd.Series([_line(one) for one in verdicts], dtype=text).array
-    frame["pages"] = pd.array([one.pages if one else None for one in verdicts], dtype="Int64")
+    frame["verdict"] = pd.Series([known.verdict if known else None for known in verdicts], dtype=text).array
+    frame["suspicion"] = pd.array(
+        [known.suspicion if known else float("nan") for known in verdicts], dtype="float64"
+    )
+    frame["findings"] = pd.Series([_line(known) for known in verdicts], dtype=text).array
+    frame["pages"] = pd.array([known.pages if known else None for known in verdicts], dtype="Int64")
     attrs = {**results.attrs.get(ATTRS, {}), KEPT: _kept(checked)}
     frame.attrs = {**results.attrs, ATTRS: attrs}
     return frame
@@ -146,9 +148,9 @@ def findings(results: pd.DataFrame) -> pd.DataFrame:
     by_row = findings_by_row(results, "findings")
     ordered = results.sort_values("suspicion", ascending=False, kind="stable", na_position="last")
     lines = [
-        (row, label, one.kind, one.parameter, one.expected, one.found, one.page or None)
+        (row, label, found.kind, found.parameter, found.expected, found.found, found.page or None)
         for label, row in zip(ordered.index, ordered["row"].astype(int), strict=True)
-        for one in by_row.get(row, ())
+        for found in by_row.get(row, ())
     ]
     frame = pd.DataFrame(lines, columns=["row", "label", "kind", "parameter", "expected", "found", "page"])
     frame["row"] = frame["row"].astype("int64")
