@@ -12,15 +12,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from reportflow_pandas.verify.late_cells import in_lines
+from reportflow_pandas.verify.line_breaks import SOFT, WithoutHyphens, after_break, is_broken, without_hyphens
 from reportflow_pandas.verify.text_forms import is_cjk, masked, normal
 
 if TYPE_CHECKING:  # it belongs to the reading program, and is loaded by its path
     from reportflow_pandas.verify.page_objects import Box
 
-__all__ = ["SOFT", "DocumentText", "Place", "Unit"]
-
-SOFT = "\u00ad"
-"""A hyphen at a line's end, in the stream."""
+__all__ = ["DocumentText", "Place", "Unit"]
 
 _SIGNS = "-▲△"
 _MOST_IN_FOOT, _MOST_IN_HEAD = 4, 8
@@ -104,8 +102,9 @@ class DocumentText:
         for edge in edges:
             self.edges[edge] = 1
         self.edges[length] = 1
-        self._plain: tuple[str, list[int], list[int]] | None = None
+        self._plain: WithoutHyphens | None = None
         self._unit_at: list[int] | None = None
+        self._known: dict[str, tuple[Place, ...]] = {}
         self._words: list[_Word] | None = None
         self._by_letters: dict[str, list[int]] = {}
         self._by_head: dict[str, list[int]] | None = None
@@ -126,7 +125,9 @@ class DocumentText:
     def unit_at(self, place: int) -> int:
         """Return the number of the unit that a character belongs to."""
         if self._unit_at is None:
-            self._unit_at = [number for number, unit in enumerate(self.units) for _ in range(len(unit.text))]
+            self._unit_at = []
+            for number, unit in enumerate(self.units):
+                self._unit_at += [number] * len(unit.text)
             self._unit_at.append(max(0, len(self.units) - 1))
         return self._unit_at[place]
 
@@ -147,14 +148,21 @@ class DocumentText:
             if stream.find(SOFT, begin, stop) >= 0:
                 yield from self._hyphenated(text, begin, stop)
 
+    def every_place(self, text: str) -> tuple[Place, ...]:
+        """Return where a text stands for itself in the whole document; it is looked for once."""
+        found = self._known.get(text)
+        if found is None:
+            found = self._known[text] = tuple(self.places(text))
+        return found
+
     def _hyphenated(self, text: str, begin: int, end: int) -> Iterator[Place]:
         """Yield where a text stands with a hyphen at a line's end in it."""
         if self._plain is None:
-            kept = [at for at, char in enumerate(self.stream) if char not in ("-", SOFT)]
-            breaks = [bisect_left(kept, at) for at, char in enumerate(self.stream) if char == SOFT]
-            self._plain = ("".join(self.stream[at] for at in kept), [*kept, len(self.stream)], breaks)
-        plain, where, breaks = self._plain
+            self._plain = without_hyphens(self.stream)
+        plain, where, breaks, pairs = self._plain
         wanted = text.replace("-", "")
+        if not any(pair in wanted for pair in pairs):
+            return
         size = len(wanted)
         at, stop = bisect_left(where, begin), bisect_left(where, end)
         number = 0
@@ -169,7 +177,7 @@ class DocumentText:
             number = bisect_right(breaks, at, number)
             if number < len(breaks) and breaks[number] < at + size:
                 first, after = where[at], where[at + size - 1] + 1
-                if _is_broken(self.stream[first:after], text) and self._stands_alone(first, after):
+                if is_broken(self.stream[first:after], text) and self._stands_alone(first, after):
                     yield Place(first, after)
             at += 1
 
@@ -302,7 +310,7 @@ class DocumentText:
             unit = self.units[number]
             begin = unit.text.find(text[:2])
             head = unit.text[begin:]
-            rest = _after(text, head)
+            rest = after_break(text, head)
             if rest is not None and (not begin or self._stands_alone(unit.begin + begin, unit.begin + begin + 2)):
                 parts = self._continued(rest, number, [Place(unit.begin + begin, unit.end)])
                 if parts is not None:
@@ -351,7 +359,7 @@ class DocumentText:
             unit = self.units[following]
             if unit.text.startswith(rest):
                 return [*parts, Place(unit.begin, unit.begin + len(rest))]
-            remainder = _after(rest, unit.text)
+            remainder = after_break(rest, unit.text)
             if remainder is not None:
                 found = self._continued(remainder, following, [*parts, Place(unit.begin, unit.end)])
                 if found is not None:
@@ -426,29 +434,6 @@ def _other_way(raw: str) -> list[str]:
     words = [(any(map(_is_right_to_left, word)), _letters(word)) for word in raw.split()]
     runs = [[word for _, word in run if word] for _, run in itertools.groupby(words, key=lambda one: one[0])]
     return [word for run in reversed(runs) for word in run] if len(runs) > 1 else []
-
-
-def _is_broken(printed: str, text: str) -> bool:
-    """Tell whether a piece of the stream is a text, but for hyphens at the ends of lines."""
-    if printed.replace(SOFT, "-") == text:
-        return True
-    at = 0
-    for char in printed:
-        if at < len(text) and (char == text[at] or (char == SOFT and text[at] == "-")):
-            at += 1
-        elif char != SOFT:
-            return False
-    return at == len(text)
-
-
-def _after(text: str, head: str) -> str | None:
-    """Return what follows of a text after a part of it at a line's end; None where the part is another text."""
-    if head and text.startswith(head.replace(SOFT, "-")):
-        return text[len(head) :]
-    bare = head[:-1] if head.endswith(("-", SOFT)) else head
-    if bare and bare != head and text.startswith(bare):
-        return text[len(bare) :]
-    return None
 
 
 def _piece(raw: str, first: int, after: int) -> str:

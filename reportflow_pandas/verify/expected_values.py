@@ -118,7 +118,8 @@ class Value:
             text = self.in_form(form)
             if text and text not in tried:
                 tried.add(text)
-                places = document.places(text, begin, end)
+                is_whole = not begin and end is None
+                places = document.every_place(text) if is_whole else document.places(text, begin, end)
                 found += [place for place in places if self.has_sign(document, place, form)]
         if not found and not self.text.isascii() and isinstance(self.raw, str):
             turned = document.right_to_left(self.raw, begin, end)

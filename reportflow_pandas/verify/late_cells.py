@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -44,7 +45,8 @@ def in_lines(units: Sequence[Unit]) -> Sequence[Unit]:
         return units  # it never goes up
     levels = _levels(units)
     before: dict[int, list[list[Unit]]] = {}
-    late = [_host(units, levels, at) for at in range(len(units))]
+    heights = sorted(levels)
+    late = [_host(units, levels, heights, at) for at in range(len(units))]
     moved: set[int] = set()
     for cell in _cells(units, late):
         host = next(at for number in cell if (at := late[number]) is not None)
@@ -111,11 +113,11 @@ def _is_turned(units: Sequence[Unit], at: int) -> bool:
     return bool(0 < at < len(units) and _is_level(units[at - 1], units[at]) and units[at][1] < units[at - 1][1])
 
 
-def _host(units: Sequence[Unit], levels: dict[int, list[range]], at: int) -> int | None:
+def _host(units: Sequence[Unit], levels: dict[int, list[range]], heights: Sequence[int], at: int) -> int | None:
     """Return the unit of an earlier line before which a unit goes; None for one that stays."""
     own = units[at]
-    for middle in range(own[2], own[4] + 1):
-        for line in levels.get(middle, ()):
+    for middle in heights[bisect_left(heights, own[2]) : bisect_right(heights, own[4])]:
+        for line in levels[middle]:
             if line.stop >= at or not all(
                 _is_level(units[number], own) and _is_beside(units[number], own) for number in line
             ):

@@ -27,12 +27,14 @@ __all__ = [
     "has_middle",
     "holds",
     "is_faint",
-    "opened",
+    "painted",
     "point",
     "within",
 ]
 
 FAINT_ALPHA, FAINT_GREY = 60, 225
+_MOST_DEPTH = 8
+"""Forms within forms."""
 
 Box = tuple[float, float, float, float]
 
@@ -52,15 +54,28 @@ _AS_COLOUR = struct.Struct("4I").unpack_from
 _MATRIX = (ctypes.c_float * 6)()
 
 
-def opened(thing: int, around: Box | None = None, depth: int = 0) -> Iterator[Painted]:
-    """Yield an object, a form's own objects in its place."""
-    kind = pdfium.FPDFPageObj_GetType(thing)
-    if kind != pdfium.FPDF_PAGEOBJ_FORM or depth > 8:
-        yield thing, kind, around, depth > 0
-        return
-    inner = within(clip(thing), around)
+def painted(page: int) -> Iterator[Painted]:
+    """Yield what is painted on a page, in its order, a form's own objects in its place."""
+    kind_of, object_at, form = pdfium.FPDFPageObj_GetType, pdfium.FPDFPage_GetObject, pdfium.FPDF_PAGEOBJ_FORM
+    for at in range(pdfium.FPDFPage_CountObjects(page)):
+        thing = object_at(page, at)
+        kind = kind_of(thing)
+        if kind == form:
+            yield from _opened(thing, None, 1)
+        else:
+            yield thing, kind, None, False
+
+
+def _opened(thing: int, around: Box | None, depth: int) -> Iterator[Painted]:
+    """Yield the objects of a form, with the clipping of those around it."""
+    around = within(clip(thing), around)
     for at in range(pdfium.FPDFFormObj_CountObjects(thing)):
-        yield from opened(pdfium.FPDFFormObj_GetObject(thing, at), inner, depth + 1)
+        inner = pdfium.FPDFFormObj_GetObject(thing, at)
+        kind = pdfium.FPDFPageObj_GetType(inner)
+        if kind == pdfium.FPDF_PAGEOBJ_FORM and depth <= _MOST_DEPTH:
+            yield from _opened(inner, around, depth + 1)
+        else:
+            yield inner, kind, around, True
 
 
 def bounds(thing: int) -> Box:

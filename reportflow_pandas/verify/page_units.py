@@ -196,24 +196,28 @@ class Page:
 
     def _spans(self, text: str) -> Iterator[Span]:
         """Yield where units begin and end; PDFium puts a space into every gap and a line break between lines."""
+        room = self._room
         for line in _LINE.finditer(text):
             begin = end = -1
             first = last = (0.0, 0.0, 0.0, 0.0)
+            high = 0.0
             for word in _WORD.finditer(text, *line.span()):
                 start, after = word.span()
-                box = self._room(start, after)
+                box = room(start, after)
+                left, bottom, right, top = box
+                own = top - bottom
                 if begin < 0:
                     begin, first = start, box
                 else:
-                    height = max(box[3] - box[1], last[3] - last[1], 1.0)
-                    gap = max(box[0] - last[2], last[0] - box[2])
-                    level = min(box[3], last[3]) - max(box[1], last[1])
-                    if gap > WIDE_GAP * height or level < 0.3 * min(box[3] - box[1], last[3] - last[1]):
+                    height = max(own, high, 1.0)
+                    gap = max(left - last[2], last[0] - right)
+                    level = min(top, last[3]) - max(bottom, last[1])
+                    if gap > WIDE_GAP * height or level < 0.3 * min(own, high):
                         yield begin, end, first, last
                         begin, first = start, box
                     elif gap > COLUMN_GAP * height and gap > SPACE_WIDTH * self._font_size(start):
-                        self._gaps[start] = (min(last[2], box[2]), max(last[0], box[0]))
-                end, last = after, box
+                        self._gaps[start] = (min(last[2], right), max(last[0], left))
+                end, last, high = after, box, own
             if begin >= 0:
                 yield begin, end, first, last
 
@@ -323,7 +327,7 @@ class Page:
         small: set[int] = set()
         texts: list[tuple[int, Box]] = []
         page: Box = (self._edges[0] - 1, self._edges[1] - 1, self._edges[2] + 1, self._edges[3] + 1)
-        for count, (thing, kind, around, is_inner) in enumerate(self._objects()):
+        for count, (thing, kind, around, is_inner) in enumerate(page_objects.painted(self.page)):
             if count > MOST_OBJECTS:
                 raise PageUnreadable(f"a page of it has more than {MOST_OBJECTS:,} objects")
             if kind not in (pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE):
@@ -343,11 +347,6 @@ class Page:
             elif (box[2] - box[0]) * (box[3] - box[1]) > 20 and page_objects.covers(thing, kind):
                 doubtful |= {text for text, under in texts if page_objects.has_middle(box, under)}
         return clipped, doubtful, small
-
-    def _objects(self) -> Iterator[page_objects.Painted]:
-        """Yield what is painted, in its order, with the clipping of the forms around it."""
-        for at in range(pdfium.FPDFPage_CountObjects(self.page)):
-            yield from page_objects.opened(pdfium.FPDFPage_GetObject(self.page, at))
 
     def _without_contrast(self, doubts: dict[int, list[int]]) -> set[int]:
         """Return characters of which no letter can be seen in a picture of the page."""
@@ -407,7 +406,7 @@ class Page:
 
     def is_bare(self) -> bool:
         """Tell whether nothing at all is painted: no text, no line, no picture."""
-        for thing, kind, _, _ in self._objects():
+        for thing, kind, _, _ in page_objects.painted(self.page):
             if kind != pdfium.FPDF_PAGEOBJ_TEXT and not (
                 kind == pdfium.FPDF_PAGEOBJ_PATH and page_objects.is_faint(thing, kind)
             ):
@@ -458,9 +457,10 @@ def _alike(letters: dict[str, int]) -> set[str]:
 
 
 def _same_shape(letters: dict[str, int], chars: list[str], segments: int) -> Iterator[list[str]]:
-    """Yield letters of one outline: alike in a few points first, for few letters are alike in all."""
+    """Yield letters of one outline: alike in one point after the other first, for few are alike in the first."""
     groups = [chars]
-    for places in (range(0, segments, max(1, segments // 3)), range(segments)):
+    some = range(0, segments, max(1, segments // 3))
+    for places in (*(range(at, at + 1) for at in some), range(segments)):
         finer: list[list[str]] = []
         for group in groups:
             shapes: dict[tuple[Any, ...], list[str]] = {}

@@ -13,8 +13,9 @@ from decimal import Decimal, InvalidOperation
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from reportflow_pandas.verify.document_text import SOFT, DocumentText, Place
+from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import TEXT, Forms, Value
+from reportflow_pandas.verify.line_breaks import SOFT
 from reportflow_pandas.verify.state_words import StateWords
 from reportflow_pandas.verify.text_forms import masked
 
@@ -164,7 +165,7 @@ class TableLayout:
     @staticmethod
     def _places(document: DocumentText, text: str, value: Value) -> list[tuple[Place, ...]]:
         """Return where a text stands, in one part or, where it does so nowhere, in those of its lines."""
-        places: list[tuple[Place, ...]] = [(place,) for place in document.places(text)]
+        places: list[tuple[Place, ...]] = [(place,) for place in document.every_place(text)]
         if places:
             return places
         if turned := document.right_to_left(str(value.raw)):

@@ -54,7 +54,7 @@ class Matches:
                     covered[unit.begin : unit.end] = b"\x01" * len(unit.text)
             if len(texts) <= _MOST_CELLS:
                 for text in texts:
-                    for place in self.document.places(text):
+                    for place in self.document.every_place(text):
                         _cover(covered, place)
             self._covered = covered
         return self._covered

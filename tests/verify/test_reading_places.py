@@ -13,8 +13,9 @@ from hypothesis import given, settings, strategies as st
 from support import planted_faults
 
 from reportflow_pandas.verify import document_text, read_pdf
-from reportflow_pandas.verify.document_text import SOFT, DocumentText
+from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Value
+from reportflow_pandas.verify.line_breaks import SOFT
 from reportflow_pandas.verify.table_layout import TableLayout, Window, parsed
 from reportflow_pandas.verify.value_places import Matches
 
