@@ -10,7 +10,7 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Unpack
+from typing import Any, NamedTuple, Unpack
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,16 @@ import pandas as pd
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.design_lookup import parameters_of
-from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.errors import (
+    ApiError,
+    AuthError,
+    ConfigurationError,
+    InvalidRows,
+    NotFoundError,
+    OutcomeUnknown,
+    RateLimited,
+    ReportFlowError,
+)
 from reportflow_pandas.execution.preparation import connected, documents_of
 from reportflow_pandas.options import Arguments, Options
 from reportflow_pandas.preview import preview
@@ -50,7 +59,8 @@ class PagePair:
     share : float
         Of the page's squares, those that differ: 0 for none, 1 for all.
     lost, gained : tuple of str
-        Lines of text that only the old, and only the new version has.
+        Lines of text that only the old, and only the new version has; the page's size where it differs; why a
+        version could not print the row.
     """
 
     label: Any
@@ -201,15 +211,38 @@ def compare_versions(
     chosen = _chosen(rows, len(index))
     before, after = _parameters(options, old, new)
     pages: list[PagePair] = []
+    errors: list[ReportFlowError] = []
     for at in chosen:
-        one = preview(frame, design_id, row=at, **_with_version(given, old))
-        two = preview(frame, design_id, row=at, **_with_version(given, new))
-        pages += _pairs(index[at], one.pdf, two.pdf, one.pages, two.pages)
+        one, two = (
+            _printed(frame, design_id, at, {**given, "version": version}, errors) for version in (old, new)
+        )
+        pages += _pairs(index[at], one, two)
+    if len(errors) == 2 * len(chosen):
+        raise errors[0]  # it is not these rows
     return VersionComparison(design_id, old, new, _differing(before, after), pages)
 
 
-def _with_version(given: Arguments, version: int) -> Arguments:
-    return {**given, "version": version}
+class _Printed(NamedTuple):
+    """A row in one version: its pages as pictures, their sizes and lines of text; why there are none."""
+
+    pages: Sequence[bytes] = ()
+    sizes: Sequence[str] = ()
+    lines: Sequence[Sequence[str]] = ()
+    problem: str = ""
+
+
+def _printed(
+    frame: pd.DataFrame, design_id: str, at: int, given: Arguments, errors: list[ReportFlowError]
+) -> _Printed:
+    """Return a row in one version; where the service refuses this row, why: the others are shown all the same."""
+    try:
+        shown = preview(frame, design_id, row=at, **given)
+    except (AuthError, NotFoundError, RateLimited):
+        raise
+    except (ApiError, InvalidRows, OutcomeUnknown) as error:
+        errors.append(error)
+        return _Printed(problem=" ".join(str(error).split()))
+    return _Printed(shown.pages, *_sizes_and_lines(shown.pdf))
 
 
 def _chosen(rows: object, count: int) -> list[int]:
@@ -264,32 +297,38 @@ def _types(parameters: Sequence[Parameter]) -> dict[str, str]:
 # -- pages -----------------------------------------------------------------------------------------------------
 
 
-def _pairs(
-    label: Any, old_pdf: bytes, new_pdf: bytes, old: Sequence[bytes], new: Sequence[bytes]
-) -> list[PagePair]:
-    old_lines, new_lines = _lines(old_pdf), _lines(new_pdf)
+def _pairs(label: Any, old: _Printed, new: _Printed) -> list[PagePair]:
     pairs = []
-    for at in range(max(len(old), len(new))):
-        one, two = (pages[at] if at < len(pages) else b"" for pages in (old, new))
-        before, after = (lines[at] if at < len(lines) else [] for lines in (old_lines, new_lines))
+    for at in range(max(1, len(old.pages), len(new.pages))):
+        one, two = (made.pages[at] if at < len(made.pages) else b"" for made in (old, new))
+        before, after = (made.lines[at] if at < len(made.lines) else [] for made in (old, new))
         told = [line for line in difflib.ndiff(before, after) if line[:2] in ("- ", "+ ")]
-        lost = tuple(line[2:] for line in told if line.startswith("- "))
-        gained = tuple(line[2:] for line in told if line.startswith("+ "))
+        lost = [line[2:] for line in told if line.startswith("- ")]
+        gained = [line[2:] for line in told if line.startswith("+ ")]
+        for made, lines in ((old, lost), (new, gained)):
+            if made.problem and not at:
+                lines.insert(0, f"it could not be printed: {made.problem}")
+        if one and two and old.sizes[at] != new.sizes[at]:
+            lost.insert(0, f"a page of {old.sizes[at]}")
+            gained.insert(0, f"a page of {new.sizes[at]}")
         share, marked = _compared(one, two)
-        pairs.append(PagePair(label, at + 1, one, marked, share, lost, gained))
+        pairs.append(PagePair(label, at + 1, one, marked, share, tuple(lost), tuple(gained)))
     return pairs
 
 
-def _lines(pdf: bytes) -> list[list[str]]:
-    """Return the lines of text on each page."""
+def _sizes_and_lines(pdf: bytes) -> tuple[list[str], list[list[str]]]:
+    """Return the size of each page, and the lines of text on it."""
     import pypdfium2  # noqa: PLC0415 - an extra
 
     document = pypdfium2.PdfDocument(pdf)
     try:
-        return [
-            [line.strip() for line in page.get_textpage().get_text_range().splitlines() if line.strip()]
-            for page in document
-        ]
+        sizes, lines = [], []
+        for page in document:
+            width, height = (side / 72 * 25.4 for side in page.get_size())
+            sizes.append(f"{width:.0f} x {height:.0f} mm")
+            text = page.get_textpage().get_text_range()
+            lines.append([line.strip() for line in text.splitlines() if line.strip()])
+        return sizes, lines
     finally:
         document.close()
 
@@ -301,8 +340,12 @@ def _compared(old: bytes, new: bytes) -> tuple[float, bytes]:
     if not old or not new:
         return 1.0, new
     one, two = (Image.open(io.BytesIO(png)).convert("RGB") for png in (old, new))
-    if one.size != two.size:
-        return 1.0, new
+    if one.size != two.size:  # both on paper that is large enough
+        size = (max(one.width, two.width), max(one.height, two.height))
+        papers = [Image.new("RGB", size, "white") for _ in range(2)]
+        for paper, picture in zip(papers, (one, two), strict=True):
+            paper.paste(picture)
+        one, two = papers
     difference = ImageChops.difference(one, two).convert("L").point(lambda value: 255 * (value > LEAST_DIFFERENCE))
     across, down = (-(-side // CELL_PIXELS) for side in one.size)
     cells = [

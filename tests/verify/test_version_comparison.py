@@ -58,3 +58,49 @@ def test_the_page_is_one_file(tmp_path: Path) -> None:
 def test_what_cannot_be_compared_is_refused(versions: tuple[int, int], rows: Any, said: str) -> None:
     with rf.use_local(), pytest.raises(rf.ConfigurationError, match=said):
         rf.compare_versions("quotation", *versions, FRAME, rows=rows)
+
+
+def versions_of(folder: Path, old: str, new: str) -> Path:
+    """Write a design of two versions."""
+    told = 'label = "Note"\nupdated_at = 2026-11-01T00:00:00Z\n\n[params.Text]\ntype = "text"\n'
+    for number, template in ((1, old), (2, new)):
+        version = folder / "note" / f"v{number}"
+        version.mkdir(parents=True)
+        (version / "template.typ").write_text(f'#import "reportflow.typ": p\n{template}', encoding="utf-8")
+        (version / "sample.json").write_text('{"Text": "a text"}')
+        (version / "design.toml").write_text(told)
+    return folder
+
+
+NOTES = pd.DataFrame({"Text": ["one", "two", "three"]}, index=["a", "b", "c"])
+
+
+def test_another_page_size_is_told_and_only_what_differs_on_it_is_framed(tmp_path: Path) -> None:
+    plain = "#set page(margin: 20mm)\n#p.Text"
+    designs = versions_of(tmp_path, plain, plain.replace("margin", 'paper: "us-letter", margin'))
+    with rf.use_local(designs=designs):
+        compared = rf.compare_versions("note", 1, 2, NOTES, rows=1)
+    [page] = compared.pages
+    assert page.lost == ("a page of 210 x 297 mm",)
+    assert page.gained == ("a page of 216 x 279 mm",)
+    assert page.share < 0.1
+
+
+def test_a_row_that_a_version_cannot_print_is_told_and_the_others_are_compared(tmp_path: Path) -> None:
+    refusing = '#assert(p.Text != "two", message: "no twos")\n#p.Text'
+    designs = versions_of(tmp_path, "#p.Text", refusing)
+    with rf.use_local(designs=designs):
+        compared = rf.compare_versions("note", 1, 2, NOTES, rows=3)
+    assert [(page.label, bool(page.old), bool(page.new)) for page in compared.pages] == [
+        ("a", True, True),
+        ("b", True, False),
+        ("c", True, True),
+    ]
+    [told] = compared.differences["gained"]
+    assert told.startswith("it could not be printed: ")
+    assert "could not be printed" in compared._repr_html_()
+
+
+def test_what_no_row_can_be_printed_for_is_raised(tmp_path: Path) -> None:
+    with rf.use_local(designs=versions_of(tmp_path, "#panic()", "#panic()")), pytest.raises(rf.ApiError):
+        rf.compare_versions("note", 1, 2, NOTES)
