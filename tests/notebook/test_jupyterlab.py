@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import re
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
+from textwrap import dedent
 from typing import Any
 
 import nbformat
@@ -14,6 +17,7 @@ from support.jupyterlab import Lab, lab_in
 from support.page_checks import too_faint
 
 import reportflow_pandas as rf
+from reportflow_pandas.local import Fault
 
 NOTEBOOKS = Path(__file__).parents[2] / "notebooks"
 
@@ -281,3 +285,91 @@ def test_the_button_interrupts_a_run_and_says_in_one_line_how_to_go_on(lab: Lab,
         assert len(error["traceback"]) == 1
         assert "rf.resume(" in error["evalue"]
         assert service.counts()["async/single"] == sent < 400
+
+
+READ_BACK = """
+import reportflow_pandas as rf
+
+rf.configure(base_url={base_url!r}, app_key={app_key!r})
+orders, lines = rf.example_orders()
+orders, tables = orders.head({count}), {{"Lines": rf.Table(lines, on="InvoiceId")}}
+"""
+
+RUN = (
+    'results = orders.reportflow.generate("invoice", tables=tables, download="pdfs", limits=False, run="november")'
+)
+
+
+def test_what_was_read_back_can_be_read_in_light_and_dark(lab: Lab, tmp_path: Path) -> None:
+    """With a PDF that can never be made, one that is another row's, and one that is gone."""
+    faults = Fault("failed_document", file_name="INV-3", times=None)
+    arguments = 'tables=tables, download="pdfs", limits=False, file_name="INV-{InvoiceId}"'
+    with rf.local_service(faults=faults) as service:
+        notebook = written(
+            tmp_path / "readback.ipynb",
+            start=READ_BACK.format(base_url=service.base_url, app_key=service.app_key, count=16),
+            submit=f'job = orders.reportflow.submit("invoice", {arguments})\njob',
+            wait="results = job.result()",
+            change='import shutil; shutil.copy("pdfs/INV-5.pdf", "pdfs/INV-6.pdf")',
+            results="results",
+            verify="results = orders.reportflow.verify(results, tables=tables)",
+            summary="results.reportflow.summary()",
+            findings="results.reportflow.findings()",
+            look="results.reportflow.spot_check(6)",
+        )
+        lab.open(notebook)
+        lab.run_all()
+        for theme in ("light", "dark"):
+            lab.theme(theme)
+            for name in ("submit", "results", "verify", "summary", "look"):
+                lab.show(name)
+                lab.picture(f"{name}-{theme}")
+            assert too_faint(lab.browser, ".jp-OutputArea-output") == []
+        lab.theme("light")
+        text = "".join(lab.cell("summary")["outputs"][0]["data"]["text/plain"])
+        assert re.search(r"^no_pdf +1$", text, re.MULTILINE), text
+        assert "1 without a PDF for good" in " ".join(lab.cell("submit")["widgets"])
+
+
+def test_the_button_interrupts_reading_back_and_the_same_line_goes_on(lab: Lab, tmp_path: Path) -> None:
+    slowly = """
+    import time
+    from reportflow_pandas.verify import readings
+
+    kept = readings.Readings._keep
+    readings.Readings._keep = lambda *of: time.sleep(0.05) or kept(*of)
+    """
+    with rf.local_service() as service:
+        notebook = written(
+            tmp_path / "stopped.ipynb",
+            start=READ_BACK.format(base_url=service.base_url, app_key=service.app_key, count=120),
+            run=RUN,
+            slowly=dedent(slowly),
+            verify="verified = orders.reportflow.verify(results, tables=tables)",
+            verdicts='verified["verdict"].value_counts()',
+        )
+        lab.open(notebook)
+        lab.command("notebook:run-all-cells")
+        watch = Watch(lab, "verify")
+        lab.until(lambda: watch() or any(0 < done < total for done, total in watch.seen), "some PDFs were read")
+        lab.command("kernelmenu:interrupt")
+        cell = lab.until(lambda: (found := lab.cell("verify"))["count"] is not None and found, "the cell ended")
+        lab.show("verify")
+        lab.picture("interrupted")
+        error = next(output for output in cell["outputs"] if output["output_type"] == "error")
+        assert error["ename"] == "RunInterrupted"
+        assert len(error["traceback"]) == 1
+        assert "what was read is kept" in error["evalue"]
+        before = readings_in(lab.folder / "pdfs")
+        assert 0 < len(before) < 120
+        lab.run_cells("verify", "verdicts")
+        lab.picture("gone-on")
+        after = readings_in(lab.folder / "pdfs")
+        assert {number: after[number] for number in before} == before, "nothing was read again"
+        assert len(after) == 120
+
+
+def readings_in(folder: Path) -> dict[int, str]:
+    """What was read of PDFs; a reading that replaces another has another number."""
+    with closing(sqlite3.connect(folder / ".reportflow-read.sqlite")) as database:
+        return dict(database.execute("SELECT rowid, sha FROM readings"))

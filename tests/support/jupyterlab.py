@@ -46,6 +46,11 @@ return notebook.widgets.map(cell => ({
 """
 
 
+ACTIVATE = """
+const notebook = window.jupyterapp.shell.currentWidget.content;
+notebook.activeCellIndex = notebook.widgets.findIndex(cell => cell.model.id === arguments[0]);
+"""
+
 OPENED = """
 const panel = window.jupyterapp?.shell?.currentWidget;
 return panel?.context?.path === arguments[0]
@@ -166,6 +171,19 @@ class Lab:
 
         self.until(ended, "the last cell ended")
         return self.cells()
+
+    def run_cells(self, *names: str) -> None:
+        """Run some cells, one after the other."""
+        for name in names:
+            before = self.cell(name)["count"]
+            self.browser.execute_script(ACTIVATE, name)
+            self.command("notebook:run-cell")
+            self.until(
+                lambda name=name, before=before: (  # type: ignore[misc]
+                    (cell := self.cell(name))["count"] not in (None, before) and not cell["running"]
+                ),
+                f"the cell {name} ended",
+            )
 
 
 @contextmanager
