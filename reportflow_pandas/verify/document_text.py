@@ -25,6 +25,10 @@ _MOST_IN_FOOT, _MOST_IN_HEAD = 4, 8
 """Units of a column between a value's last line on one page and its first on the next: foot and head."""
 _COLUMN_POINTS, _MOST_DROP = 2, 8.0
 """Between lines of an address: how far apart they begin, and of the letters' height how far below each other."""
+_SEVERAL = -1
+"""In place of a page's number."""
+_MOST_IN_LINE = 12
+"""Units of a table's line on one side of a cell, the further lines of other cells among them."""
 _MOST_STEPS = 40
 """Units that a broken value may be spread over."""
 
@@ -131,6 +135,29 @@ class DocumentText:
             self._unit_at.append(max(0, len(self.units) - 1))
         return self._unit_at[place]
 
+    @functools.cached_property
+    def empty_pages(self) -> list[int]:
+        """Return the pages on which nothing stands, or only what stands at the same height of another page."""
+        heights: dict[tuple[str, int], int] = {}
+        for unit in self.units:
+            key = masked(unit.text), round(unit.box[1])
+            if heights.setdefault(key, unit.page) != unit.page:
+                heights[key] = _SEVERAL
+        filled = set(heights.values())
+        return [number for number in range(len(self.sizes)) if number not in filled]
+
+    def line_around(self, place: int) -> Place:
+        """Return from where to where units stand at a character's height, with those between them in the file."""
+        here = self.unit_at(place)
+        near = range(max(0, here - _MOST_IN_LINE), min(len(self.units), here + _MOST_IN_LINE + 1))
+        level = [number for number in near if number == here or self._is_level(number, here)]
+        return Place(self.units[level[0]].begin, self.units[level[-1]].end)
+
+    def _is_level(self, number: int, other: int) -> bool:
+        one, two = self.units[number], self.units[other]
+        common = min(one.box[3], two.box[3]) - max(one.box[1], two.box[1])
+        return one.page == two.page and 2 * common > min(one.box[3] - one.box[1], two.box[3] - two.box[1])
+
     # -- finding values ------------------------------------------------------------------------------------------
 
     def places(self, text: str, begin: int = 0, end: int | None = None) -> Iterator[Place]:
@@ -231,6 +258,10 @@ class DocumentText:
     def hides(self, text: str) -> bool:
         """Tell whether a text is in the file and no eye sees it, or a part of it."""
         return any(len(unit.text) > 2 and (unit.text in text or text in unit.text) for unit in self.hidden)
+
+    def unseen(self, text: str) -> Unit | None:
+        """Return the unit that has a whole text and that no eye sees."""
+        return next((unit for unit in self.hidden if unit.text == text and len(text) > 2), None)
 
     def right_to_left(self, raw: str, begin: int = 0, end: int | None = None) -> list[tuple[Place, ...]]:
         """Return where a text in Arabic or Hebrew letters stands, each place with its parts in several lines."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -27,6 +28,8 @@ Form = tuple[str, Any]
 """``("text", "")``, ``("number", NumberForm)`` or ``("date", DateForm)``."""
 
 TEXT: Form = ("text", "")
+_LONG_TEXT = 200
+"""Characters: what is longer is hardly ever the same in two places."""
 _LONG_SHARE = 0.005
 """Of the documents: a form that is as long as ``1,200`` is no chance."""
 _LOSSY_SHARE = 0.2
@@ -46,17 +49,9 @@ class Value:
     @classmethod
     def of(cls, raw: Any) -> Value | None:
         """Return a value; None for a blank one."""
-        if raw is None or (isinstance(raw, float) and math.isnan(raw)):
-            return None
-        if isinstance(raw, bool):
-            return cls(raw, "true" if raw else "false")
-        if isinstance(raw, str):
-            if len(raw) > 400 and not any(char.isspace() for char in raw[:400]) and raw[:400].isascii():
-                return cls(raw, "", is_picture=True)
-            text = normal(raw)
-            return cls(raw, text, as_number(raw), as_date(raw)) if text else None
-        number = as_number(raw)
-        return cls(raw, normal(str(raw)), number)
+        # a table's cells are often the same; 0.0 is the same key as -0.0, and a picture is long
+        is_usual = len(raw) < _LONG_TEXT if isinstance(raw, str) else isinstance(raw, int | float) and raw != 0
+        return _value(raw) if is_usual else _value.__wrapped__(raw)
 
     @property
     def is_flag(self) -> bool:
@@ -103,9 +98,7 @@ class Value:
         if kind == "date":
             return bool(detail[1] == "MMMM y")
         if kind == "number" and self.number is not None:
-            places = detail[3]
-            exponent = self.number.normalize().as_tuple().exponent
-            return bool(0 <= places < -(exponent if isinstance(exponent, int) else 0) - (2 if detail[4] else 0))
+            return bool(0 <= detail[3] < _decimals(self.number) - (2 if detail[4] else 0))
         return False
 
     def find(
@@ -132,6 +125,28 @@ class Value:
             return True
         sign = document.sign(place)
         return bool(sign) if self.number < 0 else sign in ("", "(")
+
+
+@functools.lru_cache(maxsize=8192, typed=True)
+def _value(raw: Any) -> Value | None:
+    if raw is None or (isinstance(raw, float) and math.isnan(raw)):
+        return None
+    if isinstance(raw, bool):
+        return Value(raw, "true" if raw else "false")
+    if isinstance(raw, str):
+        if len(raw) > 400 and not any(char.isspace() for char in raw[:400]) and raw[:400].isascii():
+            return Value(raw, "", is_picture=True)
+        text = normal(raw)
+        return Value(raw, text, as_number(raw), as_date(raw)) if text else None
+    number = as_number(raw)
+    return Value(raw, normal(str(raw)), number)
+
+
+@functools.lru_cache(maxsize=4096)
+def _decimals(number: Decimal) -> int:
+    """Return how many decimals a number needs."""
+    exponent = number.normalize().as_tuple().exponent
+    return -exponent if isinstance(exponent, int) else 0
 
 
 Forms = dict[str, list[Form]]
@@ -203,17 +218,31 @@ class _Counted:
         self.whole: dict[Form, set[int]] = {}
         self.partly: dict[Form, set[int]] = {}
         self.longest: dict[Form, int] = {}
+        self.doubtful: list[tuple[int, DocumentText, Value]] = []
         self.documents = 0
         self.full = 0
+        self._known: dict[tuple[str, bool, bool, bool, int], dict[str, list[Form]]] = {}
 
-    def add(self, number: int, document: DocumentText, value: Value) -> None:
-        """Look for a value in all its forms, those first that were found before."""
+    def add(self, number: int, document: DocumentText, value: Value, *, is_doubtful: bool = False) -> None:
+        """Look for a value in its forms; later, for one that a line of a table has as well."""
         self.documents += 1
-        known: dict[str, list[Form]] = {}
-        for form in self.whole:
-            if text := value.in_form(form):
-                known.setdefault(text, []).append(form)
-        if self._credit(number, document, value, known) or self.full >= _MOST_FULL_LOOKS:
+        if is_doubtful:
+            self.doubtful.append((number, document, value))
+        else:
+            self._look(number, document, value, in_full=True)
+
+    def _look(self, number: int, document: DocumentText, value: Value, *, in_full: bool) -> None:
+        """Look for a value in all its forms, those first that were found before."""
+        key = (value.text, value.is_pure_number, value.number is None, value.date is None, len(self.whole))
+        known = self._known.get(key)
+        if known is None:
+            known = {}
+            for form in self.whole:
+                if text := value.in_form(form):
+                    known.setdefault(text, []).append(form)
+            if len(self._known) < _MOST_KNOWN:
+                self._known[key] = known  # of 1,500 prices there are eight
+        if self._credit(number, document, value, known) or not in_full or self.full >= _MOST_FULL_LOOKS:
             return
         self.full += 1
         for forms_of in (value.likely_forms, value.other_forms):
@@ -237,6 +266,10 @@ class _Counted:
 
     def chosen(self) -> list[Form]:
         """Return the fewest forms that explain what was found: a set cover, the largest share first."""
+        # where only a table's cell has the date of a wrong one, the cell's form is none of it
+        in_full = not self.whole
+        for number, document, value in self.doubtful:
+            self._look(number, document, value, in_full=in_full)
         chosen: list[Form] = []
         covered: set[int] = set()
         for found, least_share in ((self.whole, 0.02), (self.partly, _LOSSY_SHARE)):
@@ -267,6 +300,9 @@ def _is_padded(form: Form, chosen: Sequence[Form]) -> bool:
 _MOST_FULL_LOOKS = 60
 """A parameter: each of them tries some 250 forms of a date."""
 
+_MOST_KNOWN = 2_000
+"""Values of which it is kept how known forms say them."""
+
 _MOST_LINES = 6
 """Of a table in each document of the sample, when forms are learned."""
 
@@ -275,9 +311,11 @@ def learned_forms(sample: Sequence[tuple[DocumentText, ExpectedValues]]) -> Form
     """Return in which forms a design prints each parameter, the likeliest first; none where it was not found."""
     counted: dict[str, _Counted] = {}
     for number, (document, expected) in enumerate(sample):
+        in_lines = {value.date for _, value in expected.cells()} - {None}
         for path, value in expected.singles.items():
             if not value.is_picture and not value.is_flag:
-                counted.setdefault(path, _Counted()).add(number, document, value)
+                own = counted.setdefault(path, _Counted())
+                own.add(number, document, value, is_doubtful=value.date in in_lines)
         seen: Counter[str] = Counter()
         for path, value in expected.cells():
             if seen[path] < _MOST_LINES and not value.is_picture and not value.is_flag:

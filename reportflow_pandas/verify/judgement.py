@@ -4,73 +4,25 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
-from reportflow_pandas.verify.expected_values import ExpectedValues, Form, Value
+from reportflow_pandas.verify.expected_values import ExpectedValues, Value
 from reportflow_pandas.verify.layout import Layout, reads, slot_of
 from reportflow_pandas.verify.line_checks import TableCheck, shown
-from reportflow_pandas.verify.state_words import states_of, words_of
+from reportflow_pandas.verify.run_values import RunValues
+from reportflow_pandas.verify.state_words import states_of
 from reportflow_pandas.verify.suspicion import BOX_SIGNS, KINDS, Finding
 from reportflow_pandas.verify.table_layout import NUMBER, has_letters, parsed
 from reportflow_pandas.verify.text_forms import is_cjk, masked
 from reportflow_pandas.verify.value_places import Matches
 
-__all__ = ["RunValues", "judge"]
+__all__ = ["judge"]
 
 _CERTAIN_SHARE = 0.95
 _ENOUGH_DOCUMENTS = 12
 _USUAL_SHARE = 0.5
 _TELLING_CHANCE = 0.5
-_OTHER_SHARE = 0.7
-"""Of another row's values: so many of them make it that row's PDF."""
 _SAMPLE_PAGES = 10
-
-
-@dataclass
-class RunValues:
-    """The values of all rows: whose they are.
-
-    Attributes
-    ----------
-    owners : dict
-        Text to parameter and the first rows that have it.
-    texts : dict
-        Row to its values, each in its forms.
-    line_texts : set of str
-        Texts in the lines of tables.
-    labels : dict of str
-        What rows are called.
-    """
-
-    owners: dict[str, tuple[str, list[int]]] = field(default_factory=dict)
-    texts: dict[int, tuple[tuple[str, ...], ...]] = field(default_factory=dict)
-    line_texts: set[str] = field(default_factory=set)
-    labels: dict[int, str] = field(default_factory=dict)
-
-    def add(self, row: int, expected: ExpectedValues, forms: dict[str, list[Form]]) -> None:
-        """Remember the values of a row."""
-        own = []
-        for path, value in expected.singles.items():
-            if value.is_picture or value.is_flag:
-                continue
-            texts = {value.in_form(form) for form in forms.get(path, ())} - {""}
-            if texts:
-                own.append(tuple(texts))
-            for text in texts:
-                if len(text) > (3 if value.number is not None else 2):
-                    rows = self.owners.setdefault(text, (path, []))[1]
-                    if len(rows) < MOST_OWNERS:
-                        rows.append(row)
-        self.texts[row] = tuple(own)
-        if len(self.line_texts) < MOST_LINE_TEXTS:
-            self.line_texts.update(
-                value.text for _, value in expected.cells() if value.number is None and len(value.text) > 2
-            )
-
-
-MOST_OWNERS = 20
-MOST_LINE_TEXTS = 200_000
 
 
 def judge(
@@ -94,12 +46,12 @@ def judge(
     matches, anchors = layout.find(document, expected)
     findings = _blank_pages(layout, document)
     singles, missing_share = _singles(layout, run, document, expected, matches)
-    if missing_share >= 0.5 and (other := _other_row(run, row, document)) is not None:
+    if missing_share >= 0.5 and (other := run.owner(document, row)) is not None:
         return [
             *findings,
             Finding("same", found=f"this is the PDF of another row: {run.labels.get(other, other)}", page=1),
         ]
-    findings += singles
+    findings += [*singles, *_unseen(layout, document, expected, matches)]
     told = {finding.parameter for finding in findings}
     more = [*_states(layout, document, expected, matches), *_too_seldom(layout, document, expected, matches)]
     findings += [finding for finding in more if finding.parameter not in told]
@@ -134,7 +86,7 @@ def _blank_pages(layout: Layout, document: DocumentText) -> list[Finding]:
             else "nothing is on this page",
             page=page + 1,
         )
-        for page in layout.empty_pages(document)
+        for page in document.empty_pages
     ]
 
 
@@ -236,7 +188,8 @@ def _misread(
         if (path, slot) in right or path in wrong:
             continue
         # another value of this row may stand there: its places are not always these
-        if not matches.found(path) or (_is_certain(layout, path) and not all(covered[place.begin : place.end])):
+        is_certain = (path, slot) in layout.sure or _is_certain(layout, path)
+        if not matches.found(path) or (is_certain and not all(covered[place.begin : place.end])):
             wrong[path] = place
     certain = [path for path in expected.singles if _is_certain(layout, path)]
     return wrong, sum(path in read for path in certain) > _USUAL_SHARE * len(certain)
@@ -348,11 +301,23 @@ def _hidden(document: DocumentText, path: str, value: Value, hidden: Unit) -> Fi
     )
 
 
+def _unseen(layout: Layout, document: DocumentText, expected: ExpectedValues, matches: Matches) -> list[Finding]:
+    """Return values that are not judged and stand in the file where no eye sees them, as they do in few others."""
+    if not document.hidden:
+        return []
+    return [
+        _hidden(document, path, value, unit)
+        for path, value in expected.singles.items()
+        if not matches.places[path] and path not in layout.unseen and not layout.asks_for(path, expected)
+        if (unit := document.unseen(value.text)) is not None
+    ]
+
+
 def _states(layout: Layout, document: DocumentText, expected: ExpectedValues, matches: Matches) -> list[Finding]:
     """Return values that are not printed themselves and whose words are not there, or are others'."""
     if not layout.states.words:
         return []
-    words = words_of(document, matches.covered(expected), layout.fixed)
+    words = layout.words(matches, expected)
     findings = []
     for name, word in layout.states.contradictions(words, states_of(expected.singles)):
         value = expected.singles.get(name)
@@ -396,42 +361,6 @@ def _too_seldom(
 # -- texts of others -----------------------------------------------------------------------------------------
 
 
-def _other_row(run: RunValues, row: int, document: DocumentText) -> int | None:
-    """Return the row whose values stand in a document that lacks those of its own row."""
-    votes: Counter[int] = Counter()
-    for text in _pieces(document):
-        owner = run.owners.get(text)
-        if owner is not None:
-            votes.update(other for other in owner[1] if other != row)
-    best, share = None, 0.0
-    for other, _ in votes.most_common(MOST_OWNERS):
-        texts = run.texts[other]
-        own = sum(any(map(document.has, forms)) for forms in texts) / len(texts)
-        if own > share:
-            best, share = other, own
-    return best if share >= _OTHER_SHARE else None
-
-
-def _pieces(document: DocumentText) -> set[str]:
-    """Return the texts that may be a value by themselves: units, and what stands between marks in them."""
-    pieces = set()
-    for unit in document.units:
-        pieces.add(unit.text)
-        marks = (
-            [at for at in range(len(unit.text) + 1) if document.edges[unit.begin + at]]
-            if len(unit.text) < 120
-            else []
-        )
-        if len(marks) <= 12:
-            pieces.update(
-                unit.text[first:after].strip(",.;:()") for first in marks for after in marks if after > first
-            )
-        for prefix in ("$", "¥", "€", "£", "-"):
-            pieces.add(unit.text.strip(prefix))
-    pieces.discard("")
-    return pieces
-
-
 def _foreign(
     layout: Layout, run: RunValues, document: DocumentText, expected: ExpectedValues, matches: Matches
 ) -> list[Finding]:
@@ -463,6 +392,8 @@ def _foreign(
 def _boxes(document: DocumentText, expected: ExpectedValues, findings: Sequence[Finding]) -> list[Finding]:
     """Return boxes in place of letters, where no value of the row has such a sign."""
     if any(finding.kind == "glyph" for finding in findings):
+        return []
+    if not any(sign in document.stream for sign in BOX_SIGNS):
         return []
     every = "".join(value.text for value in expected.singles.values()) + "".join(
         value.text for _, value in expected.cells()

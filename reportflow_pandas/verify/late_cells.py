@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import itertools
 import re
+import sys
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -43,10 +44,12 @@ def in_lines(units: Sequence[Unit]) -> Sequence[Unit]:
     """
     if not any(two[2] >= one[4] for one, two in itertools.pairwise(units)):
         return units  # it never goes up
-    levels = _levels(units)
+    levels, floors = _levels(units)
     before: dict[int, list[list[Unit]]] = {}
     heights = sorted(levels)
-    late = [_host(units, levels, heights, at) for at in range(len(units))]
+    late = [_host(units, levels, heights, at) if units[at][4] > floors[at] else None for at in range(len(units))]
+    if late.count(None) == len(late):
+        return units
     moved: set[int] = set()
     for cell in _cells(units, late):
         host = next(at for number in cell if (at := late[number]) is not None)
@@ -63,17 +66,23 @@ def in_lines(units: Sequence[Unit]) -> Sequence[Unit]:
     return kept
 
 
-def _levels(units: Sequence[Unit]) -> dict[int, list[range]]:
-    """Return by height the units of each line that were written one after the other, where there are several."""
+def _levels(units: Sequence[Unit]) -> tuple[dict[int, list[range]], list[int]]:
+    """Return by height the units of each line that were written one after the other, where there are several.
+
+    With them comes, for each unit, the lowest edge of the lines before its own: what is below is in none of them.
+    """
     found: dict[int, list[range]] = {}
-    begin = 0
+    floors: list[int] = []
+    begin, floor = 0, sys.maxsize
     for at in range(1, len(units) + 1):
         if at == len(units) or not _is_level(units[at - 1], units[at]):
             if at - begin > 1:
                 middle = (units[begin][2] + units[begin][4]) // 2
                 found.setdefault(middle, []).append(range(begin, at))
+            floors += [floor] * (at - begin)
+            floor = min(floor, *(units[number][2] for number in range(begin, at)))
             begin = at
-    return found
+    return found, floors
 
 
 def _is_level(one: Unit, other: Unit) -> bool:

@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms
-from reportflow_pandas.verify.state_words import StateWords
+from reportflow_pandas.verify.state_words import StateWords, Word, words_of
 from reportflow_pandas.verify.table_layout import Anchor, TableLayout, has_letters
 from reportflow_pandas.verify.text_forms import masked
 from reportflow_pandas.verify.value_places import Matches, Tag
@@ -21,8 +21,6 @@ __all__ = ["Condition", "Layout", "Slot", "reads", "slot_of"]
 
 
 _TELLING_LETTERS = 4
-_SEVERAL = -1
-"""In place of a page's number."""
 
 
 class Slot(NamedTuple):
@@ -82,6 +80,8 @@ class Layout:
         Units that a parameter's values fill, digits hidden: by these another value is known in its place.
     slot_share : dict of float
         How often a parameter's own value stands in one of its slots, where there is anything.
+    sure : set of tuple
+        Parameters and their slots in which nothing but their own value stands in nearly all documents.
     bound_share : dict of float
         In how many documents a parameter stood in one of its slots.
     judged, not_judged : set of str, dict of str
@@ -97,6 +97,8 @@ class Layout:
     each : set of frozenset of str
         Parameters that stand in all their places even where they have one and the same value.
     tables : dict of TableLayout
+    unseen : set of str
+        Parameters whose values the design's files hold where no eye sees them.
     """
 
     forms: Forms = field(default_factory=dict)
@@ -105,6 +107,7 @@ class Layout:
     slots: dict[str, set[Slot]] = field(default_factory=dict)
     masks: dict[str, set[str]] = field(default_factory=dict)
     slot_share: dict[tuple[str, Slot], float] = field(default_factory=dict)
+    sure: set[tuple[str, Slot]] = field(default_factory=set)
     bound_share: dict[str, float] = field(default_factory=dict)
     chance: dict[str, float] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
@@ -116,17 +119,33 @@ class Layout:
     each: set[frozenset[str]] = field(default_factory=set)
     tables: dict[str, TableLayout] = field(default_factory=dict)
     usual_tags: dict[str, set[Tag]] = field(default_factory=dict)
+    unseen: set[str] = field(default_factory=set)
     has_empty_pages: bool = False
     page_counts: list[tuple[int, int]] = field(default_factory=list)
     _found: dict[int, Found] = field(default_factory=dict)
     _readings: WeakKeyDictionary[DocumentText, list[Reading]] = field(default_factory=WeakKeyDictionary)
-    _by_previous: dict[str, list[tuple[Slot, str, re.Pattern[str] | None]]] | None = None
+    _words: WeakKeyDictionary[DocumentText, dict[Word, Place]] = field(default_factory=WeakKeyDictionary)
+    _by_previous: dict[str, list[tuple[Slot, str, re.Pattern[str] | None, str, str]]] | None = None
+
+    def asks_for(self, path: str, expected: ExpectedValues) -> bool:
+        """Tell whether a parameter is an alarm where it is missing, in a document of this row."""
+        condition = self.conditions.get(path)
+        return path in self.judged and (condition is None or not condition.holds(expected))
+
+    def words(self, matches: Matches, expected: ExpectedValues) -> dict[Word, Place]:
+        """Return the words of a document that are no values of its row, with where they stand."""
+        document = matches.document
+        found = self._words.get(document)
+        if found is None:
+            found = self._words[document] = words_of(document, matches.covered(expected), self.fixed)
+        return found
 
     def rebind(self, slots: dict[str, set[Slot]]) -> None:
-        """Take these places in exchange for the earlier ones."""
+        """Keep only these of the places, and what stands in them."""
         self.slots = slots
         self._by_previous = None
-        self._readings.clear()
+        for readings in self._readings.values():
+            readings[:] = [reading for reading in readings if reading[1] in slots.get(reading[0], ())]
 
     def readings(self, document: DocumentText) -> list[Reading]:
         """Return what stands in every slot that a document has."""
@@ -141,30 +160,21 @@ class Layout:
             for path, slots in self.slots.items():
                 for slot in slots:
                     pattern = _pattern(slot.prefix, slot.suffix) if slot.prefix or slot.suffix else None
-                    self._by_previous[slot.previous].append((slot, path, pattern))
+                    head, tail = slot.prefix.partition("#")[0], slot.suffix.rpartition("#")[2]
+                    self._by_previous[slot.previous].append((slot, path, pattern, head, tail))
         slots_after = self._by_previous.get
         previous = ""
         for number, unit in enumerate(document.units):
-            mask = masked(unit.text)
+            text = unit.text
+            mask = masked(text)
             is_fixed = mask in self.fixed
-            for slot, path, pattern in slots_after(previous, ()):
+            for slot, path, pattern, head, tail in slots_after(previous, ()):
                 if pattern is None:
                     if not is_fixed or not has_letters(mask):
                         yield path, slot, number, Place(unit.begin, unit.end)
-                elif found := pattern.fullmatch(unit.text):
+                elif text.startswith(head) and text.endswith(tail) and (found := pattern.fullmatch(text)):
                     yield path, slot, number, Place(unit.begin + found.start(1), unit.begin + found.end(1))
             previous = mask if is_fixed else "*"
-
-    @staticmethod
-    def empty_pages(document: DocumentText) -> list[int]:
-        """Return the pages on which nothing stands, or only what stands at the same height of another page."""
-        heights: dict[tuple[str, int], int] = {}
-        for unit in document.units:
-            key = masked(unit.text), round(unit.box[1])
-            if heights.setdefault(key, unit.page) != unit.page:
-                heights[key] = _SEVERAL
-        filled = set(heights.values())
-        return [number for number in range(len(document.sizes)) if number not in filled]
 
     def anchors(self, document: DocumentText, expected: ExpectedValues) -> dict[str, list[Anchor]]:
         """Return where the lines of each table begin."""
@@ -184,13 +194,17 @@ class Layout:
             return known
         matches = Matches(document, expected, self.forms)
         anchors = self.anchors(document, expected)
-        matches.keep(self.usual_tags, self.spans(anchors))
+        matches.keep(self.usual_tags, self.spans(document, anchors))
         return matches, anchors
 
     @staticmethod
-    def spans(anchors: Mapping[str, Sequence[Anchor]]) -> list[tuple[int, int]]:
-        """Return from where to where each table goes, as far as its lines were found."""
-        return [(own[0].begin, own[-1].end) for own in anchors.values() if own]
+    def spans(document: DocumentText, anchors: Mapping[str, Sequence[Anchor]]) -> list[tuple[int, int]]:
+        """Return from where to where each table goes, as far as its lines were found: with all cells of these."""
+        return [
+            (document.line_around(own[0].begin).begin, document.line_around(own[-1].end - 1).end)
+            for own in anchors.values()
+            if own
+        ]
 
     def stand_in(self, document: DocumentText, covered: bytearray, path: str, text: str) -> Place | None:
         """Return a unit that nothing of the row explains: like other values of a parameter, or this one cut."""

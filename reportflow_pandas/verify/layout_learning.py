@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms, learned_forms
 from reportflow_pandas.verify.layout import Condition, Layout, Slot, reads, slot_of
-from reportflow_pandas.verify.state_words import learn_words, states_of, words_of
+from reportflow_pandas.verify.state_words import learn_words, states_of
 from reportflow_pandas.verify.table_layout import TableLayout, has_letters
 from reportflow_pandas.verify.table_learning import learn_table
 from reportflow_pandas.verify.text_forms import masked
@@ -32,9 +32,13 @@ _MOST_STATES = 12
 """Of a parameter that tells when another one is left out."""
 _BOUND = 0.6
 """Share of its readings from which a slot belongs to a parameter."""
+_ENOUGH_READINGS, _SURE = 12, 0.95
+"""Readings of a slot, and the share of them from which it holds nothing but the parameter's value."""
 _FIXED_SHARE = 0.03
 _EMPTY_SHARE = 0.3
 """Of the documents: where so many have a page without text, the design means it."""
+_UNSEEN_SHARE = 0.1
+"""Of the documents that have a parameter: where more hold its value unseen, the design means it."""
 _USUAL_TAG = 0.93
 _MOST_LINES = 80
 """Of a document from which fixed text is learned."""
@@ -69,7 +73,8 @@ def learn(sample: Sample, *, seed: int = 0) -> Layout:
     _judge_parameters(layout, kept, own)
     _learn_states(layout, kept, own)
     _learn_repetition(layout, own)
-    empty = sum(bool(layout.empty_pages(document)) for document, _ in kept)
+    layout.unseen = _unseen(kept)
+    empty = sum(bool(document.empty_pages) for document, _ in kept)
     layout.has_empty_pages = empty > _EMPTY_SHARE * len(kept)
     layout.page_counts = sorted((expected.size, len(document.sizes)) for document, expected in kept)
     return layout
@@ -164,6 +169,9 @@ def _bind_slots(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
         }
     )
     layout.slot_share = {key: fits[key] / number for key, number in total.items()}
+    layout.sure = {
+        key for key, number in total.items() if number >= _ENOUGH_READINGS and fits[key] >= _SURE * number
+    }
     stand: Counter[str] = Counter()
     present: Counter[str] = Counter()
     for (document, expected), own in zip(sample, matches, strict=True):
@@ -198,7 +206,7 @@ def _learn_tags(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
     found: Counter[str] = Counter()
     tagged: dict[str, Counter[Tag]] = defaultdict(Counter)
     anchors = [layout.anchors(document, expected) for document, expected in sample]
-    spans = [layout.spans(tables) for tables in anchors]
+    spans = [layout.spans(document, own) for (document, _), own in zip(sample, anchors, strict=True)]
     for own, tables in zip(matches, spans, strict=True):
         for path in own.places:
             tags = {tag for _, tag in own.tags(path, tables)}
@@ -264,8 +272,8 @@ def _learn_states(layout: Layout, sample: Sample, matches: Sequence[Matches]) ->
     if not told:
         return
     seen = [
-        (words_of(document, own.covered(expected), layout.fixed), states_of(expected.singles))
-        for (document, expected), own in zip(sample, matches, strict=True)
+        (layout.words(own, expected), states_of(expected.singles))
+        for (_, expected), own in zip(sample, matches, strict=True)
     ]
     layout.states = learn_words(seen, told)
     for name in layout.states.parameters:
@@ -291,6 +299,16 @@ def _learn_repetition(layout: Layout, matches: Sequence[Matches]) -> None:
     layout.each = {
         paths for paths, number in seen.items() if number >= _LEAST_EXPLAINED and kept[paths] >= 0.8 * number
     }
+
+
+def _unseen(sample: Sample) -> set[str]:
+    """Return the parameters whose values stand where no eye sees them in more than a few documents."""
+    having: Counter[str] = Counter(path for _, expected in sample for path in expected.singles)
+    unseen: Counter[str] = Counter()
+    for document, expected in sample:
+        if document.hidden:
+            unseen.update(path for path, value in expected.singles.items() if document.unseen(value.text))
+    return {path for path, number in unseen.items() if number > max(2, _UNSEEN_SHARE * having[path])}
 
 
 def _is_of_one_value(path: str, sample: Sample, having: Sequence[int], missing: Sequence[int]) -> bool:

@@ -70,9 +70,9 @@ class TableCheck:
         self.anchors = anchors
         self.outside = outside
         self.foreign = foreign
-        self.windows = list(layout.windows(document, anchors, lines, outside))
-        self.numbers = layout.line_numbers(lines)
         self.own = layout.number_texts(lines)
+        self.windows = list(layout.windows(document, anchors, lines, outside, self.own))
+        self.numbers = layout.line_numbers(lines)
         self.pairs: dict[int, int] = {}
 
     def findings(self) -> list[Finding]:

@@ -12,10 +12,11 @@ from typing import Any
 from reportflow_pandas.cycle_collector import without_cycle_collector
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues
-from reportflow_pandas.verify.judgement import RunValues, judge
+from reportflow_pandas.verify.judgement import judge
 from reportflow_pandas.verify.layout import Layout
 from reportflow_pandas.verify.layout_learning import learn
 from reportflow_pandas.verify.readings import Readings
+from reportflow_pandas.verify.run_values import RunValues
 from reportflow_pandas.verify.suspicion import Finding, suspicion_of
 
 __all__ = ["Checked", "Verdict", "cache_folder", "check_run"]

@@ -34,7 +34,7 @@ _FAULTY_WORD = 0.1
 """The same, of the documents that have the word."""
 _CHANCE = 1e-6
 """A word that goes with a state by chance as likely as this is not learned."""
-_COVERED_SHARE = 0.95
+_COVERED_SHARE = 0.9
 """Of a state's documents that have one of its words: from here on a document without any lacks it."""
 _SILENT_CHANCE = 0.05
 """Of none of a state's documents among those that have its words; more is no wonder."""
@@ -102,9 +102,15 @@ def words_of(document: DocumentText, covered: bytearray, fixed: set[str]) -> dic
     """Return the words of a document that are no values of its row, with where they stand."""
     found: dict[Word, Place] = {}
     previous = ""
+    is_covered = covered.find
     for unit in document.units:
-        if text := _uncovered(unit, covered):
-            place = Place(unit.begin, unit.end)
+        begin, end = unit.begin, unit.begin + len(unit.text)
+        is_touched = is_covered(1, begin, end) >= 0
+        if is_touched and is_covered(0, begin, end) < 0:
+            previous = masked(unit.text)
+            continue
+        if text := _uncovered(unit, covered) if is_touched else _telling(unit.text):
+            place = Place(begin, end)
             found.setdefault(("*", text), place)
             if previous in fixed:
                 found.setdefault((previous, text), place)

@@ -6,7 +6,7 @@ import contextlib
 import functools
 import re
 from bisect import bisect_left
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
@@ -143,12 +143,9 @@ class TableLayout:
     def _candidates(self, document: DocumentText, lines: Lines) -> Iterator[Anchor]:
         forms = self.forms.get(self.path(self.anchor), [])
         texts: dict[str, Value] = {}
-        beside: dict[str, set[str]] = defaultdict(set)
-        """By anchor, what may stand close before it, so that both are one unit: another cell of its line."""
         for line in lines:
             value = line.get(self.anchor)
             if value is not None:
-                beside[value.text].update(other.text for other in line.values() if len(other.text) > 1)
                 texts |= {text: value for form in forms if (text := value.in_form(form)) and text not in texts}
         found = {text: list(self._places(document, text, value)) for text, value in texts.items()}
         further = {part.begin for places in found.values() for parts in places for part in parts[1:]}
@@ -159,8 +156,13 @@ class TableLayout:
                     continue  # a word of the design's own
                 sort = self._sort(document, place.begin)
                 before = document.stream[unit.begin : place.begin]
-                if not self.sorts or sort in self.sorts or (before and before in beside[value.text]):
+                if not self.sorts or sort in self.sorts or (before and self._is_beside(before, value, lines)):
                     yield Anchor(place.begin, place.end, value.text, sort)
+
+    def _is_beside(self, before: str, value: Value, lines: Lines) -> bool:
+        """Tell whether what stands close before an anchor, so that both are one unit, is a cell of its line."""
+        own = (line for line in lines if self.anchor in line and line[self.anchor].text == value.text)
+        return len(before) > 1 and any(before == other.text for line in own for other in line.values())
 
     @staticmethod
     def _places(document: DocumentText, text: str, value: Value) -> list[tuple[Place, ...]]:
@@ -181,11 +183,16 @@ class TableLayout:
         return (before if before == "*" or previous in self.fixed else "#", "*" if has_letters(prefix) else prefix)
 
     def windows(
-        self, document: DocumentText, anchors: Sequence[Anchor], lines: Lines, outside: Collection[int] = ()
+        self,
+        document: DocumentText,
+        anchors: Sequence[Anchor],
+        lines: Lines,
+        outside: Collection[int] = (),
+        own: Collection[str] | None = None,
     ) -> Iterator[Window]:
-        """Yield the units that belong to each anchor; those ``outside`` belong to the page."""
+        """Yield the units of each anchor's line; ``outside`` is the page's, ``own`` are the lines' numbers."""
         last = [value.text for value in lines[-1].values()] if lines else []
-        own = self.number_texts(lines)
+        own = self.number_texts(lines) if own is None else own
         firsts = [document.unit_at(anchor.begin) for anchor in anchors]
         for at, first in enumerate(firsts):
             is_last = at + 1 == len(firsts)
@@ -270,7 +277,7 @@ class TableLayout:
             first = max(unit.begin, window.begin)
             for match in NUMBER.finditer(unit.text, first - unit.begin):
                 begin, end = unit.begin + match.start(), unit.begin + match.end()
-                if not any(place.begin <= begin < place.end for place in taken):
+                if not _is_in(taken, begin):
                     whole = document.stream[begin:end].strip(".,'")
                     if whole in own:  # "1 250,50" is one number
                         found.append((whole, Place(begin, begin + len(whole))))
@@ -280,7 +287,7 @@ class TableLayout:
                         edge = document.edges.find(1, begin + 1, end)
                         cut = edge if edge >= 0 else end
                         text = document.stream[begin:cut].strip(".,'")
-                        if text:
+                        if text and not _is_in(taken, begin):  # "7,5 05.07.26": a date beside a number
                             found.append((text, Place(begin, begin + len(text))))
                         begin = cut
         return found
@@ -312,6 +319,14 @@ class TableLayout:
         return any(abs(wanted - printed) <= half for printed, half in _rounded(text))
 
 
+def _is_in(places: Sequence[Place], at: int) -> bool:
+    """Tell whether a character belongs to one of these places."""
+    for begin, end in places:  # asked for each number: any() takes twice as long  # noqa: SIM110
+        if begin <= at < end:
+            return True
+    return False
+
+
 def _apart(document: DocumentText, anchors: list[Anchor]) -> list[Anchor]:
     """Return the anchors in their order; where two overlap, the likelier one."""
     chosen: list[Anchor] = []
@@ -332,19 +347,20 @@ def _in_one_column(document: DocumentText, anchors: list[Anchor], wanted: Counte
     """Return the anchors of one column, if one has all of them: others are words of the text around."""
     if len(anchors) <= wanted.total():
         return anchors
-    best: tuple[int, int, list[Anchor]] = (len(anchors), 0, anchors)
-    # a title, and an album of the same name in the line below it
-    heads = [anchor for anchor in anchors if anchor.begin == document.units[document.unit_at(anchor.begin)].begin]
+    unit_at, units = document.unit_at, document.units
+    heads = [anchor for anchor in anchors if anchor.begin == units[unit_at(anchor.begin)].begin]
+    whole = {anchor for anchor in heads if anchor.end == units[unit_at(anchor.end - 1)].end}
+    choices = [anchors]
     if wanted <= Counter(anchor.text for anchor in heads):
-        best = (len(heads), -heads[0].begin if heads else 0, heads)
+        choices.append(heads)  # a title, and an album of the same name in the line below it
     for side in (0, 2):
-        places = [document.units[document.unit_at(anchor.begin)].box[side] for anchor in anchors]
+        places = [units[unit_at(anchor.begin)].box[side] for anchor in anchors]
         for place, number in Counter(places).most_common(3):
             own = [anchor for anchor, at in zip(anchors, places, strict=True) if abs(at - place) <= _COLUMN_POINTS]
             if 2 * number >= wanted.total() and wanted <= Counter(anchor.text for anchor in own):
-                # the column with the fewest in excess; a title above a table may say the same as its only line
-                best = min(best, (len(own), -own[0].begin, own), key=lambda one: one[:2])
-    return best[2]
+                choices.append(own)
+    # the fewest in excess; notes below a table may speak of its only line, a title above it may say the same
+    return min(choices, key=lambda own: (len(own), -len(whole.intersection(own)), -own[0].begin if own else 0))
 
 
 @functools.lru_cache(maxsize=16384)

@@ -12,8 +12,9 @@ from support.planted_faults import Params
 from reportflow_pandas.verify import read_pdf
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues
-from reportflow_pandas.verify.judgement import RunValues, judge
+from reportflow_pandas.verify.judgement import judge
 from reportflow_pandas.verify.layout_learning import learn
+from reportflow_pandas.verify.run_values import RunValues
 from reportflow_pandas.verify.suspicion import Finding, suspicion_of
 
 KINDS = [*planted_faults.CHANGES, *planted_faults.OTHER_FAULTS]

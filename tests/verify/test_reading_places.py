@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings, strategies as st
 from support import planted_faults
 
-from reportflow_pandas.verify import document_text, read_pdf
+from reportflow_pandas.verify import line_breaks, read_pdf
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Value
 from reportflow_pandas.verify.line_breaks import SOFT
@@ -62,6 +62,13 @@ def test_a_cell_that_stands_close_behind_another_of_its_line_begins_the_line() -
     assert found == ["spare battery, first day", "travel included"]
 
 
+def test_a_tables_only_line_is_its_cell_and_no_word_of_the_notes_below() -> None:
+    units = [("note", 60, 520), ("rain", 80, 500), ("480.00", 300, 500), ("salt. rain and salt", 133, 300)]
+    text = document(units)
+    table = TableLayout("Lines", anchor="Note", forms={"Lines.Note": [TEXT]})
+    assert [one.begin for one in table.anchors(text, lines("rain"))] == [4]
+
+
 @settings(max_examples=300)
 @given(
     st.lists(st.sampled_from(["a", "ba-", "ab", "aba-", "b-a", "a-"]), min_size=3, max_size=14),
@@ -88,7 +95,7 @@ def test_a_text_with_a_hyphen_at_a_lines_end_is_found_in_a_part_of_a_document_as
         and text.stream[after - 1] not in ("-", SOFT)
         and SOFT in text.stream[first:after]
         and len(wanted) > 3
-        and document_text._is_broken(text.stream[first:after], wanted)
+        and line_breaks.is_broken(text.stream[first:after], wanted)
         and text._stands_alone(first, after)
     }
 
