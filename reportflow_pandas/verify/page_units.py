@@ -116,6 +116,7 @@ class Page:
         written = pdfium.FPDFText_GetText(self.text, 0, count, buffer)
         text = bytes(buffer)[: 2 * max(0, written - 1)].decode("utf-16-le", "replace")
         if len(text) != count:
+            # a character beyond U+FFFF comes as its two halves, which JSON puts together
             codes = (pdfium.FPDFText_GetUnicode(self.text, at) for at in range(count))
             text = "".join(chr(code) if 0 < code < 0x110000 else "\ufffd" for code in codes)
         return text

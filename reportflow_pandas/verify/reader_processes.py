@@ -18,9 +18,11 @@ from collections.abc import Callable, Generator, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
+import orjson
+
 from reportflow_pandas.settings import plain_environment
 
-__all__ = ["answers", "reader_count"]
+__all__ = ["answers", "reader_count", "whole"]
 
 WALL_SECONDS_PER_FILE = 90.0
 """Each program bounds its own CPU time; this is for systems that have no such bound, and for one that hangs."""
@@ -87,8 +89,7 @@ class _Reader:
             process.stdin.flush()
             line = process.stdout.readline()
             if line.endswith(b"\n"):
-                answer: Answer = json.loads(line)
-                return answer
+                return whole(line)
         except (OSError, ValueError):
             pass
         finally:
@@ -122,6 +123,16 @@ class _Reader:
         """End for good."""
         self._closed = True
         self.kill()
+
+
+def whole(line: bytes) -> Answer:
+    """Return what a line of JSON holds, halves of characters too."""
+    answer: Answer
+    try:
+        answer = orjson.loads(line)
+    except orjson.JSONDecodeError:
+        answer = json.loads(line)
+    return answer
 
 
 def _started(program: Path) -> subprocess.Popen[bytes]:

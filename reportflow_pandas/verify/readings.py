@@ -11,7 +11,9 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from reportflow_pandas.verify.reader_processes import answers, reader_count
+import orjson
+
+from reportflow_pandas.verify.reader_processes import answers, reader_count, whole
 
 __all__ = ["CACHE_NAME", "Readings"]
 
@@ -36,6 +38,8 @@ class Readings:
     def __init__(self, folder: Path | None) -> None:
         self._shas: dict[str, str] = {}
         self._errors: dict[str, str] = {}
+        self._unkept: dict[str, bytes] = {}
+        """What could not be written: the file is another's, the disk is full. It is read again the next time."""
         self._open_cache(folder)
 
     def _open_cache(self, folder: Path | None) -> None:
@@ -88,13 +92,16 @@ class Readings:
         """Return what a file holds: ``pages``, or ``error``."""
         if path in self._errors:
             return {"error": self._errors[path]}
-        row = self._database.execute(
-            "SELECT answer FROM readings WHERE sha = ? AND version = ?", (self._shas[path], VERSION)
-        ).fetchone()
-        if row is None:
-            return {"error": "it was not read"}
-        answer: dict[str, Any] = json.loads(zlib.decompress(row[0]))
-        return answer
+        sha = self._shas[path]
+        packed = self._unkept.get(sha)
+        if packed is None:
+            row = self._database.execute(
+                "SELECT answer FROM readings WHERE sha = ? AND version = ?", (sha, VERSION)
+            ).fetchone()
+            if row is None:
+                return {"error": "it was not read"}
+            packed = row[0]
+        return whole(zlib.decompress(packed))
 
     def _hashed(self, path: str) -> str:
         if path in self._shas or path in self._errors:
@@ -117,11 +124,17 @@ class Readings:
         return found.fetchone() is not None
 
     def _keep(self, sha: str, answer: Mapping[str, Any]) -> None:
-        packed = zlib.compress(json.dumps(answer, separators=(",", ":"), ensure_ascii=False).encode(), 1)
-        with contextlib.suppress(sqlite3.Error):  # a full disk: it is read again the next time
+        try:
+            text = orjson.dumps(answer)
+        except TypeError:  # half a character, as a file may hold one
+            text = json.dumps(answer, separators=(",", ":")).encode()
+        packed = zlib.compress(text, 1)
+        try:
             self._database.execute(
                 "REPLACE INTO readings (sha, version, answer) VALUES (?, ?, ?)", (sha, VERSION, packed)
             )
+        except sqlite3.Error:
+            self._unkept[sha] = packed
 
     def _commit(self) -> None:
         with contextlib.suppress(sqlite3.Error):

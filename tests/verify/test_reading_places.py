@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from contextlib import closing
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from reportflow_pandas.verify import line_breaks, read_pdf
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Value
 from reportflow_pandas.verify.line_breaks import SOFT
+from reportflow_pandas.verify.readings import Readings
 from reportflow_pandas.verify.table_layout import TableLayout, Window, parsed
 from reportflow_pandas.verify.value_places import Matches
 
@@ -211,3 +213,20 @@ def test_an_album_named_like_its_title_is_no_second_line_also_where_no_other_doc
     assert [line["Track"] for line in wanted[0]["Lines"]] == [line["Album"] for line in wanted[0]["Lines"]]
     pdf = planted_faults.printed("invoice", wanted[0])
     assert judged(wanted, {0: pdf}, tmp_path) == {0: []}
+
+
+def test_a_rare_kanji_beyond_the_first_plane_is_read_as_it_is_printed(tmp_path: Path) -> None:
+    file = tmp_path / "one.pdf"
+    params = planted_faults.rows("receipt", 1, seed=5)[0]
+    file.write_bytes(planted_faults.printed("receipt", {**params, "CustomerName": "𠮷野 太郎", "Company": ""}))
+    with closing(Readings(None)) as readings:
+        readings.read([str(file)], done=lambda _: None, tick=lambda: None)
+        texts = [unit[0] for page in readings.of(str(file))["pages"] for unit in page["units"]]
+    assert "𠮷野 太郎" in texts or "𠮷野太郎" in [text.replace(" ", "") for text in texts]
+
+
+def test_half_a_character_takes_nothing_else_along() -> None:
+    with closing(Readings(None)) as readings:
+        readings._shas["a.pdf"] = "sha"
+        readings._keep("sha", {"pages": [{"units": [["half \ud842 of one", 0, 0, 1, 1, 0]]}]})
+        assert readings.of("a.pdf")["pages"][0]["units"][0][0] == "half \ud842 of one"

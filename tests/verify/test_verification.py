@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+import sqlite3
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -97,6 +98,22 @@ def test_files_that_have_not_changed_are_not_read_again(
     Path(results["path"].iloc[2]).write_bytes(Path(results["path"].iloc[2]).read_bytes() + b"\n")
     ORDERS.reportflow.verify(results, **how)
     assert asked == [1]
+
+
+def test_where_nothing_can_be_kept_everything_is_read_all_the_same(
+    copied: tuple[pd.DataFrame, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A folder that may only be read and holds what another person's run has read, and a full disk."""
+    results, how = copied
+    real = readings._opened
+
+    def only_read(place: str) -> sqlite3.Connection:
+        database = real(place)
+        database.execute("PRAGMA query_only = ON")
+        return database
+
+    monkeypatch.setattr(readings, "_opened", only_read)
+    assert ORDERS.reportflow.verify(results, **how)["verdict"].eq("ok").all()
 
 
 def test_rows_without_a_pdf_have_no_verdict(copied: tuple[pd.DataFrame, dict[str, Any]]) -> None:
