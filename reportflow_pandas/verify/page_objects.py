@@ -17,6 +17,9 @@ else:  # the program has loaded it by its path
     import reportflow_plain_pdfium as pdfium
 
 __all__ = [
+    "IMAGE",
+    "PATH",
+    "TEXT",
     "Box",
     "Painted",
     "bounds",
@@ -33,6 +36,7 @@ __all__ = [
 ]
 
 FAINT_ALPHA, FAINT_GREY = 60, 225
+_INVISIBLE = pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
 _MOST_DEPTH = 8
 """Forms within forms."""
 
@@ -41,6 +45,7 @@ Box = tuple[float, float, float, float]
 Painted = tuple[int, int, Box | None, bool]
 """An object, its kind, the clipping of the forms around it, and whether there are such forms."""
 
+TEXT, PATH, IMAGE = pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE
 # made once: a page has hundreds of objects, and the program has one thread
 _SIDES = (ctypes.c_float * 4)()
 _FOUR_SIDES = [ctypes.addressof(_SIDES) + 4 * at for at in range(4)]
@@ -158,10 +163,9 @@ def colour(thing: int) -> tuple[int, int, int, int]:
 def is_faint(thing: int, kind: int) -> bool:
     """Tell whether an object is hardly to be seen on white, or not painted at all."""
     red, green, blue, alpha = colour(thing)
-    if alpha < FAINT_ALPHA or min(red, green, blue) > FAINT_GREY:
+    if alpha < FAINT_ALPHA or (red > FAINT_GREY and green > FAINT_GREY and blue > FAINT_GREY):
         return True
-    is_text = kind == pdfium.FPDF_PAGEOBJ_TEXT
-    return bool(is_text and pdfium.FPDFTextObj_GetTextRenderMode(thing) == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE)
+    return bool(kind == TEXT and pdfium.FPDFTextObj_GetTextRenderMode(thing) == _INVISIBLE)
 
 
 def covers(thing: int, kind: int) -> bool:

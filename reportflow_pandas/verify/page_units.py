@@ -7,19 +7,18 @@ the page's lower left corner.
 from __future__ import annotations
 
 import ctypes
-import functools
 import math
 import re
 import struct
-import unicodedata
 from bisect import bisect_left, bisect_right
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reportflow_pandas.verify import page_objects, plain_pdfium as pdfium, reading_order
+    from reportflow_pandas.verify import glyph_outlines, page_objects, plain_pdfium as pdfium, reading_order
 else:  # the program has loaded them by their paths
+    import reportflow_glyph_outlines as glyph_outlines
     import reportflow_page_objects as page_objects
     import reportflow_plain_pdfium as pdfium
     import reportflow_reading_order as reading_order
@@ -49,22 +48,6 @@ LEAST_CONTRAST = 24
 
 _HYPHENS = dict.fromkeys((0x02, 0xFFFE), "\u00ad")
 """What PDFium calls a hyphen at a line's end."""
-
-_UNSHAPED = frozenset(
-    (
-        "LATIN",
-        "GREEK",
-        "CYRILLIC",
-        "CJK",
-        "HIRAGANA",
-        "KATAKANA",
-        "HANGUL",
-        "FULLWIDTH",
-        "HALFWIDTH",
-        "IDEOGRAPHIC",
-    )
-)
-"""Scripts whose letters look the same whatever stands beside them."""
 
 _LINE = re.compile("[^\r\n\0\x02\xad\ufffe]*[\x02\xad\ufffe]|[^\r\n\0\x02\xad\ufffe]+")
 _WORD = re.compile(r"\S+")
@@ -132,8 +115,10 @@ class Page:
         """Return the room of a character, as high as its font, from the lower left corner of the page as shown."""
         box = self._boxes.get(at)
         if box is None:
-            own = self._own_box(at)
-            box = self._boxes[at] = own if self._is_upright else self._turned(own)
+            box = self._own_box(at)
+            if not self._is_upright:
+                box = self._turned(box)
+            self._boxes[at] = box
         return box
 
     def _turned(self, box: Box) -> Box:
@@ -164,8 +149,14 @@ class Page:
         chars = list(shown)
         self._gaps = {}
         found: list[list[Any]] = []
+        is_plain = not hidden and not is_turned
         for begin, end in self._in_columns(list(self._joined(self._spans(text), chars))):
-            found += self._divided(chars, begin, end, hidden, is_turned=is_turned)
+            if is_plain:
+                left, bottom, right, top = self._room(begin, end)
+                said = "".join(chars[begin:end]).strip()
+                found.append([said, round(left), round(bottom), round(right), round(top), 0])
+            else:
+                found += self._divided(chars, begin, end, hidden, is_turned=is_turned)
         found = reading_order.reunited(found)
         return reading_order.turned_lines(found) if is_turned else found
 
@@ -177,9 +168,11 @@ class Page:
             if waiting is None:
                 waiting = (begin, end)
             else:
-                low, high = sorted((last[3] - last[1], box[3] - box[1]))
-                gap = max(box[0] - last[2], last[0] - box[2])
+                low, high = last[3] - last[1], box[3] - box[1]
+                if low > high:
+                    low, high = high, low
                 level = min(box[3], last[3]) - max(box[1], last[1])
+                gap = max(box[0] - last[2], last[0] - box[2])
                 if level >= SAME_LEVEL * max(low, 1.0) and -SAME_LEVEL * high <= gap <= WIDE_GAP * max(high, 1.0):
                     # nothing or a space in place of the line break
                     chars[waiting[1] : begin] = ["" for _ in range(waiting[1], begin)]
@@ -331,11 +324,11 @@ class Page:
         for count, (thing, kind, around, is_inner) in enumerate(page_objects.painted(self.page)):
             if count > MOST_OBJECTS:
                 raise PageUnreadable(f"a page of it has more than {MOST_OBJECTS:,} objects")
-            if kind not in (pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE):
-                continue
-            box = page_objects.bounds(thing)
-            if kind == pdfium.FPDF_PAGEOBJ_TEXT:
-                clip = page_objects.within(page_objects.clip(thing), around)
+            if kind == page_objects.TEXT:
+                box = page_objects.bounds(thing)
+                clip = page_objects.clip(thing)
+                if around is not None:
+                    clip = page_objects.within(clip, around)
                 limit = page if clip is None else page_objects.common(clip, page)
                 if not page_objects.holds(limit, box):
                     clipped[thing] = limit
@@ -345,7 +338,11 @@ class Page:
                 if box[3] - box[1] < TINY_POINTS and (is_inner or page_objects.font_height(thing) < TINY_POINTS):
                     small.add(thing)
                 texts.append((thing, box))
-            elif (box[2] - box[0]) * (box[3] - box[1]) > 20 and page_objects.covers(thing, kind):
+                continue
+            if kind not in (page_objects.PATH, page_objects.IMAGE):
+                continue
+            box = page_objects.bounds(thing)
+            if (box[2] - box[0]) * (box[3] - box[1]) > 20 and page_objects.covers(thing, kind):
                 doubtful |= {text for text, under in texts if page_objects.has_middle(box, under)}
         return clipped, doubtful, small
 
@@ -383,14 +380,14 @@ class Page:
         """Return the characters that are printed as the font's box for "none": other letters look the same."""
         fonts: dict[int, dict[str, int]] = {}
         owner: dict[int, int] = {}
-        for at in _telling(text):
+        for at in glyph_outlines.telling(text):
             font = self._font(at)
             if font:
                 owner[at] = font
                 letters = fonts.setdefault(font, {})
                 if text[at] not in letters:
                     letters[text[at]] = pdfium.FPDFFont_GetGlyphPath(font, ord(text[at]), 10.0)
-        boxes = {(font, char) for font, letters in fonts.items() for char in _alike(letters)}
+        boxes = {(font, char) for font, letters in fonts.items() for char in glyph_outlines.alike(letters)}
         if not boxes:
             return set()
         chars = {char for _, char in boxes}
@@ -419,61 +416,3 @@ def _near(places: Counter[int], place: float) -> int:
     """Return how many there are at a place, but for a point."""
     middle = round(place)
     return places[middle - 1] + places[middle] + places[middle + 1]
-
-
-def _telling(text: str) -> set[int]:
-    """Return the characters whose outlines are looked at: those that may stand for a box."""
-    asked = {char for char in set(text) if char.isalnum() and not _is_shaped(char)}
-    plain = set(filter(str.isascii, asked))
-    others = asked - plain
-    # of plain letters a part will do: a font that lacks one of them shows it in the first word
-    places = {text.index(char) for char in plain}
-    places.update(at for at in range(0, len(text), 8) if text[at] in plain)
-    places.update(at for at, char in enumerate(text if others else "") if char in others)
-    return places
-
-
-@functools.lru_cache(maxsize=8192)
-def _is_shaped(char: str) -> bool:
-    """Tell whether a letter is asked for by another code than it is drawn with."""
-    return not char.isascii() and unicodedata.name(char, "?").split()[0] not in _UNSHAPED
-
-
-def _alike(letters: dict[str, int]) -> set[str]:
-    """Return letters of one font and one script that have one outline, a complicated one: its box for "none"."""
-    sized: dict[int, list[str]] = {}
-    for char, outline in letters.items():
-        if outline:
-            sized.setdefault(pdfium.FPDFGlyphPath_CountGlyphSegments(outline), []).append(char)
-    boxes: set[str] = set()
-    for segments, chars in sized.items():
-        if segments < 8 or len(chars) < 2:
-            continue
-        for same in _same_shape(letters, chars, segments):
-            scripts = [unicodedata.name(char, "?").split()[0] for char in same]
-            folded = {unicodedata.normalize("NFKD", char).casefold()[:1] for char in same}
-            if len(folded) > 1 and len(set(scripts)) < len(scripts):
-                boxes.update(same)
-    return boxes
-
-
-def _same_shape(letters: dict[str, int], chars: list[str], segments: int) -> Iterator[list[str]]:
-    """Yield letters of one outline: alike in one point after the other first, for few are alike in the first."""
-    groups = [chars]
-    some = range(0, segments, max(1, segments // 3))
-    for places in (*(range(at, at + 1) for at in some), range(segments)):
-        finer: list[list[str]] = []
-        for group in groups:
-            shapes: dict[tuple[Any, ...], list[str]] = {}
-            for char in group:
-                shapes.setdefault(_points(letters[char], places), []).append(char)
-            finer += [same for same in shapes.values() if len(same) > 1]
-        groups = finer
-    yield from groups
-
-
-def _points(outline: int, places: range) -> tuple[tuple[float, float], ...]:
-    ends = (
-        page_objects.point(pdfium.FPDFGlyphPath_GetGlyphPathSegment(outline, at)) or (0.0, 0.0) for at in places
-    )
-    return tuple((round(x, 2), round(y, 2)) for x, y in ends)

@@ -31,7 +31,7 @@ def _neighbour(name: str) -> ModuleType:
 
 if not TYPE_CHECKING:
     pdfium = _neighbour("plain_pdfium")
-    _neighbour("page_objects"), _neighbour("reading_order")
+    _neighbour("page_objects"), _neighbour("reading_order"), _neighbour("glyph_outlines")
     page_units, pdf_damage = _neighbour("page_units"), _neighbour("pdf_damage")
     pdf_program = _neighbour("pdf_program")
 

@@ -71,7 +71,11 @@ def reunited(units: list[list[Any]]) -> list[list[Any]]:
     ends: dict[int, list[int]] = {}
     kept: list[list[Any]] = []
     for unit in units:
-        _, left, bottom, _, top, hidden = unit
+        _, left, bottom, right, top, hidden = unit
+        if left not in ends and left - 1 not in ends and left + 1 not in ends:
+            ends.setdefault(right, []).append(len(kept))
+            kept.append(unit)
+            continue
         for at in (at for edge in (left, left - 1, left + 1) for at in ends.get(edge, ())):
             head = kept[at]
             low, high = sorted((head[4] - head[2], top - bottom))
