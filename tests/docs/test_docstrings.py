@@ -15,7 +15,7 @@ import reportflow_pandas as rf
 from reportflow_pandas import contract, settings
 from reportflow_pandas.options import Options
 
-NO_IMPORT = ("__main__", "mypy_plugin", "page_objects", "page_units")
+NO_IMPORT = ("__main__", "glyph_outlines", "mypy_plugin", "page_objects", "page_units")
 """Modules that are for other programs to start or to import."""
 
 
