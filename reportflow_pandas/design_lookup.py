@@ -11,7 +11,7 @@ import pandas as pd
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Design, Parameter
-from reportflow_pandas.engine.attempts import Channel, Refused, channel_to
+from reportflow_pandas.engine.attempts import Channel, GivenUp, channel_to
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, NotFoundError
 from reportflow_pandas.notebook.shown_frame import readable
@@ -126,7 +126,7 @@ async def parameters_of(client: Client, channel: Channel, design_id: str, versio
 async def _read(channel: Channel, fetch: Callable[[], Awaitable[T]]) -> T:
     try:
         return await channel.ask(fetch)
-    except Refused as refused:
+    except GivenUp as refused:
         decision = refused.decision
         raise (decision.error if isinstance(decision, Stop) else refused.error) from None
 

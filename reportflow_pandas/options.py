@@ -196,7 +196,7 @@ class Options:
     limits : Limits or None or False
         ``None`` (default): the documented limits, 100 calls (sync: 30) in any 60 s; ``False``: none.
     attempts : int
-        Tries per call, default 3; waiting for the rate limit is not a try.
+        Attempts per call, default 3; waiting for the rate limit is none.
     backoff : float, optional
         First pause in seconds, doubled with jitter; ``Retry-After`` wins. Default 1.0, with a queue 2.0 as in the
         vendor's recipe.

@@ -6,6 +6,7 @@ import base64
 import html
 import io
 import logging
+from functools import partial
 from pathlib import Path
 from typing import Unpack
 
@@ -16,7 +17,7 @@ from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered
 from reportflow_pandas.argument_help import takes_options
-from reportflow_pandas.engine.attempts import Channel, Refused, Tries
+from reportflow_pandas.engine.attempts import Attempts, Channel, GivenUp
 from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, OutcomeUnknown
@@ -199,10 +200,11 @@ async def _generated(client: Client, channel: Channel, options: Options, prepare
     call = Call(options.design_id, prepared.version, "sync/single", tuple(prepared.documents))
     body = call.body()
     try:
-        answer = await channel.tries(lambda: client.send(call.endpoint, body), kind="sync", tries=Tries())
-    except Refused as refused:
-        decision = refused.decision
-        raise (decision.error if isinstance(decision, Stop) else refused.error) from None
+        send = partial(client.send, call.endpoint, body)
+        answer = await channel.send_with_retries(send, kind="sync", attempts=Attempts())
+    except GivenUp as given_up:
+        decision = given_up.decision
+        raise (decision.error if isinstance(decision, Stop) else given_up.error) from None
     if not isinstance(answer, Delivered) or not answer.content.startswith(b"%PDF-"):
         raise OutcomeUnknown(
             f"the service accepted the document (request {answer.request_id}) but sent no PDF with it; "

@@ -188,7 +188,7 @@ def download(
         )
     outcomes = Outcomes([""] * len(results))
     for position, row in enumerate(results[COLUMNS].itertuples(index=False)):
-        outcomes.restore(outcome_of(row)._replace(row=position))
+        outcomes.put(outcome_of(row)._replace(row=position))
     channel = channel_to(chosen)
     bar = Bar(channel.progress, progress)
 

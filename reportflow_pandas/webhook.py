@@ -15,7 +15,7 @@ from aiohttp import web
 from reportflow_pandas import event_loop
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.contract import FILE_COMPLETED
-from reportflow_pandas.engine.attempts import Channel, Refused, channel_to
+from reportflow_pandas.engine.attempts import Channel, GivenUp, channel_to
 from reportflow_pandas.errors import ConfigurationError, NotReady, ReportFlowError
 from reportflow_pandas.journal import marks, runs
 from reportflow_pandas.lru import LruDict
@@ -256,7 +256,7 @@ class Webhook:
         for pause in (*PAUSES_SECONDS, None):
             try:
                 await channel.ask(lambda: client.download_file(request_id, file_id), kind="download")
-            except Refused as refused:
+            except GivenUp as refused:
                 if pause is None or not isinstance(refused.error, NotReady):
                     raise refused.error from None
                 await self.settings.clock.sleep(pause)

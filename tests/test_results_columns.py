@@ -25,7 +25,7 @@ from reportflow_pandas.engine.outcomes import (
     OF_CALL,
     OF_DOCUMENT,
     OF_ERROR,
-    Kind,
+    ColumnType,
     Outcome,
     Outcomes,
 )
@@ -39,10 +39,16 @@ from reportflow_pandas.results.results_frame import outcome_of, results_frame
 
 PACKAGE = Path(rf.__file__).parent
 
-VALUES: dict[Kind, Any] = {"text": "a text", "count": 3, "code": 7, "seconds": 0.25, "moment": 1_000_000.5}
-DTYPES: dict[Kind, str] = {
+VALUES: dict[ColumnType, Any] = {
+    "text": "a text",
+    "count": 3,
+    "optional_count": 7,
+    "seconds": 0.25,
+    "moment": 1_000_000.5,
+}
+DTYPES: dict[ColumnType, str] = {
     "count": "int64",
-    "code": "Int64",
+    "optional_count": "Int64",
     "seconds": "float64",
     "moment": "datetime64[us, UTC]",
 }
@@ -112,11 +118,11 @@ def test_each_column_comes_back_from_the_ledger_and_from_a_worker_into_frame_wor
     assert outcomes.as_answered(range(3)) == known
 
     sent = Outcomes([f"INV-{row}" for row in range(3)])
-    sent.restore_all(known)
+    sent.put_all(known)
     ids = ["a", "b", "c"]
     answer = orjson.loads(orjson.dumps(answer_of(sent, ids, None)))
     collected = Outcomes([f"INV-{row}" for row in range(3)])
-    collected.restore_all(outcomes_of(answer, {identity: row for row, identity in enumerate(ids)}))
+    collected.put_all(outcomes_of(answer, {identity: row for row, identity in enumerate(ids)}))
     assert collected.as_answered(range(3)) == known
 
     frame = results_frame(outcomes, pd.RangeIndex(3), {"run": "november"})

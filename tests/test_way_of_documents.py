@@ -29,7 +29,7 @@ MOMENTS = {
     "its outcome is noted": ("journal/journal.py", "Journal.record"),
     "its outcome is described": ("journal/outcome_lines.py", "describe"),
     "its status is written": ("journal/ledger.py", "Changes.apply"),
-    "its outcome is shown": ("engine/outcomes.py", "Outcomes.restore"),
+    "its outcome is shown": ("engine/outcomes.py", "Outcomes.put"),
     "the frame is built": ("results/results_frame.py", "results_frame"),
 }
 
@@ -63,7 +63,7 @@ WAY = [
 """In the order in which a reader meets them: each calls those below it, but for `CALLED_BACK`."""
 
 CALLED_BACK = {("engine/attempts.py", "engine/sender.py")}
-"""A call is begun by its tries, when its slot is granted."""
+"""A call is begun by its attempts, when its slot is granted."""
 
 RUNS_AT_ALL = 64
 """Modules in which anything runs; with 25 of them each would be longer than a module may be."""

@@ -1,4 +1,4 @@
-"""The attempts of a call: a slot of the rate limit, a try, and what the retry policy makes of its answer."""
+"""The attempts of a call: each takes a slot of the rate limit, and the retry policy says what its answer means."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from typing import TypeVar
 
 from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.circuit_breaker import CircuitBreaker, says_nothing
-from reportflow_pandas.engine.concurrency import Felt, Gate
+from reportflow_pandas.engine.concurrency import Gate, LoadSignal
 from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.engine.rate_limit import Kind, RateLimiter, Slot, rate_limiter_of
+from reportflow_pandas.engine.rate_limit import BucketName, RateLimiter, Slot, rate_limiter_of
 from reportflow_pandas.engine.retry import (
     CallKind,
     Decision,
@@ -32,7 +32,7 @@ from reportflow_pandas.errors import (
 )
 from reportflow_pandas.settings import OUTAGE_SECONDS, Limits, Settings
 
-__all__ = ["Channel", "Held", "Refused", "Tries", "channel_to"]
+__all__ = ["Attempts", "Channel", "GivenUp", "Held", "channel_to"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -43,7 +43,7 @@ START_SECONDS = 5.0
 process that stood still) takes another slot: the time-out of a slot is counted from its grant."""
 
 
-class Refused(Exception):  # noqa: N818 - never leaves the package
+class GivenUp(Exception):  # noqa: N818 - never leaves the package
     """A call that will not be tried again: what the policy decided, and what the service or the network said."""
 
     def __init__(self, decision: Fail | Unknown | Stop, error: ReportFlowError) -> None:
@@ -56,8 +56,8 @@ class Held(Exception):  # noqa: N818 - never leaves the package
     """The service is away and took nothing of the call, which waits with the others until it is back."""
 
 
-class Tries:
-    """Counts the tries of one call and the seconds they took; waiting for the rate limit is left out."""
+class Attempts:
+    """Counts the attempts of one call and the seconds they took; waiting for the rate limit is left out."""
 
     __slots__ = ("count", "elapsed", "in_flight", "last_at", "previous_at", "probe", "waited")
 
@@ -67,7 +67,7 @@ class Tries:
         self.waited = 0.0
         self.in_flight = False
         self.previous_at = self.last_at = -inf
-        """When the last two tries began."""
+        """When the last two attempts began."""
         self.probe = False
         """Whether this call goes ahead to see if an outage is over."""
 
@@ -75,7 +75,8 @@ class Tries:
 class Channel:
     """One run's way to the service: whatever is asked of it waits here for its slot, and is tried again from here.
 
-    `tries` is for calls whose every try is recorded, `ask` for look-ups and files, `look` for the circuit breaker.
+    `send_with_retries` is for calls whose every attempt is recorded, `ask` for look-ups and files, `look` for the
+    circuit breaker.
 
     Parameters
     ----------
@@ -115,120 +116,121 @@ class Channel:
         self.patience = patience
         self.asked = 0
         """Look-ups made."""
-        self.outage: CircuitBreaker | None = None
+        self.breaker: CircuitBreaker | None = None
         """Told of each answer; holds generation and downloads while the service is away."""
         self._timeouts = {"async": timeout, "sync": sync_timeout}
 
-    async def tries(
+    async def send_with_retries(
         self,
         send: Callable[[], Awaitable[T]],
         *,
         kind: CallKind,
-        tries: Tries,
+        attempts: Attempts,
         gate: Gate | None = None,
         sending: Callable[[], Awaitable[None]] | None = None,
-        refused: Callable[[], None] | None = None,
+        withdraw: Callable[[], None] | None = None,
     ) -> T:
         """Try a call until it is answered or the policy gives up.
 
         Parameters
         ----------
         send : callable
-            One try.
+            One attempt.
         kind : {"async", "sync", "get", "download"}
             What is called; downloads let everything else go first.
-        tries : Tries
+        attempts : Attempts
             Counts along, also when this is cancelled.
         gate : Gate, optional
-            Entered by the caller for the first try; left after each, also when this raises.
+            Entered by the caller for the first attempt; left after each, also when this raises.
         sending : callable, optional
-            Awaited before the first byte of each try.
-        refused : callable, optional
-            Called after a definite refusal that will be tried again, and where nothing was sent of a recorded try.
+            Awaited before the first byte of each attempt.
+        withdraw : callable, optional
+            Takes the record of an attempt back: after a definite refusal that will be tried again, and where
+            nothing was sent.
 
         Raises
         ------
-        Refused
+        GivenUp
             The policy gave up.
         Held
             The service is away, and the call was not taken.
         """
-        door = gate or _OPEN
+        own_gate = gate or _NO_GATE
         bucket = _bucket(kind)
         while True:
-            felt: Felt = "ok"
+            signal: LoadSignal = "ok"
             closed = 0.0
             try:
-                slot = await self._prepared(kind, bucket, tries, sending, refused)
+                slot = await self._prepared(kind, bucket, attempts, sending, withdraw)
                 started = self.clock.monotonic()
-                tries.previous_at, tries.last_at = tries.last_at, started
-                tries.count += 1
-                tries.in_flight = True
+                attempts.previous_at, attempts.last_at = attempts.last_at, started
+                attempts.count += 1
+                attempts.in_flight = True
                 try:
                     answer = await send()
                 except ReportFlowError as error:
-                    tries.in_flight = False
+                    attempts.in_flight = False
                     _give_back(slot, error, kind)
-                    felt = _felt(error)
-                    decision = self.policy.decide(error, kind=kind, attempt=tries.count, clock=self.clock)
+                    signal = _load_signal(error)
+                    decision = self.policy.decide(error, kind=kind, attempt=attempts.count, clock=self.clock)
                     closed = self._close(decision, error, bucket)
-                    decision = self._in_an_outage(decision, error, kind, tries, started)
+                    decision = self._in_an_outage(decision, error, kind, attempts, started)
                     if isinstance(decision, Fail | Unknown | Stop):
-                        raise Refused(decision, error) from error
+                        raise GivenUp(decision, error) from error
                     problem = error
                 else:
-                    tries.in_flight = False
+                    attempts.in_flight = False
                     slot.answered()
                     self.policy.answered(kind)
-                    if self.outage is not None:
-                        self.outage.answered()
+                    if self.breaker is not None:
+                        self.breaker.answered()
                     return answer
                 finally:
-                    tries.elapsed += self.clock.monotonic() - started
+                    attempts.elapsed += self.clock.monotonic() - started
             finally:
-                door.leave(felt, closed)
-            if refused is not None:
-                refused()
+                own_gate.leave(signal, closed)
+            if withdraw is not None:
+                withdraw()
             await self._pause(decision, problem)
-            self._check(kind, tries)
+            self._check(kind, attempts)
             if isinstance(decision, WaitForLimit):
-                tries.count -= 1
-            if not door.try_enter():
-                await door.enter()
+                attempts.count -= 1
+            if not own_gate.try_enter():
+                await own_gate.enter()
 
     async def _prepared(
         self,
         kind: CallKind,
-        bucket: Kind,
-        tries: Tries,
+        bucket: BucketName,
+        attempts: Attempts,
         sending: Callable[[], Awaitable[None]] | None,
-        refused: Callable[[], None] | None,
+        withdraw: Callable[[], None] | None,
     ) -> Slot:
-        """Wait for a slot, and record the try that it is for.
+        """Wait for a slot, and record the attempt that it is for.
 
         The slot is fresh: what the time-out of the call allows is over when that of the slot is.
         """
-        slot = await self._granted(kind, bucket, tries)
+        slot = await self._granted(kind, bucket, attempts)
         granted_at = self.clock.monotonic()
         if sending is not None:
             try:
                 await sending()
-                self._check(kind, tries)  # an outage may have begun meanwhile
+                self._check(kind, attempts)  # an outage may have begun meanwhile
             except BaseException:
                 slot.unused()
                 raise
         while self.clock.monotonic() - granted_at > START_SECONDS:
             slot.unused()
             try:
-                slot = await self._granted(kind, bucket, tries)
+                slot = await self._granted(kind, bucket, attempts)
             except BaseException:
-                if refused is not None:
-                    refused()
+                if withdraw is not None:
+                    withdraw()
                 raise
             granted_at = self.clock.monotonic()
         return slot
 
-    async def _granted(self, kind: CallKind, bucket: Kind, tries: Tries) -> Slot:
+    async def _granted(self, kind: CallKind, bucket: BucketName, attempts: Attempts) -> Slot:
         slot = await self.rate_limiter.slot(
             bucket,
             self.limits,
@@ -237,39 +239,40 @@ class Channel:
             urgent=kind != "download",
             waiting=self.progress.waiting,
         )
-        tries.waited += slot.waited
+        attempts.waited += slot.waited
         try:
-            self._check(kind, tries)
+            self._check(kind, attempts)
         except BaseException:
             slot.unused()
             raise
         return slot
 
-    def _check(self, kind: CallKind, tries: Tries) -> None:
+    def _check(self, kind: CallKind, attempts: Attempts) -> None:
         """Hold a call while the service is away; the one that goes first has its slot now."""
-        if self.outage is not None and self.outage.away and kind != "get":
-            if not tries.probe:
+        if self.breaker is not None and self.breaker.away and kind != "get":
+            if not attempts.probe:
                 raise Held
-            self.outage.probe_leaves()
+            self.breaker.probe_leaves()
 
     def _in_an_outage(
-        self, decision: Decision, error: ReportFlowError, kind: CallKind, tries: Tries, started: float
+        self, decision: Decision, error: ReportFlowError, kind: CallKind, attempts: Attempts, started: float
     ) -> Decision:
         """Tell the circuit breaker of an error, and hold a call of which the service took nothing."""
-        outage = self.outage
-        if outage is None:
+        breaker = self.breaker
+        if breaker is None:
             return decision
         if not says_nothing(error):
-            outage.answered()
+            breaker.answered()
             return decision
         if kind == "get":
             return decision
-        outage.missed(started, error)
-        if isinstance(decision, Retry | Fail) and outage.away:
+        breaker.missed(started, error)
+        if isinstance(decision, Retry | Fail) and breaker.away:
             raise Held from error
-        # what others were answered before this try and the one before it says nothing of them
-        if isinstance(decision, Fail) and outage.alone(tries.previous_at if tries.count > 1 else started, error):
-            return self.policy.pause(tries.count, self.clock)
+        # what others were answered before this attempt and the one before it says nothing of them
+        since = attempts.previous_at if attempts.count > 1 else started
+        if isinstance(decision, Fail) and breaker.nothing_answered_since(since, error):
+            return self.policy.pause(attempts.count, self.clock)
         return decision
 
     async def look(self, fetch: Callable[[], Awaitable[object]]) -> None:
@@ -288,8 +291,8 @@ class Channel:
             raise
         slot.answered()
 
-    def _close(self, decision: Decision, error: ReportFlowError, kind: Kind) -> float:
-        """Close the window where the service says when to come back; return for how many seconds."""
+    def _close(self, decision: Decision, error: ReportFlowError, kind: BucketName) -> float:
+        """Close the bucket where the service says when to come back; return for how many seconds."""
         if isinstance(decision, WaitForLimit):
             log.warning("throttled by the service, for %.3g s: %s", decision.seconds, error)
             self.rate_limiter.close(kind, decision.seconds, clock=self.clock)
@@ -308,7 +311,7 @@ class Channel:
         return 0.0
 
     async def _pause(self, decision: Retry | WaitForLimit, error: ReportFlowError) -> None:
-        """Wait before the next try; for a 429 the window does."""
+        """Wait before the next attempt; for a 429 the closed bucket does."""
         if isinstance(decision, Retry):
             log.warning("%s; tried again in %.1f s", error, decision.seconds)
             await self.clock.sleep(decision.seconds)
@@ -318,24 +321,24 @@ class Channel:
 
         Raises
         ------
-        Refused
+        GivenUp
             The policy gave up.
         """
-        tries = Tries()
+        attempts = Attempts()
         try:
-            return await self.tries(fetch, kind=kind, tries=tries)
+            return await self.send_with_retries(fetch, kind=kind, attempts=attempts)
         finally:
-            self.asked += tries.count
+            self.asked += attempts.count
 
 
 _GENERATION = ("async", "sync")
 
 
-def _bucket(kind: CallKind) -> Kind:
+def _bucket(kind: CallKind) -> BucketName:
     return "sync" if kind == "sync" else "async"
 
 
-class _OpenDoor:
+class _NullGate:
     """The gate of calls that have none: look-ups and downloads."""
 
     def try_enter(self) -> bool:
@@ -344,11 +347,11 @@ class _OpenDoor:
     async def enter(self) -> None:
         """Never needed."""
 
-    def leave(self, felt: Felt, closed_seconds: float = 0.0) -> None:
+    def leave(self, signal: LoadSignal, closed_seconds: float = 0.0) -> None:
         """Do nothing: no call waits."""
 
 
-_OPEN = _OpenDoor()
+_NO_GATE = _NullGate()
 
 
 def _give_back(slot: Slot, error: ReportFlowError, kind: CallKind) -> None:
@@ -361,10 +364,10 @@ def _give_back(slot: Slot, error: ReportFlowError, kind: CallKind) -> None:
         slot.answered()
 
 
-def _felt(error: ReportFlowError) -> Felt:
+def _load_signal(error: ReportFlowError) -> LoadSignal:
     """Return what an error tells about the service's load."""
     if isinstance(error, RateLimited):
-        return "pushed_back"
+        return "throttled"
     if isinstance(error, NotReady):
         return "ok"
     if isinstance(error, OutcomeUnknown | ConnectionFailed):
@@ -382,7 +385,7 @@ def channel_to(
     progress: Progress | None = None,
     rate_limiter: RateLimiter | None = None,
 ) -> Channel:
-    """Return a way to the service that shares the workspace's window with everything else in this process.
+    """Return a way to the service that shares the workspace's rate limiter with everything else in this process.
 
     ``rate_limiter`` is another one in its place: that of all machines.
     """

@@ -157,12 +157,12 @@ class CircuitBreaker:
         return self._state != "closed"
 
     @property
-    def takes(self) -> bool:
+    def admits(self) -> bool:
         """Whether a call that comes now would go out: all is well, or it would be the one that goes first."""
-        return self._state == "closed" or self.over or (self._state == "half-open" and not self._probing)
+        return self._state == "closed" or self.gave_up or (self._state == "half-open" and not self._probing)
 
     @property
-    def over(self) -> bool:
+    def gave_up(self) -> bool:
         """Whether it was given up."""
         return self._over is not None
 
@@ -172,7 +172,7 @@ class CircuitBreaker:
         return " ".join(str(self._last or "").split())
 
     @property
-    def heard(self) -> bool:
+    def ever_answered(self) -> bool:
         """Whether the service has answered at all."""
         return self._answered_at > -inf
 
@@ -188,7 +188,7 @@ class CircuitBreaker:
             log.warning("the service answers again: the run goes on")
 
     def missed(self, began: float, error: ReportFlowError) -> None:
-        """Say that a try which began then brought no answer of the service's own."""
+        """Say that an attempt which began then brought no answer of the service's own."""
         if began < self._answered_at:
             return  # the service has answered meanwhile
         if self._from_the_start(error):
@@ -208,13 +208,15 @@ class CircuitBreaker:
             )
             self._watch = asyncio.get_running_loop().create_task(self._until_it_is_back())
 
-    def alone(self, since: float, error: ReportFlowError) -> bool:
-        """Tell whether nothing was answered since a call's last tries: then its failing is not its own."""
-        return self._answered_at <= since and (self.heard or (self._many and not self._from_the_start(error)))
+    def nothing_answered_since(self, since: float, error: ReportFlowError) -> bool:
+        """Tell whether nothing was answered since a call's last attempts: then its failing is not its own."""
+        return self._answered_at <= since and (
+            self.ever_answered or (self._many and not self._from_the_start(error))
+        )
 
     def _from_the_start(self, error: ReportFlowError) -> bool:
         """Tell whether an address, a proxy or a certificate may be wrong from the start: that is no outage."""
-        return isinstance(error, ConnectionFailed) and not self.heard
+        return isinstance(error, ConnectionFailed) and not self.ever_answered
 
     # -- what calls ask --------------------------------------------------------------------------------------
 
@@ -249,7 +251,7 @@ class CircuitBreaker:
             raise self._over
         self._probe_left = True
 
-    def untaken(self) -> None:
+    def probe_ended(self) -> None:
         """Say that the call that went first ended without an answer or a miss: another one goes first."""
         if self._state == "half-open":
             self._turn_to("half-open")

@@ -27,12 +27,12 @@ from typing import Literal
 from reportflow_pandas.api.connections import most_connections
 from reportflow_pandas.clock import SYSTEM_CLOCK, Clock
 
-__all__ = ["CEILING_CALLS", "Felt", "Gate", "within_descriptors"]
+__all__ = ["CEILING_CALLS", "Gate", "LoadSignal", "within_descriptors"]
 
 log = logging.getLogger("reportflow_pandas")
 
-Felt = Literal["ok", "pushed_back", "lost"]
-"""``"ok"``: answered, also with a refusal of the document itself. ``"pushed_back"``: 429. ``"lost"``: 503, a
+LoadSignal = Literal["ok", "throttled", "lost"]
+"""``"ok"``: answered, also with a refusal of the document itself. ``"throttled"``: 429. ``"lost"``: 503, a
 time-out, a lost connection."""
 
 START_CALLS = 5.0
@@ -133,18 +133,18 @@ class Gate:
                     self._wake()  # the place goes to the next in line
                 raise
 
-    def leave(self, felt: Felt, closed_seconds: float = 0.0) -> None:
+    def leave(self, signal: LoadSignal, closed_seconds: float = 0.0) -> None:
         """Say that a call that entered is over.
 
         Parameters
         ----------
-        felt : {"ok", "pushed_back", "lost"}
+        signal : {"ok", "throttled", "lost"}
             What its answer tells of the service's load.
         closed_seconds : float
             Of a 429: for how long the window is closed. Refusals that arrive meanwhile belong to the same event.
         """
         if self._cubic is not None:
-            self.limit = self._cubic.after(felt, self.in_flight, closed_seconds)
+            self.limit = self._cubic.after(signal, self.in_flight, closed_seconds)
         self.in_flight -= 1
         if self._waiting:
             self._wake()
@@ -182,11 +182,11 @@ class _CubicLimit:
         """The limit as a whole number."""
         return int(self._cwnd)
 
-    def after(self, felt: Felt, in_flight: int, closed_seconds: float) -> int:
+    def after(self, signal: LoadSignal, in_flight: int, closed_seconds: float) -> int:
         """Return the limit after a call, which is still counted in ``in_flight``."""
-        if felt == "pushed_back":
+        if signal == "throttled":
             self._refused(in_flight, closed_seconds)
-        elif felt == "ok":
+        elif signal == "ok":
             self._taken += 1
             self._grow()
         elif not self._same_loss:

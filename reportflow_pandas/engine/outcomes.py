@@ -31,8 +31,8 @@ __all__ = [
     "OF_ERROR",
     "STATUSES",
     "AcceptedMeanwhile",
+    "ColumnType",
     "FileNames",
-    "Kind",
     "Outcome",
     "Outcomes",
 ]
@@ -61,7 +61,7 @@ OfCall = Annotated[T, "call"]
 OfError = Annotated[T, "error"]
 """What went wrong: nothing of it stays when the document is accepted."""
 
-Kind = Literal["text", "count", "code", "seconds", "moment"]
+ColumnType = Literal["text", "count", "optional_count", "seconds", "moment"]
 """What a column holds; a count is never missing."""
 
 
@@ -101,17 +101,17 @@ class AcceptedMeanwhile(Exception):  # noqa: N818 - says what happened, never le
         self.positions = positions
 
 
-_KINDS: dict[Any, Kind] = {
+_KINDS: dict[Any, ColumnType] = {
     str: "text",
     str | None: "text",
     int: "count",
-    int | None: "code",
+    int | None: "optional_count",
     float | None: "seconds",
     Moment | None: "moment",
 }
 
 
-def _fields() -> Iterator[tuple[str, Kind, str]]:
+def _fields() -> Iterator[tuple[str, ColumnType, str]]:
     """Yield the name of each field of `Outcome`, its kind, and of what it is."""
     for name, hint in get_type_hints(Outcome, include_extras=True).items():
         held, of = get_args(hint) if get_origin(hint) is Annotated else (hint, "document")
@@ -120,7 +120,7 @@ def _fields() -> Iterator[tuple[str, Kind, str]]:
 
 _FIELDS = tuple(_fields())
 
-KINDS: dict[str, Kind] = {name: kind for name, kind, _ in _FIELDS}
+KINDS: dict[str, ColumnType] = {name: kind for name, kind, _ in _FIELDS}
 """What each column of the results frame holds: one column for each field of `Outcome`."""
 
 COLUMNS = list(KINDS)
@@ -190,16 +190,22 @@ class FileNames(Sequence[str | None]):
         return {position: name for position, name in enumerate(self._given) if name}
 
 
-_MISSING: dict[Kind, Any] = {"text": None, "count": 0, "code": 0, "seconds": math.nan, "moment": math.nan}
+_MISSING: dict[ColumnType, Any] = {
+    "text": None,
+    "count": 0,
+    "optional_count": 0,
+    "seconds": math.nan,
+    "moment": math.nan,
+}
 MOST_ATTEMPTS = 65_535
 """What a column of counts holds at most."""
 
 
-def _column(kind: Kind, rows: int) -> Any:
+def _column(kind: ColumnType, rows: int) -> Any:
     """Return a column of which nothing is known: 8 bytes a row for a text or a real number, 2 for a whole one."""
     if kind == "text":
         return [None] * rows
-    return array("H", bytes(2 * rows)) if kind in ("count", "code") else array("d", [math.nan]) * rows
+    return array("H", bytes(2 * rows)) if kind in ("count", "optional_count") else array("d", [math.nan]) * rows
 
 
 class Outcomes:
@@ -303,19 +309,19 @@ class Outcomes:
         self.error[position] = text
         self.http_status[position] = http_status or self.http_status[position]
 
-    def restore(self, outcome: Outcome) -> None:
-        """Set a row to what is known of it from elsewhere: a journal, or a results frame."""
+    def put(self, outcome: Outcome) -> None:
+        """Set a row to what is known of it: from an answer, a ledger, or a results frame."""
         position = outcome.row
         self._mark(position, outcome.status)
         self.file_name[position] = outcome.file_name
         for value, (_, column, missing) in zip(outcome[len(_APART) :], self._stored, strict=True):
             column[position] = missing if value is None else value
 
-    def restore_all(self, outcomes: Sequence[Outcome]) -> None:
-        """Do as `restore` with many, in order of their rows; where no row is left out, a column at a time."""
+    def put_all(self, outcomes: Sequence[Outcome]) -> None:
+        """Do as `put` with many, in order of their rows; where no row is left out, a column at a time."""
         if not outcomes or outcomes[-1].row - outcomes[0].row != len(outcomes) - 1:
             for outcome in outcomes:
-                self.restore(outcome)
+                self.put(outcome)
             return
         rows, statuses, names, *columns = zip(*outcomes, strict=True)
         span = slice(rows[0], rows[-1] + 1)
@@ -331,7 +337,7 @@ class Outcomes:
 
     def forget(self, position: int) -> None:
         """Set a row back to what it was before anything was known of it."""
-        self.restore(Outcome(position, "not_sent"))
+        self.put(Outcome(position, "not_sent"))
 
     def _having(self, status: str) -> Iterator[int]:
         """Yield the positions of the rows that have a status."""

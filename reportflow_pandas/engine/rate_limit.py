@@ -42,7 +42,7 @@ __all__ = [
     "GONE_SECONDS",
     "GRAIN_SECONDS",
     "RECHECK_SECONDS",
-    "Kind",
+    "BucketName",
     "MemoryStore",
     "RateLimiter",
     "Slot",
@@ -50,7 +50,7 @@ __all__ = [
     "rate_limiter_of",
 ]
 
-Kind = Literal["sync", "async"]
+BucketName = Literal["sync", "async"]
 """``"sync"``: sync generation. ``"async"``: everything else, look-ups and downloads too."""
 
 GRAIN_SECONDS = 0.001
@@ -91,7 +91,7 @@ class Slot:
     _numbers = itertools.count()
 
     def __init__(
-        self, store: Store, kind: Kind, limits: Limits, *, clock: Clock, timeout: float, urgent: bool
+        self, store: Store, kind: BucketName, limits: Limits, *, clock: Clock, timeout: float, urgent: bool
     ) -> None:
         self.store = store
         self.kind = kind
@@ -152,10 +152,10 @@ class Store(Protocol):
     def leave(self, slot: Slot) -> None:
         """Forget a slot that still waits, or was granted while its caller was being cancelled."""
 
-    def close(self, kind: Kind, seconds: float, now: float) -> None:
+    def close(self, kind: BucketName, seconds: float, now: float) -> None:
         """Grant nothing for so many seconds, or longer if it is closed for longer already."""
 
-    async def preload(self, kind: Kind, moments: Iterable[float]) -> None:
+    async def preload(self, kind: BucketName, moments: Iterable[float]) -> None:
         """Put answers from before into the log."""
 
 
@@ -176,7 +176,7 @@ class RateLimiter:
 
     async def slot(
         self,
-        kind: Kind,
+        kind: BucketName,
         limits: Limits,
         *,
         clock: Clock = SYSTEM_CLOCK,
@@ -209,11 +209,13 @@ class RateLimiter:
             slot.waited = clock.monotonic() - asked
         return slot
 
-    def close(self, kind: Kind, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
+    def close(self, kind: BucketName, seconds: float, *, clock: Clock = SYSTEM_CLOCK) -> None:
         """Close the bucket for so many seconds after a 429, for all runs, also for those without a limit."""
         self.store.close(kind, seconds, clock.monotonic())
 
-    async def preload(self, kind: Kind, answered_ago: Iterable[float], *, clock: Clock = SYSTEM_CLOCK) -> None:
+    async def preload(
+        self, kind: BucketName, answered_ago: Iterable[float], *, clock: Clock = SYSTEM_CLOCK
+    ) -> None:
         """Put the last minute of a resumed run into the log: seconds since each answer, 0.0 where there is none.
 
         Calls that this process made itself are recognised by their moment and not counted twice.
@@ -249,7 +251,7 @@ class MemoryStore:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._buckets: dict[Kind, _Bucket] = {"sync": _Bucket(), "async": _Bucket()}
+        self._buckets: dict[BucketName, _Bucket] = {"sync": _Bucket(), "async": _Bucket()}
 
     async def ask(self, slot: Slot, now: float) -> float:
         """Grant the slot or say when to look again."""
@@ -271,13 +273,13 @@ class MemoryStore:
         with self._lock:
             self._buckets[slot.kind].leave(slot)
 
-    def close(self, kind: Kind, seconds: float, now: float) -> None:
+    def close(self, kind: BucketName, seconds: float, now: float) -> None:
         """Close the bucket."""
         with self._lock:
             bucket = self._buckets[kind]
             bucket.closed_until = max(bucket.closed_until, now + seconds)
 
-    async def preload(self, kind: Kind, moments: Iterable[float]) -> None:
+    async def preload(self, kind: BucketName, moments: Iterable[float]) -> None:
         """Add answers from before."""
         with self._lock:
             self._buckets[kind].preload(sorted(moments))

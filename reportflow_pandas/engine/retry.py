@@ -156,7 +156,7 @@ class RetryPolicy:
     Parameters
     ----------
     attempts : int, default 3
-        Tries per call; waiting for the rate limit is not a try.
+        Attempts per call; waiting for the rate limit is none.
     backoff : float, default 1.0
         First pause in seconds, doubled by each attempt up to a minute, and up to half as long again by
         chance, so that calls that failed together do not come back together. ``Retry-After`` wins.
@@ -195,7 +195,7 @@ class RetryPolicy:
         kind : {"async", "sync", "get", "download"}
             The call: generation, a look-up, a file.
         attempt : int
-            Which try this was, from 1.
+            Which attempt this was, from 1.
         clock : Clock
             Time and chance.
 

@@ -6,11 +6,11 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 
-from reportflow_pandas.engine.attempts import Tries
+from reportflow_pandas.engine.attempts import Attempts
 from reportflow_pandas.engine.batching import Call, Feed
 from reportflow_pandas.engine.circuit_breaker import CircuitBreaker, RefusalBreaker
 from reportflow_pandas.engine.concurrency import Gate
-from reportflow_pandas.engine.sender import CallTries, Sender, Sent
+from reportflow_pandas.engine.sender import CallAttempts, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
 
 __all__ = ["SHUTDOWN_GRACE_SECONDS", "Runner"]
@@ -66,10 +66,10 @@ class Runner:
         self._stop_on_failure = stop_on_failure
         self._first_alone = first_alone
         self._grace = grace
-        self._tasks: dict[asyncio.Task[None], Tries] = {}
+        self._tasks: dict[asyncio.Task[None], Attempts] = {}
         self._stopping = False
-        self._breaker = RefusalBreaker(rows)
-        self.outage: CircuitBreaker | None = None
+        self._refusals = RefusalBreaker(rows)
+        self.breaker: CircuitBreaker | None = None
         """Holds the calls while the service is away."""
         self.error: ReportFlowError | None = None
         """What ended the run early, if anything did."""
@@ -87,12 +87,12 @@ class Runner:
             if not self._stopping:
                 await self._start(self._workers)
         finally:
-            if self.outage is not None:
-                self.outage.close()
+            if self.breaker is not None:
+                self.breaker.close()
 
     def explain(self, not_sent: int) -> None:
         """Say in ``error`` why equal refusals ended the run, and what to do with the rows that were not sent."""
-        self.error = self._breaker.explained(self.error, not_sent)
+        self.error = self._refusals.explained(self.error, not_sent)
 
     async def _start(self, workers: int, *, only_one: bool = False) -> None:
         tasks = [asyncio.create_task(self._worker(only_one=only_one)) for _ in range(workers)]
@@ -114,10 +114,10 @@ class Runner:
         if self._stopping:
             return
         self._stopping = True
-        for task, tries in self._tasks.items():
-            if not tries.in_flight and task is not asyncio.current_task():
+        for task, attempts in self._tasks.items():
+            if not attempts.in_flight and task is not asyncio.current_task():
                 task.cancel()
-        if any(tries.in_flight for tries in self._tasks.values()):
+        if any(attempts.in_flight for attempts in self._tasks.values()):
             asyncio.get_running_loop().call_later(self._grace, self.abandon)
 
     def abandon(self) -> None:
@@ -156,18 +156,18 @@ class Runner:
     async def _send(self, call: Call, task: asyncio.Task[None]) -> deque[Call]:
         """Send a call; return the parts that it has to be taken apart into."""
         rest: list[Call] = []
-        probe = self.outage is not None and self.outage.away and await self.outage.turn()
+        probe = self.breaker is not None and self.breaker.away and await self.breaker.turn()
         if probe and len(call) > 1:
             rest = [call.part(call.documents[1:])]
             call = call.part(call.documents[:1])
-        tries = self._tasks[task] = CallTries(self._sender, call)
-        tries.probe = probe
+        attempts = self._tasks[task] = CallAttempts(self._sender, call)
+        attempts.probe = probe
         try:
-            sent = await self._sender.send(call, tries)
+            sent = await self._sender.send(call, attempts)
         finally:
             self._tasks[task] = _IDLE  # a call's body is not kept until its worker has another one
-            if probe and self.outage is not None:
-                self.outage.untaken()
+            if probe and self.breaker is not None:
+                self.breaker.probe_ended()
         if sent.outcomes or sent.known:
             self._record(sent)
         if sent.cancelled is not None:
@@ -175,13 +175,13 @@ class Runner:
         if sent.stop is not None:
             self.stop(sent.stop)
         elif sent.refusal is not None:
-            equal = self._breaker.refused(sent.outcomes[0].error or "", sent.refusal)
+            equal = self._refusals.refused(sent.outcomes[0].error or "", sent.refusal)
             if self._stop_on_failure or (equal and not self._stopping):
                 self.stop(sent.refusal)
         elif sent.accepted:
-            self._breaker.accepted()
+            self._refusals.accepted()
         return deque([*sent.parts, *rest])
 
 
-_IDLE = Tries()
+_IDLE = Attempts()
 """Of a worker that has no call just now."""

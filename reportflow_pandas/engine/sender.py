@@ -9,14 +9,14 @@ from dataclasses import dataclass
 
 from reportflow_pandas.api.models import Accepted, Delivered, FileEntry
 from reportflow_pandas.contract import without_pdf
-from reportflow_pandas.engine.attempts import Channel, Held, Refused, Tries
+from reportflow_pandas.engine.attempts import Attempts, Channel, GivenUp, Held
 from reportflow_pandas.engine.batching import MAX_BODY, SMALLER, Call, Document, taken_apart
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcome
 from reportflow_pandas.engine.retry import Stop, Unknown
 from reportflow_pandas.errors import ApiError, ReportFlowError
 
-__all__ = ["CallTries", "Pairs", "Sender", "Sent"]
+__all__ = ["CallAttempts", "Pairs", "Sender", "Sent"]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -41,7 +41,7 @@ class Sent:
     outcomes : list of Outcome
         One for each document; none where the call has to be sent again in parts.
     intent : int or None
-        The intent of the try that the outcomes are of; None: none is recorded, for nothing was sent or it was
+        The intent of the attempt that the outcomes are of; None: none is recorded, for nothing was sent or it was
         taken back.
     accepted : bool
         Whether the service took the call.
@@ -67,7 +67,7 @@ class Sent:
     cancelled: asyncio.CancelledError | None = None
 
 
-class CallTries(Tries):
+class CallAttempts(Attempts):
     """The tries of one generation call, and the intent of the one under way."""
 
     __slots__ = ("body", "call", "intent", "sender")
@@ -87,15 +87,15 @@ class CallTries(Tries):
         """Record that the call is about to be sent."""
         self.intent = await self.sender.intend(self.call)
 
-    def clear(self) -> None:
-        """Take the intent back: the service definitely refused the call."""
+    def withdraw_intent(self) -> None:
+        """Take the intent back: the service definitely refused the call, or nothing of it was sent."""
         intent, self.intent = self.intent, None
         if intent is not None:
-            self.sender.refused(intent, self.call)
+            self.sender.withdraw(intent, self.call)
 
 
 class Sender:
-    """Sends generation calls, one at a time or many side by side: tries, intents, outcomes.
+    """Sends generation calls, one at a time or many side by side: attempts, intents, outcomes.
 
     Parameters
     ----------
@@ -104,11 +104,11 @@ class Sender:
     post : callable
         ``await post(call, body)`` is one try.
     intend : callable
-        ``await intend(call)`` records that a call is about to be sent, before the first byte of each try, and
+        ``await intend(call)`` records that a call is about to be sent, before the first byte of each attempt, and
         returns the intent's number; it raises a `ReportFlowError` if the call must not be sent, and
         `AcceptedMeanwhile` if it may be sent without some of its rows.
-    refused : callable
-        ``refused(intent, call)`` takes an intent back after a definite refusal.
+    withdraw : callable
+        ``withdraw(intent, call)`` takes an intent back: after a definite refusal, or where nothing was sent.
     gate : Gate
         How many calls are in flight; entered by the caller before `send`.
     delivered : callable, optional
@@ -124,49 +124,49 @@ class Sender:
         post: Callable[[Call, bytes], Awaitable[Accepted]],
         *,
         intend: Callable[[Call], Awaitable[int]],
-        refused: Callable[[int, Call], None],
+        withdraw: Callable[[int, Call], None],
         gate: Gate,
         delivered: Callable[[Delivered, Pairs], Awaitable[Mapping[int, str]]] | None = None,
         run: str = "",
     ) -> None:
         self.post = post
         self.intend = intend
-        self.refused = refused
+        self.withdraw = withdraw
         self.calls_made = 0
         self._channel = channel
         self._gate = gate
         self._delivered = delivered
         self._run = run
 
-    async def send(self, call: Call, tries: CallTries | None = None) -> Sent:
+    async def send(self, call: Call, attempts: CallAttempts | None = None) -> Sent:
         """Send a call, trying again as the policy says.
 
         Parameters
         ----------
         call : Call
             The caller has entered the gate for it.
-        tries : CallTries, optional
+        attempts : CallAttempts, optional
             Of this call, for a caller that watches whether it is in flight.
         """
-        tries = tries or CallTries(self, call)
-        if len(tries.body) > MAX_BODY:
+        attempts = attempts or CallAttempts(self, call)
+        if len(attempts.body) > MAX_BODY:
             self._gate.leave("ok")
-            text = f"the document is {len(tries.body):,} bytes and a call takes {MAX_BODY:,}: {SMALLER}"
-            return Sent(self._alike(tries, "failed", "too_large", text))
+            text = f"the document is {len(attempts.body):,} bytes and a call takes {MAX_BODY:,}: {SMALLER}"
+            return Sent(self._alike(attempts, "failed", "too_large", text))
         self.calls_made += 1
         try:
-            answer = await self._channel.tries(
-                tries.post,
+            answer = await self._channel.send_with_retries(
+                attempts.post,
                 kind="sync" if call.sync else "async",
-                tries=tries,
+                attempts=attempts,
                 gate=self._gate,
-                sending=tries.begin,
-                refused=tries.clear,
+                sending=attempts.begin,
+                withdraw=attempts.withdraw_intent,
             )
-        except Refused as problem:
-            return self._after_refusal(tries, problem)
+        except GivenUp as problem:
+            return self._after_refusal(attempts, problem)
         except Held:
-            tries.clear()
+            attempts.withdraw_intent()
             self.calls_made -= 1
             return Sent([], parts=[call])
         except AcceptedMeanwhile as meanwhile:
@@ -175,23 +175,23 @@ class Sender:
             rest = [document for document in call.documents if document.position not in taken]
             return Sent([], parts=[call.part(rest)] if rest else (), known=meanwhile.positions)
         except asyncio.CancelledError as cancelled:
-            if not tries.in_flight:
+            if not attempts.in_flight:
                 raise
-            outcomes = self._alike(tries, "unknown", "unknown_outcome", GIVEN_UP)
-            return Sent(outcomes, tries.intent, cancelled=cancelled)
-        return await self._accepted(tries, answer)
+            outcomes = self._alike(attempts, "unknown", "unknown_outcome", GIVEN_UP)
+            return Sent(outcomes, attempts.intent, cancelled=cancelled)
+        return await self._accepted(attempts, answer)
 
-    async def _accepted(self, tries: CallTries, answer: Accepted) -> Sent:
+    async def _accepted(self, attempts: CallAttempts, answer: Accepted) -> Sent:
         """Give each document of an accepted call its file."""
         at = self._channel.clock.timestamp()
-        pairs = matched(tries.call.documents, answer.files)
-        paths, cancelled = await self._saved(tries, answer, pairs)
+        pairs = matched(attempts.call.documents, answer.files)
+        paths, cancelled = await self._saved(attempts, answer, pairs)
         status = "ready" if isinstance(answer, Delivered) else "accepted"
         outcomes: list[Outcome] = []
         for document, entry in pairs:
             path = paths.get(document.position)
             if entry is None and answer.files and path is None:
-                outcomes.append(self._not_named(document, tries, answer))
+                outcomes.append(self._not_named(document, attempts, answer))
                 continue
             outcomes.append(
                 Outcome(
@@ -205,8 +205,8 @@ class Sender:
                     None,
                     None,
                     answer.status,
-                    tries.count,
-                    tries.elapsed,
+                    attempts.count,
+                    attempts.elapsed,
                     at,
                 )
             )
@@ -218,23 +218,23 @@ class Sender:
                 answer.request_id,
                 extra,
             )
-        return Sent(outcomes, tries.intent, accepted=True, cancelled=cancelled)
+        return Sent(outcomes, attempts.intent, accepted=True, cancelled=cancelled)
 
     async def _saved(
-        self, tries: CallTries, answer: Accepted, pairs: Pairs
+        self, attempts: CallAttempts, answer: Accepted, pairs: Pairs
     ) -> tuple[Mapping[int, str], asyncio.CancelledError | None]:
         """Save the files that came with an answer; return their paths, and what was thrown in meanwhile."""
         if not isinstance(answer, Delivered) or self._delivered is None:
             return {}, None
-        tries.in_flight = True  # its outcome is not recorded yet, and must be whatever happens now
+        attempts.in_flight = True  # its outcome is not recorded yet, and must be whatever happens now
         try:
             return await self._delivered(answer, pairs), None
         except asyncio.CancelledError as thrown:
             return {}, thrown
         finally:
-            tries.in_flight = False
+            attempts.in_flight = False
 
-    def _not_named(self, document: Document, tries: CallTries, answer: Accepted) -> Outcome:
+    def _not_named(self, document: Document, attempts: CallAttempts, answer: Accepted) -> Outcome:
         """Return the outcome of a document that an answer, which names files, does not name."""
         text = f"the answer to request {answer.request_id} does not name this document"
         log.warning("run %s, row %d: %s", self._run, document.position, text)
@@ -245,33 +245,33 @@ class Sender:
             error_kind="unknown_outcome",
             error=text,
             http_status=answer.status,
-            attempts=tries.count,
-            elapsed=tries.elapsed,
+            attempts=attempts.count,
+            elapsed=attempts.elapsed,
         )
 
-    def _after_refusal(self, tries: CallTries, refused: Refused) -> Sent:
-        call, decision = tries.call, refused.decision
+    def _after_refusal(self, attempts: CallAttempts, given_up: GivenUp) -> Sent:
+        call, decision = attempts.call, given_up.decision
         about = (
             decision.error_kind,
             f"{decision.text}. {TOO_LARGE}" if decision.error_kind == "too_large" else decision.text,
             decision.http_status,
-            getattr(refused.error, "request_id", None),
+            getattr(given_up.error, "request_id", None),
         )
         if isinstance(decision, Unknown):
-            return Sent(self._alike(tries, "unknown", *about), tries.intent)
+            return Sent(self._alike(attempts, "unknown", *about), attempts.intent)
         if isinstance(decision, Stop):
             if decision.status == "failed":
-                return Sent(self._alike(tries, "failed", *about), tries.intent, stop=decision.error)
-            tries.clear()
-            return Sent(self._alike(tries, "not_sent", *about), stop=decision.error)
-        if len(call) > 1 and isinstance(refused.error, ApiError) and refused.error.status in (400, 413, 422):
-            tries.clear()
-            return Sent([], parts=taken_apart(call, refused.error.messages))
-        return Sent(self._alike(tries, "failed", *about), tries.intent, refusal=refused.error)
+                return Sent(self._alike(attempts, "failed", *about), attempts.intent, stop=decision.error)
+            attempts.withdraw_intent()
+            return Sent(self._alike(attempts, "not_sent", *about), stop=decision.error)
+        if len(call) > 1 and isinstance(given_up.error, ApiError) and given_up.error.status in (400, 413, 422):
+            attempts.withdraw_intent()
+            return Sent([], parts=taken_apart(call, given_up.error.messages))
+        return Sent(self._alike(attempts, "failed", *about), attempts.intent, refusal=given_up.error)
 
     def _alike(  # noqa: PLR0917 - an outcome has so many parts
         self,
-        tries: CallTries,
+        attempts: CallAttempts,
         status: str,
         kind: str,
         text: str,
@@ -280,7 +280,7 @@ class Sender:
     ) -> list[Outcome]:
         """Return the outcomes of a call that was not accepted: the same for each of its documents."""
         told = f" (request {request_id})" if request_id else ""
-        for document in tries.call.documents:
+        for document in attempts.call.documents:
             log.warning("run %s, row %d: %s, %s: %s%s", self._run, document.position, status, kind, text, told)
         return [
             Outcome(
@@ -289,10 +289,10 @@ class Sender:
                 error_kind=kind,
                 error=text,
                 http_status=http_status,
-                attempts=tries.count,
-                elapsed=tries.elapsed,
+                attempts=attempts.count,
+                elapsed=attempts.elapsed,
             )
-            for document in tries.call.documents
+            for document in attempts.call.documents
         ]
 
 

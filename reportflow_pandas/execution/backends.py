@@ -68,7 +68,7 @@ class Recorder:
     def record(self, sent: Sent) -> None:
         """Record what became of a call."""
         for outcome in sent.outcomes:
-            self._outcomes.restore(outcome)
+            self._outcomes.put(outcome)
             if outcome.status == "failed":
                 self._phase.failed += 1
             elif outcome.status == "unknown":
@@ -143,7 +143,7 @@ def runner_of(
         channel,
         partial(_post, client),
         intend=partial(_intend, ledger),
-        refused=partial(_refused, ledger),
+        withdraw=partial(_withdraw, ledger),
         gate=gate,
         delivered=files.delivered if files is not None else None,
         run=ledger.run,
@@ -160,7 +160,7 @@ def runner_of(
         first_alone=first_alone,
     )
     recorder.stop = runner.stop
-    channel.outage = runner.outage = CircuitBreaker(
+    channel.breaker = runner.breaker = CircuitBreaker(
         partial(channel.look, partial(client.parameters, options.design_id)),
         end=runner.stop,
         say=channel.progress.away,
@@ -169,7 +169,7 @@ def runner_of(
         many=rows > (1 if endpoint.endswith("single") else options.batch_size),
     )
     if channel.asked:
-        runner.outage.answered()  # the look-ups
+        runner.breaker.answered()  # the look-ups
     return runner
 
 
@@ -181,5 +181,5 @@ def _intend(ledger: Journal, call: Call) -> Awaitable[int]:
     return ledger.intent(call.positions, call.endpoint)
 
 
-def _refused(ledger: Journal, intent: int, call: Call) -> None:
-    ledger.clear(intent, call.positions)
+def _withdraw(ledger: Journal, intent: int, call: Call) -> None:
+    ledger.withdraw(intent, call.positions)

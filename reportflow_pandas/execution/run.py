@@ -18,7 +18,7 @@ from reportflow_pandas.engine.attempts import Channel, channel_to
 from reportflow_pandas.engine.batching import Feed, pack
 from reportflow_pandas.engine.outcomes import Outcome
 from reportflow_pandas.engine.progress import Phase, Progress
-from reportflow_pandas.engine.rate_limit import Kind
+from reportflow_pandas.engine.rate_limit import BucketName
 from reportflow_pandas.engine.runner import Runner
 from reportflow_pandas.errors import AuthError, InvalidRows, ReportFlowError
 from reportflow_pandas.execution.backends import Files, runner_of
@@ -374,10 +374,10 @@ async def _take_slots_of_processes_before(channel: Channel, settings: Settings) 
     """Count the calls of the last minute that other processes made."""
     clock, window = settings.clock, channel.limits.window
     now = clock.timestamp()
-    ago: dict[Kind, list[float]] = {"sync": [], "async": []}
+    ago: dict[BucketName, list[float]] = {"sync": [], "async": []}
     look = partial(runs.recent_calls, settings.runs, settings.owner, now - window, settings.base_url)
     for call in await in_thread(look):
-        kind: Kind = "sync" if call.endpoint.startswith("sync") else "async"
+        kind: BucketName = "sync" if call.endpoint.startswith("sync") else "async"
         ago[kind].append(now - call.answered_at if call.answered_at is not None else 0.0)
     for kind, moments in ago.items():
         if moments:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.contract import GATEWAY_STATUSES
-from reportflow_pandas.engine.attempts import Channel, Refused
+from reportflow_pandas.engine.attempts import Channel, GivenUp
 from reportflow_pandas.errors import AuthError, ConnectionFailed, OutcomeUnknown, RateLimited
 from reportflow_pandas.journal import runs
 from reportflow_pandas.settings import Settings
@@ -59,7 +59,7 @@ async def proves(client: Client, channel: Channel, request_id: str, file_id: str
     )
     try:
         await channel.ask(fetch, kind="download")
-    except Refused as refused:
+    except GivenUp as refused:
         error = refused.error
         status = getattr(error, "status", None)
         if isinstance(error, ConnectionFailed | OutcomeUnknown | RateLimited) or status in _SAYS_NOTHING:

@@ -9,7 +9,7 @@
     journal.pending(…)
 
     call = await journal.intent(positions, endpoint)      on the disk before the first byte
-    journal.clear(call, positions)                        definitely refused, tried again
+    journal.withdraw(call, positions)                        definitely refused, tried again
     journal.record(call, outcomes, then)                  what became of its rows, told when it is on the disk
     journal.saved(position)                               a PDF
     journal.look_again()                                  what webhooks and people marked meanwhile
@@ -239,7 +239,7 @@ class Journal:
             self._next_number += planned.new
             self._numbers.extend(planned.numbers)
             for outcome in planned.known:
-                self._outcomes.restore(outcome)
+                self._outcomes.put(outcome)
             chosen += [part.documents[offset] for offset in planned.fresh]
         return chosen
 
@@ -338,7 +338,7 @@ class Journal:
             refuse(intent.standing, self._outcomes, self._released, self._numbers, self.run)
         return intent.call
 
-    def clear(self, call: int, positions: Sequence[int]) -> None:
+    def withdraw(self, call: int, positions: Sequence[int]) -> None:
         """Record that a call was definitely refused: its documents are what they were before it.
 
         The record goes along with the next commit. A process killed before shows the rows as ``unknown``.

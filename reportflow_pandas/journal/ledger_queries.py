@@ -219,7 +219,7 @@ def fill(connection: sqlite3.Connection, outcomes: Outcomes, *, sending: bool = 
     known = "WHERE d.status <> 'not_sent' OR d.error_kind IS NOT NULL ORDER BY r.position"
     found = connection.execute(f"{_ROWS} {known}")
     while lines := found.fetchmany(_LINES):
-        outcomes.restore_all([_outcome(line, awaited) for line in lines if line[0] < len(outcomes)])
+        outcomes.put_all([_outcome(line, awaited) for line in lines if line[0] < len(outcomes)])
 
 
 def known_at(
@@ -255,7 +255,7 @@ def learn_marks(connection: sqlite3.Connection, outcomes: Outcomes, seen: int) -
         if told.row >= len(outcomes) or outcomes.status_of(told.row) == "ready":
             continue
         here = outcomes[told.row]
-        outcomes.restore(
+        outcomes.put(
             here._replace(
                 status=told.status,
                 file_name=outcomes.file_name[told.row],
@@ -369,7 +369,7 @@ def show_before(connection: sqlite3.Connection, outcomes: Outcomes) -> dict[int,
         before = outcome_at(connection, number, position)
         if outcomes.status_of(position) == "not_sent":
             certain = before.status != "unknown"
-            outcomes.restore(before._replace(error_kind="cancelled", error=NOT_SENT_AGAIN) if certain else before)
+            outcomes.put(before._replace(error_kind="cancelled", error=NOT_SENT_AGAIN) if certain else before)
             shown[position] = number
         else:
             error = outcomes.error[position] or ""

@@ -53,5 +53,5 @@ def refuse(
             "it; it was not sent. This is an error of reportflow-pandas, please report it"
         )
     for outcome in meanwhile:
-        outcomes.restore(outcome)
+        outcomes.put(outcome)
     raise AcceptedMeanwhile([outcome.row for outcome in meanwhile])

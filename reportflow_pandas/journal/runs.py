@@ -333,9 +333,7 @@ def unsent(
                 if place.fresh or place.document is None:
                     yield document
                 else:
-                    outcomes.restore(
-                        ledger_queries.outcome_at(connection, place.document.number, document.position)
-                    )
+                    outcomes.put(ledger_queries.outcome_at(connection, place.document.number, document.position))
 
 
 def at_home(settings: Settings, run: str) -> Settings:

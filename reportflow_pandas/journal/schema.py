@@ -21,7 +21,7 @@ from typing import Any
 
 import orjson
 
-from reportflow_pandas.engine.outcomes import COLUMNS, KINDS, OF_CALL, Kind
+from reportflow_pandas.engine.outcomes import COLUMNS, KINDS, OF_CALL, ColumnType
 from reportflow_pandas.errors import ConfigurationError, JournalError
 from reportflow_pandas.journal.runs_folder import ELSEWHERE, SUFFIX, journals, unusable
 from reportflow_pandas.next_steps import when_it_can_be_written
@@ -125,10 +125,10 @@ CREATE VIEW results AS SELECT rows.position AS row, {columns}, rows.label
 FROM rows CROSS JOIN documents ON documents.number = rows.number LEFT JOIN calls ON calls.number = documents.call;
 """
 
-_SQL_TYPES: dict[Kind, str] = {
+_SQL_TYPES: dict[ColumnType, str] = {
     "text": "TEXT",
     "count": "INTEGER",
-    "code": "INTEGER",
+    "optional_count": "INTEGER",
     "seconds": "REAL",
     "moment": "REAL",
 }

@@ -16,7 +16,7 @@ from reportflow_pandas.local.designs import Design, DesignVersion
 from reportflow_pandas.local.records import STATES, Document
 from reportflow_pandas.local.state import Request, Workspace
 
-__all__ = ["Filter", "design_sheet", "document_sheet", "front_sheet", "missing_sheet", "request_sheet"]
+__all__ = ["Filter", "design_page", "document_page", "front_page", "missing_page", "request_page"]
 
 TEMPLATES = Path(__file__).with_name("templates")
 
@@ -53,7 +53,7 @@ class Filter:
         return f"/?{urlencode(query)}" if query else "/"
 
 
-def front_sheet(
+def front_page(
     *,
     base_url: str,
     workspace: Workspace,
@@ -98,7 +98,7 @@ def front_sheet(
     )
 
 
-def request_sheet(request: Request, workspace: Workspace, designs: Mapping[str, Design], pictures: bool) -> str:
+def request_page(request: Request, workspace: Workspace, designs: Mapping[str, Design], pictures: bool) -> str:
     """Return the page of one call's documents: what ``url`` leads to."""
     documents = [_described(document, designs) for document in _snapshots(request, workspace)]
     renders = any(document["state"] == "rendering" for document in documents)
@@ -112,7 +112,7 @@ def request_sheet(request: Request, workspace: Workspace, designs: Mapping[str, 
     )
 
 
-def document_sheet(
+def document_page(
     request: Request,
     file_id: str,
     workspace: Workspace,
@@ -136,7 +136,7 @@ def document_sheet(
     )
 
 
-def design_sheet(
+def design_page(
     design: Design,
     designs: DesignFolders,
     *,
@@ -166,7 +166,7 @@ def design_sheet(
     )
 
 
-def missing_sheet(status: int, message: str) -> str:
+def missing_page(status: int, message: str) -> str:
     """Return the page that says why there is none."""
     return _filled("missing.html", title=str(status), refresh=None, status=status, message=message)
 

@@ -15,11 +15,11 @@ from reportflow_pandas.local.designs import Design
 from reportflow_pandas.local.http_answers import Answer, Refusal, html_answer, names_this_machine
 from reportflow_pandas.local.page_html import (
     Filter,
-    design_sheet,
-    document_sheet,
-    front_sheet,
-    missing_sheet,
-    request_sheet,
+    design_page,
+    document_page,
+    front_page,
+    missing_page,
+    request_page,
 )
 from reportflow_pandas.local.page_pictures import Pictures
 from reportflow_pandas.local.records import STATES, CallRecord, Document
@@ -102,7 +102,7 @@ class Page:
                 await self._in_thread(self._designs.refresh)
                 answer = await work(request)
             except Refusal as refusal:
-                answer = html_answer(missing_sheet(refusal.status, "; ".join(refusal.messages)), refusal.status)
+                answer = html_answer(missing_page(refusal.status, "; ".join(refusal.messages)), refusal.status)
             except ImportError as missing:
                 words = f"the pages need {missing.name}: pip install 'reportflow-pandas[local]'"
                 answer = Answer(501, words.encode(), "text/plain; charset=utf-8")
@@ -147,7 +147,7 @@ class Page:
         if number > pages:  # beyond the end: the last one
             number = pages
             documents, _ = self._newest(number, chosen)
-        text = front_sheet(
+        text = front_page(
             base_url=self.base_url,
             workspace=self._workspace,
             designs=self._designs,
@@ -169,7 +169,7 @@ class Page:
         made = self._workspace.requests.get(request.match_info["request_id"])
         if made is None:
             raise Refusal(404, "there is no such request (any more)")
-        return html_answer(request_sheet(made, self._workspace, self._designs, self._pictures.available))
+        return html_answer(request_page(made, self._workspace, self._designs, self._pictures.available))
 
     async def _document(self, request: web.Request) -> Answer:
         made, entry = self._found(request)
@@ -178,7 +178,7 @@ class Page:
         if state == "ready" and self._pictures.available:
             pages = await self._pictures.pages(await self._rendering.pdf(made, entry))
         shown = min(PAGES_SHOWN, pages)
-        text = document_sheet(made, entry.file_id, self._workspace, self._designs, pages=pages, shown_pages=shown)
+        text = document_page(made, entry.file_id, self._workspace, self._designs, pages=pages, shown_pages=shown)
         return html_answer(text)
 
     async def _pdf(self, request: web.Request) -> Answer:
@@ -205,7 +205,7 @@ class Page:
             except Exception as error:  # noqa: BLE001 - shown to the author of the design, whatever it is
                 problem = str(error)
         nonce = secrets.token_urlsafe(16)
-        text = design_sheet(design, self._designs, language=language, pages=pages, problem=problem, nonce=nonce)
+        text = design_page(design, self._designs, language=language, pages=pages, problem=problem, nonce=nonce)
         policy = f"{POLICY}; script-src 'nonce-{nonce}'; connect-src 'self'"
         return html_answer(text, headers={"Content-Security-Policy": policy})
 

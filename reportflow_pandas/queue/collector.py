@@ -250,7 +250,7 @@ class Collection:
             entry = one.entry
             offsets = self._answered(one) if one.state == "completed" else self._failed(one)
             if offsets and len(offsets) == len(entry.positions):
-                self._journal.clear(entry.number, entry.positions)
+                self._journal.withdraw(entry.number, entry.positions)
             else:
                 records.append(self._journal.answered(entry.number, self._outcomes.as_answered(entry.positions)))
             # from here on it is collected, whatever happens to this look
@@ -276,7 +276,7 @@ class Collection:
             self.mark(one.entry.positions, "unknown", "unknown_outcome", DAMAGED)
             return ()
         for outcome in outcomes:
-            self._outcomes.restore(outcome)
+            self._outcomes.put(outcome)
             self._count(outcome)
         if (stop := stop_in(answer)) is not None:
             self._stop(stop)
@@ -368,7 +368,7 @@ class Collection:
             with contextlib.suppress(SetAside, ValueError):
                 for outcome in outcomes_of(orjson.loads(text), entry.places()):
                     if outcome.status != "not_sent" and self._outcomes.status_of(outcome.row) == "unknown":
-                        self._outcomes.restore(outcome)
+                        self._outcomes.put(outcome)
                         self._phase.unknown -= 1
                         self._count(outcome)
                 await self.record([entry])
@@ -444,7 +444,7 @@ class Collection:
     def _release(self, identity: str) -> None:
         entry = self.open.pop(identity, None)
         if entry is not None:
-            self._journal.clear(entry.number, entry.positions)
+            self._journal.withdraw(entry.number, entry.positions)
 
     async def give_up(self) -> None:
         """Record what was not collected: it may have been sent."""

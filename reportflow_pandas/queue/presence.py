@@ -78,12 +78,12 @@ class Serving(Protocol):
 
     Attributes
     ----------
-    outage : CircuitBreaker
+    breaker : CircuitBreaker
         Whether the service is away for it.
     """
 
     @property
-    def outage(self) -> _Away: ...
+    def breaker(self) -> _Away: ...
 
 
 class Presence:
@@ -102,7 +102,7 @@ class Presence:
 
     async def report(self) -> None:
         """Send a heartbeat, and say whether the service cannot be reached from here."""
-        cut_off = self._refused is not None or any(run.outage.away for run in self._served)
+        cut_off = self._refused is not None or any(run.breaker.away for run in self._served)
         words = self._words if cut_off else ""
         await self._client.eval(_ALIVE, 3, *self._keys, self._name, int(cut_off), words)
 

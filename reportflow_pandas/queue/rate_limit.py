@@ -14,7 +14,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.engine.rate_limit import GONE_SECONDS, GRAIN_SECONDS, RECHECK_SECONDS, Kind, Slot
+from reportflow_pandas.engine.rate_limit import GONE_SECONDS, GRAIN_SECONDS, RECHECK_SECONDS, BucketName, Slot
 from reportflow_pandas.queue.address import Keys
 
 __all__ = ["RedisStore"]
@@ -180,7 +180,7 @@ class RedisStore:
         self._behind: set[asyncio.Task[None]] = set()
         self._waiting: set[Slot] = set()
 
-    def _keys(self, kind: Kind, limit: int | None = None, window: float = 0.0) -> list[str]:
+    def _keys(self, kind: BucketName, limit: int | None = None, window: float = 0.0) -> list[str]:
         bucket = (self._workspace, "window", kind)
         limits = f"{limit}-{window:g}"
         return [
@@ -232,11 +232,11 @@ class RedisStore:
         """Forget a slot that still waits."""
         self.unused(slot)
 
-    def close(self, kind: Kind, seconds: float, now: float) -> None:  # noqa: ARG002 - Redis' own clock counts
+    def close(self, kind: BucketName, seconds: float, now: float) -> None:  # noqa: ARG002 - Redis' own clock counts
         """Close the bucket."""
         self._send(self._close, self._keys(kind), repr(seconds))
 
-    async def preload(self, kind: Kind, moments: Iterable[float]) -> None:
+    async def preload(self, kind: BucketName, moments: Iterable[float]) -> None:
         """Do nothing: the calls of earlier processes are in the log already, for it outlives them."""
 
     def _send(self, script: Script, keys: list[str], word: str, *, frees: bool = False) -> None:

@@ -96,7 +96,7 @@ class ServedRun:
         self._keys = keys
         self._telling: asyncio.Task[None] | None = None
         self._presence = presence
-        self.outage = channel.outage = CircuitBreaker(
+        self.breaker = channel.breaker = CircuitBreaker(
             partial(channel.look, client.designs),
             end=lambda error: log.warning("run %s: %s", terms.run, error),
             say=self.tell_away,
@@ -104,7 +104,7 @@ class ServedRun:
             patience=channel.patience,
             elsewhere=presence.others_answered,
         )
-        self.outage.answered()  # at the submitter: what cannot be reached from here is away, not the calls' fault
+        self.breaker.answered()  # at the submitter: what cannot be reached from here is away, not the calls' fault
         self.intents = Intents()
         self.left_to_others = False
         """Whether other workers are answered and this one is not: its calls that were not sent are theirs."""
@@ -115,27 +115,27 @@ class ServedRun:
     @property
     def takes(self) -> bool:
         """Whether it takes calls out of the queue; after an outage one at first."""
-        return not self.outage.away or (self.outage.takes and not self.in_flight)
+        return not self.breaker.away or (self.breaker.admits and not self.in_flight)
 
     async def turn(self) -> bool:
         """Wait while the service is away; True to the one call that goes first.
 
         The task is cancelled when the call is left to other workers.
         """
-        if not self.outage.away:
+        if not self.breaker.away:
             return False
         here = asyncio.current_task()
         assert here is not None  # noqa: S101 - a call is sent in a task
         self._waiting.add(here)
         try:
-            return await self.outage.turn()
+            return await self.breaker.turn()
         finally:
             self._waiting.discard(here)
 
     @property
     def given_up(self) -> bool:
         """Whether the service stayed away; a run that goes on later begins from the start here."""
-        return self.outage.over
+        return self.breaker.gave_up
 
     def say_that_it_ends(self, error: Exception) -> None:
         """Say in the log what ends the run: once, though each of its calls may meet it."""
@@ -146,7 +146,7 @@ class ServedRun:
     async def close(self) -> None:
         """End what looks after its calls."""
         await self.bull.lockManager.close()
-        self.outage.close()  # which tells that it is over
+        self.breaker.close()  # which tells that it is over
         if self._telling is not None:
             await asyncio.wait([self._telling], timeout=TELL_SECONDS)
             self._telling.cancel()
@@ -157,7 +157,7 @@ class ServedRun:
         Where other workers are answered, the network of this machine is broken, which is not the run's matter: the
         calls that wait here are left to them. Else the submitter is told.
         """
-        before, why = self._telling, self.outage.seen
+        before, why = self._telling, self.breaker.seen
 
         async def tell() -> None:
             if before is not None:
@@ -315,8 +315,8 @@ class Lease:
 
     Attributes
     ----------
-    tries : int
-        Tries whose first byte may have left.
+    attempts : int
+        Attempts whose first byte may have left.
     """
 
     def __init__(self, client: Any, keys: list[str], token: str, replicas: Replicas, intents: Intents) -> None:
@@ -325,7 +325,7 @@ class Lease:
         self._token = token
         self._replicas = replicas
         self._intents = intents
-        self.tries = 0
+        self.attempts = 0
 
     async def intend(self, call: Call) -> int:  # noqa: ARG002 - the lease is of one call
         """Note that the call is about to be sent.
@@ -341,8 +341,8 @@ class Lease:
             if not said:
                 said = True
                 log.warning("call %s waits for a replica of Redis to take the note that it is sent", self._keys[1])
-        self.tries += 1
-        return self.tries
+        self.attempts += 1
+        return self.attempts
 
     async def _noted(self) -> bool:
         """Note it once; return whether a replica has the note too, if there is one."""
@@ -361,7 +361,7 @@ class Lease:
     async def nothing_sent(self) -> None:
         """Take the note back: nothing of the call reached the service, and another worker gets it."""
         await self._client.hdel(self._keys[1], SENT)
-        self.tries = 0
+        self.attempts = 0
 
-    def refused(self, intent: int, call: Call) -> None:
+    def withdraw(self, intent: int, call: Call) -> None:
         """Leave the note: a call with it and without an answer is a person's to look up."""

@@ -30,7 +30,7 @@ from reportflow_pandas.engine.batching import Call
 from reportflow_pandas.engine.concurrency import Gate, within_descriptors
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.rate_limit import RateLimiter
-from reportflow_pandas.engine.sender import CallTries, Sender, Sent
+from reportflow_pandas.engine.sender import CallAttempts, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.queue.address import RedisAddress
 from reportflow_pandas.queue.connection import (
@@ -110,7 +110,7 @@ class Worker:
         self._served: dict[str, ServedRun] = {}
         self._refused: set[str] = set()
         self._clients: dict[float, Client] = {}
-        self._sending: dict[asyncio.Task[Sent], CallTries] = {}
+        self._sending: dict[asyncio.Task[Sent], CallAttempts] = {}
         self._ending = asyncio.Event()
         self._free = asyncio.Event()
         self._tokens = 0
@@ -134,8 +134,8 @@ class Worker:
             log.info("told to end: %d calls in flight get up to %g s", self.in_flight, self._grace)
             self._ending.set()
             self._free.set()
-            for task, tries in self._sending.items():
-                if tries.in_flight:  # its sender returns its rows as unknown when it is given up
+            for task, attempts in self._sending.items():
+                if attempts.in_flight:  # its sender returns its rows as unknown when it is given up
                     asyncio.get_running_loop().call_later(self._grace, task.cancel)
                 else:
                     task.cancel()
@@ -349,14 +349,14 @@ class Worker:
         self.rows += len(call)
         if isinstance(error, LeaseLost) and not error.cancelled:
             log.warning("call %s is not sent: %s", job.id, error)
-            if lease.tries:
+            if lease.attempts:
                 await served.note_late(job.id, answer_of(outcomes, ids, None))
             return
         if isinstance(error, LeaseLost):
             error = None
         places = range(len(call))
         left = await served.leaves(lease, outcomes, error)
-        if left or (self._ending.is_set() and error is None and not lease.tries):
+        if left or (self._ending.is_set() and error is None and not lease.attempts):
             await served.give_back(job, token)
             return
         if error is not None:
@@ -376,14 +376,19 @@ class Worker:
             return served.client.send(part.endpoint, body)
 
         sender = Sender(
-            served.channel, post, intend=lease.intend, refused=lease.refused, gate=self._gate, run=served.terms.run
+            served.channel,
+            post,
+            intend=lease.intend,
+            withdraw=lease.withdraw,
+            gate=self._gate,
+            run=served.terms.run,
         )
         parts = deque([call])
         try:
             while parts and not self._ending.is_set():
                 sent = await self._send_part(served, sender, parts.popleft())
                 for outcome in sent.outcomes:
-                    outcomes.restore(outcome)
+                    outcomes.put(outcome)
                 if sent.stop is not None:
                     return sent.stop
                 if sent.accepted:
@@ -399,26 +404,26 @@ class Worker:
         return None
 
     async def _send_part(self, served: ServedRun, sender: Sender, part: Call) -> Sent:
-        tries = CallTries(sender, part)
-        task = asyncio.create_task(self._in_turn(served, sender, part, tries))
-        self._sending[task] = tries
+        attempts = CallAttempts(sender, part)
+        task = asyncio.create_task(self._in_turn(served, sender, part, attempts))
+        self._sending[task] = attempts
         try:
             return await task
         finally:
             task.cancel()
             del self._sending[task]
 
-    async def _in_turn(self, served: ServedRun, sender: Sender, part: Call, tries: CallTries) -> Sent:
-        tries.probe = await served.turn()
+    async def _in_turn(self, served: ServedRun, sender: Sender, part: Call, attempts: CallAttempts) -> Sent:
+        attempts.probe = await served.turn()
         try:
-            if tries.probe and len(part) > 1:  # after an outage one document goes first
+            if attempts.probe and len(part) > 1:  # after an outage one document goes first
                 return Sent([], parts=[part.part(part.documents[:1]), part.part(part.documents[1:])])
             if not self._gate.try_enter():
                 await self._gate.enter()
-            return await sender.send(part, tries)
+            return await sender.send(part, attempts)
         finally:
-            if tries.probe:
-                served.outage.untaken()
+            if attempts.probe:
+                served.breaker.probe_ended()
 
     # -- its end -----------------------------------------------------------------------------------------------
 

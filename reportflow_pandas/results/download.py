@@ -14,7 +14,7 @@ from typing import Any, BinaryIO, TypeVar, cast
 
 from reportflow_pandas.api.client import Client
 from reportflow_pandas.api.models import Delivered, FileEntry
-from reportflow_pandas.engine.attempts import Channel, Held, Refused, Tries
+from reportflow_pandas.engine.attempts import Attempts, Channel, GivenUp, Held
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.engine.circuit_breaker import CircuitBreaker, says_nothing
 from reportflow_pandas.engine.outcomes import Outcomes
@@ -76,8 +76,8 @@ class Download:
         self._wait = wait
         self._saved = saved
         self._failed = failed
-        heard = channel.outage is not None and channel.outage.heard
-        self._outage = channel.outage = CircuitBreaker(
+        heard = channel.breaker is not None and channel.breaker.ever_answered
+        self._breaker = channel.breaker = CircuitBreaker(
             partial(channel.look, client.designs),
             end=lambda _: None,
             say=channel.progress.away,
@@ -86,7 +86,7 @@ class Download:
             left=REST_NOT_FETCHED,
         )
         if heard:
-            self._outage.answered()
+            self._breaker.answered()
         self._rows: dict[str, list[Wanted]] = {}
         """Document -> its rows: in a frame put together from others, one document can have several."""
         self._width = 1
@@ -118,7 +118,7 @@ class Download:
         firsts = [rows[0] for rows in self._rows.values()]
         self._open = {one.document: one for one in firsts}
         if len(firsts) == 1:
-            self._channel.outage = None  # no other tells whether it is the service or this document
+            self._channel.breaker = None  # no other tells whether it is the service or this document
         there = await asyncio.to_thread(lambda: [self._folder.find(one.document) for one in firsts])
         requests: dict[str, list[Wanted]] = {}
         for one, path in zip(firsts, there, strict=True):
@@ -138,7 +138,7 @@ class Download:
             for one in list(self._open.values()):
                 self._give_up(one, "network", text, None)
         finally:
-            self._outage.close()
+            self._breaker.close()
 
     async def _all(self, waiting: deque[list[Wanted]]) -> None:
         running: set[asyncio.Task[None]] = set()
@@ -186,8 +186,8 @@ class Download:
         self._width = AT_ONCE
         self._changed.set()
 
-    def _learn(self, polling: Polling, tries: Tries) -> None:
-        self._ready_after = polling.took(tries.waited)
+    def _learn(self, polling: Polling, attempts: Attempts) -> None:
+        self._ready_after = polling.took(attempts.waited)
         if self._width < AT_ONCE:
             self._width = AT_ONCE
             self._changed.set()
@@ -214,14 +214,14 @@ class Download:
 
     async def _together(
         self, group: Sequence[Wanted], polling: Polling
-    ) -> tuple[Sequence[Wanted], Refused | None]:
+    ) -> tuple[Sequence[Wanted], GivenUp | None]:
         """Save what the request's ZIP holds; return what is left, and why if the ZIP was refused."""
-        tries = Tries()
+        attempts = Attempts()
         left = group
         while left:
             try:
-                return await self._zip(left, polling, tries), None
-            except Refused as refused:
+                return await self._zip(left, polling, attempts), None
+            except GivenUp as refused:
                 # one broken or expired document must not hide the others
                 return left, refused
             except Held:
@@ -231,23 +231,23 @@ class Download:
                 left = [one for one in left if one not in ahead]
         return left, None
 
-    async def _zip(self, group: Sequence[Wanted], polling: Polling, tries: Tries) -> list[Wanted]:
+    async def _zip(self, group: Sequence[Wanted], polling: Polling, attempts: Attempts) -> list[Wanted]:
         """Save what the request's ZIP holds; return what it does not hold."""
         with _spool() as content:
             while True:
                 try:
                     await self._asked(
-                        lambda: self._client.download_zip(group[0].request_id, content), polling, tries
+                        lambda: self._client.download_zip(group[0].request_id, content), polling, attempts
                     )
                     break
-                except Refused as refused:
+                except GivenUp as refused:
                     _raise_systemic(refused)
-                    polling.waited(tries.waited)
+                    polling.waited(attempts.waited)
                     error = refused.error
                     if not isinstance(error, NotReady) or error.gone or not await polling.again(error):
                         raise
-                    tries = Tries()
-            self._learn(polling, tries)
+                    attempts = Attempts()
+            self._learn(polling, attempts)
             return await self._saved_whole(self._unpacked(content, group))
 
     async def _unpacked(self, content: BinaryIO, group: Sequence[Wanted]) -> list[Wanted]:
@@ -269,9 +269,9 @@ class Download:
         rate limit.
         """
         left = deque(wanted)
-        not_ready: dict[int, tuple[Refused, NotReady]] = {}  # of those that were asked for since the last pause
+        not_ready: dict[int, tuple[GivenUp, NotReady]] = {}  # of those that were asked for since the last pause
         patient = True
-        tries: dict[int, Tries] = {}
+        attempts: dict[int, Attempts] = {}
         while left:
             if patient and (len(not_ready) >= ASKED_IN_VAIN or left[0].position in not_ready):
                 patient = await polling.again(max((error for _, error in not_ready.values()), key=_asked_pause))
@@ -281,7 +281,7 @@ class Download:
             if one.position in not_ready:
                 self._refused(one, not_ready[one.position][0], polling)
                 continue
-            its = tries.pop(one.position, None) or Tries()
+            its = attempts.pop(one.position, None) or Attempts()
             try:
                 pdf = await self._asked(
                     partial(self._client.download_file, one.request_id, one.file_id or ""), polling, its
@@ -289,11 +289,11 @@ class Download:
             except Held:
                 # another one goes first after the outage: it may be this file whose answers never come whole
                 if its.probe and len(self._open) == 1:
-                    self._lost(one, "network", self._outage.seen, None)
+                    self._lost(one, "network", self._breaker.seen, None)
                     return
-                tries[one.position] = its
+                attempts[one.position] = its
                 left.append(one)
-            except Refused as refused:
+            except GivenUp as refused:
                 _raise_systemic(refused)
                 polling.waited(its.waited)
                 if isinstance(refused.error, NotReady) and not refused.error.gone:
@@ -305,40 +305,40 @@ class Download:
                 self._learn(polling, its)
                 await self._saved_whole(self._save(one, pdf))
 
-    async def _asked(self, fetch: Callable[[], Awaitable[T]], polling: Polling, tries: Tries) -> T:
+    async def _asked(self, fetch: Callable[[], Awaitable[T]], polling: Polling, attempts: Attempts) -> T:
         """Ask for a file, when the service is there.
 
         Raises
         ------
         Held
             It went away meanwhile.
-        Refused
+        GivenUp
             The policy gave up.
         ConnectionFailed
             The service stays away.
         """
         began = self._channel.clock.monotonic()
-        tries.probe = await self._outage.turn()
+        attempts.probe = await self._breaker.turn()
         polling.waited(self._channel.clock.monotonic() - began)
         try:
-            return await self._channel.tries(fetch, kind="download", tries=tries)
-        except Refused as refused:
+            return await self._channel.send_with_retries(fetch, kind="download", attempts=attempts)
+        except GivenUp as refused:
             await self._check_reached(refused)
             raise
         finally:
-            if tries.probe:
-                self._outage.untaken()
+            if attempts.probe:
+                self._breaker.probe_ended()
 
-    async def _check_reached(self, refused: Refused) -> None:
+    async def _check_reached(self, refused: GivenUp) -> None:
         """Raise if the service cannot be reached from the start: then nothing else is asked for."""
-        if self._outage.heard or not says_nothing(refused.error):
+        if self._breaker.ever_answered or not says_nothing(refused.error):
             return
         try:
             await self._channel.look(self._client.designs)
         except ReportFlowError as error:
             if says_nothing(error):
                 raise ConnectionFailed(f"{refused.decision.text}: {REST_NOT_FETCHED}") from None
-        self._outage.answered()
+        self._breaker.answered()
 
     async def _save(self, one: Wanted, pdf: bytes) -> None:
         self._found(one, await asyncio.to_thread(self._save_now, one, pdf))
@@ -346,7 +346,7 @@ class Download:
     def _save_now(self, one: Wanted, pdf: bytes) -> Path:
         return self._folder.save(one.document, one.file_name, pdf, folder=one.folder)
 
-    def _refused(self, one: Wanted, refused: Refused, polling: Polling) -> None:
+    def _refused(self, one: Wanted, refused: GivenUp, polling: Polling) -> None:
         decision = refused.decision
         if isinstance(refused.error, NotReady):
             kind, text = polling.verdict(refused.error)
@@ -398,7 +398,7 @@ def _asked_pause(error: NotReady) -> float:
     return error.retry_after or 0.0
 
 
-def _raise_systemic(refused: Refused) -> None:
+def _raise_systemic(refused: GivenUp) -> None:
     """Raise what would be answered to every other row too; an id that cannot be one concerns its row only."""
     if isinstance(refused.decision, Stop) and not isinstance(refused.error, ConfigurationError):
         raise refused.decision.error from None

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from reportflow_pandas.engine.outcomes import COLUMNS, KINDS, STATUSES, FileNames, Kind, Outcome, Outcomes
+from reportflow_pandas.engine.outcomes import COLUMNS, KINDS, STATUSES, ColumnType, FileNames, Outcome, Outcomes
 from reportflow_pandas.errors import ConfigurationError
 
 __all__ = [
@@ -79,7 +79,7 @@ def _column(outcomes: Outcomes, name: str) -> Any:  # noqa: PLR0911 - one return
             return np.array(values, dtype="float64")
         case "count":
             return np.array(values, dtype="int64")
-        case "code":
+        case "optional_count":
             codes = np.array(values, dtype="int64")
             return pd.arrays.IntegerArray(codes, codes == 0)
 
@@ -150,7 +150,7 @@ def outcome_of(row: Any) -> Outcome:
     return Outcome(**{name: _value(getattr(row, name), kind) for name, kind in KINDS.items()})
 
 
-def _value(cell: Any, kind: Kind) -> Any:
+def _value(cell: Any, kind: ColumnType) -> Any:
     """Return a cell as an outcome holds it."""
     if pd.isna(cell):
         return None
@@ -161,5 +161,5 @@ def _value(cell: Any, kind: Kind) -> Any:
             return cell.timestamp()
         case "seconds":
             return float(cell)
-        case "count" | "code":
+        case "count" | "optional_count":
             return int(cell)

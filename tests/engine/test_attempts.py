@@ -10,7 +10,7 @@ import pytest
 from engine.conftest import StoreOf
 from support.virtual_time import SimulatedClock
 
-from reportflow_pandas.engine.attempts import Channel, Tries
+from reportflow_pandas.engine.attempts import Attempts, Channel
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.engine.rate_limit import RateLimiter
 from reportflow_pandas.engine.retry import RetryPolicy
@@ -49,7 +49,9 @@ class Scene:
             self.recorded += 1
             await self.clock.sleep(disk(self.recorded))
 
-        await self.channel.tries(self.post, kind="async", tries=Tries(), sending=record, refused=self.take_back)
+        await self.channel.send_with_retries(
+            self.post, kind="async", attempts=Attempts(), sending=record, withdraw=self.take_back
+        )
 
 
 @pytest.mark.parametrize("slow", [4.0, 30.0, 61.0, 119.0, 180.0, 600.0])

@@ -9,7 +9,7 @@ from functools import partial
 import pytest
 from support.virtual_time import SimulatedClock
 
-from reportflow_pandas.engine.attempts import Channel, Held, Refused, Tries
+from reportflow_pandas.engine.attempts import Attempts, Channel, GivenUp, Held
 from reportflow_pandas.engine.circuit_breaker import MISSES_IN_A_ROW, CircuitBreaker, says_nothing
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.progress import Progress
@@ -62,7 +62,7 @@ class World:
             clock=self.clock,
             progress=Progress(self.clock),
         )
-        self.outage = self.channel.outage = CircuitBreaker(
+        self.breaker = self.channel.breaker = CircuitBreaker(
             self.look, end=self.ended.append, say=self.said.append, clock=self.clock, patience=patience
         )
 
@@ -82,24 +82,24 @@ class World:
     async def _worker(self, calls: Iterator[int], gate: Gate) -> None:
         for _ in calls:
             while not self.ended:
-                probe = self.outage.away and await self.outage.turn()
-                tries = Tries()
-                tries.probe = probe
+                probe = self.breaker.away and await self.breaker.turn()
+                attempts = Attempts()
+                attempts.probe = probe
                 if probe:
                     self.probes.append(self.clock.time)
                 await gate.enter()
                 try:
-                    await self.channel.tries(self.post, kind="async", tries=tries, gate=gate)
+                    await self.channel.send_with_retries(self.post, kind="async", attempts=attempts, gate=gate)
                 except Held:
                     continue
-                except Refused as refused:
+                except GivenUp as refused:
                     word = "unknown" if type(refused.decision).__name__ == "Unknown" else "failed"
                     self.outcomes[word] += 1
                 else:
                     self.outcomes["accepted"] += 1
                 finally:
                     if probe:
-                        self.outage.untaken()
+                        self.breaker.probe_ended()
                 break
 
     async def calls(self, calls: int) -> None:
@@ -113,7 +113,7 @@ class World:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        self.outage.close()
+        self.breaker.close()
 
     def run(self, calls: int = 200) -> World:
         self.clock.run(self.calls(calls))

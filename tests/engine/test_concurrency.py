@@ -9,7 +9,7 @@ from typing import Literal
 import pytest
 from support.virtual_time import SimulatedClock
 
-from reportflow_pandas.engine.attempts import Channel, Tries
+from reportflow_pandas.engine.attempts import Attempts, Channel
 from reportflow_pandas.engine.concurrency import Gate
 from reportflow_pandas.engine.progress import Progress
 from reportflow_pandas.engine.rate_limit import MemoryStore, RateLimiter
@@ -165,7 +165,7 @@ def simulate(
         for _ in left:
             if not gate.try_enter():
                 await gate.enter()
-            await channel.tries(send, kind="async", tries=Tries(), gate=gate, sending=sending)
+            await channel.send_with_retries(send, kind="async", attempts=Attempts(), gate=gate, sending=sending)
 
     async def main() -> None:
         await asyncio.gather(*(worker() for _ in range(ceiling if concurrency == "auto" else concurrency)))
@@ -319,7 +319,7 @@ def test_a_refusal_holds_back_neither_a_place_nor_a_fixed_number() -> None:
     """Closing is the window's: the gate lets in each call that has a place, also right after a 429."""
     gate = Gate(2, clock=SimulatedClock())
     assert gate.try_enter()
-    gate.leave("pushed_back", 60.0)
+    gate.leave("throttled", 60.0)
     assert gate.try_enter()
     assert gate.try_enter()
     assert not gate.try_enter()
@@ -335,7 +335,7 @@ def fill(gate: Gate) -> int:
 
 def refuse(gate: Gate, calls: int, seconds: float = 1.0) -> None:
     for _ in range(calls):
-        gate.leave("pushed_back", seconds)
+        gate.leave("throttled", seconds)
 
 
 def take(gate: Gate, calls: int) -> None:
@@ -388,7 +388,7 @@ def test_a_service_that_counts_by_time_leaves_the_limit_where_it_is() -> None:
 
 
 def test_a_cap_that_is_met_again_is_not_taken_for_a_count_by_time() -> None:
-    """The limit felt its way to 11 of a cap of 10, hundreds of calls later: it is 10 again."""
+    """The limit signal its way to 11 of a cap of 10, hundreds of calls later: it is 10 again."""
     clock = SimulatedClock()
     gate = Gate("auto", clock=clock)
     doubled(gate, 2)

@@ -11,7 +11,7 @@ NAMES = ["INV-0", "INV-1", "INV-2"]
 
 def accept(outcomes: Outcomes, position: int, file_name: str | None) -> None:
     """Give a row an answer that calls it so."""
-    outcomes.restore(
+    outcomes.put(
         Outcome(
             position,
             "accepted",
@@ -68,9 +68,9 @@ def test_many_rows_are_restored_as_each_of_them_alone(rows: list[int]) -> None:
     together, alone = (Outcomes([f"INV-{position}" for position in range(6)]) for _ in range(2))
     for outcomes in (together, alone):
         accept(outcomes, 2, "of before.pdf")  # what a row had before goes
-    together.restore_all([known[row] for row in rows])
+    together.put_all([known[row] for row in rows])
     for row in rows:
-        alone.restore(known[row])
+        alone.put(known[row])
     assert list(together) == list(alone)
     assert together.counts() == alone.counts()
     assert together.as_answered(range(6)) == alone.as_answered(range(6))

@@ -13,7 +13,7 @@ from support.virtual_time import SimulatedClock, VirtualClock
 from reportflow_pandas.engine.rate_limit import (
     GRAIN_SECONDS as GRAIN,
     RECHECK_SECONDS as RECHECK,
-    Kind,
+    BucketName,
     MemoryStore,
     RateLimiter,
     Slot,
@@ -708,13 +708,13 @@ def test_a_workspace_has_one_window_in_a_process() -> None:
 
 
 @pytest.mark.parametrize("kind", ["sync", "async"])
-def test_a_resumed_run_is_counted_in_its_own_bucket(kind: Kind) -> None:
+def test_a_resumed_run_is_counted_in_its_own_bucket(kind: BucketName) -> None:
     clock = SimulatedClock()
     limiter = RateLimiter(MemoryStore())
 
     async def main() -> None:
         await limiter.preload(kind, [0.0], clock=clock)
-        other: Kind = "async" if kind == "sync" else "sync"
+        other: BucketName = "async" if kind == "sync" else "sync"
         await limiter.slot(other, limits(1), clock=clock, timeout=60.0)
         assert clock.time == 0.0
         await limiter.slot(kind, limits(1), clock=clock, timeout=60.0)

@@ -58,7 +58,7 @@ class Scene:
             channel,
             self._post,
             intend=self._intend,
-            refused=lambda intent, _: self.happened.append(f"take {intent} back"),
+            withdraw=lambda intent, _: self.happened.append(f"take {intent} back"),
             gate=self.gate,
             delivered=delivered,
         )

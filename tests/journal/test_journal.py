@@ -132,7 +132,7 @@ def test_a_definite_refusal_takes_the_intent_back(tmp_path: Path) -> None:
         journal = opened(tmp_path)
         await planned(journal, TEXTS)
         call = await journal.intent([2, 3], "async/multiple")
-        journal.clear(call, [2, 3])
+        journal.withdraw(call, [2, 3])
         await journal.flush()
         abandoned(journal)
         with opened(tmp_path) as journal:
@@ -349,7 +349,7 @@ def test_calls_of_the_last_minute_are_known_to_the_limiter(tmp_path: Path) -> No
         outcomes, _ = await planned(journal, TEXTS)
         await sent(journal, outcomes, [0])
         call = await journal.intent([1], "sync/single")
-        journal.clear(call, [1])
+        journal.withdraw(call, [1])
         await journal.flush()
         await journal.intent([1], "sync/single")
         abandoned(journal)
@@ -467,7 +467,7 @@ def test_calls_that_share_a_commit_are_told_apart_after_a_crash(tmp_path: Path) 
             accept(outcomes, [place])
         outcomes.refused(6, "failed", "invalid", "no", 400)
         notes = [journal.answered(calls[place], outcomes.as_answered([place])) for place in (5, 0, 6, 3)]
-        journal.clear(calls[1], [1])
+        journal.withdraw(calls[1], [1])
         await asyncio.gather(*notes)
         with sqlite3.connect(tmp_path / "november.sqlite") as beside:
             open_calls = beside.execute("SELECT number FROM calls WHERE answered_at IS NULL").fetchall()
@@ -536,7 +536,7 @@ def test_a_call_that_no_worker_sent_is_sent_by_the_next_process_although_it_seem
             (call, positions, ids), _ = journal.reopen(journal.awaited())
             assert (positions, ids) == ([0], [documents(["a"])[0].id])
             # it still waited in the queue, and was taken back
-            journal.clear(call, positions)
+            journal.withdraw(call, positions)
         with opened(tmp_path, queue=True) as journal:
             again = journal.go_on()
             assert [again.status_of(position) for position in range(3)] == ["not_sent", "unknown", "unknown"]

@@ -89,7 +89,7 @@ class Recovery(RuleBasedStateMachine):
         async def main() -> None:
             assert self.journal is not None
             if answer == "cleared":
-                self.journal.clear(call, positions)
+                self.journal.withdraw(call, positions)
                 await self.journal.flush()
                 return
             for place, position in enumerate(positions):

@@ -52,10 +52,10 @@ def test_a_released_unknown_row_that_is_refused_is_unknown_again(tmp_path: Path)
         journal.go_on()
         assert [d.position for d in journal.pending(unknown=True, positions=[0])] == [0]
         call = await journal.intent([0], "async/single")
-        journal.clear(call, [0])  # a 429
+        journal.withdraw(call, [0])  # a 429
         await journal.flush()
         call = await journal.intent([0], "async/single")  # still released in this process
-        journal.clear(call, [0])
+        journal.withdraw(call, [0])
         await journal.flush()
         abandoned(journal)
         with opened(tmp_path) as journal:
@@ -80,7 +80,7 @@ def test_a_refused_row_that_had_failed_has_its_failure_still(tmp_path: Path) -> 
         with opened(tmp_path) as journal:
             journal.go_on()
             call = await journal.intent([0], "async/single")
-            journal.clear(call, [0])
+            journal.withdraw(call, [0])
         assert list(runs.load(tmp_path, "november").outcomes) == before
 
     run(main)

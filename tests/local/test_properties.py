@@ -11,7 +11,7 @@ from hypothesis import example, given, strategies as st
 from reportflow_pandas.local.call_limits import Rates
 from reportflow_pandas.local.faults import Fault, FaultPlan, bare_name
 from reportflow_pandas.local.http_answers import Refusal
-from reportflow_pandas.local.page_html import missing_sheet
+from reportflow_pandas.local.page_html import missing_page
 from reportflow_pandas.local.render_queue import placeholder
 from reportflow_pandas.local.switches import Switches
 from reportflow_pandas.local.validation import checked_order, parsed
@@ -113,7 +113,7 @@ def test_a_fault_is_played_from_its_first_call_on_as_often_as_it_says(
 
 @given(TEXT)
 def test_a_page_shows_every_text_as_text(text: str) -> None:
-    head, _, rest = missing_sheet(404, f"<{text}>").partition("<p>")
+    head, _, rest = missing_page(404, f"<{text}>").partition("<p>")
     shown = rest.partition("</p>")[0]
     assert head
     assert "<" not in shown

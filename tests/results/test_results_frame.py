@@ -10,7 +10,7 @@ def outcomes_of_all_sorts() -> Outcomes:
     """Return one row accepted, one that the service called otherwise, one ready, failed, unknown, not sent."""
     outcomes = Outcomes([f"INV-{position}" for position in range(6)])
     for position, name in enumerate(["INV-0.pdf", "INV-1 (2).pdf", None]):
-        outcomes.restore(
+        outcomes.put(
             Outcome(
                 position,
                 "ready" if position == 2 else "accepted",
@@ -51,5 +51,5 @@ def test_a_results_frame_stays_as_it_is_when_the_outcomes_go_on() -> None:
     frame = results_frame(outcomes, pd.RangeIndex(6), {})
     before = frame.copy(deep=True)
     for position in range(6):
-        outcomes.restore(outcomes[5]._replace(row=position, status="failed", attempts=9, elapsed=7.0))
+        outcomes.put(outcomes[5]._replace(row=position, status="failed", attempts=9, elapsed=7.0))
     pd.testing.assert_frame_equal(frame, before)

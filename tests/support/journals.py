@@ -65,7 +65,7 @@ async def planned(
 
 def accept(outcomes: Outcomes, positions: Sequence[int], *, ready: bool = False) -> None:
     for position in positions:
-        outcomes.restore(
+        outcomes.put(
             Outcome(
                 position,
                 "ready" if ready else "accepted",
