@@ -44,7 +44,7 @@ class LruDict(OrderedDict[K, V]):
         super().__setitem__(key, value)
         self.move_to_end(key)
         while len(self) > self._most:
-            old = next((one for one, kept in self.items() if not self._pinned(kept)), None)
+            old = next((used for used, kept in self.items() if not self._pinned(kept)), None)
             if old is None:
                 return
             del self[old]

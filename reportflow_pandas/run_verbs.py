@@ -62,20 +62,20 @@ def runs() -> pd.DataFrame:
 
     frame = pd.DataFrame(
         {
-            "run": [one.run for one in found],
-            "state": [one.state for one in found],
-            "design": [one.design or one.design_id for one in found],
-            "version": pd.array([one.version for one in found], dtype="Int64"),
-            "rows": pd.Series([one.rows for one in found], dtype="int64"),
-            "accepted": pd.Series([count(one, "accepted", "ready") for one in found], dtype="int64"),
-            "no_pdf": pd.Series([one.no_pdf for one in found], dtype="int64"),
-            "failed": pd.Series([count(one, "failed") for one in found], dtype="int64"),
-            "unknown": pd.Series([count(one, "unknown") for one in found], dtype="int64"),
-            "not_sent": pd.Series([count(one, "not_sent") for one in found], dtype="int64"),
-            "created_at": moments(np.array([one.created_at for one in found], dtype="float64")),
-            "updated_at": moments(np.array([one.updated_at for one in found], dtype="float64")),
-            "base_url": [one.base_url for one in found],
-            "problem": [one.problem for one in found],
+            "run": [summary.run for summary in found],
+            "state": [summary.state for summary in found],
+            "design": [summary.design or summary.design_id for summary in found],
+            "version": pd.array([summary.version for summary in found], dtype="Int64"),
+            "rows": pd.Series([summary.rows for summary in found], dtype="int64"),
+            "accepted": pd.Series([count(summary, "accepted", "ready") for summary in found], dtype="int64"),
+            "no_pdf": pd.Series([summary.no_pdf for summary in found], dtype="int64"),
+            "failed": pd.Series([count(summary, "failed") for summary in found], dtype="int64"),
+            "unknown": pd.Series([count(summary, "unknown") for summary in found], dtype="int64"),
+            "not_sent": pd.Series([count(summary, "not_sent") for summary in found], dtype="int64"),
+            "created_at": moments(np.array([summary.created_at for summary in found], dtype="float64")),
+            "updated_at": moments(np.array([summary.updated_at for summary in found], dtype="float64")),
+            "base_url": [summary.base_url for summary in found],
+            "problem": [summary.problem for summary in found],
         }
     )
     return readable(frame, "no runs")

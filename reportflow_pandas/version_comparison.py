@@ -98,9 +98,9 @@ class VersionComparison:
     def differences(self) -> pd.DataFrame:
         """Pages that differ: ``label``, ``page``, ``share`` (of the page's area), ``lost``, ``gained`` (text)."""
         lines = [
-            (one.label, one.page, one.share, "; ".join(one.lost) or None, "; ".join(one.gained) or None)
-            for one in self.pages
-            if one.share or one.lost or one.gained
+            (page.label, page.page, page.share, "; ".join(page.lost) or None, "; ".join(page.gained) or None)
+            for page in self.pages
+            if page.share or page.lost or page.gained
         ]
         return pd.DataFrame(lines, columns=["label", "page", "share", "lost", "gained"])
 
@@ -120,21 +120,21 @@ class VersionComparison:
         parts += [self._pair(page) for page in self.pages]
         return f'<div style="font:13px/1.45 system-ui,sans-serif">{"".join(parts)}</div>'
 
-    def _pair(self, one: PagePair) -> str:
+    def _pair(self, page: PagePair) -> str:
         style = "width:48%;border:1px solid #c8ccd2;background:#fff;vertical-align:top"
         pictures = "".join(
             f'<img alt="version {version}" style="{style}" '
             f'src="data:image/png;base64,{base64.b64encode(png).decode()}"> '
             if png
             else f'<span style="display:inline-block;{style}">no such page in version {version}</span> '
-            for version, png in ((self.old, one.old), (self.new, one.new))
+            for version, png in ((self.old, page.old), (self.new, page.new))
         )
-        told = [f"only in version {self.old}: {text}" for text in one.lost[:MOST_LINES]]
-        told += [f"only in version {self.new}: {text}" for text in one.gained[:MOST_LINES]]
+        told = [f"only in version {self.old}: {text}" for text in page.lost[:MOST_LINES]]
+        told += [f"only in version {self.new}: {text}" for text in page.gained[:MOST_LINES]]
         lines = "".join(f"<li>{html.escape(text)}</li>" for text in told)
-        state = f"{one.share:.1%} of the page differs" if one.share else "nothing differs to the eye"
+        state = f"{page.share:.1%} of the page differs" if page.share else "nothing differs to the eye"
         return (
-            f"<p>{html.escape(str(one.label))}, page {one.page}: {state}</p>"
+            f"<p>{html.escape(str(page.label))}, page {page.page}: {state}</p>"
             f"{f'<ul>{lines}</ul>' if lines else ''}<div>{pictures}</div>"
         )
 
@@ -213,10 +213,10 @@ def compare_versions(
     pages: list[PagePair] = []
     errors: list[ReportFlowError] = []
     for at in chosen:
-        one, two = (
+        earlier, later = (
             _printed(frame, design_id, at, {**given, "version": version}, errors) for version in (old, new)
         )
-        pages += _pairs(index[at], one, two)
+        pages += _pairs(index[at], earlier, later)
     if len(errors) == 2 * len(chosen):
         raise errors[0]  # it is not these rows
     return VersionComparison(design_id, old, new, _differing(before, after), pages)
@@ -253,7 +253,7 @@ def _chosen(rows: object, count: int) -> list[int]:
     given: list[Any] = list(rows) if is_many else [rows]  # type: ignore[call-overload]
     least, most = (0, count - 1) if is_many else (1, sys.maxsize)
     if not all(
-        isinstance(one, int | np.integer) and not isinstance(one, bool) and least <= one <= most for one in given
+        isinstance(row, int | np.integer) and not isinstance(row, bool) and least <= row <= most for row in given
     ):
         told = "a frame" if isinstance(rows, pd.DataFrame) else repr(rows)
         raise ConfigurationError(
@@ -261,7 +261,7 @@ def _chosen(rows: object, count: int) -> list[int]:
             f"and this is {told}. To choose rows otherwise, give a frame of these alone"
         )
     if is_many:
-        return [int(one) for one in given]
+        return [int(row) for row in given]
     number = min(int(given[0]), count)
     return sorted({round(at * (count - 1) / max(1, number - 1)) for at in range(number)})
 
@@ -277,11 +277,11 @@ def _parameters(options: Options, old: int, new: int) -> tuple[list[Parameter], 
 
 
 def _differing(before: Sequence[Parameter], after: Sequence[Parameter]) -> pd.DataFrame:
-    one, two = _types(before), _types(after)
+    old, new = _types(before), _types(after)
     lines = [
-        (name, one.get(name), two.get(name))
-        for name in dict.fromkeys([*one, *two])
-        if one.get(name) != two.get(name)
+        (name, old.get(name), new.get(name))
+        for name in dict.fromkeys([*old, *new])
+        if old.get(name) != new.get(name)
     ]
     return pd.DataFrame(lines, columns=["name", "old", "new"])
 
@@ -300,7 +300,7 @@ def _types(parameters: Sequence[Parameter]) -> dict[str, str]:
 def _pairs(label: Any, old: _Printed, new: _Printed) -> list[PagePair]:
     pairs = []
     for at in range(max(1, len(old.pages), len(new.pages))):
-        one, two = (made.pages[at] if at < len(made.pages) else b"" for made in (old, new))
+        old_page, new_page = (made.pages[at] if at < len(made.pages) else b"" for made in (old, new))
         before, after = (made.lines[at] if at < len(made.lines) else [] for made in (old, new))
         told = [line for line in difflib.ndiff(before, after) if line[:2] in ("- ", "+ ")]
         lost = [line[2:] for line in told if line.startswith("- ")]
@@ -308,11 +308,11 @@ def _pairs(label: Any, old: _Printed, new: _Printed) -> list[PagePair]:
         for made, lines in ((old, lost), (new, gained)):
             if made.problem and not at:
                 lines.insert(0, f"it could not be printed: {made.problem}")
-        if one and two and old.sizes[at] != new.sizes[at]:
+        if old_page and new_page and old.sizes[at] != new.sizes[at]:
             lost.insert(0, f"a page of {old.sizes[at]}")
             gained.insert(0, f"a page of {new.sizes[at]}")
-        share, marked = _compared(one, two)
-        pairs.append(PagePair(label, at + 1, one, marked, share, tuple(lost), tuple(gained)))
+        share, marked = _compared(old_page, new_page)
+        pairs.append(PagePair(label, at + 1, old_page, marked, share, tuple(lost), tuple(gained)))
     return pairs
 
 
@@ -339,15 +339,17 @@ def _compared(old: bytes, new: bytes) -> tuple[float, bytes]:
 
     if not old or not new:
         return 1.0, new
-    one, two = (Image.open(io.BytesIO(png)).convert("RGB") for png in (old, new))
-    if one.size != two.size:  # both on paper that is large enough
-        size = (max(one.width, two.width), max(one.height, two.height))
+    earlier, later = (Image.open(io.BytesIO(png)).convert("RGB") for png in (old, new))
+    if earlier.size != later.size:  # both on paper that is large enough
+        size = (max(earlier.width, later.width), max(earlier.height, later.height))
         papers = [Image.new("RGB", size, "white") for _ in range(2)]
-        for paper, picture in zip(papers, (one, two), strict=True):
+        for paper, picture in zip(papers, (earlier, later), strict=True):
             paper.paste(picture)
-        one, two = papers
-    difference = ImageChops.difference(one, two).convert("L").point(lambda value: 255 * (value > LEAST_DIFFERENCE))
-    across, down = (-(-side // CELL_PIXELS) for side in one.size)
+        earlier, later = papers
+    difference = (
+        ImageChops.difference(earlier, later).convert("L").point(lambda value: 255 * (value > LEAST_DIFFERENCE))
+    )
+    across, down = (-(-side // CELL_PIXELS) for side in earlier.size)
     cells = [
         (x, y)
         for y in range(down)
@@ -358,12 +360,12 @@ def _compared(old: bytes, new: bytes) -> tuple[float, bytes]:
     ]
     if not cells:
         return 0.0, new
-    pen = ImageDraw.Draw(two)
+    pen = ImageDraw.Draw(later)
     for left, top, right, bottom in _boxes(set(cells)):
         corners = (left * CELL_PIXELS, top * CELL_PIXELS, (right + 1) * CELL_PIXELS, (bottom + 1) * CELL_PIXELS)
         pen.rectangle(corners, outline=MARK, width=2)
     target = io.BytesIO()
-    two.save(target, format="PNG", optimize=True)
+    later.save(target, format="PNG", optimize=True)
     return len(cells) / (across * down), target.getvalue()
 
 

@@ -152,9 +152,9 @@ class Connections:
     def _look(self) -> None:
         self._looks_at = inf
         now = asyncio.get_running_loop().time()
-        for one in [one for one in self.under_way if one.due <= now]:
-            one.ring()
-        self.look_at(min((one.due for one in self.under_way), default=inf))
+        for exchange in [exchange for exchange in self.under_way if exchange.due <= now]:
+            exchange.ring()
+        self.look_at(min((exchange.due for exchange in self.under_way), default=inf))
 
     def route(self, url: URL) -> Route:
         """Return how an address is reached.

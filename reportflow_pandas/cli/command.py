@@ -157,45 +157,47 @@ def _parser() -> Parser:
     parser.add_argument("--version", action="version", version=f"reportflow-pandas {__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
 
-    one = _verb(verbs, "demo", demo.demo, "the example's 412 invoices on this machine: no account, no network")
-    one.add_argument(
+    command = _verb(verbs, "demo", demo.demo, "the example's 412 invoices on this machine: no account, no network")
+    command.add_argument(
         "--out",
         type=Path,
         default=Path("reportflow-demo"),
         metavar="DIR",
         help="folder; default ./reportflow-demo",
     )
-    one.add_argument("--rows", type=int, metavar="N", help="only the first N orders")
-    one.add_argument("--no-progress", dest="progress", action="store_false", help="no bars")
+    command.add_argument("--rows", type=int, metavar="N", help="only the first N orders")
+    command.add_argument("--no-progress", dest="progress", action="store_false", help="no bars")
 
-    one = _verb(
+    command = _verb(
         verbs, "check", check.check, "what is wrong, or looks wrong, with a file's rows; sends nothing billed"
     )
-    _add_check(one)
+    _add_check(command)
 
-    one = _verb(verbs, "generate", generate.generate, "a document for each row of a file, and the review workbook")
-    one.epilog = GENERATE
-    one.formatter_class = argparse.RawDescriptionHelpFormatter
-    _add_generate(one)
+    command = _verb(
+        verbs, "generate", generate.generate, "a document for each row of a file, and the review workbook"
+    )
+    command.epilog = GENERATE
+    command.formatter_class = argparse.RawDescriptionHelpFormatter
+    _add_generate(command)
 
-    one = _verb(verbs, "serve", serve.serve, "the embedded service, until Ctrl-C")
-    one.add_argument("--port", type=_port, default=8787, help="default 8787; 0: any free one")
-    one.add_argument(
+    command = _verb(verbs, "serve", serve.serve, "the embedded service, until Ctrl-C")
+    command.add_argument("--port", type=_port, default=8787, help="default 8787; 0: any free one")
+    command.add_argument(
         "--host",
         default="127.0.0.1",
         metavar="ADDRESS",
         help="where it listens; default this machine only, 0.0.0.0 for containers and other machines, without TLS",
     )
-    one.add_argument(
+    command.add_argument(
         "--designs", action="append", metavar="DIR", help="folder of designs beside the packaged ones; repeatable"
     )
-    one.add_argument(
+    command.add_argument(
         "--limits", action="store_true", help="enforce the documented limits: 100 calls a minute, sync 30"
     )
-    one.add_argument(
+    command.add_argument(
         "--latency", type=worker.seconds_or_more, default=0.0, metavar="S", help="seconds before each answer"
     )
-    one.add_argument(
+    command.add_argument(
         "--render-delay",
         type=worker.seconds_or_more,
         default=0.0,
@@ -203,55 +205,63 @@ def _parser() -> Parser:
         help="seconds before a PDF may be ready",
     )
 
-    one = _verb(verbs, "runs", runs.runs, "the runs that this machine has, and how far each is")
+    command = _verb(verbs, "runs", runs.runs, "the runs that this machine has, and how far each is")
 
-    one = _verb(verbs, "resume", runs.resume, "go on with a run: send what is missing, fetch the PDFs that are")
-    one.add_argument("run", metavar="RUN", help="its name; `reportflow-pandas runs` lists them")
-    one.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
-    one.add_argument("--download", type=Path, metavar="DIR", help="folder of the PDFs; default that of the run")
-    one.add_argument(
+    command = _verb(
+        verbs, "resume", runs.resume, "go on with a run: send what is missing, fetch the PDFs that are"
+    )
+    command.add_argument("run", metavar="RUN", help="its name; `reportflow-pandas runs` lists them")
+    command.add_argument("--out", type=Path, metavar="FILE", help="review workbook; default review.xlsx")
+    command.add_argument(
+        "--download", type=Path, metavar="DIR", help="folder of the PDFs; default that of the run"
+    )
+    command.add_argument(
         "--same-workspace",
         action="store_true",
         help="the key was renewed: it is another one of the workspace that the run belongs to",
     )
-    one.add_argument(
+    command.add_argument(
         "--max-documents", type=_count, metavar="N", help="refuse if more documents than this would be sent"
     )
-    one.add_argument(
+    command.add_argument(
         "--progress", action=argparse.BooleanOptionalAction, help="bars on stderr; default in a terminal"
     )
 
-    one = _verb(verbs, "mail", mailing.mail, "mail each document of a run to its person, once")
-    mailing.add_arguments(one)
+    command = _verb(verbs, "mail", mailing.mail, "mail each document of a run to its person, once")
+    mailing.add_arguments(command)
 
-    one = _verb(verbs, "archive", archive.archive, "hold a folder that was handed over against its index")
-    one.add_argument("folder", type=Path, metavar="DIR", help="folder that results.reportflow.hand_over wrote")
-    one.add_argument(
+    command = _verb(verbs, "archive", archive.archive, "hold a folder that was handed over against its index")
+    command.add_argument("folder", type=Path, metavar="DIR", help="folder that results.reportflow.hand_over wrote")
+    command.add_argument(
         "--check", action="store_true", required=True, help="tell files that were changed, lost or added"
     )
 
-    one = _verb(verbs, "webhook", runs.webhook, "receive the service's file.completed events, until Ctrl-C")
-    one.add_argument("--port", type=_port, default=8788, help="default 8788; 0: any free one")
-    one.add_argument(
+    command = _verb(verbs, "webhook", runs.webhook, "receive the service's file.completed events, until Ctrl-C")
+    command.add_argument("--port", type=_port, default=8788, help="default 8788; 0: any free one")
+    command.add_argument(
         "--host", default="127.0.0.1", metavar="ADDRESS", help="where it listens; default this machine only"
     )
-    one.add_argument(
+    command.add_argument(
         "--notify",
         action="append",
         metavar="URL",
         help="told when a run is complete: mailto://…, slack://…; repeatable",
     )
 
-    one = _verb(verbs, "worker", worker.work, "carry out what submit(queue=…) puts into a Redis, until SIGTERM")
-    worker.add_arguments(one)
+    command = _verb(
+        verbs, "worker", worker.work, "carry out what submit(queue=…) puts into a Redis, until SIGTERM"
+    )
+    worker.add_arguments(command)
 
-    one = _verb(verbs, "designs", listing.designs, "the workspace's designs")
-    _add_local(one)
+    command = _verb(verbs, "designs", listing.designs, "the workspace's designs")
+    _add_local(command)
 
-    one = _verb(verbs, "parameters", listing.parameters, "what a design takes: the names that columns must have")
-    one.add_argument("design", metavar="DESIGN", help="its id")
-    one.add_argument("--version", type=_version, default="latest", metavar="N", help="default: the latest")
-    _add_local(one)
+    command = _verb(
+        verbs, "parameters", listing.parameters, "what a design takes: the names that columns must have"
+    )
+    command.add_argument("design", metavar="DESIGN", help="its id")
+    command.add_argument("--version", type=_version, default="latest", metavar="N", help="default: the latest")
+    _add_local(command)
     return parser
 
 

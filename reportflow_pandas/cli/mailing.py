@@ -77,8 +77,8 @@ def mail(arguments: argparse.Namespace) -> int:
         say(str(made))
         return ACCEPTED
     _say_counts(made, begun)
-    for one in told:
-        complain(str(one.message))
+    for warning in told:
+        complain(str(warning.message))
     if stopped:
         complain(stopped)
     if code is not None:

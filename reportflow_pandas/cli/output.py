@@ -215,8 +215,8 @@ def write_workbook(results: pd.DataFrame, out: Path, source: pd.DataFrame | None
             complain(f"The workbook {out} could not be written: {reason or 'interrupted'}")
             results.to_csv(rescue, index_label="index")
             return "Results", rescue
-    for one in told:
-        complain(str(one.message))
+    for warning in told:
+        complain(str(warning.message))
     return "Workbook", written
 
 

@@ -27,7 +27,7 @@ class Parser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Say what is wrong and where to read how it is used, and leave with 2."""
         if choice := _CHOICE.fullmatch(message):
-            commands = next(list(one.choices) for one in self._actions if isinstance(one.choices, dict))
+            commands = next(list(action.choices) for action in self._actions if isinstance(action.choices, dict))
             near = difflib.get_close_matches(choice["word"], commands, 1)
             hint = f"Did you mean {near[0]}?" if near else f"There are {', '.join(commands)}"
             message = f"there is no command {choice['word']!r}. {hint}"

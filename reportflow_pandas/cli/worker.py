@@ -103,8 +103,8 @@ async def _work(arguments: argparse.Namespace) -> int:
     try:
         return await worker.run()
     finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def _endings() -> list[signal.Signals]:

@@ -225,8 +225,8 @@ class MailBook:
         """Return the first rows whose message was refused: index label and outcome."""
         index = self._results.index
         return [
-            (index[at], one)
+            (index[at], outcome)
             for at, outcomes in self.outcomes.copy().items()
-            for one in outcomes
-            if one.state == "failed"
+            for outcome in outcomes
+            if outcome.state == "failed"
         ][:most]

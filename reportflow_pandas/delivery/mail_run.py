@@ -114,7 +114,7 @@ class MailRun:
 
     def failures(self, most: int) -> list[tuple[Any, Outcome]]:
         """Return the first rows whose message was refused: their index labels, and why."""
-        return [(label, Outcome(0, "failed", error=one.error)) for label, one in self._book.refused(most)]
+        return [(label, Outcome(0, "failed", error=outcome.error)) for label, outcome in self._book.refused(most)]
 
     def no_pdf(self) -> int:
         """Return 0: documents without a PDF get no mail."""

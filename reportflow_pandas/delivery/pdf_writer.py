@@ -88,7 +88,8 @@ class PdfWriter:
         self._write(self._root, b"<< /Type /Pages /Count %d /Kids [%s] >>" % (self.pages, kids))
         outline = self._write_outline()
         labels = b" ".join(
-            b"%d << /P %s /S /D >>" % (one.first_page, _string(f"{one.title} p. ")) for one in self.documents
+            b"%d << /P %s /S /D >>" % (document.first_page, _string(f"{document.title} p. "))
+            for document in self.documents
         )
         catalog, info = self._new_number(), self._new_number()
         self._write(
@@ -135,14 +136,14 @@ class PdfWriter:
     def _write_outline(self) -> int:
         outline = self._new_number()
         numbers = [self._new_number() for _ in self.documents]
-        for at, (number, one) in enumerate(zip(numbers, self.documents, strict=True)):
+        for at, (number, document) in enumerate(zip(numbers, self.documents, strict=True)):
             beside = b"" if at == 0 else b" /Prev %d 0 R" % numbers[at - 1]
             if at + 1 < len(numbers):
                 beside += b" /Next %d 0 R" % numbers[at + 1]
             self._write(
                 number,
                 b"<< /Title %s /Parent %d 0 R /Dest [%d 0 R /XYZ null null null]%s >>"
-                % (_string(one.title), outline, one.object_number, beside),
+                % (_string(document.title), outline, document.object_number, beside),
             )
         ends = b" /First %d 0 R /Last %d 0 R" % (numbers[0], numbers[-1]) if numbers else b""
         self._write(outline, b"<< /Type /Outlines /Count %d%s >>" % (len(numbers), ends))
@@ -191,7 +192,7 @@ class _Copy:
         if isinstance(value, pikepdf.Dictionary):
             return b"<< %s >>" % self._entries(dict(value.items()))
         if isinstance(value, pikepdf.Array):
-            return b"[%s]" % b" ".join([self._text(one) for one in value])
+            return b"[%s]" % b" ".join([self._text(item) for item in value])
         return value.unparse()
 
     def _reference(self, value: pikepdf.Object) -> bytes:

@@ -166,9 +166,11 @@ class Known:
             return Place(nth, 0, None, fresh=True, changed=False)
         exist = [edition for edition in editions if edition.status in MAY_EXIST]
         if exist and not again:
-            one = exist[-1]
-            differs = digest is not None and one.digest is not None and one.digest != digest
-            return Place(nth, one.edition, one, fresh=False, changed=differs and one.status in ACCEPTED)
+            standing = exist[-1]
+            differs = digest is not None and standing.digest is not None and standing.digest != digest
+            return Place(
+                nth, standing.edition, standing, fresh=False, changed=differs and standing.status in ACCEPTED
+            )
         newest = editions[-1]
         if newest.status in MAY_EXIST:
             return Place(nth, newest.edition + 1, None, fresh=True, changed=False)

@@ -466,8 +466,8 @@ class Journal:
             numbers = self._numbers_of([outcome.row for outcome in outcomes])
             describe(changes, outcomes, call, numbers, moment)
             if self._released:
-                known = zip(numbers, outcomes, strict=True)
-                self._released.difference_update(number for number, one in known if one.status != "not_sent")
+                told = zip(numbers, outcomes, strict=True)
+                self._released -= {number for number, outcome in told if outcome.status != "not_sent"}
 
 
 def _after_fork() -> None:

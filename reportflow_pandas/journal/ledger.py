@@ -215,7 +215,7 @@ class Changes:
     then: list[Callable[[JournalError | None], None]] = field(default_factory=list)
 
     def __bool__(self) -> bool:
-        return any(getattr(self, one.name) for one in fields(self) if one.name != "describe")
+        return any(getattr(self, kind.name) for kind in fields(self) if kind.name != "describe")
 
     def complete(self) -> None:
         """Describe what was only noted."""
@@ -242,18 +242,18 @@ class Changes:
         connection.execute("SAVEPOINT intents")
         calls, singles, taking = [], [], []
         for intents in _side_by_side(self.intents):
-            one, last = intents[0], intents[-1]
+            lead, last = intents[0], intents[-1]
             if len(intents) == 1:
-                calls.append((one.call, one.endpoint, one.via, one.started_at))
-                taking += [(one.call, 0, *span) for span in one.spans]
+                calls.append((lead.call, lead.endpoint, lead.via, lead.started_at))
+                taking += [(lead.call, 0, *span) for span in lead.spans]
             else:
-                (first, _, released), final = one.spans[0], last.spans[0][1]
-                singles.append((one.call - first, one.endpoint, one.via, last.started_at, first, final))
-                taking.append((one.call - first, 1, first, final, released))
+                (first, _, released), final = lead.spans[0], last.spans[0][1]
+                singles.append((lead.call - first, lead.endpoint, lead.via, last.started_at, first, final))
+                taking.append((lead.call - first, 1, first, final, released))
         connection.executemany(_CALL, calls)
         connection.executemany(_CALLS, singles)
         taken = connection.executemany(_INTEND, taking).rowcount
-        if taken != sum(len(one.positions) for one in self.intents):
+        if taken != sum(len(intent.positions) for intent in self.intents):
             connection.execute("ROLLBACK TO intents")
             for intent in self.intents:
                 intent.apply(connection)
@@ -324,14 +324,14 @@ def _side_by_side(intents: Sequence[Intent]) -> list[list[Intent]]:
     """
     groups: list[list[Intent]] = []
     expected: tuple[Any, ...] | None = None
-    for one in intents:
-        (first, last, released), *more = one.spans
-        about = (one.call, first, released, one.endpoint, one.via)
+    for intent in intents:
+        (first, last, released), *more = intent.spans
+        about = (intent.call, first, released, intent.endpoint, intent.via)
         if about == expected and first == last:
-            groups[-1].append(one)
+            groups[-1].append(intent)
         else:
-            groups.append([one])
-        expected = (one.call + 1, last + 1, *about[2:]) if first == last and not more else None
+            groups.append([intent])
+        expected = (intent.call + 1, last + 1, *about[2:]) if first == last and not more else None
     return groups
 
 
@@ -423,7 +423,7 @@ def plan_later(
     )
     others = sorted(set(range(len(numbers))) - set(fresh))
     return Planned(
-        numbers, fresh, [one for one, _ in known_at(connection, [first + place for place in others])], new
+        numbers, fresh, [outcome for outcome, _ in known_at(connection, [first + place for place in others])], new
     )
 
 

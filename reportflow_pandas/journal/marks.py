@@ -65,7 +65,7 @@ def owner_of(
                 continue
             numbers = ledger_queries.numbers_by_id(connection, document_ids)
             if numbers:
-                found = [one for one in document_ids if one in numbers]
+                found = [document_id for document_id in document_ids if document_id in numbers]
                 return Owned(run, found, ledger_queries.is_answered(connection, numbers[found[0]], request_id))
     return None
 

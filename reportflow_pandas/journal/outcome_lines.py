@@ -33,22 +33,23 @@ def describe(
     """
     if call is None:
         changes.refused_unsent += [
-            (*_refusal(one), *_of_call(one), number) for one, number in zip(outcomes, numbers, strict=True)
+            (*_refusal(outcome), *_of_call(outcome), number)
+            for outcome, number in zip(outcomes, numbers, strict=True)
         ]
         return
     shared, own, alike = _split(outcomes)
     changes.answers.append((moment, *shared, call))
-    for one, number, values in zip(outcomes, numbers, own, strict=False):
-        if one.status in ACCEPTED:
-            said = _answer(one)
-            if alike and one.path is None:
+    for outcome, number, values in zip(outcomes, numbers, own, strict=False):
+        if outcome.status in ACCEPTED:
+            said = _answer(outcome)
+            if alike and outcome.path is None:
                 changes.accepted_alike.append((*said, number, call))
             else:
-                changes.accepted.append((*said, one.path, *values, number, call))
+                changes.accepted.append((*said, outcome.path, *values, number, call))
             changes.dropped.append(number)
         else:
-            told = _refusal(one)
-            if one.status == "not_sent":
+            told = _refusal(outcome)
+            if outcome.status == "not_sent":
                 changes.given_back.append((*told[1:], *values, number, call))
             else:
                 changes.refused.append((*told, *values, number, call))

@@ -37,7 +37,11 @@ def refuse(
     JournalError
         It would be sent twice.
     """
-    meanwhile = [one for one, word in standing if word in ACCEPTED and outcomes.status_of(one.row) not in ACCEPTED]
+    meanwhile = [
+        outcome
+        for outcome, word in standing
+        if word in ACCEPTED and outcomes.status_of(outcome.row) not in ACCEPTED
+    ]
     for outcome, status in standing:
         free = status in ("not_sent", "failed") or (status == "unknown" and numbers[outcome.row] in released)
         if outcome not in meanwhile and not free:

@@ -94,9 +94,9 @@ def make_folder(folder: Path) -> None:
             missing = [folder]
             while not missing[-1].parent.exists():
                 missing.append(missing[-1].parent)
-            for one in reversed(missing):
+            for level in reversed(missing):
                 with contextlib.suppress(FileExistsError):
-                    one.mkdir(mode=0o700)
+                    level.mkdir(mode=0o700)
             _made_private(folder)
         elif not any(folder.iterdir()):
             _made_private(folder)

@@ -394,8 +394,8 @@ def remove(path: Path) -> None:
 
 
 def _swept(path: Path) -> None:
-    for one in (path, *_companions(path)):
-        one.unlink(missing_ok=True)
+    for file in (path, *_companions(path)):
+        file.unlink(missing_ok=True)
 
 
 def _companions(path: Path) -> tuple[Path, ...]:

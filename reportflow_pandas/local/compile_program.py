@@ -75,11 +75,11 @@ def code_points(font: str) -> list[tuple[int, int]]:
     points: set[int] = set()
     if font.lower().endswith((".ttc", ".otc")):
         with TTCollection(font, lazy=True) as collection:
-            for one in collection.fonts:
-                points.update(one.getBestCmap() or ())
+            for member in collection.fonts:
+                points.update(member.getBestCmap() or ())
     else:
-        with TTFont(font, lazy=True) as one:
-            points.update(one.getBestCmap() or ())
+        with TTFont(font, lazy=True) as file:
+            points.update(file.getBestCmap() or ())
     return ranges(sorted(points))
 
 

@@ -122,7 +122,7 @@ def document_page(
     shown_pages: int,
 ) -> str:
     """Return the page of one document, so many of its pages as pictures: what ``share.url`` leads to."""
-    document = next(one for one in _snapshots(request, workspace) if one.file_id == file_id)
+    document = next(entry for entry in _snapshots(request, workspace) if entry.file_id == file_id)
     return _filled(
         "document.html",
         title=f"{document.file_name}.pdf",

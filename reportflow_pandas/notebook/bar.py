@@ -274,7 +274,7 @@ BAR_PIXELS = 160
 def _last_picture(bar: Any) -> dict[str, str]:
     """Return a bar as HTML and text that need no kernel and no script."""
     left, middle, right = bar.container.children
-    texts = [one.value.replace("\u2007", " ").strip() for one in (left, right)]
+    texts = [label.value.replace("\u2007", " ").strip() for label in (left, right)]
     share = min(1.0, bar.n / bar.total) if bar.total else 1.0
     colour = PICTURE_COLOURS.get(middle.bar_style, PICTURE_COLOURS["warning"])
     before, after = (f'<span class="widget-html">{text}</span>' for text in texts)

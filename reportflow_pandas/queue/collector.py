@@ -213,7 +213,9 @@ class Collection:
         while True:
             identities = await self._client.zrange(self._key(state), skip, skip + PAGE - 1)
             finished = await self._read(state, field, identities)
-            ended = [one.identity for one in finished] + [one for one in identities if one in self._collected]
+            ended = [call.identity for call in finished] + [
+                identity for identity in identities if identity in self._collected
+            ]
             skip += len(identities) - len(ended)  # of another program, or being added just now
             await self._settle(finished)
             if ended:
@@ -228,7 +230,11 @@ class Collection:
 
     async def _read(self, state: str, field: str, identities: Sequence[str]) -> list[_Finished]:
         # only what is needed: the documents, which are most of a call, stay where they are
-        ours = [(one, entry) for one in identities if (entry := self.open.get(one)) is not None and entry.added]
+        ours = [
+            (identity, entry)
+            for identity in identities
+            if (entry := self.open.get(identity)) is not None and entry.added
+        ]
         if not ours:
             return []
         async with self._client.pipeline(transaction=False) as together:
@@ -246,34 +252,34 @@ class Collection:
         returning: list[tuple[_Finished, Sequence[int]]] = []
         shown: list[int] = []
         texts: list[str | None] = []
-        for one in finished:
-            entry = one.entry
-            offsets = self._answered(one) if one.state == "completed" else self._failed(one)
+        for call in finished:
+            entry = call.entry
+            offsets = self._answered(call) if call.state == "completed" else self._failed(call)
             if offsets and len(offsets) == len(entry.positions):
                 self._journal.withdraw(entry.number, entry.positions)
             else:
                 records.append(self._journal.answered(entry.number, self._outcomes.as_answered(entry.positions)))
             # from here on it is collected, whatever happens to this look
-            del self.open[one.identity]
-            self._collected.add(one.identity)
+            del self.open[call.identity]
+            self._collected.add(call.identity)
             if offsets:
-                returning.append((one, offsets))
-                texts.append(await self._client.hget(self._key(one.identity), "data"))
+                returning.append((call, offsets))
+                texts.append(await self._client.hget(self._key(call.identity), "data"))
             shown += entry.part(sorted(set(range(len(entry.positions))) - set(offsets)))
         if records:
             await asyncio.gather(*records)
         self._finish(shown)
-        for (one, offsets), text in zip(returning, texts, strict=True):
-            await self._put_back(text or "", one.entry, offsets)
+        for (call, offsets), text in zip(returning, texts, strict=True):
+            await self._put_back(text or "", call.entry, offsets)
 
-    def _answered(self, one: _Finished) -> Sequence[int]:
+    def _answered(self, call: _Finished) -> Sequence[int]:
         """Set the outcomes of an answered call; return the offsets of documents that were not sent."""
         try:
-            answer = orjson.loads(one.value)
-            outcomes = outcomes_of(answer, one.entry.places())
+            answer = orjson.loads(call.value)
+            outcomes = outcomes_of(answer, call.entry.places())
         except (SetAside, ValueError) as problem:
-            log.warning("call %s: %s", one.identity, problem)
-            self.mark(one.entry.positions, "unknown", "unknown_outcome", DAMAGED)
+            log.warning("call %s: %s", call.identity, problem)
+            self.mark(call.entry.positions, "unknown", "unknown_outcome", DAMAGED)
             return ()
         for outcome in outcomes:
             self._outcomes.put(outcome)
@@ -285,23 +291,23 @@ class Collection:
             self.mark(unsent, "unknown", "unknown_outcome", FORGOTTEN)
         if self.stopping:
             return ()
-        return [offset for offset, position in enumerate(one.entry.positions) if position in set(unsent)]
+        return [offset for offset, position in enumerate(call.entry.positions) if position in set(unsent)]
 
-    def _failed(self, one: _Finished) -> Sequence[int]:
+    def _failed(self, call: _Finished) -> Sequence[int]:
         """Set the outcomes of a call without an answer; return the offsets of documents that were not sent."""
-        entry = one.entry
-        if one.sent:
-            self.given_up[one.identity] = entry
-            text = LOST_BY_WORKER if one.stalled else f"{LOST_BY_WORKER} ({one.value})"
+        entry = call.entry
+        if call.sent:
+            self.given_up[call.identity] = entry
+            text = LOST_BY_WORKER if call.stalled else f"{LOST_BY_WORKER} ({call.value})"
             self.mark(entry.positions, "unknown", "unknown_outcome", text)
             return ()
         if self._went_back:
             self.mark(entry.positions, "unknown", "unknown_outcome", FORGOTTEN)
         if self.stopping:
             return ()
-        if entry.times < AGAIN and not one.value.startswith(SET_ASIDE):
+        if entry.times < AGAIN and not call.value.startswith(SET_ASIDE):
             return range(len(entry.positions))
-        self.mark(entry.positions, "failed", "invalid", f"nothing was sent for it: {one.value}")
+        self.mark(entry.positions, "failed", "invalid", f"nothing was sent for it: {call.value}")
         return ()
 
     def _count(self, outcome: Outcome) -> None:

@@ -83,8 +83,8 @@ async def connect_when_there(address: RedisAddress, ending: asyncio.Event) -> An
 async def closed(client: Any) -> None:
     """Close a client, and those of the sentinels that it asked."""
     sentinels = getattr(getattr(client.connection_pool, "sentinel_manager", None), "sentinels", ())
-    for one in (client, *sentinels):
-        await one.aclose()
+    for node in (client, *sentinels):
+        await node.aclose()
 
 
 async def connected(
@@ -258,9 +258,9 @@ async def _of_sentinels(address: RedisAddress, client: Any, error: Exception) ->
         return error, str(address)
     sentinels = client.connection_pool.sentinel_manager.sentinels
     refusals: list[tuple[Exception, str]] = []
-    for (host, port), one in zip(address.hosts, sentinels, strict=True):
+    for (host, port), sentinel in zip(address.hosts, sentinels, strict=True):
         try:
-            await one.ping()
+            await sentinel.ping()
         except (RedisError, OSError, TimeoutError) as reason:
             refusals.append((reason, f"the sentinel {host}:{port} of {address}"))
     if len(refusals) < len(sentinels):  # another one knows of no such master

@@ -259,7 +259,9 @@ class Dispatch:
 
         self._adding = True
         try:
-            intended = [one for one in await asyncio.gather(*[self._intend(*call) for call in calls]) if one]
+            intended = [
+                intent for intent in await asyncio.gather(*[self._intend(*call) for call in calls]) if intent
+            ]
             if not intended:
                 return
             entries = {
@@ -292,7 +294,7 @@ class Dispatch:
             return await self._journal.intent(positions, endpoint), positions, message
         except AcceptedMeanwhile as meanwhile:
             self._calls.finish(meanwhile.positions)
-            left = [place for place, one in enumerate(positions) if one not in meanwhile.positions]
+            left = [place for place, position in enumerate(positions) if position not in meanwhile.positions]
         if not left:
             return None
         rest = {**message, "documents": [message["documents"][place] for place in left]}

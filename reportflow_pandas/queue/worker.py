@@ -363,7 +363,7 @@ class Worker:
             # every other call would be refused as this one was; the submitter does the rest
             served.say_that_it_ends(error)
             await self._redis.set(self._keys.of(served.name, CANCELLED), "1", ex=86400)
-        if self._ending.is_set() and any(outcomes.status_of(one) == "unknown" for one in places):
+        if self._ending.is_set() and any(outcomes.status_of(place) == "unknown" for place in places):
             self.cut_off += 1
         await served.keep(job, answer_of(outcomes, ids, error, self.name), token)
 

@@ -102,8 +102,8 @@ def _zip_kind(path: Path) -> str:
         with zipfile.ZipFile(path) as archive:
             names = set(archive.namelist())
             bomb = any(
-                one.file_size > _LARGE_PART and one.file_size > _MOST_PACKED * one.compress_size
-                for one in archive.infolist()
+                part.file_size > _LARGE_PART and part.file_size > _MOST_PACKED * part.compress_size
+                for part in archive.infolist()
             )
             kind = "" if bomb else _office_kind(archive, names)
     except Exception as reason:  # noqa: BLE001 - a damaged archive raises whatever its bytes lead to

@@ -248,7 +248,7 @@ def places(frame: pd.DataFrame, positions: Sequence[int], column: Any = None) ->
         ``"3 rows (orders.xlsx, Orders!E5, E7, E9)"``.
     """
     found = [_found(frame, position) for position in positions[:PLACES_SHOWN]]
-    known = [one for one in found if one is not None]
+    known = [place for place in found if place is not None]
     if not known or len(known) < len(found):
         return ""
     origin, label, line = known[0]

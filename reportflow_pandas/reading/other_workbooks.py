@@ -194,9 +194,9 @@ def _xlsb(path: Path, reading: Reading) -> tuple[Sheet, list[str]]:
 def calamine_visible(book: Any) -> list[tuple[str, bool]]:
     """Return the names of worksheets, and whether each is visible."""
     return [
-        (one.name, str(one.visible).endswith("Visible"))
-        for one in book.sheets_metadata
-        if str(one.typ).endswith("WorkSheet")
+        (sheet.name, str(sheet.visible).endswith("Visible"))
+        for sheet in book.sheets_metadata
+        if str(sheet.typ).endswith("WorkSheet")
     ]
 
 

@@ -93,10 +93,10 @@ def _shown(lines: Lines, found: Sequence[int]) -> str:
 
 
 def _doubt(lines: Lines, found: Sequence[int]) -> Doubt:
-    one = len(found) == 1
+    single = len(found) == 1
     return Doubt(
-        f"{'1 line looks' if one else f'{len(found):,} lines look'} like the sum of others and not like a row "
-        f"({_shown(lines, found)}). totals='skip' leaves {'it' if one else 'them'} out, totals='keep' makes "
-        f"{'a document of it' if one else 'documents of them'} too",
+        f"{'1 line looks' if single else f'{len(found):,} lines look'} like the sum of others and not like a row "
+        f"({_shown(lines, found)}). totals='skip' leaves {'it' if single else 'them'} out, totals='keep' makes "
+        f"{'a document of it' if single else 'documents of them'} too",
         {"totals": "skip"},
     )

@@ -306,9 +306,9 @@ def _headings(lines: Lines, header: int, places: Iterable[Place]) -> list[str]:
     return list(dict.fromkeys(heading_of(name) for name in names if not is_empty(name)))
 
 
-def _some(things: Iterable[str]) -> str:
-    every = list(things)
-    return ", ".join(every[:CELLS_SHOWN]) + (", …" if len(every) > CELLS_SHOWN else "")
+def _some(cells: Iterable[str]) -> str:
+    names = list(cells)
+    return ", ".join(names[:CELLS_SHOWN]) + (", …" if len(names) > CELLS_SHOWN else "")
 
 
 def _counted(number: int, word: str) -> str:

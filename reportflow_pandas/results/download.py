@@ -113,30 +113,30 @@ class Download:
         ConfigurationError
             The disk is full.
         """
-        for one in wanted:
-            self._rows.setdefault(one.document, []).append(one)
+        for file in wanted:
+            self._rows.setdefault(file.document, []).append(file)
         firsts = [rows[0] for rows in self._rows.values()]
-        self._open = {one.document: one for one in firsts}
+        self._open = {first.document: first for first in firsts}
         if len(firsts) == 1:
             self._channel.breaker = None  # no other tells whether it is the service or this document
-        there = await asyncio.to_thread(lambda: [self._folder.find(one.document) for one in firsts])
+        there = await asyncio.to_thread(lambda: [self._folder.find(first.document) for first in firsts])
         requests: dict[str, list[Wanted]] = {}
-        for one, path in zip(firsts, there, strict=True):
+        for first, path in zip(firsts, there, strict=True):
             if path is not None:
-                self._found(one, path)
-            elif not one.request_id:
+                self._found(first, path)
+            elif not first.request_id:
                 text = "the service named no request for it, so it cannot be asked for: look for it in the web app"
-                self._lost(one, "not_found", text, None)
+                self._lost(first, "not_found", text, None)
             else:
-                requests.setdefault(one.request_id, []).append(one)
+                requests.setdefault(first.request_id, []).append(first)
         try:
             await self._all(deque(sorted(requests.values(), key=lambda group: group[0].accepted_at)))
         except ConnectionFailed as away:
             text = " ".join(str(away).split())
             log.warning("%d PDFs are not downloaded: %s", len(self._open), text)
             self._channel.progress.lines.append(f"{len(self._open):,} PDFs are not downloaded: {text}")
-            for one in list(self._open.values()):
-                self._give_up(one, "network", text, None)
+            for file in list(self._open.values()):
+                self._give_up(file, "network", text, None)
         finally:
             self._breaker.close()
 
@@ -199,18 +199,18 @@ class Download:
             return
         left, refused = await self._together(group, polling)
         if refused is not None and isinstance(refused.error, NotReady) and refused.error.gone == "request":
-            for one in left:
-                self._refused(one, refused, polling)
+            for file in left:
+                self._refused(file, refused, polling)
             return
-        for one in left:
-            if one.file_id:
+        for file in left:
+            if file.file_id:
                 continue
             if refused is not None:
-                self._refused(one, refused, polling)
+                self._refused(file, refused, polling)
             else:
                 text = "the request's ZIP does not hold it, and the service named no file id to ask for"
-                self._lost(one, "server", text, None)
-        await self._files([one for one in left if one.file_id], polling)
+                self._lost(file, "server", text, None)
+        await self._files([file for file in left if file.file_id], polling)
 
     async def _together(
         self, group: Sequence[Wanted], polling: Polling
@@ -226,9 +226,9 @@ class Download:
                 return left, refused
             except Held:
                 # after an outage one document goes first
-                ahead = [one for one in left if one.file_id][:1]
+                ahead = [file for file in left if file.file_id][:1]
                 await self._files(ahead, polling)
-                left = [one for one in left if one not in ahead]
+                left = [file for file in left if file not in ahead]
         return left, None
 
     async def _zip(self, group: Sequence[Wanted], polling: Polling, attempts: Attempts) -> list[Wanted]:
@@ -252,14 +252,14 @@ class Download:
 
     async def _unpacked(self, content: BinaryIO, group: Sequence[Wanted]) -> list[Wanted]:
         found = await asyncio.to_thread(self._unpack, content, group)
-        for one in group:
-            if one.position in found:
-                self._found(one, found[one.position])
-        return [one for one in group if one.position not in found]
+        for file in group:
+            if file.position in found:
+                self._found(file, found[file.position])
+        return [file for file in group if file.position not in found]
 
     def _unpack(self, content: BinaryIO, group: Sequence[Wanted]) -> dict[int, Path]:
         content.seek(0)
-        pdfs = pdfs_of(content, [one.file_name for one in group])
+        pdfs = pdfs_of(content, [file.file_name for file in group])
         return {group[place].position: self._save_now(group[place], pdf) for place, pdf in pdfs}
 
     async def _files(self, wanted: Sequence[Wanted], polling: Polling) -> None:
@@ -277,33 +277,33 @@ class Download:
                 patient = await polling.again(max((error for _, error in not_ready.values()), key=_asked_pause))
                 if patient:
                     not_ready.clear()
-            one = left.popleft()
-            if one.position in not_ready:
-                self._refused(one, not_ready[one.position][0], polling)
+            file = left.popleft()
+            if file.position in not_ready:
+                self._refused(file, not_ready[file.position][0], polling)
                 continue
-            its = attempts.pop(one.position, None) or Attempts()
+            its = attempts.pop(file.position, None) or Attempts()
             try:
                 pdf = await self._asked(
-                    partial(self._client.download_file, one.request_id, one.file_id or ""), polling, its
+                    partial(self._client.download_file, file.request_id, file.file_id or ""), polling, its
                 )
             except Held:
                 # another one goes first after the outage: it may be this file whose answers never come whole
                 if its.probe and len(self._open) == 1:
-                    self._lost(one, "network", self._breaker.seen, None)
+                    self._lost(file, "network", self._breaker.seen, None)
                     return
-                attempts[one.position] = its
-                left.append(one)
+                attempts[file.position] = its
+                left.append(file)
             except GivenUp as refused:
                 _raise_systemic(refused)
                 polling.waited(its.waited)
                 if isinstance(refused.error, NotReady) and not refused.error.gone:
-                    not_ready[one.position] = refused, refused.error
-                    left.append(one)
+                    not_ready[file.position] = refused, refused.error
+                    left.append(file)
                     continue
-                self._refused(one, refused, polling)
+                self._refused(file, refused, polling)
             else:
                 self._learn(polling, its)
-                await self._saved_whole(self._save(one, pdf))
+                await self._saved_whole(self._save(file, pdf))
 
     async def _asked(self, fetch: Callable[[], Awaitable[T]], polling: Polling, attempts: Attempts) -> T:
         """Ask for a file, when the service is there.
@@ -340,35 +340,35 @@ class Download:
                 raise ConnectionFailed(f"{refused.decision.text}: {REST_NOT_FETCHED}") from None
         self._breaker.answered()
 
-    async def _save(self, one: Wanted, pdf: bytes) -> None:
-        self._found(one, await asyncio.to_thread(self._save_now, one, pdf))
+    async def _save(self, file: Wanted, pdf: bytes) -> None:
+        self._found(file, await asyncio.to_thread(self._save_now, file, pdf))
 
-    def _save_now(self, one: Wanted, pdf: bytes) -> Path:
-        return self._folder.save(one.document, one.file_name, pdf, folder=one.folder)
+    def _save_now(self, file: Wanted, pdf: bytes) -> Path:
+        return self._folder.save(file.document, file.file_name, pdf, folder=file.folder)
 
-    def _refused(self, one: Wanted, refused: GivenUp, polling: Polling) -> None:
+    def _refused(self, file: Wanted, refused: GivenUp, polling: Polling) -> None:
         decision = refused.decision
         if isinstance(refused.error, NotReady):
             kind, text = polling.verdict(refused.error)
-            self._lost(one, kind, text, refused.error.status)
+            self._lost(file, kind, text, refused.error.status)
         elif decision.error_kind == "no_pdf":
-            self._lost(one, "no_pdf", _no_pdf(decision.text), decision.http_status)
+            self._lost(file, "no_pdf", _no_pdf(decision.text), decision.http_status)
         else:
-            self._lost(one, decision.error_kind, decision.text, decision.http_status)
+            self._lost(file, decision.error_kind, decision.text, decision.http_status)
 
-    def _found(self, one: Wanted, path: Path) -> None:
-        self._open.pop(one.document, None)
-        for row in self._rows[one.document]:
+    def _found(self, file: Wanted, path: Path) -> None:
+        self._open.pop(file.document, None)
+        for row in self._rows[file.document]:
             self._saved(row, path)
 
-    def _lost(self, one: Wanted, kind: str, text: str, http_status: int | None) -> None:
-        for row in self._rows[one.document]:
+    def _lost(self, file: Wanted, kind: str, text: str, http_status: int | None) -> None:
+        for row in self._rows[file.document]:
             log.warning("row %d (request %s): not downloaded, %s: %s", row.position, row.request_id, kind, text)
-        self._give_up(one, kind, text, http_status)
+        self._give_up(file, kind, text, http_status)
 
-    def _give_up(self, one: Wanted, kind: str, text: str, http_status: int | None) -> None:
-        self._open.pop(one.document, None)
-        for row in self._rows[one.document]:
+    def _give_up(self, file: Wanted, kind: str, text: str, http_status: int | None) -> None:
+        self._open.pop(file.document, None)
+        for row in self._rows[file.document]:
             self._failed(row, kind, text, http_status)
 
 
@@ -420,19 +420,19 @@ async def fetch_outcomes(
         return
     phase = channel.progress.begin("PDFs", len(wanted))
 
-    def saved(one: Wanted, path: Path) -> None:
-        outcomes.saved(one.position, str(path))
+    def saved(file: Wanted, path: Path) -> None:
+        outcomes.saved(file.position, str(path))
         phase.done += 1
         if noted is not None:
-            noted(one.position)
+            noted(file.position)
 
-    def failed(one: Wanted, kind: str, text: str, status: int | None) -> None:
-        outcomes.not_fetched(one.position, kind, text, status)
+    def failed(file: Wanted, kind: str, text: str, status: int | None) -> None:
+        outcomes.not_fetched(file.position, kind, text, status)
         phase.done += 1
         phase.no_pdf += kind == "no_pdf"
         phase.failed += kind != "no_pdf"
         if noted is not None:
-            noted(one.position)
+            noted(file.position)
 
     await Download(client, channel, folder, wait=wait, saved=saved, failed=failed).fetch(wanted)
 

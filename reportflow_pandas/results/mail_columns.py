@@ -57,7 +57,7 @@ def with_mails(
     errors: list[str | None] = [reasons.get(at) for at in range(len(results))]
     moment = np.full(len(results), np.nan)
     for at, outcomes in found.items():
-        worst = max(outcomes, key=lambda one: _WORST.index(one.state))
+        worst = max(outcomes, key=lambda outcome: _WORST.index(outcome.state))
         states[at], errors[at] = worst.state, _told(outcomes)
         if worst.state == "sent":
             moment[at] = max(mail.at or np.nan for mail in outcomes)

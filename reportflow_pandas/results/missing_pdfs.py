@@ -41,32 +41,34 @@ def missing(outcomes: Outcomes, folder: Path | PdfFolder, folders: Sequence[str]
     One whose PDF can never be made is not asked for again. ``folders``: each row's below the folder.
     """
 
-    def is_there(one: Outcome) -> bool:
-        if one.path is None:
+    def is_there(outcome: Outcome) -> bool:
+        if outcome.path is None:
             return False
         if isinstance(folder, PdfFolder):
-            return folder.holds(known_by(one.request_id or "", one.file_id, one.file_name or ""), Path(one.path))
-        return _holds(folder, Path(one.path))
+            return folder.holds(
+                known_by(outcome.request_id or "", outcome.file_id, outcome.file_name or ""), Path(outcome.path)
+            )
+        return _holds(folder, Path(outcome.path))
 
     return [
         Wanted(
-            one.row,
-            one.request_id or "",
-            one.file_id,
-            one.file_name or "",
-            one.accepted_at or 0.0,
-            "" if folders is None else folders[one.row],
+            outcome.row,
+            outcome.request_id or "",
+            outcome.file_id,
+            outcome.file_name or "",
+            outcome.accepted_at or 0.0,
+            "" if folders is None else folders[outcome.row],
         )
-        for one in outcomes
-        if one.status in ACCEPTED and one.error_kind != "no_pdf" and not is_there(one)
+        for outcome in outcomes
+        if outcome.status in ACCEPTED and outcome.error_kind != "no_pdf" and not is_there(outcome)
     ]
 
 
 def documents_of(outcomes: Iterable[Outcome]) -> Iterator[str]:
     """Yield what a folder knows the documents of rows by."""
-    for one in outcomes:
-        if one.request_id:
-            yield known_by(one.request_id, one.file_id, one.file_name or "")
+    for outcome in outcomes:
+        if outcome.request_id:
+            yield known_by(outcome.request_id, outcome.file_id, outcome.file_name or "")
 
 
 def set_aside(folder: PdfFolder, replaced: Iterable[tuple[int, Outcome]], outcomes: Outcomes) -> None:

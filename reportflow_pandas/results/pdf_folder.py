@@ -114,7 +114,7 @@ class PdfFolder:
 
         Without it, nothing is known of the rows, and no file gives up its name.
         """
-        self._rows_have = frozenset(one for one in documents if self._runs.get(one) == self.run)
+        self._rows_have = frozenset(document for document in documents if self._runs.get(document) == self.run)
 
     def find(self, document: str) -> Path | None:
         """Return the file of a document (``"request id/file id"``) that is in the folder already."""
@@ -391,7 +391,7 @@ def _in_any_case(path: Path) -> Path:
     """Return the file of a name, or else one whose name differs in case or form of accents only."""
     if path.exists() or not path.parent.is_dir():
         return path
-    return next((one for one in path.parent.iterdir() if _folded(one.name) == _folded(path.name)), path)
+    return next((file for file in path.parent.iterdir() if _folded(file.name) == _folded(path.name)), path)
 
 
 def _same_file(one: Path, other: Path) -> bool:

@@ -69,7 +69,9 @@ def in_plain_words(message: object, language: str | None = None) -> str | None:
 
 def _one_in_plain_words(message: str, language: str) -> str | None:
     found = _PLACE.fullmatch(message)
-    meaning = found and next((one for one in _texts()["meaning"] if re.search(one["said"], found["said"])), None)
+    meaning = found and next(
+        (known for known in _texts()["meaning"] if re.search(known["said"], found["said"])), None
+    )
     if not found or not meaning:
         return None
     name = found["value"]

@@ -117,7 +117,7 @@ def without_mail(results: pd.DataFrame) -> dict[str, list[Any]]:
     for label, state, reason in zip(results.index, results["mail_status"], results["mail_error"], strict=True):
         if isinstance(state, str) and state != "sent":
             found.setdefault(reason if isinstance(reason, str) else "none was asked for", []).append(label)
-    ordered = sorted(found.items(), key=lambda one: -len(one[1]))
+    ordered = sorted(found.items(), key=lambda reason: -len(reason[1]))
     kept, rest = ordered[:MOST_REASONS], ordered[MOST_REASONS:]
     return dict(kept) | (
         {"another reason, see mail_error": [at for _, some in rest for at in some]} if rest else {}

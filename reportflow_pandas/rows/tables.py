@@ -179,11 +179,11 @@ class Nested:
 
     def _same_sort(self, table: Table, left: Sequence[pd.Series[Any]], right: Sequence[pd.Series[Any]]) -> None:
         for name, other, ours, theirs in zip(table.left_keys, table.right_keys, left, right, strict=True):
-            one, two = key_kind(ours), key_kind(theirs)
-            if one and two and one != two:
+            kind, other_kind = key_kind(ours), key_kind(theirs)
+            if kind and other_kind and kind != other_kind:
                 raise ConfigurationError(
-                    f"tables[{self.parameter!r}]: {name!r} holds {one} ({ours.dtype}) in the frame and {other!r} "
-                    f"holds {two} ({theirs.dtype}) in the table, so {_sample(ours)} would never find "
+                    f"tables[{self.parameter!r}]: {name!r} holds {kind} ({ours.dtype}) in the frame and {other!r} "
+                    f"holds {other_kind} ({theirs.dtype}) in the table, so {_sample(ours)} would never find "
                     f"{_sample(theirs)}. {alike_advice(ours, theirs, (name, other), key_kind)}; or read both "
                     "files with that column as text"
                 )
