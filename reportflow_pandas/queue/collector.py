@@ -138,6 +138,8 @@ class Collection:
         Calls that are unknown and whose worker may tell of them yet.
     stopping : bool
         Nothing goes back into the queue any more.
+    ahead : float
+        Seconds that this machine's clock is ahead of that of Redis.
     breaker : RefusalBreaker
         Refusals in a row.
     """
@@ -175,6 +177,7 @@ class Collection:
         self.open: dict[str, Enqueued] = {}
         self.given_up: dict[str, Enqueued] = {}
         self.stopping = self._went_back = False
+        self.ahead = 0.0
         self.breaker = RefusalBreaker(len(outcomes))
 
     def _key(self, *parts: str) -> str:
@@ -276,7 +279,7 @@ class Collection:
         """Set the outcomes of an answered call; return the offsets of documents that were not sent."""
         try:
             answer = orjson.loads(call.value)
-            outcomes = outcomes_of(answer, call.entry.places())
+            outcomes = outcomes_of(answer, call.entry.places(), self.ahead)
         except (SetAside, ValueError) as problem:
             log.warning("call %s: %s", call.identity, problem)
             self.mark(call.entry.positions, "unknown", "unknown_outcome", DAMAGED)
@@ -332,7 +335,7 @@ class Collection:
     def mark(self, positions: Sequence[int], status: str, kind: str, text: str) -> None:
         """Set rows to failed or unknown."""
         for position in positions:
-            self._outcomes.tried(position, 1, 0.0)
+            self._outcomes.tried(position, 1, self.ahead)
             self._outcomes.refused(position, status, kind, text, None)
         if status == "unknown":
             self._phase.unknown += len(positions)
@@ -372,7 +375,7 @@ class Collection:
             if entry is None:
                 continue
             with contextlib.suppress(SetAside, ValueError):
-                for outcome in outcomes_of(orjson.loads(text), entry.places()):
+                for outcome in outcomes_of(orjson.loads(text), entry.places(), self.ahead):
                     if outcome.status != "not_sent" and self._outcomes.status_of(outcome.row) == "unknown":
                         self._outcomes.put(outcome)
                         self._phase.unknown -= 1

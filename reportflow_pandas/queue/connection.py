@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
+from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.queue.address import Keys, RedisAddress
 
@@ -21,6 +22,7 @@ __all__ = [
     "connect_when_there",
     "connected",
     "ended",
+    "seconds_ahead",
     "watch",
 ]
 
@@ -324,6 +326,12 @@ async def watch(address: RedisAddress, told: Callable[[str], None] | None = None
             await asyncio.sleep(WATCH_SECONDS)
     finally:
         await closed(client)
+
+
+async def seconds_ahead(client: Any, clock: Clock) -> float:
+    """Return how many seconds this machine's clock is ahead of that of Redis."""
+    seconds, microseconds = await client.time()
+    return float(clock.timestamp() - seconds - microseconds / 1e6)
 
 
 class Replicas:

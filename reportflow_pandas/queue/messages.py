@@ -211,9 +211,12 @@ def _text(value: Any) -> str:
 
 
 def answer_of(
-    outcomes: Outcomes, ids: Sequence[str], error: ReportFlowError | None, worker: str = ""
+    outcomes: Outcomes, ids: Sequence[str], error: ReportFlowError | None, worker: str = "", ahead: float = 0.0
 ) -> dict[str, Any]:
-    """Return what became of a call's documents, by our ids, and what ends the whole run, at which worker."""
+    """Return what became of a call's documents, by our ids, and what ends the whole run, at which worker.
+
+    ``ahead``: seconds that this machine's clock is ahead of that of Redis, by which moments are told.
+    """
     columns: dict[str, Any] = {}
     for name, column in outcomes.columns:
         values = list(column[:])
@@ -223,7 +226,11 @@ def answer_of(
             columns[name] = values[0]
     statuses = [STATUSES[code] for code in outcomes.status]
     # through our own JSON: it writes what is no number as null
-    answer = {"form": FORM, "ids": list(ids), "statuses": statuses, "columns": orjson.loads(orjson.dumps(columns))}
+    columns = orjson.loads(orjson.dumps(columns))
+    if (at := columns.get("accepted_at")) is not None:
+        moments = at if isinstance(at, list) else [at] * len(ids)
+        columns["accepted_at"] = [None if moment is None else moment - ahead for moment in moments]
+    answer = {"form": FORM, "ids": list(ids), "statuses": statuses, "columns": columns}
     if error is not None:
         answer["stop"] = {**_told(error), "worker": worker}
     return answer
@@ -258,8 +265,10 @@ def stop_in(answer: Any) -> ReportFlowError | None:
     return api_error(status, messages, request_id=request_id if isinstance(request_id, str) else None)
 
 
-def outcomes_of(answer: Any, places: Mapping[str, int]) -> list[Outcome]:
+def outcomes_of(answer: Any, places: Mapping[str, int], ahead: float = 0.0) -> list[Outcome]:
     """Return the outcomes in an answer, for rows by our ids: of others, which were sent again since, it tells too.
+
+    ``ahead``: as for `answer_of`, here: the clocks of workers and submitter may differ.
 
     Raises
     ------
@@ -267,7 +276,7 @@ def outcomes_of(answer: Any, places: Mapping[str, int]) -> list[Outcome]:
         It is damaged.
     """
     try:
-        return list(_outcomes(answer, places))
+        return list(_outcomes(answer, places, ahead))
     except (KeyError, TypeError, ValueError, IndexError, OverflowError) as error:
         raise SetAside(f"the answer of a worker cannot be read ({error})") from error
 
@@ -276,7 +285,7 @@ _TEXTS = tuple(name for name, kind in KINDS.items() if kind == "text" and name !
 _NUMBERS = tuple(name for name, kind in KINDS.items() if kind != "text" and name != "row")
 
 
-def _outcomes(answer: Any, places: Mapping[str, int]) -> Iterator[Outcome]:
+def _outcomes(answer: Any, places: Mapping[str, int], ahead: float) -> Iterator[Outcome]:
     ids, statuses, columns = answer["ids"], answer["statuses"], answer["columns"]
     if answer["form"] != FORM or not set(columns) <= {*_TEXTS, *_NUMBERS}:
         raise ValueError("another form")
@@ -289,4 +298,6 @@ def _outcomes(answer: Any, places: Mapping[str, int]) -> Iterator[Outcome]:
                 raise TypeError(name)
         if identity in places:
             values["path"] = None  # of another machine
+            if (at := values.get("accepted_at")) is not None:
+                values["accepted_at"] = at + ahead
             yield Outcome(row=places[identity], status=status, **values)

@@ -132,6 +132,7 @@ class RunQueue:
             terms=Terms(journal.run, self.on_crash, limits, attempts, backoff, timeout),
             phase=phase,
             told=self.told() | {"name": queue_of(journal, settings.workspace_id)},
+            clock=settings.clock,
             stop_on_failure=stop_on_failure,
             settled=settled,
             warn=self.warn,

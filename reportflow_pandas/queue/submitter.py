@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from reportflow_pandas.clock import Clock
 from reportflow_pandas.engine.batching import Call, Feed
 from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcomes
 from reportflow_pandas.engine.progress import Phase
@@ -18,7 +19,7 @@ from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import line_that_goes_on
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.collector import AHEAD, LATE, Collection, Enqueued, some
-from reportflow_pandas.queue.connection import ended
+from reportflow_pandas.queue.connection import ended, seconds_ahead
 from reportflow_pandas.queue.messages import (
     AWAY,
     CANCELLED,
@@ -79,6 +80,8 @@ class Dispatch:
         Counted along.
     told : dict
         What the journal keeps of the queue, for a process that goes on.
+    clock : Clock
+        By which the journal tells moments.
     stop_on_failure, settled
         As for `Runner`.
     warn : callable, optional
@@ -100,6 +103,7 @@ class Dispatch:
         terms: Terms,
         phase: Phase,
         told: dict[str, Any],
+        clock: Clock,
         stop_on_failure: bool = False,
         settled: Callable[[int], None] | None = None,
         warn: Callable[[str], None] | None = None,
@@ -117,6 +121,7 @@ class Dispatch:
         self._terms = terms
         self._phase = phase
         self._told = told
+        self._clock = clock
         self._warn = warn or (lambda text: log.warning("%s", text))
         self._away = away
         self._is_away = False
@@ -166,6 +171,7 @@ class Dispatch:
         """Put all calls into the queue and collect until each row has an outcome, or the run was stopped."""
         from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
+        self._calls.ahead = await seconds_ahead(self._client, self._clock)
         await self._announce()
         await self._look_whether_redis_went_back()
         self._feeding = asyncio.create_task(self._feed_all())

@@ -38,6 +38,7 @@ from reportflow_pandas.queue.connection import (
     closed,
     connect_when_there,
     ended,
+    seconds_ahead,
     watch,
 )
 from reportflow_pandas.queue.messages import CANCELLED, SET_ASIDE, SetAside, Terms, answer_of, call_in
@@ -119,6 +120,7 @@ class Worker:
         self.cut_off = 0
         self._redis: Any = None
         self._replicas = Replicas()
+        self._ahead = 0.0
         self._looked_at = time.monotonic()
         self._store: RedisStore
         self._presence: Presence
@@ -162,6 +164,7 @@ class Worker:
         self._store = RedisStore(self._redis, workspace, keys=self._keys)
         self._presence = Presence(self._redis, self._keys, workspace, self.name, self._served.values())
         await self._replicas.look(self._redis)
+        self._ahead = await seconds_ahead(self._redis, self._settings.clock)
         log.info(
             "worker %s serves workspace %s of %s from %s, %d calls at a time",
             self.name,
@@ -350,7 +353,7 @@ class Worker:
         if isinstance(error, LeaseLost) and not error.cancelled:
             log.warning("call %s is not sent: %s", job.id, error)
             if lease.attempts:
-                await served.note_late(job.id, answer_of(outcomes, ids, None))
+                await served.note_late(job.id, answer_of(outcomes, ids, None, ahead=self._ahead))
             return
         if isinstance(error, LeaseLost):
             error = None
@@ -365,7 +368,7 @@ class Worker:
             await self._redis.set(self._keys.of(served.name, CANCELLED), "1", ex=86400)
         if self._ending.is_set() and any(outcomes.status_of(place) == "unknown" for place in places):
             self.cut_off += 1
-        await served.keep(job, answer_of(outcomes, ids, error, self.name), token)
+        await served.keep(job, answer_of(outcomes, ids, error, self.name, self._ahead), token)
 
     async def _send(
         self, served: ServedRun, lease: Lease, call: Call, outcomes: Outcomes
@@ -467,6 +470,7 @@ class Worker:
             with contextlib.suppress(RedisError, OSError):
                 await self._presence.report()
                 await self._replicas.look(self._redis)
+                self._ahead = await seconds_ahead(self._redis, self._settings.clock)
             if time.monotonic() >= said_at + HEALTH_LINE_SECONDS:
                 said_at = time.monotonic()
                 log.info(

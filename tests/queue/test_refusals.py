@@ -9,7 +9,9 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from support.queue_workers import (
@@ -30,10 +32,12 @@ from support.queue_workers import (
 )
 
 import reportflow_pandas as rf
+from reportflow_pandas.clock import Clock
 from reportflow_pandas.local.service import LocalService
 from reportflow_pandas.queue.address import RedisAddress
 from reportflow_pandas.queue.connection import RETRIES, closed
-from reportflow_pandas.queue.worker import RUNS_LOOK_SECONDS
+from reportflow_pandas.queue.worker import RUNS_LOOK_SECONDS, Worker
+from reportflow_pandas.settings import current
 
 Local = Callable[..., LocalService]
 pause = threading.Event().wait
@@ -381,3 +385,36 @@ def test_clocks_of_workers_may_differ(
     job = people(40).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url)
     assert statuses(job.result(PATIENCE)) == {"accepted": 40}
     assert not job.warnings
+
+
+class Off(Clock):
+    """The clock of a machine that is off by some seconds."""
+
+    def __init__(self, seconds: float) -> None:
+        self._off = seconds
+
+    def timestamp(self) -> float:
+        return super().timestamp() + self._off
+
+
+class Behind(Worker):
+    """A worker whose clock is five minutes behind."""
+
+    def __init__(self, settings: rf.Settings, *words: Any, **more: Any) -> None:
+        super().__init__(replace(settings, clock=Off(-300)), *words, **more)
+
+
+def test_a_document_is_as_old_as_it_is_whatever_the_clock_of_its_worker_says(
+    local: Local, redis: RedisServer, helper: Callable[..., Worker], tmp_path: Path
+) -> None:
+    """The submitter's is an hour ahead: what is not ready yet has not expired."""
+    local(render_delay=1.0)
+    helper(kind=Behind)
+    here = replace(current(), clock=Off(3600))
+    job = people(6).reportflow.submit(
+        **plain(endpoint="async/single", download=tmp_path / "pdfs", settings=here), queue=redis.url
+    )
+    results = job.result(PATIENCE)
+    assert statuses(results) == {"ready": 6}
+    age = here.clock.timestamp() - results["accepted_at"].map(lambda moment: moment.timestamp())
+    assert age.between(-1, PATIENCE).all()
