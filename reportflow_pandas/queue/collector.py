@@ -335,7 +335,7 @@ class Collection:
     def mark(self, positions: Sequence[int], status: str, kind: str, text: str) -> None:
         """Set rows to failed or unknown."""
         for position in positions:
-            self._outcomes.tried(position, 1, self.ahead)
+            self._outcomes.tried(position, 1, 0.0)
             self._outcomes.refused(position, status, kind, text, None)
         if status == "unknown":
             self._phase.unknown += len(positions)
