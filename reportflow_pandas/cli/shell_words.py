@@ -56,6 +56,8 @@ _OTHER_STEPS = [
         ("rf.designs()", "`reportflow-pandas designs`"),
         ("rf.runs()", "`reportflow-pandas runs`"),
         ("rf.configure(runs={folder})", "export REPORTFLOW_RUNS=FOLDER"),
+        ("rf.configure(app_key=...) or REPORT_FLOW_APP_KEY", "export REPORT_FLOW_APP_KEY=ak_…"),
+        ("the same line again", "the same command again"),
         ("rf.configure(base_url={url})", "export REPORTFLOW_API_BASE_URL=https://…"),
         ("rf.configure(proxy={url})", "export HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT"),
         ("rf.configure(ca_bundle={path})", "export REQUESTS_CA_BUNDLE=company.pem"),

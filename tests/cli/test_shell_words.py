@@ -29,6 +29,10 @@ from reportflow_pandas.rows.mapping import paste
         ("rf.resume('my run') goes on", "`reportflow-pandas resume 'my run'` goes on"),
         ("rf.resume('a', same_workspace=True)", "`reportflow-pandas resume a --same-workspace`"),
         ("check='warn' goes on", "--check warn goes on"),
+        (
+            "Check the key: rf.configure(app_key=...) or REPORT_FLOW_APP_KEY. Then the same line again",
+            "Check the key: export REPORT_FLOW_APP_KEY=ak_…. Then the same command again",
+        ),
         ("max_documents=3 allows no more", "--max-documents 3 allows no more"),
         ("params={…, 'Total': None}", "[params] Total = { blank = true } in a job file (--options job.toml)"),
         ("params={…, 'Total': broken}", "params={…, 'Total': broken}"),
