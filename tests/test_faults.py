@@ -190,6 +190,23 @@ def test_only_the_row_that_the_answer_does_not_name_is_unknown(endpoint: str, go
     assert len(set(results["request_id"])) == 1
 
 
+def test_a_gateway_that_lets_little_through_gets_smaller_calls_and_one_row_that_says_what_helps() -> None:
+    """Nginx takes 1 MB unless it is told otherwise: its page is no word about the rows."""
+
+    def narrow(endpoint: str, body: object) -> Fault | None:
+        return Fault("status", status=413, body="html") if len(str(body)) > 10_000 else None
+
+    frame = pd.DataFrame({"name": [f"{'long' * 5_000 * (row == 7)} Person {row}" for row in range(40)]})
+    with world(faults=narrow) as made:
+        results = made.generate(frame, file_name=None)
+        assert made.accepted() == 39
+        assert sum(made.calls().values()) <= 13
+    assert results.index[results["status"] == "failed"].tolist() == [7]
+    assert results["error_kind"].iloc[7] == "too_large"
+    assert "make its images or tables smaller" in results["error"].iloc[7]
+    assert "let 50 MB through" in results["error"].iloc[7]
+
+
 @pytest.mark.parametrize("endpoint", ["async/single", "sync/single"])
 def test_a_single_answer_that_names_no_file_is_taken_for_its_only_document(endpoint: str) -> None:
     with world(faults=Fault("missing_entries")) as made:
