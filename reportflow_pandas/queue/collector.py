@@ -431,6 +431,7 @@ class Collection:
         await self._take("failed", "failedReason")
         await self._lose(list(self.open), FORGOTTEN)
         await self._client.eval(AHEAD, 1, self._key(INTENTS))
+        await self.call_back()
         return self._phase.unknown - before
 
     # -- the end of a run that is stopped -------------------------------------------------------------------------

@@ -29,7 +29,7 @@ from support.queue_workers import (
 import reportflow_pandas as rf
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
-from reportflow_pandas.queue.messages import SENT
+from reportflow_pandas.queue.messages import CANCELLED, SENT, WENT_BACK
 
 Local = Callable[..., LocalService]
 pause = threading.Event().wait
@@ -210,6 +210,24 @@ def test_a_redis_that_comes_back_from_an_old_snapshot_has_no_call_sent_a_second_
     resumed = statuses(rf.resume("old"))
     assert resumed["accepted"] + resumed["unknown"] == 90
     assert resumed["unknown"] <= known["unknown"]
+    assert set(sent(service).values()) == {1}
+
+
+def test_a_run_whose_redis_went_back_while_its_submitter_was_away_is_told_so_once_and_goes_on(
+    local: Local, redis: RedisServer, workers: Workers
+) -> None:
+    service = local(latency=0.05)
+    job = people(40).reportflow.submit(**plain(endpoint="async/single"), queue=redis.url, run="away")
+    until(lambda: list(redis.sync.scan_iter(f"{PREFIX}:*:away-40")), "the calls")
+    job.cancel()
+    assert job.wait(PATIENCE)
+    [told] = redis.sync.scan_iter(f"{PREFIX}:*:{CANCELLED}")
+    redis.sync.set(told, WENT_BACK)  # by a worker, of what is in the queue
+    workers(service, 1)
+    with pytest.raises(rf.JournalError, match="gone back to an earlier state"):
+        rf.resume("away")
+    assert not service.documents
+    assert statuses(rf.resume("away")) == {"accepted": 40}
     assert set(sent(service).values()) == {1}
 
 
