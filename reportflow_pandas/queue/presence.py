@@ -7,8 +7,10 @@ import logging
 from collections.abc import Collection
 from typing import Any, Protocol
 
+from reportflow_pandas.clock import Clock
 from reportflow_pandas.errors import AuthError
 from reportflow_pandas.queue.address import Keys
+from reportflow_pandas.queue.connection import seconds_ahead
 from reportflow_pandas.queue.messages import WITH_THE_NEW_KEY
 
 __all__ = ["HEARTBEAT_SECONDS", "Presence", "words_of_workers", "workers_alive"]
@@ -89,10 +91,19 @@ class Serving(Protocol):
 class Presence:
     """A worker among the others of its workspace, by the clock of Redis: those of machines may differ.
 
-    ``served`` are the runs that it serves, at any time.
+    ``served`` are the runs that it serves, at any time, ``clock`` is that of its calls.
+
+    Attributes
+    ----------
+    ahead : float
+        Seconds that this clock was ahead of that of Redis at the last sign of life.
     """
 
-    def __init__(self, client: Any, keys: Keys, workspace: str, name: str, served: Collection[Serving]) -> None:
+    def __init__(  # noqa: PLR0917 - made once, in one place
+        self, client: Any, keys: Keys, workspace: str, name: str, served: Collection[Serving], clock: Clock
+    ) -> None:
+        self.ahead = 0.0
+        self._clock = clock
         self._client = client
         self._keys = [keys.workers(workspace), keys.cut_off(workspace), keys.words(workspace)]
         self._served = served
@@ -105,6 +116,7 @@ class Presence:
         cut_off = self._refused is not None or any(run.breaker.away for run in self._served)
         words = self._words if cut_off else ""
         await self._client.eval(_ALIVE, 3, *self._keys, self._name, int(cut_off), words)
+        self.ahead = await seconds_ahead(self._client, self._clock)
 
     async def say(self, words: str) -> None:
         """Tell submitters why this worker leaves its calls to others; nothing: it does not any more."""

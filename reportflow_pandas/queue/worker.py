@@ -33,14 +33,7 @@ from reportflow_pandas.engine.rate_limit import RateLimiter
 from reportflow_pandas.engine.sender import CallAttempts, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.queue.address import RedisAddress
-from reportflow_pandas.queue.connection import (
-    Replicas,
-    closed,
-    connect_when_there,
-    ended,
-    seconds_ahead,
-    watch,
-)
+from reportflow_pandas.queue.connection import Replicas, closed, connect_when_there, ended, watch
 from reportflow_pandas.queue.messages import CANCELLED, SET_ASIDE, SetAside, Terms, answer_of, call_in
 from reportflow_pandas.queue.presence import HEARTBEAT_SECONDS, Presence
 from reportflow_pandas.queue.rate_limit import RedisStore
@@ -120,7 +113,6 @@ class Worker:
         self.cut_off = 0
         self._redis: Any = None
         self._replicas = Replicas()
-        self._ahead = 0.0
         self._looked_at = time.monotonic()
         self._store: RedisStore
         self._presence: Presence
@@ -162,9 +154,10 @@ class Worker:
         self._concurrency = within_descriptors(self._concurrency, for_each=2)
         workspace = self._settings.workspace_id
         self._store = RedisStore(self._redis, workspace, keys=self._keys)
-        self._presence = Presence(self._redis, self._keys, workspace, self.name, self._served.values())
+        clock, served = self._settings.clock, self._served.values()
+        self._presence = Presence(self._redis, self._keys, workspace, self.name, served, clock)
         await self._replicas.look(self._redis)
-        self._ahead = await seconds_ahead(self._redis, self._settings.clock)
+        await self._presence.report()
         log.info(
             "worker %s serves workspace %s of %s from %s, %d calls at a time",
             self.name,
@@ -353,7 +346,7 @@ class Worker:
         if isinstance(error, LeaseLost) and not error.cancelled:
             log.warning("call %s is not sent: %s", job.id, error)
             if lease.attempts:
-                await served.note_late(job.id, answer_of(outcomes, ids, None, ahead=self._ahead))
+                await served.note_late(job.id, answer_of(outcomes, ids, None, ahead=self._presence.ahead))
             return
         if isinstance(error, LeaseLost):
             error = None
@@ -368,7 +361,7 @@ class Worker:
             await self._redis.set(self._keys.of(served.name, CANCELLED), "1", ex=86400)
         if self._ending.is_set() and any(outcomes.status_of(place) == "unknown" for place in places):
             self.cut_off += 1
-        await served.keep(job, answer_of(outcomes, ids, error, self.name, self._ahead), token)
+        await served.keep(job, answer_of(outcomes, ids, error, self.name, self._presence.ahead), token)
 
     async def _send(
         self, served: ServedRun, lease: Lease, call: Call, outcomes: Outcomes
@@ -470,7 +463,6 @@ class Worker:
             with contextlib.suppress(RedisError, OSError):
                 await self._presence.report()
                 await self._replicas.look(self._redis)
-                self._ahead = await seconds_ahead(self._redis, self._settings.clock)
             if time.monotonic() >= said_at + HEALTH_LINE_SECONDS:
                 said_at = time.monotonic()
                 log.info(
