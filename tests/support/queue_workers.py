@@ -113,8 +113,19 @@ class RedisServer:
         return self
 
     def answers(self) -> bool:
-        with socket.socket() as line:
-            return line.connect_ex(("127.0.0.1", self.port)) == 0
+        """Tell whether it has read its file: it listens before, and says that it is loading."""
+        import redis  # noqa: PLC0415 - of the extra
+
+        client = self.sync
+        try:
+            client.ping()
+        except (redis.AuthenticationError, redis.ResponseError):
+            return True  # it wants a password first
+        except redis.ConnectionError:
+            return False
+        finally:
+            client.close()
+        return True
 
     def kill(self) -> None:
         if self.process is not None:
