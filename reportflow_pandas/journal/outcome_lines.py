@@ -37,15 +37,16 @@ def describe(
             for outcome, number in zip(outcomes, numbers, strict=True)
         ]
         return
-    shared, own, alike = _split(outcomes)
+    shared, owned, alike = _split(outcomes)
     changes.answers.append((moment, *shared, call))
-    for outcome, number, values in zip(outcomes, numbers, own, strict=False):
+    for outcome, number, values in zip(outcomes, numbers, owned, strict=False):
         if outcome.status in ACCEPTED:
             said = _answer(outcome)
             if alike and outcome.path is None:
                 changes.accepted_alike.append((*said, number, call))
             else:
-                changes.accepted.append((*said, outcome.path, *values, number, call))
+                own = _with_own_request(values, outcome)
+                changes.accepted.append((*said, outcome.path, *own, number, call))
             changes.dropped.append(number)
         else:
             told = _refusal(outcome)
@@ -76,6 +77,14 @@ def _clean_fields(*names: str) -> Callable[[Outcome], tuple[Any, ...]]:
 _answer = _clean_fields("status", *OF_ANSWER)
 _refusal = _clean_fields("status", *OF_ERROR)
 _shareable, _of_call = _fields(*OF_CALL), _clean_fields(*OF_CALL)
+
+
+_REQUEST = OF_CALL.index("request_id")
+
+
+def _with_own_request(values: tuple[Any, ...], outcome: Outcome) -> tuple[Any, ...]:
+    """Return a row's own values with its request: what the row had of an earlier call would stay else."""
+    return (*values[:_REQUEST], clean(outcome.request_id), *values[_REQUEST + 1 :])
 
 
 _NOTHING_OWN = (None,) * len(OF_CALL)

@@ -13,7 +13,7 @@ from support.journals import OWNER, abandoned, accept, documents, key_of, opened
 
 import reportflow_pandas
 from reportflow_pandas.clock import SYSTEM_CLOCK
-from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcomes
+from reportflow_pandas.engine.outcomes import AcceptedMeanwhile, Outcome, Outcomes
 from reportflow_pandas.errors import JournalError
 from reportflow_pandas.journal import marks, runs
 
@@ -420,3 +420,21 @@ def test_a_frame_larger_than_a_commit_knows_its_rows_again(tmp_path: Path) -> No
             assert [d.position for d in journal.pending(positions={1300, 1301})] == [1300, 1301]
 
     run(main)
+
+
+def test_a_document_that_is_made_again_has_the_request_of_the_call_that_made_it(tmp_path: Path) -> None:
+    """Also where it had another of its own: rows of one queue's call may be of several requests."""
+
+    async def main() -> None:
+        with opened(tmp_path) as journal:
+            await planned(journal, ["a", "b"])
+            call = await journal.intent([0, 1], "async/multiple")
+            lost = Outcome(1, "unknown", request_id="r1", error_kind="unknown_outcome", error="lost", attempts=1)
+            await journal.answered(call, [Outcome(0, "accepted", request_id="r0", attempts=1), lost])
+            assert [document.position for document in journal.pending(unknown=True)] == [1]
+            again = await journal.intent([1], "sync/single")
+            made = Outcome(1, "ready", "INV-1.pdf", file_id="f2", request_id="r2", path="INV-1.pdf", attempts=1)
+            await journal.answered(again, [made])
+
+    asyncio.run(main())
+    assert runs.load(tmp_path, "november").outcomes.request_id == ["r0", "r2"]
