@@ -50,10 +50,10 @@ return waiting
 
 
 AHEAD = """
-local t = redis.call('TIME')
-return redis.call('SET', KEYS[1], t[1] .. string.format('%06d', t[2]))
+local t, known = redis.call('TIME'), tonumber(redis.call('GET', KEYS[1]) or '0')
+return redis.call('SET', KEYS[1], string.format('%.0f', math.max(t[1] * 1000000 + t[2], known + 1000000)))
 """
-"""Set a queue's `INTENTS` to the microseconds of Redis' clock: more than any worker knows of it."""
+"""Set a queue's `INTENTS` to the microseconds of Redis' clock, or further: more than any worker knows of it."""
 
 
 @dataclass(slots=True, eq=False)

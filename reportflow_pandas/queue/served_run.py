@@ -61,6 +61,7 @@ if redis.call('EXISTS', KEYS[3]) == 1 then return {'cancelled', 0} end
 if redis.call('GET', KEYS[1]) ~= ARGV[1] or redis.call('EXISTS', KEYS[2]) == 0 then return {'lost', 0} end
 if tonumber(redis.call('GET', KEYS[4]) or '0') < tonumber(ARGV[3]) then
   redis.call('SET', KEYS[3], ARGV[4])
+  redis.call('SET', KEYS[4], ARGV[3])
   return {'went back', 0}
 end
 redis.call('HINCRBY', KEYS[2], ARGV[2], 1)
