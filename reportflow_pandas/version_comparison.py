@@ -133,6 +133,9 @@ class VersionComparison:
         told += [f"only in version {self.new}: {text}" for text in page.gained[:MOST_LINES]]
         lines = "".join(f"<li>{html.escape(text)}</li>" for text in told)
         state = f"{page.share:.1%} of the page differs" if page.share else "nothing differs to the eye"
+        if not page.old or not page.new:
+            there = [version for version, png in ((self.old, page.old), (self.new, page.new)) if png]
+            state = f"only in version {there[0]}" if there else "in neither version"
         return (
             f"<p>{html.escape(str(page.label))}, page {page.page}: {state}</p>"
             f"{f'<ul>{lines}</ul>' if lines else ''}<div>{pictures}</div>"

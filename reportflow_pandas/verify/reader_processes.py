@@ -22,7 +22,7 @@ import orjson
 
 from reportflow_pandas.settings import plain_environment
 
-__all__ = ["answers", "reader_count", "whole"]
+__all__ = ["answers", "lines", "reader_count", "whole"]
 
 WALL_SECONDS_PER_FILE = 90.0
 """Each program bounds its own CPU time; this is for systems that have no such bound, and for one that hangs."""
@@ -54,7 +54,7 @@ class _Reader:
         self,
         program: Path,
         jobs: queue.SimpleQueue[Job | None],
-        done: queue.SimpleQueue[tuple[Job, Answer] | None],
+        done: queue.SimpleQueue[tuple[Job, bytes] | None],
     ) -> None:
         self._program = program
         self._jobs = jobs
@@ -77,7 +77,7 @@ class _Reader:
         self._stop()
         self._done.put(None)
 
-    def _ask(self, job: Job) -> Answer:
+    def _ask(self, job: Job) -> bytes:
         try:
             if self._process is None:
                 self._process = _started(self._program)
@@ -89,13 +89,13 @@ class _Reader:
             process.stdin.flush()
             line = process.stdout.readline()
             if line.endswith(b"\n"):
-                return whole(line)
+                return line
         except (OSError, ValueError):
             pass
         finally:
             self.since = None
         self._stop()
-        return {"error": ENDED}
+        return json.dumps({"error": ENDED}).encode()
 
     def _stop(self) -> None:
         process, self._process = self._process, None
@@ -126,12 +126,15 @@ class _Reader:
 
 
 def whole(line: bytes) -> Answer:
-    """Return what a line of JSON holds, halves of characters too."""
+    """Return what a line of JSON holds, halves of characters too; for another line, that the program ended."""
     answer: Answer
     try:
         answer = orjson.loads(line)
     except orjson.JSONDecodeError:
-        answer = json.loads(line)
+        try:
+            answer = json.loads(line)
+        except ValueError:
+            return {"error": ENDED}
     return answer
 
 
@@ -160,7 +163,16 @@ def _started(program: Path) -> subprocess.Popen[bytes]:
 def answers(
     program: Path, jobs: Iterable[Job], *, count: int, tick: Callable[[], None] = lambda: None
 ) -> Generator[tuple[Job, Answer], None, None]:
-    """Yield each job with its answer, as they come, from several processes of a program.
+    """Yield each job with its answer; all else as in `lines`."""
+    with contextlib.closing(lines(program, jobs, count=count, tick=tick)) as found:
+        for job, line in found:
+            yield job, whole(line)
+
+
+def lines(
+    program: Path, jobs: Iterable[Job], *, count: int, tick: Callable[[], None] = lambda: None
+) -> Generator[tuple[Job, bytes], None, None]:
+    """Yield each job with the line of JSON that answers it, as they come, from several processes of a program.
 
     Parameters
     ----------
@@ -174,7 +186,7 @@ def answers(
         Called about ten times a second in the caller's thread, and where an interrupt is felt.
     """
     waiting: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
-    done: queue.SimpleQueue[tuple[Job, Answer] | None] = queue.SimpleQueue()
+    done: queue.SimpleQueue[tuple[Job, bytes] | None] = queue.SimpleQueue()
     readers = [_Reader(program, waiting, done) for _ in range(count)]
     supply = iter(jobs)
     pending = 0

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
-import json
 import sqlite3
 import zlib
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import orjson
-
-from reportflow_pandas.verify.reader_processes import answers, reader_count, whole
+from reportflow_pandas.verify.reader_processes import lines, reader_count, whole
 
 __all__ = ["CACHE_NAME", "Readings"]
 
@@ -78,10 +75,10 @@ class Readings:
         jobs = [{"path": path, "sha": sha} for sha, path in unknown.items()]
         if not jobs:
             return 0
-        fresh = answers(PROGRAM, jobs, count=reader_count(len(jobs)), tick=tick)
+        fresh = lines(PROGRAM, jobs, count=reader_count(len(jobs)), tick=tick)
         with contextlib.closing(fresh):
-            for number, (job, answer) in enumerate(fresh, start=1):
-                self._keep(job["sha"], answer)
+            for number, (job, line) in enumerate(fresh, start=1):
+                self._keep(job["sha"], line)
                 if number % FILES_A_COMMIT == 0:
                     self._commit()
                 done(1)
@@ -123,12 +120,8 @@ class Readings:
         found = self._database.execute("SELECT 1 FROM readings WHERE sha = ? AND version = ?", (sha, VERSION))
         return found.fetchone() is not None
 
-    def _keep(self, sha: str, answer: Mapping[str, Any]) -> None:
-        try:
-            text = orjson.dumps(answer)
-        except TypeError:  # half a character, as a file may hold one
-            text = json.dumps(answer, separators=(",", ":")).encode()
-        packed = zlib.compress(text, 1)
+    def _keep(self, sha: str, line: bytes) -> None:
+        packed = zlib.compress(line, 1)  # as it came: it is looked into when it is asked for
         try:
             self._database.execute(
                 "REPLACE INTO readings (sha, version, answer) VALUES (?, ?, ?)", (sha, VERSION, packed)

@@ -7,8 +7,8 @@ rows), for two pages that Chromium prints, a letter in German, Japanese and Arab
 French, Japanese and Hebrew, and for a bill that LibreOffice prints, in German and Japanese: clean documents;
 then, kind by kind, faults at random places of the same run. The seed decides rows, places and faults; tests and
 building used others (1 to 9, 31, 57, 58, 71, 72, 81, 7201, 9001 to 9005, 9174, 31337, 44107, 53311, 61873, 80711,
-80713). Recall is the share of faulty documents with a finding; ``first``: whether all of them stand before every
-clean one in the order of suspicion.
+80713, 40961, 5519, 7411, 7412). Recall is the share of faulty documents with a finding; ``first``: whether all of
+them stand before every clean one in the order of suspicion.
 """
 
 from __future__ import annotations

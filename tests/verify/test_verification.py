@@ -88,13 +88,13 @@ def test_files_that_have_not_changed_are_not_read_again(
     results, how = copied
     ORDERS.reportflow.verify(results, **how)
     asked: list[int] = []
-    real = readings.answers
+    real = readings.lines
 
     def counted(program: Path, jobs: list[Any], **rest: Any) -> Any:
         asked.append(len(jobs))
         return real(program, jobs, **rest)
 
-    monkeypatch.setattr(readings, "answers", counted)
+    monkeypatch.setattr(readings, "lines", counted)
     Path(results["path"].iloc[2]).write_bytes(Path(results["path"].iloc[2]).read_bytes() + b"\n")
     ORDERS.reportflow.verify(results, **how)
     assert asked == [1]
@@ -146,7 +146,7 @@ def test_an_interrupt_keeps_what_was_read(
     copied: tuple[pd.DataFrame, dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     results, how = copied
-    real = readings.answers
+    real = readings.lines
 
     def interrupted(program: Path, jobs: Any, **rest: Any) -> Iterator[Any]:
         for number, one in enumerate(real(program, jobs, **rest)):
@@ -154,11 +154,11 @@ def test_an_interrupt_keeps_what_was_read(
                 raise KeyboardInterrupt
             yield one
 
-    monkeypatch.setattr(readings, "answers", interrupted)
+    monkeypatch.setattr(readings, "lines", interrupted)
     with pytest.raises(rf.RunInterrupted, match="what was read is kept") as caught:
         ORDERS.reportflow.verify(results, **how)
     assert caught.value.results is results
-    monkeypatch.setattr(readings, "answers", real)
+    monkeypatch.setattr(readings, "lines", real)
     assert ORDERS.reportflow.verify(results, **how)["verdict"].eq("ok").all()
 
 
