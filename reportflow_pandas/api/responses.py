@@ -133,7 +133,8 @@ class Reader:
             accepted = accepted_from(parsed(answer.body), status, single=single)
             if accepted is not None:
                 return accepted
-            raise OutcomeUnknown(f"the service answered {status} with {_described(answer)}{_told(answer)}", status)
+            what = _described(answer) + _named(answer)
+            raise OutcomeUnknown(f"the service answered {status} with {what}", status)
         if status >= 400:
             self._check_refused(answer, sync=sync)
         if 300 <= status < 400:
@@ -292,7 +293,7 @@ def _described(answer: Answer) -> str:
     return f"{len(answer.body):,} unreadable bytes ({kind})"
 
 
-def _told(answer: Answer) -> str:
+def _named(answer: Answer) -> str:
     request_id = answer.headers.get(REQUEST_ID_HEADER)
     return f"; it names the request {request_id}" if request_id else ""
 

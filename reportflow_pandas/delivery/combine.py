@@ -182,7 +182,7 @@ def _combined(results: pd.DataFrame, target: Path, title: str) -> Path:
             if not writer.documents:
                 raise ConfigurationError(
                     "no row of these results has a PDF that could be combined: "
-                    + _told(left_out)
+                    + _left_out(left_out)
                     + f". {FETCH_WHAT_IS_THERE}"
                 )
             writer.finish(title)
@@ -196,7 +196,7 @@ def _combined(results: pd.DataFrame, target: Path, title: str) -> Path:
     if left_out:
         count = sum(map(len, left_out.values()))
         warnings.warn(
-            f"{target.name} holds {len(results) - count:,} of {len(results):,} documents: {_told(left_out)}",
+            f"{target.name} holds {len(results) - count:,} of {len(results):,} documents: {_left_out(left_out)}",
             DeliveryWarning,
             stacklevel=4,
         )
@@ -221,5 +221,5 @@ def _add(writer: Any, pikepdf: Any, path: object, name: object) -> str:
     return ""
 
 
-def _told(left_out: dict[str, list[Any]]) -> str:
+def _left_out(left_out: dict[str, list[Any]]) -> str:
     return "; ".join(f"{rows_phrase(labels)}: {reason}" for reason, labels in left_out.items())

@@ -152,7 +152,7 @@ def hand_over(
     note_decisions(results, decisions, settings)
     note_event(settings.runs, attrs.get("run", ""), "handed over", archive.added, clock)
     _warn(released, results)
-    return _told(results, released, lines)
+    return _with_hand_over_columns(results, released, lines)
 
 
 def check_archive(folder: str | Path) -> pd.DataFrame:
@@ -420,7 +420,7 @@ def _warn(released: Release, results: pd.DataFrame) -> None:
         )
 
 
-def _told(results: pd.DataFrame, released: Release, lines: dict[int, IndexLine]) -> pd.DataFrame:
+def _with_hand_over_columns(results: pd.DataFrame, released: Release, lines: dict[int, IndexLine]) -> pd.DataFrame:
     reasons = {at: reason for reason, positions in released.left_out.items() for at in positions}
     found = [lines.get(at) for at in range(len(results))]
     columns: dict[str, Any] = {

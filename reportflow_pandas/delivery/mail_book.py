@@ -177,7 +177,7 @@ class MailBook:
 
     def record(self, letter: Letter, delivery: Delivery) -> None:
         """Write an outcome down; where that fails, the next call finds an intent, so it is in doubt now, too."""
-        state, text = self._told(letter, delivery)
+        state, text = self._state_and_text(letter, delivery)
         try:
             self._ledger.record(letter.document, letter.address.addr_spec, state, text, at=delivery.at)
         except ReportFlowError:
@@ -186,7 +186,7 @@ class MailBook:
 
     def finish(self, letter: Letter, delivery: Delivery) -> None:
         """Take an outcome for what this call says of a message."""
-        state, text = self._told(letter, delivery)
+        state, text = self._state_and_text(letter, delivery)
         self._open.pop(_key(letter), None)
         self._note(letter, MailOutcome(letter.address.addr_spec, state, text, delivery.at))
         self.phase.done += 1
@@ -197,7 +197,7 @@ class MailBook:
             # without the address: a list of customers does not belong into a log
             log.warning("run %s, row %d: mail %s: %s", self._ledger.run, self._row(letter), state, text)
 
-    def _told(self, letter: Letter, delivery: Delivery) -> tuple[MailState, str | None]:
+    def _state_and_text(self, letter: Letter, delivery: Delivery) -> tuple[MailState, str | None]:
         state: MailState = "not_sent" if delivery.what == "later" else delivery.what
         if state in ("failed", "not_sent") and _key(letter) in self._doubtful:
             return "unknown", f"{delivery.text}; it is still not known whether the mail before arrived"
@@ -210,7 +210,7 @@ class MailBook:
         reasons = {at: reason for reason, positions in self._released.left_out.items() for at in positions}
         found = {at: list(outcomes) for at, outcomes in self.outcomes.copy().items()}
         for key, letter in self._open.copy().items():
-            state, text = self._told(letter, Delivery("later", ENDED if ended else _WAITS))
+            state, text = self._state_and_text(letter, Delivery("later", ENDED if ended else _WAITS))
             for at in self._positions[key]:
                 found.setdefault(at, []).append(MailOutcome(letter.address.addr_spec, state, text))
         return with_mails(self._results, found, reasons)

@@ -93,11 +93,11 @@ def render(
         make = compiled if packaged else compiled_apart
         pages = make(files, str(version.folder), tuple(map(str, folders)))
     except (typst.TypstError, Refused) as error:
-        raise RenderError(_told(version.folder, error)) from None
+        raise RenderError(_with_its_place(version.folder, error)) from None
     return _finished(pages, created, passthrough or {})
 
 
-def _told(folder: Path, error: typst.TypstError | Refused) -> str:
+def _with_its_place(folder: Path, error: typst.TypstError | Refused) -> str:
     """Return the compiler's message with the place in the design's own template."""
     place = re.search(r"\bmain\.typ:(\d+)", error.diagnostic)
     template = f"{folder / 'template.typ'}{':' + place[1] if place else ''}"

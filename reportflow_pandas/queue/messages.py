@@ -232,11 +232,11 @@ def answer_of(
         columns["accepted_at"] = [None if moment is None else moment - ahead for moment in moments]
     answer = {"form": FORM, "ids": list(ids), "statuses": statuses, "columns": columns}
     if error is not None:
-        answer["stop"] = {**_told(error), "worker": worker}
+        answer["stop"] = {**_error_facts(error), "worker": worker}
     return answer
 
 
-def _told(error: ReportFlowError) -> dict[str, Any]:
+def _error_facts(error: ReportFlowError) -> dict[str, Any]:
     if isinstance(error, ApiError):
         return {"status": error.status, "messages": error.messages, "request_id": error.request_id}
     away = isinstance(error, ConnectionFailed)

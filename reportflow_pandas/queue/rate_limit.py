@@ -241,7 +241,7 @@ class RedisStore:
 
     def _send(self, script: Script, keys: list[str], word: str, *, frees: bool = False) -> None:
         """Send something behind: the caller may be under cancellation and cannot wait."""
-        task = asyncio.get_running_loop().create_task(_told(script, keys, [self._now(), word]))
+        task = asyncio.get_running_loop().create_task(_end_noted(script, keys, [self._now(), word]))
         self._behind.add(task)
         task.add_done_callback(self._behind.discard)
         if frees:
@@ -261,7 +261,7 @@ class RedisStore:
             await asyncio.wait(self._behind)
 
 
-async def _told(script: Script, keys: list[str], words: list[str]) -> None:
+async def _end_noted(script: Script, keys: list[str], words: list[str]) -> None:
     from redis.exceptions import RedisError  # noqa: PLC0415 - of the extra `queue`
 
     try:

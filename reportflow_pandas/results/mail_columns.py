@@ -58,7 +58,7 @@ def with_mails(
     moment = np.full(len(results), np.nan)
     for at, outcomes in found.items():
         worst = max(outcomes, key=lambda outcome: _WORST.index(outcome.state))
-        states[at], errors[at] = worst.state, _told(outcomes)
+        states[at], errors[at] = worst.state, _errors_text(outcomes)
         if worst.state == "sent":
             moment[at] = max(mail.at or np.nan for mail in outcomes)
     frame = results.copy()
@@ -68,7 +68,7 @@ def with_mails(
     return frame
 
 
-def _told(outcomes: Sequence[MailOutcome]) -> str | None:
+def _errors_text(outcomes: Sequence[MailOutcome]) -> str | None:
     """Return what went wrong; of several addresses, at which."""
     if len(outcomes) == 1:
         return outcomes[0].error

@@ -81,7 +81,7 @@ def drawn(answers: Sequence[Answer], began: float, rows: int) -> str:
     }
     gaps = np.diff(seconds, prepend=0.0)
     waits = [(seconds[at] - gaps[at], seconds[at]) for at in np.flatnonzero(gaps >= LEAST_WAIT_SECONDS)]
-    told = _told({name: int(counted[-1]) for name, counted in counts.items()}, rows, float(seconds[-1]), waits)
+    told = _caption({name: int(counted[-1]) for name, counted in counts.items()}, rows, float(seconds[-1]), waits)
     return (
         f'<details class="rf-chart" open><summary>{told}</summary>'
         f'<svg viewBox="0 -1 {WIDTH} {HEIGHT + BELOW + 1}" role="img" aria-label="{told}" '
@@ -92,7 +92,7 @@ def drawn(answers: Sequence[Answer], began: float, rows: int) -> str:
     )
 
 
-def _told(last: dict[str, int], rows: int, seconds: float, waits: Sequence[tuple[float, float]]) -> str:
+def _caption(last: dict[str, int], rows: int, seconds: float, waits: Sequence[tuple[float, float]]) -> str:
     parts = [f"{count:,} {name}" for name, count in last.items() if count or name == "accepted"]
     told = f"{', '.join(parts)} of {rows:,} over {_duration(seconds)}"
     if waits:

@@ -52,7 +52,7 @@ class Keys:
         contents: list[bytes] = []
         for document, key in documents.keyed(start, stop):
             chunk.append(document)
-            contents.append(self._told(version, key))
+            contents.append(self._hashed(version, key))
         if self._own is None:
             return chunk, contents, None
         return chunk, self.between(documents, version, start, stop), contents
@@ -66,9 +66,9 @@ class Keys:
     def between(self, documents: Documents, version: int, start: int, stop: int) -> list[bytes]:
         """Return the keys alone, from ``start`` up to ``stop``."""
         own = documents.keys(start, stop) if self._own is None else self._own[start:stop]
-        return [self._told(version, key) for key in own]
+        return [self._hashed(version, key) for key in own]
 
-    def _told(self, version: int, key: str) -> bytes:
+    def _hashed(self, version: int, key: str) -> bytes:
         """Return 16 bytes of which design and version are a part."""
         return hashlib.blake2b(f"{self._design_id}\n{version}\n{key}".encode(), digest_size=16).digest()
 

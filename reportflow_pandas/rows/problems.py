@@ -93,7 +93,7 @@ def warning_lines(problems: Sequence[Problem]) -> tuple[list[str], list[str]]:
         names = ", ".join(extra[:EXTRA_SHOWN]) + (", …" if len(extra) > EXTRA_SHOWN else "")
         are = "column is" if len(extra) == 1 else "columns are"
         beside.append(f"{len(extra):,} {are} no parameter of the design and not sent ({names})")
-    return [_told(problem).rstrip(" .") for problem in odd], beside
+    return [_spelled(problem).rstrip(" .") for problem in odd], beside
 
 
 def refuse(
@@ -110,7 +110,7 @@ def refuse(
     if not errors:
         return
     lines = [
-        f"  - {problem.problem if problem.kind == 'unnamed' else _told(problem)}" for problem in errors[:SHOWN]
+        f"  - {problem.problem if problem.kind == 'unnamed' else _spelled(problem)}" for problem in errors[:SHOWN]
     ]
     if len(errors) > SHOWN:
         lines.append(f"  - and {len(errors) - SHOWN:,} more: df.reportflow.check(...) lists them")
@@ -128,7 +128,7 @@ def refuse(
     raise InvalidRows(text, rows, problems_frame(problems))
 
 
-def _told(problem: Problem) -> str:
+def _spelled(problem: Problem) -> str:
     """Return a problem and what to do about it as sentences."""
     end = "" if problem.problem.endswith(("?", ".", "!")) else "."
     return f"{problem.problem}{end} {problem.suggestion}".rstrip()

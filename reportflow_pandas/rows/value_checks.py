@@ -292,7 +292,7 @@ def refuse_unsayable(frame: pd.DataFrame, sources: Sources) -> None:
     rows: list[Any] = []
     for source in sources:
         if source.cells is not None:
-            found, text = _told(source.cells, source.kind, frame, source.column)
+            found, text = _bad_cells(source.cells, source.kind, frame, source.column)
             rows += found
             if found:
                 texts.append(f"{_whose(source.column, source.parameter)}, {text}")
@@ -305,7 +305,7 @@ def refuse_unsayable(frame: pd.DataFrame, sources: Sources) -> None:
             lines = source.nested.lines.iloc[source.nested.lines_with_document()]
             for _, column, kind in source.nested.fields:
                 found, text = (
-                    _told(cells_of(lines, column), kind, lines, column) if named(lines, column) else ([], "")
+                    _bad_cells(cells_of(lines, column), kind, lines, column) if named(lines, column) else ([], "")
                 )
                 if found:
                     texts.append(f"tables[{source.parameter!r}], column {column!r}, {text}")
@@ -321,7 +321,7 @@ def refuse_in(frame: pd.DataFrame, columns: Mapping[str, pd.Series[Any]]) -> Non
     texts: list[str] = []
     rows: list[Any] = []
     for name, cells in columns.items():
-        found, text = _told(cells, "", frame)
+        found, text = _bad_cells(cells, "", frame)
         rows += found
         if found:
             texts.append(f"{name}, {text}")
@@ -338,7 +338,7 @@ def _whose(column: Any, parameter: str) -> str:
     return f"column {column!r}" if column is not None else f"params[{parameter!r}]"
 
 
-def _told(cells: pd.Series[Any], kind: str, frame: pd.DataFrame, column: Any = None) -> tuple[list[Any], str]:
+def _bad_cells(cells: pd.Series[Any], kind: str, frame: pd.DataFrame, column: Any = None) -> tuple[list[Any], str]:
     bad = _unsayable(cells, kind)
     positions = [position for position, _ in bad]
     text = f"{rows_at(frame, positions, column)}: {bad[0][1]}" if bad else ""
