@@ -16,6 +16,7 @@ import pytest
 from support.virtual_service import people, sent
 
 import reportflow_pandas as rf
+from reportflow_pandas.execution.background import because_of_python
 from reportflow_pandas.local.faults import Fault
 from reportflow_pandas.local.service import LocalService
 
@@ -71,6 +72,16 @@ def test_a_script_that_ends_with_submit_waits_for_the_calls_in_flight_and_says_h
     # no call was cut off: nothing is unknown, and nothing is sent twice
     assert set(rf.resume("november")["status"]) == {"accepted"}
     assert sent(service) == Counter(people(40)["name"])
+
+
+@pytest.mark.parametrize(("version", "is_said"), [((3, 11, 9), False), ((3, 12, 1), True), ((3, 12, 3), False)])
+def test_where_python_starts_no_thread_at_the_end_it_is_said_whose_fault_that_is(
+    monkeypatch: pytest.MonkeyPatch, version: tuple[int, ...], is_said: bool
+) -> None:
+    monkeypatch.setattr(sys, "version_info", version)
+    refused = RuntimeError("can't create new thread at interpreter shutdown")
+    assert ("3.12.0 to 3.12.2 start no thread" in because_of_python(refused)) is is_said
+    assert not because_of_python(ValueError("no"))
 
 
 def test_a_script_of_which_submit_is_all_says_what_was_sent(local: Start, tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import logging
 import math
+import sys
 import threading
 import time
 import warnings
@@ -30,7 +31,15 @@ from reportflow_pandas.notebook.panel import Snapshot
 from reportflow_pandas.notify import Notifier, ended, workbook_of
 from reportflow_pandas.results.summary import in_one_line
 
-__all__ = ["EXIT_WAIT_SECONDS", "TICK_SECONDS", "Background", "JobWarning", "Recorded", "Status"]
+__all__ = [
+    "EXIT_WAIT_SECONDS",
+    "TICK_SECONDS",
+    "Background",
+    "JobWarning",
+    "Recorded",
+    "Status",
+    "because_of_python",
+]
 
 log = logging.getLogger("reportflow_pandas")
 
@@ -268,6 +277,12 @@ class Background:
             warnings.warn(f"job {self.id}: {text}", JobWarning, stacklevel=2)
 
 
+def because_of_python(error: BaseException) -> str:
+    """Say why nothing could begin at the end of the program: https://github.com/python/cpython/issues/113964."""
+    early = (3, 12) <= sys.version_info < (3, 12, 3) and isinstance(error, RuntimeError) and "thread" in str(error)
+    return "Python 3.12.0 to 3.12.2 start no thread once a script has ended; newer ones do. " if early else ""
+
+
 def _more_times(count: int) -> str:
     return f"… and on_row raised {count:,} more {'time' if count == 1 else 'times'}; the run went on"
 
@@ -318,7 +333,7 @@ class _AtExit:
         elif not run.progress.ended:
             became = cut_short(run.name)
         elif error is not None:
-            became = f"{type(error).__name__}: {error}. {run.summary()}; {run.way_on()}"
+            became = f"{type(error).__name__}: {error}. {because_of_python(error)}{run.summary()}; {run.way_on()}"
         elif not run.interrupted or run.complete:
             return ""
         else:
