@@ -222,10 +222,10 @@ def test_a_window_closed_for_an_hour_makes_no_outage_longer_than_it_says() -> No
     async def look() -> None:
         await world.channel.look(world.look)
 
-    world.outage._look = look
+    world.breaker._look = look
 
     async def closing() -> None:
-        while not world.outage.away:
+        while not world.breaker.away:
             await world.clock.sleep(0.1)
         world.channel.rate_limiter.close("async", 3600.0, clock=world.clock)
 
@@ -247,7 +247,7 @@ def test_a_probe_that_waits_for_its_slot_is_not_waited_for_beyond_the_patience()
     async def look_and_close() -> None:
         world.channel.rate_limiter.close("async", 3600.0, clock=world.clock)
 
-    world.outage._look = look_and_close
+    world.breaker._look = look_and_close
     world.run()
     [error] = world.ended
     assert "for 60 s" in str(error)
@@ -268,7 +268,7 @@ def test_a_probe_that_has_left_is_waited_for() -> None:
         return await post()
 
     world.post = post_slowly  # type: ignore[method-assign]
-    world.outage._look = partial(world.clock.sleep, 30.0)
+    world.breaker._look = partial(world.clock.sleep, 30.0)
     world.run()
     assert not world.ended
     assert world.outcomes == {"accepted": 200, "unknown": 0, "failed": 0}
