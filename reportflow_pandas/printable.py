@@ -1,10 +1,10 @@
-"""Characters that cannot be seen and that change what is seen: kept out of file names and of terminals."""
+"""Texts for people: without characters that change what is seen, and with a number's noun as it is spoken."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["INVISIBLE", "JOINERS", "printable"]
+__all__ = ["INVISIBLE", "JOINERS", "counted", "printable"]
 
 INVISIBLE = (
     r"\xad\u061c\u180e\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb"
@@ -32,3 +32,14 @@ def printable(text: str) -> str:
     'INV-\\u202efdp.exe'
     """
     return _NOT_PRINTED.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
+
+
+def counted(number: int, word: str) -> str:
+    """Return a number with its word.
+
+    Examples
+    --------
+    >>> counted(1, "run"), counted(2000, "run")
+    ('1 run', '2,000 runs')
+    """
+    return f"{number:,} {word}{'' if number == 1 else 's'}"

@@ -20,6 +20,7 @@ from reportflow_pandas.errors import ConfigurationError, NotReady, ReportFlowErr
 from reportflow_pandas.journal import marks, runs
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.notify import Notifier, ended
+from reportflow_pandas.printable import counted
 from reportflow_pandas.settings import Limits, Settings, current
 
 __all__ = ["Webhook"]
@@ -247,7 +248,7 @@ class Webhook:
             await self._confirm(event.request_id, event.files[identity], client, channel)
         marked = await asyncio.to_thread(self._mark, owner, event)
         self.seen["marked" if marked else "known"] += 1
-        log.info("webhook: %d rows of run %s are ready", marked, owner.run)
+        log.info("webhook: ready in run %s: %s", owner.run, counted(marked, "row"))
         if marked and self._notifier and self._events.empty():
             await asyncio.to_thread(self._tell, owner.run)
 

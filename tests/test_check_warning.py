@@ -58,7 +58,7 @@ def test_warnings_are_told_once_before_the_first_document(
     assert one.category is rf.CheckWarning
     assert "one line belongs to no document" in str(one.message)
     assert str(one.message).splitlines()[-1] == (
-        "  - 1 column is no parameter of the design and not sent (Lines.InvoiceLineId)"
+        "Also: 1 column is no parameter of the design and not sent (Lines.InvoiceLineId)"
     )
     assert sent == [0]
     if verb != "agenerate":  # asyncio calls a coroutine itself

@@ -262,7 +262,7 @@ def test_the_key_is_in_no_log(
         service, webhook = told()
         people(6).reportflow.generate(**plain(), run="november")
         until(lambda: webhook.seen["marked"] + webhook.seen["known"])
-    assert "6 rows of run november are ready" in caplog.text
+    assert "ready in run november: 6 rows" in caplog.text
     assert service.app_key not in caplog.text
 
 

@@ -274,7 +274,7 @@ def _verb(verbs: argparse._SubParsersAction[Parser], name: str, verb: Verb, what
         "--log-level",
         choices=("debug", "info", "warning", "error"),
         default="warning",
-        help="what goes to stderr; default warning (retries, throttling, failed rows)",
+        help="what goes to stderr; default %(default)s (warning: retries, throttling, failed rows)",
     )
     return parser
 

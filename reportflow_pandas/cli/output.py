@@ -21,7 +21,7 @@ from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
 from reportflow_pandas.export.reviewed_lines import read_lines
 from reportflow_pandas.next_steps import PAID_AND_LEFT, PAID_AND_THERE, STATUS_IN_WORDS
-from reportflow_pandas.printable import printable
+from reportflow_pandas.printable import counted, printable
 from reportflow_pandas.reading.locations import line_of_row, origin_of, where
 from reportflow_pandas.results.service_words import in_plain_words
 from reportflow_pandas.results.summary import accepted, without_pdf_for_good
@@ -81,11 +81,6 @@ def say_outcome(results: pd.DataFrame, *, download: bool, rows: pd.DataFrame | N
     for line in outcome_lines(results, download=download, rows=rows):
         counts = _COUNTS.match(line)
         say(line, colour=_COLOURS[counts[1]] if counts else "")
-
-
-def counted(number: int, word: str) -> str:
-    """Return a number with its word."""
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 def shown(path: str | Path) -> str:

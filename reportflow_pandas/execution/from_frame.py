@@ -37,6 +37,7 @@ from reportflow_pandas.journal.journal import Journal, Terms
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.next_steps import GENERATE_AGAIN_OR_NAME_IT, by_the_newest
 from reportflow_pandas.options import Options
+from reportflow_pandas.printable import counted
 from reportflow_pandas.results import index_labels
 from reportflow_pandas.results.run_info import RunInfo
 from reportflow_pandas.rows.checks import refuse
@@ -341,8 +342,8 @@ def _forget_what_has_rested(settings: Settings) -> None:
     forgotten = runs.forget_old(settings.runs, runs.UNNAMED_DAYS * 86_400.0, settings.clock, unnamed=True)
     if forgotten:
         log.info(
-            "forgot %d complete runs without a name that have rested for %d days: %s",
-            len(forgotten),
+            "forgot %s: complete, without a name and at rest for %d days: %s",
+            counted(len(forgotten), "run"),
             runs.UNNAMED_DAYS,
             ", ".join(forgotten),
         )

@@ -158,7 +158,7 @@ def tell(problems: Sequence[Problem], progress: Progress, site: tuple[str, int])
         shown = [f"  - {line}" for line in lines[:WARNINGS_SHOWN]]
         if len(lines) > WARNINGS_SHOWN:
             shown.append(f"  - and {len(lines) - WARNINGS_SHOWN:,} more: df.reportflow.check(...) lists them")
-        shown += [f"  - {line}" for line in beside]
+        shown += [f"Also: {line}" for line in beside]
         count = f"{len(lines):,} things look" if len(lines) > 1 else "one thing looks"
         text = f"{count} odd in these rows:\n" + "\n".join(shown)
         # with a registry of its own: told by each call, not once a process

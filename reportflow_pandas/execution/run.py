@@ -27,6 +27,7 @@ from reportflow_pandas.execution.work import in_thread
 from reportflow_pandas.journal import runs
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import goes_on, interrupted, with_a_renewed_key
+from reportflow_pandas.printable import counted
 from reportflow_pandas.queue.run_queue import RunQueue
 from reportflow_pandas.queue.submitter import Dispatch
 from reportflow_pandas.results.download import fetch_outcomes
@@ -194,7 +195,7 @@ class Run:
         phase = self.progress.begin("documents", len(source.index), note)
         phase.aside = len(source.index) - source.rows_concerned
         phase.done = sum(count for status, count in source.outcomes.counts().items() if status != "not_sent")
-        log.info("run %s: %d rows for design %s", self.name, len(source.index), options.design_id)
+        log.info("run %s: %s for design %s", self.name, counted(len(source.index), "row"), options.design_id)
         self._feed = feed = Feed(
             partial(
                 pack,
@@ -342,7 +343,7 @@ class Run:
         if folder.encoded:
             line += f", {encoded_names(folder)}"
         if folder.superseded:
-            line += f", {folder.superseded:,} older ones moved to {folder.path / SUPERSEDED}"
+            line += f", {counted(folder.superseded, 'older one')} moved to {folder.path / SUPERSEDED}"
         return line
 
     @property

@@ -44,7 +44,8 @@ def read_review(path: str | Path, results: pd.DataFrame | None = None) -> pd.Dat
         words come back as these) and ``comment`` (text or missing). Without ``results``: one line for each
         document still in the workbook, in the order of the run, with the index of the results frame and its
         types. With ``results``: one line for each of its documents; those deleted from the workbook, and
-        those whose document was made again since, have no decision.
+        those whose document was made again since, have no decision. Comments on one document on two sheets
+        are joined: ``"the address is old; logo too small"``.
 
     Raises
     ------
@@ -116,9 +117,19 @@ def _unique(lines: list[Line]) -> list[Line]:
                 f"({line.file_name}, row {line.row}). Make them alike, or empty one of the two"
             )
         kept[seen[document]] = first._replace(
-            decision=first.decision or line.decision, comment=first.comment or line.comment
+            decision=first.decision or line.decision, comment=_both(first.comment, line.comment)
         )
     return kept
+
+
+def _both(comment: str | None, more: str | None) -> str | None:
+    """Return what was said of a document on two sheets, each word once."""
+    if comment is None or more is None:
+        return comment or more
+    said, added = plain(comment), plain(more)
+    if added in said:
+        return comment
+    return more if said in added else f"{comment.rstrip()}; {more.lstrip()}"
 
 
 def _decisions(lines: list[Line]) -> list[str | None]:

@@ -17,6 +17,7 @@ from reportflow_pandas.engine.progress import Phase
 from reportflow_pandas.errors import ReportFlowError, api_error
 from reportflow_pandas.journal.journal import Journal
 from reportflow_pandas.next_steps import LOOK_IT_UP
+from reportflow_pandas.printable import counted
 from reportflow_pandas.queue.address import Keys
 from reportflow_pandas.queue.messages import CANCELLED, INTENTS, SENT, SET_ASIDE, SetAside, outcomes_of, stop_in
 
@@ -409,8 +410,8 @@ class Collection:
         if lost:
             rows = await self._lose(lost, LOST_BY_REDIS)
             self._warn(
-                f"Redis lost {len(lost)} calls with {rows} rows: they are unknown, for a worker may have sent "
-                "them before. What was collected stays as it is"
+                f"Redis lost {counted(len(lost), 'call')} with {counted(rows, 'row')}: they are unknown, for "
+                "a worker may have sent them before. What was collected stays as it is"
             )
         return len(lost)
 

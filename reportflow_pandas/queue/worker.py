@@ -32,6 +32,7 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.rate_limit import RateLimiter
 from reportflow_pandas.engine.sender import CallAttempts, Sender, Sent
 from reportflow_pandas.errors import ReportFlowError
+from reportflow_pandas.printable import counted
 from reportflow_pandas.queue.address import RedisAddress
 from reportflow_pandas.queue.connection import Replicas, closed, connect_when_there, ended, watch
 from reportflow_pandas.queue.messages import CANCELLED, SET_ASIDE, SetAside, Terms, answer_of, call_in
@@ -125,7 +126,7 @@ class Worker:
     def stop(self) -> None:
         """Take no more calls; finish what is in flight, and end."""
         if not self._ending.is_set():
-            log.info("told to end: %d calls in flight get up to %g s", self.in_flight, self._grace)
+            log.info("told to end: up to %g s for %s in flight", self._grace, counted(self.in_flight, "call"))
             self._ending.set()
             self._free.set()
             for task, attempts in self._sending.items():
@@ -159,12 +160,12 @@ class Worker:
         await self._replicas.look(self._redis)
         await self._presence.report()
         log.info(
-            "worker %s serves workspace %s of %s from %s, %d calls at a time",
+            "worker %s serves workspace %s of %s from %s, %s at a time",
             self.name,
             self._settings.workspace_id,
             self._settings.host,
             self._address,
-            self._concurrency,
+            counted(self._concurrency, "call"),
         )
         beside = [asyncio.create_task(work) for work in (watch(self._address), self._live(), self._discover())]
         try:
@@ -173,7 +174,8 @@ class Worker:
         finally:
             await ended(*beside)
             await self._close()
-        log.info("worker %s ended: %d calls, %d rows, %d cut off", self.name, self.calls, self.rows, self.cut_off)
+        calls, rows = counted(self.calls, "call"), counted(self.rows, "row")
+        log.info("worker %s ended: %s, %s, %d cut off", self.name, calls, rows, self.cut_off)
         return 1 if self.cut_off else 0
 
     # -- runs ------------------------------------------------------------------------------------------------
@@ -466,10 +468,10 @@ class Worker:
             if time.monotonic() >= said_at + HEALTH_LINE_SECONDS:
                 said_at = time.monotonic()
                 log.info(
-                    "alive: %d runs, %d calls in flight, %d calls and %d rows so far",
-                    len(self._served),
-                    self.in_flight,
-                    self.calls,
-                    self.rows,
+                    "alive: %s, %s in flight, %s and %s so far",
+                    counted(len(self._served), "run"),
+                    counted(self.in_flight, "call"),
+                    counted(self.calls, "call"),
+                    counted(self.rows, "row"),
                 )
             await asyncio.sleep(HEARTBEAT_SECONDS)

@@ -16,6 +16,7 @@ import pandas as pd
 
 from reportflow_pandas.contract import opens_in_browser
 from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED
+from reportflow_pandas.printable import counted
 from reportflow_pandas.results.colours import STATUS_PILLS
 from reportflow_pandas.results.results_frame import is_results
 from reportflow_pandas.results.run_chart import run_chart
@@ -75,7 +76,7 @@ def overview_html(frame: pd.DataFrame) -> str | None:
     live = _script(root, rows) if more > 0 else ""
     return (
         f'<div id="{root}"><style>{_style(root)}</style>'
-        f"<div><b>{len(frame):,} documents</b> · {design} · run {html.escape(attrs.get('run', ''))}</div>"
+        f"<div><b>{counted(len(frame), 'document')}</b> · {design} · run {html.escape(attrs.get('run', ''))}</div>"
         f'<div class="rf-counts">{"".join(pills)}</div>{_reasons(frame, language)}{run_chart(frame)}'
         f"<table><thead><tr>{heads}</tr></thead><tbody>{''.join(map(_line, rows[:SHOWN]))}</tbody></table>"
         f"{note}{left_out}{live}</div>"

@@ -21,6 +21,7 @@ from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.engine.retry import Stop
 from reportflow_pandas.errors import ConfigurationError, ConnectionFailed, NotReady, ReportFlowError
 from reportflow_pandas.next_steps import NO_PDF_FOR_GOOD, REST_NOT_FETCHED, SAVED_SO_FAR
+from reportflow_pandas.printable import counted
 from reportflow_pandas.results.missing_pdfs import Wanted, known_by, missing
 from reportflow_pandas.results.pdf_folder import PdfFolder
 from reportflow_pandas.results.polling import Polling
@@ -133,8 +134,9 @@ class Download:
             await self._all(deque(sorted(requests.values(), key=lambda group: group[0].accepted_at)))
         except ConnectionFailed as away:
             text = " ".join(str(away).split())
-            log.warning("%d PDFs are not downloaded: %s", len(self._open), text)
-            self._channel.progress.lines.append(f"{len(self._open):,} PDFs are not downloaded: {text}")
+            missing = f"not downloaded, {counted(len(self._open), 'PDF')}: {text}"
+            log.warning("%s", missing)
+            self._channel.progress.lines.append(missing)
             for file in list(self._open.values()):
                 self._give_up(file, "network", text, None)
         finally:

@@ -10,6 +10,7 @@ import pandas as pd
 
 from reportflow_pandas.engine.outcomes import ACCEPTED, NOT_ACCEPTED
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.printable import counted
 
 __all__ = ["accepted", "checked_results", "in_one_line", "summary", "without_mail", "without_pdf_for_good"]
 
@@ -137,5 +138,6 @@ def in_one_line(counts: Mapping[str, int], *, saved: int = 0, folder: Path | Non
     parts += [f"{counts[word]:,} {word.replace('_', ' ')}" for word in NOT_ACCEPTED if counts[word]]
     if folder is not None:
         here = Path.cwd()
-        parts.append(f"{saved:,} PDFs in {folder.relative_to(here) if folder.is_relative_to(here) else folder}")
+        shown = folder.relative_to(here) if folder.is_relative_to(here) else folder
+        parts.append(f"{counted(saved, 'PDF')} in {shown}")
     return ", ".join(parts)

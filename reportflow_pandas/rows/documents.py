@@ -17,7 +17,7 @@ from reportflow_pandas.contract import SHARE_CODES
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options
-from reportflow_pandas.rows.input_frame import aligned, called, cells_of, heading_text, names_of
+from reportflow_pandas.rows.input_frame import aligned, called, cells_of, did_you_mean, heading_text, names_of
 from reportflow_pandas.rows.mapping import Source, Sources
 from reportflow_pandas.rows.value_checks import refuse_in
 from reportflow_pandas.rows.values import BLANK, column_values, json_value, without_missing
@@ -224,7 +224,9 @@ def _passthrough(frame: pd.DataFrame, options: Options) -> dict[str, pd.Series[A
         name = called(frame, given)
         if name is None:
             shown = ", ".join(map(repr, names_of(frame)[:20]))
-            raise ConfigurationError(f"passthrough: the frame has no column {given!r}. Columns: {shown}")
+            raise ConfigurationError(
+                f"passthrough: the frame has no column {given!r}.{did_you_mean(frame, given)} Columns: {shown}"
+            )
         text = heading_text(name) or str(name)
         if text == RESERVED or text in columns:
             why = "it ties answers to rows" if text == RESERVED else "there are two of this name"

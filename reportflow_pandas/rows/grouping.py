@@ -23,11 +23,11 @@ from reportflow_pandas.rows.input_frame import (
     called,
     cells_of,
     check_frame,
+    did_you_mean,
     label_shown,
     labels_at,
     named,
     names_of,
-    nearest,
     rows_at,
     value_shown,
 )
@@ -325,10 +325,8 @@ def _listed(group_by: Any) -> list[Any]:
 def _column(flat: pd.DataFrame, name: Any) -> Any:
     column = called(flat, name)
     if column is None:
-        near = nearest(str(name), names_of(flat))
-        hint = f" Did you mean {near!r}?" if near is not None else ""
         raise ConfigurationError(
-            f"group_by: the frame has no column {name!r}.{hint} Columns: "
+            f"group_by: the frame has no column {name!r}.{did_you_mean(flat, name)} Columns: "
             f"{', '.join(map(repr, names_of(flat)[:20]))}"
         )
     return column

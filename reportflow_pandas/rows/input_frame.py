@@ -21,6 +21,7 @@ __all__ = [
     "called",
     "cells_of",
     "check_frame",
+    "did_you_mean",
     "heading_text",
     "key_kind",
     "label_shown",
@@ -135,6 +136,12 @@ def nearest(name: str, candidates: Sequence[Any]) -> Any | None:
         return plain[_plain(name)]
     near = difflib.get_close_matches(_plain(name), list(plain), 1, cutoff=0.75)
     return plain[near[0]] if near else None
+
+
+def did_you_mean(frame: pd.DataFrame, name: Any) -> str:
+    """Return `` Did you mean 'InvoiceId'?`` where a column or index level is called nearly so, else nothing."""
+    near = nearest(str(name), names_of(frame))
+    return f" Did you mean {near!r}?" if near is not None else ""
 
 
 def same_name(name: str, candidates: Sequence[Any]) -> Any | None:

@@ -14,7 +14,15 @@ from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Constant, Options, Table
 from reportflow_pandas.reading.shown import with_values
 from reportflow_pandas.rows.grouping import Groups, lines_of
-from reportflow_pandas.rows.input_frame import called, cells_of, heading_text, names_of, nearest, same_name
+from reportflow_pandas.rows.input_frame import (
+    called,
+    cells_of,
+    did_you_mean,
+    heading_text,
+    names_of,
+    nearest,
+    same_name,
+)
 from reportflow_pandas.rows.tables import Nested
 
 __all__ = ["SCALARS", "Source", "Sources", "bind", "missing_parameters", "paste"]
@@ -277,8 +285,7 @@ def _no_such_column(frame: pd.DataFrame, parameter: str, filling: Any) -> str:
             f"params[{parameter!r}]: a column's name, not a {type(filling).__name__}. Make it a column first: "
             f"df.assign(new=…), then params={{{parameter!r}: 'new'}}; one value for all: rf.Constant(…)"
         )
-    near = nearest(str(filling), names_of(frame))
-    hint = f" Did you mean {near!r}?" if near is not None else ""
+    hint = did_you_mean(frame, filling)
     shown = ", ".join(map(repr, names_of(frame)[:20]))
     return (
         f"params: the frame has no column {filling!r} (for parameter {parameter!r}).{hint} Columns: {shown}. "

@@ -12,7 +12,16 @@ import pandas as pd
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.options import Table
-from reportflow_pandas.rows.input_frame import bare, called, cells_of, check_frame, heading_text, key_kind
+from reportflow_pandas.rows.input_frame import (
+    bare,
+    called,
+    cells_of,
+    check_frame,
+    did_you_mean,
+    heading_text,
+    key_kind,
+    names_of,
+)
 from reportflow_pandas.rows.key_matches import NearKeys, alike_advice, near_keys
 from reportflow_pandas.rows.values import column_values
 
@@ -161,9 +170,10 @@ class Nested:
         columns = {field: called(self.lines, column) for field, column in given.items()}
         for field, column in given.items():
             if columns[field] is None:
+                shown = ", ".join(map(repr, names_of(self.lines)[:20]))
                 raise ConfigurationError(
-                    f"tables[{self.parameter!r}]: the table has no column {column!r} (for {field!r}). "
-                    f"Columns: {', '.join(map(repr, self.lines.columns[:20]))}"
+                    f"tables[{self.parameter!r}]: the table has no column {column!r} (for {field!r})."
+                    f"{did_you_mean(self.lines, column)} Columns: {shown}"
                 )
         return [(field, column, kinds.get(field, "")) for field, column in columns.items()]
 
@@ -171,9 +181,10 @@ class Nested:
         column = called(frame, name)
         if column is None:
             raise ConfigurationError(
-                f"tables[{self.parameter!r}]: {where} has no column {name!r} to tie the rows by. "
-                f"Columns: {', '.join(map(repr, frame.columns[:20]))}. "
-                "When the names differ: rf.Table(lines, left_on='Invoice', right_on='InvoiceId')"
+                f"tables[{self.parameter!r}]: {where} has no column {name!r} to tie the rows by."
+                f"{did_you_mean(frame, name)} "
+                f"Columns: {', '.join(map(repr, names_of(frame)[:20]))}. When the names differ in the two: "
+                "rf.Table(lines, left_on=the frame's column, right_on=the table's)"
             )
         return column
 

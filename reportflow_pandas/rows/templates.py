@@ -14,11 +14,11 @@ from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.rows.input_frame import (
     called,
     cells_of,
+    did_you_mean,
     label_texts,
     labels_at,
     named,
     names_of,
-    nearest,
     rows_phrase,
 )
 from reportflow_pandas.rows.values import NotJson, column_values, json_value, series_of
@@ -176,8 +176,7 @@ def _text(cell: Any, spec: str, *, blank: bool) -> str:
 
 
 def _near(frame: pd.DataFrame, name: str) -> str:
-    near = nearest(name, names_of(frame))
-    return f"Did you mean {near!r}? " if near is not None else ""
+    return f"{did_you_mean(frame, name)} ".lstrip()
 
 
 def _example(frame: pd.DataFrame) -> str:

@@ -8,6 +8,7 @@ from pathlib import Path
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.printable import counted
 from reportflow_pandas.settings import absolute_path
 from reportflow_pandas.verify import spot_check_page
 from reportflow_pandas.verify.first_looks import PIXELS_ACROSS, Look, first_looks, with_pictures
@@ -63,8 +64,8 @@ class SpotCheck:
         """Say how many there are, and why."""
         counts = [sum(look.why == why for look in self.looks) for why in ("findings", "extreme", "random")]
         return (
-            f"<SpotCheck of {len(self.looks):,} documents: {counts[0]:,} with findings, {counts[1]:,} extreme, "
-            f"{counts[2]:,} at random>"
+            f"<SpotCheck of {counted(len(self.looks), 'document')}: {counts[0]:,} with findings, "
+            f"{counts[1]:,} extreme, {counts[2]:,} at random>"
         )
 
     def _repr_html_(self) -> str:

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from urllib.parse import quote
 
+from reportflow_pandas.printable import counted
 from reportflow_pandas.verify.first_looks import Look
 from reportflow_pandas.verify.suspicion import Finding
 
@@ -51,7 +52,7 @@ def part(name: str, looks: Sequence[Look], documents: int, not_judged: Mapping[s
     cards = "".join(_card(look, folder) for look in looks)
     return (
         f'<div class="rf-look" id="{name}"><style>{STYLE.read_text(encoding="utf-8")}{"".join(rules)}</style>'
-        f"<h2>Look first: {len(looks):,} of {documents:,} documents</h2>{_notes(not_judged)}"
+        f"<h2>Look first: {len(looks):,} of {counted(documents, 'document')}</h2>{_notes(not_judged)}"
         f'{"".join(buttons)}<div class="rf-grid">{cards}</div></div>'
     )
 

@@ -11,6 +11,7 @@ import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
 from reportflow_pandas.next_steps import VERIFY_FIRST
+from reportflow_pandas.printable import counted
 from reportflow_pandas.results.results_frame import ATTRS, provenance
 from reportflow_pandas.verify.suspicion import Finding
 
@@ -165,7 +166,7 @@ def findings(results: pd.DataFrame) -> pd.DataFrame:
 def summary_line(checked: Checked) -> list[str]:
     """Return what a person should know of a verification, in at most two lines."""
     counts = Counter(verdict.verdict for verdict in checked.verdicts.values())
-    parts = [f"{len(checked.verdicts):,} PDFs read back"]
+    parts = [f"{counted(len(checked.verdicts), 'PDF')} read back"]
     if counts["ok"]:
         parts.append(f"in {counts['ok']:,} everything that could be read is there")
     if counts["look"]:

@@ -473,6 +473,14 @@ def test_designs_and_parameters_are_listed(service: LocalService, capsys: pytest
     assert main(["parameters", "nope"]) == 2
 
 
+@pytest.mark.parametrize(("verb", "level"), [("worker", "info"), ("generate", "warning")])
+def test_help_tells_the_level_of_the_log_that_it_has(
+    capsys: pytest.CaptureFixture[str], verb: str, level: str
+) -> None:
+    assert main([verb, "--help"]) == 0
+    assert f"what goes to stderr; default {level}" in " ".join(capsys.readouterr().out.split())
+
+
 def test_help_and_version_end_with_0(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--version"]) == 0
     assert rf.__version__ in capsys.readouterr().out

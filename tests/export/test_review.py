@@ -299,6 +299,34 @@ def test_a_document_made_anew_since_has_no_decision_but_its_comment(reviewed: Pa
     assert found.comment[1] == "wrong sum"
 
 
+@pytest.mark.parametrize(
+    ("there", "here", "kept"),
+    [
+        ("the address is old", "logo too small", "the address is old; logo too small"),
+        ("the address is old", " The address is old", "the address is old"),
+        ("old", "the address is old", "the address is old"),
+        (None, "logo too small", "logo too small"),
+        ("the address is old", None, "the address is old"),
+    ],
+)
+def test_what_two_sheets_say_of_one_document_is_kept_of_both(
+    path: Path, there: str | None, here: str | None, kept: str
+) -> None:
+    results = make_results(2)
+    write_workbook(results, path)
+    review(path, {1: "redo"}, {1: there})
+    book = openpyxl.load_workbook(path)
+    book.copy_worksheet(book["Results"]).title = "Look first too"
+    copy = book["Look first too"]
+    copy.cell(3, headings(copy)["comment"], here)
+    if here is None:
+        copy.cell(3, headings(copy)["comment"]).value = None
+    book.save(path)
+    assert read_review(path).comment[1] == kept
+    write_workbook(results, path)  # a workbook that is written again keeps them too
+    assert read_review(path, results).comment[1] == kept
+
+
 def test_lines_of_two_runs_in_one_workbook_are_refused(path: Path, tmp_path: Path) -> None:
     write_workbook(make_results(2), path)
     write_workbook(make_results(2, run="october"), tmp_path / "other.xlsx")

@@ -182,6 +182,9 @@ def test_texts_of_arrow_are_texts() -> None:
 
 
 BAD: dict[str, tuple[Table, str]] = {
+    "a typo in the frame's key": (Table(LINES, left_on="Idd", right_on="Id"), r"by\. Did you mean 'Id'\?"),
+    "a typo in the table's key": (Table(LINES, left_on="Id", right_on="ID"), r"by\. Did you mean 'Id'\?"),
+    "a typo in a column": (Table(LINES, on="Id", columns=["Trak"]), r"Did you mean 'Track'\?"),
     "no key in the frame": (Table(LINES, left_on="Nr", right_on="Id"), "the frame has no column 'Nr'"),
     "no key in the table": (Table(LINES, left_on="Id", right_on="Nr"), "the table for 'Lines' has no column 'Nr'"),
     "no such column": (Table(LINES, on="Id", columns=["Trak"]), "the table has no column 'Trak'"),
@@ -197,6 +200,14 @@ def test_a_table_that_cannot_be_says_why(case: str) -> None:
     table, words = BAD[case]
     with pytest.raises(ConfigurationError, match=words):
         made(ORDERS, DESIGN, tables={"Lines": table})
+
+
+@pytest.mark.parametrize("given", [{"on": "Idd"}, {"left_on": "Id", "right_on": "Idd"}])
+def test_a_refused_key_names_no_column_that_there_is_not(given: dict[str, str]) -> None:
+    with pytest.raises(ConfigurationError) as refused:
+        made(ORDERS, DESIGN, tables={"Lines": Table(LINES, **given)})
+    named = set(re.findall(r"'(\w+)'", str(refused.value)))
+    assert named <= {"Lines", "Idd", *ORDERS.columns, *LINES.columns}
 
 
 def test_without_a_look_up_the_columns_must_be_named() -> None:
