@@ -15,7 +15,7 @@ from reportflow_pandas.api.client import Client
 from reportflow_pandas.engine.attempts import Channel, channel_to
 from reportflow_pandas.engine.outcomes import Outcomes
 from reportflow_pandas.errors import AuthError, ConfigurationError, ReportFlowError
-from reportflow_pandas.execution.workspace import proves
+from reportflow_pandas.execution.workspace import may_be_of, proves
 from reportflow_pandas.export import csv_file
 from reportflow_pandas.journal import runs as ledgers
 from reportflow_pandas.next_steps import with_a_renewed_key
@@ -176,7 +176,7 @@ def download(
     attrs = provenance(results, "download")
     chosen = ledgers.at_home((settings or current()).checked(), attrs.get("run", ""))
     elsewhere = "workspace" in attrs and (attrs.get("service"), attrs["workspace"]) != chosen.owner
-    if elsewhere and attrs.get("service") != chosen.owner.service:
+    if elsewhere and not may_be_of(chosen, attrs.get("service"), attrs.get("base_url")):
         raise _of_another(attrs, chosen)
     allowed = duration(wait, "wait")
     place, folders = _places(results, attrs, folder, chosen)

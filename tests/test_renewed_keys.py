@@ -162,6 +162,42 @@ def test_a_run_of_which_nothing_was_accepted_is_anybodys(service: LocalService) 
     assert (len(service.documents), downloads(service)) == (ROWS, 0)
 
 
+MISTYPED = {
+    "generate": lambda _results: generated(),
+    "plan": lambda _results: FRAME.reportflow.plan("receipt", run="november"),
+    "resume": lambda _results: rf.resume("november", progress=False),
+    "retry": lambda results: results.reportflow.retry(),
+    "download": lambda results: results.reportflow.download("pdfs"),
+}
+
+
+@pytest.mark.parametrize("verb", MISTYPED)
+@pytest.mark.parametrize("moved", [False, True], ids=["same port", "started again on another port"])
+def test_a_mistyped_key_for_the_embedded_service_is_refused_by_the_service(
+    fresh_process: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str, *, moved: bool
+) -> None:
+    """It doesn't look like one of that service, so the run looked like another's, and no call was made."""
+    monkeypatch.chdir(tmp_path)
+    with local_service(render=False) as running:
+        rf.configure(base_url=running.base_url, app_key=running.app_key)
+        results = generated(40)
+        results.iloc[30:, results.columns.get_loc("status")] = "failed"
+        if moved:
+            running.stop()
+            running._port = 0
+            running.start()
+        rf.configure(base_url=running.base_url, app_key="ak_typo_0123456789abcdef")
+        calls, documents = len(running.calls), len(running.documents)
+        with pytest.raises(rf.AuthError) as refused:
+            MISTYPED[verb](results)
+        assert len(running.calls) == calls + 1
+        assert "another workspace" not in str(refused.value)
+        assert rf.resume("november", same_workspace=True, progress=False)["status"].eq("accepted").all()
+        rf.configure(app_key=running.app_key)
+        assert generated()["status"].eq("accepted").all()
+        assert len(running.documents) == documents + ROWS - 40
+
+
 def test_a_named_workspace_needs_no_proof(service: LocalService) -> None:
     rf.configure(workspace="acme")
     results = generated(40)

@@ -11,9 +11,9 @@ from reportflow_pandas.contract import GATEWAY_STATUSES
 from reportflow_pandas.engine.attempts import Channel, GivenUp
 from reportflow_pandas.errors import AuthError, ConnectionFailed, OutcomeUnknown, RateLimited
 from reportflow_pandas.journal import runs
-from reportflow_pandas.settings import Settings
+from reportflow_pandas.settings import EMBEDDED, Settings
 
-__all__ = ["is_of_this_workspace", "proves"]
+__all__ = ["is_of_this_workspace", "may_be_of", "proves"]
 
 _SAYS_NOTHING = {503, *GATEWAY_STATUSES}
 """Statuses of what stands before the service."""
@@ -35,7 +35,9 @@ async def is_of_this_workspace(
         workspace with another name.
     """
     evidence = await asyncio.to_thread(runs.evidence, Path(settings.runs), run)
-    if evidence is None or evidence.owner == settings.owner or evidence.owner.service != settings.owner.service:
+    if evidence is None or evidence.owner == settings.owner:
+        return False
+    if not may_be_of(settings, evidence.owner.service, evidence.base_url):
         return False
     if same_workspace:
         return True
@@ -44,6 +46,12 @@ async def is_of_this_workspace(
     if not evidence.sent:
         return True
     return evidence.request_id is not None and await proves(client, channel, evidence.request_id, evidence.file_id)
+
+
+def may_be_of(settings: Settings, service: str | None, base_url: str | None) -> bool:
+    """Tell whether a run's service may be this process's; a mistyped key hides that it is the embedded one."""
+    embedded = service == EMBEDDED and settings.on_this_machine
+    return embedded or service == settings.owner.service or base_url == settings.base_url
 
 
 async def proves(client: Client, channel: Channel, request_id: str, file_id: str | None) -> bool:

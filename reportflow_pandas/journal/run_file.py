@@ -17,7 +17,7 @@ from reportflow_pandas.journal.ledger_queries import meta_of, one_moment
 from reportflow_pandas.journal.lock import RunLock
 from reportflow_pandas.lru import LruDict
 from reportflow_pandas.next_steps import if_the_same_workspace
-from reportflow_pandas.settings import RUNS, Owner
+from reportflow_pandas.settings import EMBEDDED, RUNS, Owner
 
 __all__ = ["BEGUN_BELOW_THE_WORKING_DIRECTORY", "RunFile", "lock_of", "open_run", "refuse_another"]
 
@@ -109,8 +109,10 @@ def open_run(
         connection = schema.open_to_write(path)
         with schema.translated(path):
             meta = meta_of(connection)
-            if proven and meta.get("service") == owner.service:
-                if meta.get("workspace") != owner.workspace:
+            if proven:
+                # one of the embedded service stays its own: a key that isn't of its form may be mistyped
+                begun = (meta.get("service"), meta.get("workspace"))
+                if begun != owner and (EMBEDDED in owner or EMBEDDED not in begun):
                     take_over(connection, owner)
             else:
                 refuse_another(meta, name, base_url, owner)

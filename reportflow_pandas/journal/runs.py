@@ -246,7 +246,7 @@ def begun(folder: Path, run: str, *, base_url: str, owner: Owner, proven: bool =
         return {}
     with opened(path) as connection:
         meta = meta_of(connection)
-    if not (proven and meta.get("service") == owner.service):
+    if not proven:
         refuse_another(meta, run, base_url, owner)
     return meta
 
@@ -263,12 +263,15 @@ class Evidence:
         Whether any of its documents was or may have been accepted.
     request_id, file_id : str or None
         A document that was accepted, the last of them; None where there is none.
+    base_url : str
+        The address that it was begun with.
     """
 
     owner: Owner
     sent: bool
     request_id: str | None
     file_id: str | None
+    base_url: str
 
 
 def evidence(folder: Path, run: str) -> Evidence | None:
@@ -280,7 +283,7 @@ def evidence(folder: Path, run: str) -> Evidence | None:
         meta = meta_of(connection)
         sent = connection.execute(_MAYBE_SENT).fetchone()[0]
         request_id, file_id = connection.execute(_LAST_ACCEPTED).fetchone() or (None, None)
-    return Evidence(Owner(meta["service"], meta["workspace"]), bool(sent), request_id, file_id)
+    return Evidence(Owner(meta["service"], meta["workspace"]), bool(sent), request_id, file_id, meta["base_url"])
 
 
 _MAYBE_SENT = "SELECT EXISTS (SELECT 1 FROM documents WHERE status NOT IN ('not_sent', 'failed'))"
