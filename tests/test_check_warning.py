@@ -142,3 +142,51 @@ def test_a_job_has_what_the_check_warned_of_among_its_warnings(
         job.result()
     assert "one line belongs to no document" in job.warnings[0]
     assert Job(Recorded(job.folder, job.id)).warnings == job.warnings
+
+
+BLANK = pd.DataFrame({"ReceiptId": list("abcdef"), "CustomerName": ["Ada", "Bob", "Cid", None, "Eve", "Fay"]})
+FILLED = BLANK.fillna("Dan")
+OTHERS = dict.fromkeys(("ReceiptDate", "Company", "Amount", "Description", "PaymentMethod"))
+RECEIPT: dict[str, Any] = {
+    "design_id": "receipt",
+    "params": {"ReceiptId": "ReceiptId", "CustomerName": "CustomerName", **OTHERS},
+    "drop_missing": True,
+    "run": "november",
+}
+
+
+@pytest.mark.parametrize(
+    ("key", "words", "documents"),
+    [
+        (None, "One that is corrected afterwards is a new document, and billed as one", 7),
+        ("ReceiptId", "One that is corrected afterwards is reported as changed, and again= sends it", 6),
+    ],
+)
+def test_a_warning_says_that_the_rows_go_out_as_they_are_and_what_a_corrected_one_costs(
+    service: LocalService, key: str | None, words: str, documents: int
+) -> None:
+    with pytest.warns(rf.CheckWarning, match="'CustomerName' is blank in row 3") as told:
+        BLANK.reportflow.generate(**RECEIPT, key=key)
+    assert "The rows are sent as they are. " + words in str(told[0].message)
+    assert len(service.documents) == 6
+    again = FILLED.reportflow.generate(**RECEIPT, key=key)
+    assert len(service.documents) == documents
+    assert again["error_kind"].eq("changed").sum() == 7 - documents
+
+
+def test_a_check_alone_says_nothing_of_what_is_sent(service: LocalService) -> None:
+    found = BLANK.reportflow.check(**RECEIPT)
+    assert found["problem"].str.contains("is blank in row 3").any()
+    assert not found.to_string().count("sent as they are")
+    assert not service.documents
+
+
+def test_a_refusal_tells_what_looks_odd_too(service: LocalService) -> None:
+    """Otherwise it is told when the corrected call has sent it."""
+    wrong = BLANK.assign(ReceiptId=["a", "b", "c", "d", "e", None])
+    with pytest.raises(rf.InvalidRows) as refused:
+        wrong.assign(Amount=[1, 2, 3, 4, 5, "six"]).reportflow.generate(
+            **{**RECEIPT, "params": {**RECEIPT["params"], "Amount": "Amount"}}
+        )
+    assert "'CustomerName' is blank in row 3 and filled in all other rows" in str(refused.value)
+    assert not service.documents

@@ -313,7 +313,7 @@ class FromFrame:
         for text in told:
             progress.lines.append(f"check: {text}")
             log.warning("check: %s", text)
-        told += tell(prepared.problems, progress, self._site)
+        told += tell(prepared.problems, progress, self._site, keyed=self.options.key_columns is not None)
         self.info = replace(self.info, warnings=tuple(told))
 
 

@@ -46,6 +46,15 @@ __all__ = [
 WARNINGS_SHOWN = 12
 """Lines of a warning; the check lists all."""
 
+AS_THEY_ARE = (
+    "The rows are sent as they are. One that is corrected afterwards is a new document, and billed as one; "
+    "df.reportflow.check(…) tells it before."
+)
+AS_THEY_ARE_KEYED = (
+    "The rows are sent as they are. One that is corrected afterwards is reported as changed, and again= sends it: "
+    "as a second document, which is billed; df.reportflow.check(…) tells it before."
+)
+
 P = ParamSpec("P")
 T = TypeVar("T")
 
@@ -136,7 +145,9 @@ def call_site() -> tuple[str, int]:
     return frame.f_code.co_filename, frame.f_lineno
 
 
-def tell(problems: Sequence[Problem], progress: Progress, site: tuple[str, int]) -> list[str]:
+def tell(
+    problems: Sequence[Problem], progress: Progress, site: tuple[str, int], *, keyed: bool = False
+) -> list[str]:
     """Show what looks odd, before anything is sent, and return it.
 
     Parameters
@@ -147,6 +158,8 @@ def tell(problems: Sequence[Problem], progress: Progress, site: tuple[str, int])
         Where columns that are not sent are told, if nothing else is.
     site : tuple
         The line of the caller's code that the warning belongs to.
+    keyed : bool
+        Whether the run knows its documents by ``key=``.
 
     Raises
     ------
@@ -158,7 +171,7 @@ def tell(problems: Sequence[Problem], progress: Progress, site: tuple[str, int])
         shown = [f"  - {line}" for line in lines[:WARNINGS_SHOWN]]
         if len(lines) > WARNINGS_SHOWN:
             shown.append(f"  - and {len(lines) - WARNINGS_SHOWN:,} more: df.reportflow.check(...) lists them")
-        shown += [f"Also: {line}" for line in beside]
+        shown += [AS_THEY_ARE_KEYED if keyed else AS_THEY_ARE, *(f"Also: {line}" for line in beside)]
         count = f"{len(lines):,} things look" if len(lines) > 1 else "one thing looks"
         text = f"{count} odd in these rows:\n" + "\n".join(shown)
         # with a registry of its own: told by each call, not once a process

@@ -253,25 +253,24 @@ def begun(folder: Path, run: str, *, base_url: str, owner: Owner, proven: bool =
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """The service and workspace that a run was begun with, and a document by which its workspace can be told.
+    """The service, address and workspace that a run was begun with, and a document that tells its workspace.
 
     Attributes
     ----------
     owner : Owner
+    base_url : str
         As written down.
     sent : bool
         Whether any of its documents was or may have been accepted.
     request_id, file_id : str or None
         A document that was accepted, the last of them; None where there is none.
-    base_url : str
-        The address that it was begun with.
     """
 
     owner: Owner
+    base_url: str
     sent: bool
     request_id: str | None
     file_id: str | None
-    base_url: str
 
 
 def evidence(folder: Path, run: str) -> Evidence | None:
@@ -283,7 +282,7 @@ def evidence(folder: Path, run: str) -> Evidence | None:
         meta = meta_of(connection)
         sent = connection.execute(_MAYBE_SENT).fetchone()[0]
         request_id, file_id = connection.execute(_LAST_ACCEPTED).fetchone() or (None, None)
-    return Evidence(Owner(meta["service"], meta["workspace"]), bool(sent), request_id, file_id, meta["base_url"])
+    return Evidence(Owner(meta["service"], meta["workspace"]), meta["base_url"], bool(sent), request_id, file_id)
 
 
 _MAYBE_SENT = "SELECT EXISTS (SELECT 1 FROM documents WHERE status NOT IN ('not_sent', 'failed'))"

@@ -63,6 +63,12 @@ _OPTIONAL = re.compile(
 )
 """Columns that are blank in single rows by nature: some countries have no postal codes, most letters no remark."""
 
+_COUNTRY = re.compile(r"country|nation(?!al)|land$|pays|pa[ií]s|paese|国")
+"""Columns of countries."""
+
+_COUNTRY_BOUND = re.compile(r"postal|post_?code|zip|plz|phone|tel|fax|bank|iban|郵便|電話")
+"""Columns whose width every country decides."""
+
 _CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufffe\uffff]")
 _SPACE = " \t\r\n\u00a0\u3000\u200b\ufeff"
 _ZEROS = re.compile(r"(?:^|\n)0\d+(?:\n|\Z)", re.ASCII)
@@ -302,13 +308,33 @@ def _zeros_lost(texts: ColumnTexts, remark: _Remarks) -> Iterator[Problem]:
     short = [0 < len(text) < width for text in digits]
     if not any(short) or any(len(text) > width for text in digits):
         return
-    example = written[short.index(True)]
+    wrong = texts.where(short) & ~_narrow_by_country(texts, [len(text) for text in digits], remark)
+    if not wrong.any():
+        return
+    # a line over the whole column would change what is right in it: other widths, and what is no number
+    alone = all(digits[at] for at, text in enumerate(written) if text) and wrong.sum() == texts.where(short).sum()
+    code = remark.place.code if alone and _COUNTRY_BOUND.search(remark.place.column.casefold()) is None else ""
+    example = written[texts.codes[int(np.flatnonzero(wrong)[0])]]
     beside = next(text for text in digits if text.startswith("0") and len(text) == width)
     yield remark(
         f"{{column}} is {example} in {{where}} beside {beside}: did it lose its zeros?",
-        f"Give them back: {remark.place.code}.astype('string').str.zfill({width})",
-        texts.where(short),
+        f"Give them back: {code}.astype('string').str.zfill({width})"
+        if code
+        else "If it did, give them back in these rows alone: others may be right with fewer digits",
+        wrong,
     )
+
+
+def _narrow_by_country(texts: ColumnTexts, widths: Sequence[int], remark: _Remarks) -> Mask:
+    """Tell of each cell whether all numbers of its country have its width: Australia's have four digits."""
+    explained: Mask = np.zeros(len(texts.codes), dtype=bool)
+    width = np.array([*widths, 0])[texts.codes]
+    enough = 1 if _COUNTRY_BOUND.search(remark.place.column.casefold()) is not None else FEWEST_ROWS
+    for name in remark.frame.columns:
+        if isinstance(name, str) and _COUNTRY.search(name.casefold()) is not None:
+            by = pd.Series(width).where(width > 0).groupby(remark.frame[name].astype(str).to_numpy())
+            explained |= ((by.transform("nunique") == 1) & (by.transform("count") >= enough)).to_numpy()
+    return explained
 
 
 def _lost_in_a_sheet(texts: ColumnTexts, remark: _Remarks) -> Iterator[Problem]:

@@ -120,6 +120,11 @@ def refuse(
         f"the documents would print blank or be refused; nothing was sent ({count:,} "
         f"{'problem' if count == 1 else 'problems'}):\n" + "\n".join(lines)
     )
+    odd, _ = warning_lines(problems)
+    if odd:
+        text += "\nBeside that, no reason to refuse them, but the corrected rows are sent with it:\n"
+        text += "\n".join(f"  - {line}" for line in odd[:SHOWN])
+        text += f"\n  - and {len(odd) - SHOWN:,} more" if len(odd) > SHOWN else ""
     if any("params" in problem.suggestion for problem in errors):
         text += f"\nTo correct and paste:\n{paste(frame, sources, parameters)}"
     found = headings_found(frame) if not any(source.column in frame.columns for source in sources) else ""

@@ -114,6 +114,46 @@ def test_a_postal_code_that_a_country_has_not_is_no_gap() -> None:
     assert problems_of(frame, parameters_of(BillingPostalCode="text", City="text")) == []
 
 
+COUNTRIES = ["Italy", "Sweden", "Australia", "Germany", "Canada"]
+CODES = ["00192", "11230", "2010", "70174", "R3L 2B9"]
+
+
+def of_zeros(codes: list[str], countries: list[str] | None, name: str = "BillingPostalCode") -> list[Any]:
+    """Return what is said about a column of codes beside one of countries, if there is one."""
+    frame = pd.DataFrame({name: codes}).assign(**({} if countries is None else {"Land": countries}))
+    return [one for one in problems_of(frame, parameters_of(**{name: "text"})) if "zeros" in one.problem]
+
+
+def test_a_country_whose_codes_all_have_one_width_of_their_own_has_lost_no_zeros() -> None:
+    assert of_zeros(CODES, COUNTRIES) == []
+    (found,) = of_zeros([*CODES, "171"], [*COUNTRIES, "Germany"])
+    assert list(found.rows) == [5]
+    assert "'BillingPostalCode' is 171 in row 5 beside 00192" in found.problem
+
+
+@pytest.mark.parametrize(
+    ("codes", "countries", "name"),
+    [
+        ([*CODES, "171"], [*COUNTRIES, "Germany"], "BillingPostalCode"),
+        (CODES, None, "BillingPostalCode"),
+        (["00192", "11230", "2010"], None, "BillingPostalCode"),
+        (["00192", "11230", "2010", "AB1"], None, "P"),
+        (["001", "12", "12", "12", "34", "002"], [*["Italy"], *["Japan"] * 3, *["Italy"] * 2], "P"),
+    ],
+)
+def test_no_line_gives_zeros_to_a_whole_column_of_several_widths(
+    codes: list[str], countries: list[str] | None, name: str
+) -> None:
+    (found,) = of_zeros(codes, countries, name)
+    assert "zfill" not in found.suggestion
+    assert "in these rows alone" in found.suggestion
+
+
+def test_identifiers_of_one_width_that_lost_zeros_are_told_beside_countries_too() -> None:
+    (found,) = of_zeros(["00171", "172", "70174"], ["Italy", "Japan", "Italy"], "P")
+    assert found.suggestion == "Give them back: df['P'].astype('string').str.zfill(5)"
+
+
 def test_lines_are_looked_at_too() -> None:
     from reportflow_pandas.options import Table  # noqa: PLC0415
 
