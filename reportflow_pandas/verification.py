@@ -10,17 +10,24 @@ import pandas as pd
 
 from reportflow_pandas import event_loop
 from reportflow_pandas.engine.progress import Progress
-from reportflow_pandas.errors import ConfigurationError, RunInterrupted
+from reportflow_pandas.errors import AuthError, ConfigurationError, ConnectionFailed, RunInterrupted
 from reportflow_pandas.execution.preparation import Prepared, connected, document_rows, prepare
 from reportflow_pandas.next_steps import DOWNLOAD_FIRST, VERIFY_GOES_ON
 from reportflow_pandas.notebook.bar import Bar
 from reportflow_pandas.options import Options, Params, Tables
 from reportflow_pandas.results.results_frame import is_results, provenance
+from reportflow_pandas.rows.grouping import DocumentRows
 from reportflow_pandas.settings import Settings
 from reportflow_pandas.verify.read_back import paths_of, read_back, require_readers
 from reportflow_pandas.verify.verified_results import with_verdicts
 
 __all__ = ["verify"]
+
+WHY_ONLINE = (
+    "verify looks the design up at the service (one call, nothing is billed): its parameters say which columns a "
+    "document prints, and as what. The PDFs themselves are read on this machine, and none was read yet: the same "
+    "line again when the service can be asked"
+)
 
 
 def verify(
@@ -39,8 +46,9 @@ def verify(
 ) -> pd.DataFrame:
     """Read every PDF of the results back and hold it against the row that it was made from.
 
-    Nothing is generated, and nothing is billed. Every text, number, date and line of a table is looked for, in
-    any form that designs print. What a design doesn't print, or prints in a form that is not known, is learned
+    Nothing is generated, and nothing is billed. The PDFs are read on this machine; the design's parameters alone
+    are looked up, which takes a key and the network. Every text, number, date and line of a table is looked for,
+    in any form that designs print. What a design doesn't print, or prints in a form that is not known, is learned
     from the run itself and is no alarm: it is *not judged*, and said once. An ``ok`` means that everything that
     could be read is there, never more. A PDF that has not changed is not read again (``.reportflow-read.sqlite``
     beside the PDFs).
@@ -54,7 +62,7 @@ def verify(
     params, tables, group_by, file_name, passthrough : optional
         As they were for ``generate``: they say what each document should show.
     settings : Settings, optional
-        In place of the process's; the design's parameters are looked up.
+        In place of the process's.
     progress : bool or "auto"
         A bar.
 
@@ -68,7 +76,9 @@ def verify(
     Raises
     ------
     ConfigurationError
-        No results, results of another frame, no PDF on disk, a package that is missing.
+        No results, results of another frame, no PDF on disk, no key, a package that is missing.
+    AuthError, ConnectionFailed
+        The design's parameters could not be looked up.
     RunInterrupted
         Ctrl-C. What was read is kept: the same line goes on.
 
@@ -108,7 +118,7 @@ def verify(
         "check": "warn",
     }
     options = Options.of(design_id or attrs.get("design_id"), given)  # type: ignore[arg-type]
-    rows = document_rows(frame, options, names=False)
+    rows = _rows(frame, options)
     last = int(results["row"].max()) if len(results) else -1
     if last >= len(rows.frame) or attrs.get("rows", str(len(rows.frame))) != str(len(rows.frame)):
         raise ConfigurationError(
@@ -116,17 +126,10 @@ def verify(
             f"{len(rows.frame):,}: verify needs the frame that was generated, with the same group_by="
         )
 
-    async def looked_up() -> Prepared:
-        chosen = rows.options
-        async with connected(chosen) as (client, line):
-            return await prepare(
-                rows, replace(chosen, file_name=chosen.file_name or "{index}"), client, line, "verify"
-            )
-
     shown = Progress()
     bar = Bar(shown, progress)
     try:
-        documents = event_loop.run(looked_up()).documents
+        documents = _looked_up(rows).documents
         checked = read_back(results, documents, shown, bar.paint)
     except KeyboardInterrupt:
         done = shown.phases[0].done if shown.phases else 0
@@ -138,6 +141,30 @@ def verify(
         shown.ended = True
         bar.close()
     return with_verdicts(results, checked)
+
+
+def _rows(frame: pd.DataFrame, options: Options) -> DocumentRows:
+    """Return the documents' rows; what the service is asked for is said where there is no key for it."""
+    try:
+        options.effective_settings  # noqa: B018 - raises where there is no key
+    except ConfigurationError as error:
+        raise ConfigurationError(f"{str(error).rstrip('.')}. {WHY_ONLINE}") from None
+    return document_rows(frame, options, names=False)
+
+
+def _looked_up(rows: DocumentRows) -> Prepared:
+    """Return what the documents should show, by the design's parameters."""
+    options = replace(rows.options, file_name=rows.options.file_name or "{index}")
+
+    async def asked() -> Prepared:
+        async with connected(options) as (client, line):
+            return await prepare(rows, options, client, line, "verify")
+
+    try:
+        return event_loop.run(asked())
+    except (AuthError, ConnectionFailed) as error:
+        error.args = (f"{str(error).rstrip('.')}. {WHY_ONLINE}",)
+        raise
 
 
 def _version_of(attrs: Mapping[str, str]) -> int | Literal["latest"]:

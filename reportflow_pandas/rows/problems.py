@@ -122,7 +122,7 @@ def refuse(
     )
     odd, _ = warning_lines(problems)
     if odd:
-        text += "\nBeside that, no reason to refuse them, but the corrected rows are sent with it:\n"
+        text += "\nThis looks odd too, and is sent as it is as soon as nothing is refused:\n"
         text += "\n".join(f"  - {line}" for line in odd[:SHOWN])
         text += f"\n  - and {len(odd) - SHOWN:,} more" if len(odd) > SHOWN else ""
     if any("params" in problem.suggestion for problem in errors):

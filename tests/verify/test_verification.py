@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 import sqlite3
 import subprocess
@@ -174,6 +175,36 @@ def test_an_interrupt_before_the_first_pdf_is_read_says_so_too(
     with pytest.raises(rf.RunInterrupted, match="interrupted: 0 of 24 PDFs were read") as caught:
         ORDERS.reportflow.verify(results, **how)
     assert caught.value.results is results
+
+
+def test_without_a_key_it_says_what_the_key_is_for(copied: tuple[pd.DataFrame, dict[str, Any]]) -> None:
+    """``rf.load`` works without one, in a new process."""
+    results, how = copied
+    with pytest.raises(rf.ConfigurationError, match="no key for Report Flow") as refused:
+        ORDERS.reportflow.verify(results, tables=how["tables"], progress=False)
+    assert "verify looks the design up at the service (one call, nothing is billed)" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "error"),
+    [({"base_url": "http://127.0.0.1:9/v1"}, rf.ConnectionFailed), ({"app_key": "ak_typo"}, rf.AuthError)],
+)
+def test_a_look_up_that_fails_says_what_it_was_for(
+    copied: tuple[pd.DataFrame, dict[str, Any]],
+    monkeypatch: pytest.MonkeyPatch,
+    wrong: dict[str, str],
+    error: type[rf.ReportFlowError],
+) -> None:
+    results, how = copied
+    settings = dataclasses.replace(how["settings"], **wrong)
+    if error is rf.ConnectionFailed:
+
+        async def refused(*_: Any) -> None:
+            raise rf.ConnectionFailed("nothing reached 127.0.0.1:9: refused")
+
+        monkeypatch.setattr(verification, "prepare", refused)
+    with pytest.raises(error, match="The PDFs themselves are read on this machine, and none was read yet"):
+        ORDERS.reportflow.verify(results, **{**how, "settings": settings})
 
 
 def test_an_interrupt_leaves_no_reading_process(
