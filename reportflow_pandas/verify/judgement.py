@@ -155,7 +155,8 @@ def _lost(layout: Layout, run: RunValues, expected: ExpectedValues, matches: Mat
     if _in_another_form(document, value, matches.covered(expected)):
         return []
     if path not in layout.by_place:
-        return [_classified(run, document, path, value, _guess(layout, run, matches, path, value))]
+        place = layout.between(matches, expected, path) or _guess(layout, run, matches, path, value)
+        return [_classified(run, document, path, value, place)]
     place = layout.stand_in(document, matches.covered(expected), path, value.text)
     if place is None:
         return []

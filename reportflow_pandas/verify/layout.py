@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms
+from reportflow_pandas.verify.own_place import Gap, Neighbours, gap_of, gaps_of
 from reportflow_pandas.verify.state_words import StateWords, Word, words_of
 from reportflow_pandas.verify.table_layout import Anchor, TableLayout, has_letters
 from reportflow_pandas.verify.text_forms import masked
@@ -90,6 +91,8 @@ class Layout:
         Those that are often left out: an alarm only where something else stands in their place.
     conditions : dict of Condition
         When a parameter is left out.
+    neighbours : dict of set of Neighbours
+        Between what a parameter stands that is missing in several documents.
     states : StateWords
         Words that go with values which are not printed themselves.
     often : dict of int
@@ -114,6 +117,7 @@ class Layout:
     by_place: set[str] = field(default_factory=set)
     not_judged: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
+    neighbours: dict[str, set[Neighbours]] = field(default_factory=dict)
     states: StateWords = field(default_factory=StateWords)
     often: dict[str, int] = field(default_factory=dict)
     each: set[frozenset[str]] = field(default_factory=set)
@@ -125,6 +129,7 @@ class Layout:
     _found: dict[int, Found] = field(default_factory=dict)
     _readings: WeakKeyDictionary[DocumentText, list[Reading]] = field(default_factory=WeakKeyDictionary)
     _words: WeakKeyDictionary[DocumentText, dict[Word, Place]] = field(default_factory=WeakKeyDictionary)
+    _gaps: WeakKeyDictionary[DocumentText, list[Gap]] = field(default_factory=WeakKeyDictionary)
     _by_previous: dict[str, list[tuple[Slot, str, re.Pattern[str] | None, str, str]]] | None = None
 
     def asks_for(self, path: str, expected: ExpectedValues) -> bool:
@@ -217,6 +222,17 @@ class Layout:
             ):
                 return Place(unit.begin, unit.end)
         return None
+
+    def between(self, matches: Matches, expected: ExpectedValues, path: str) -> Place | None:
+        """Return what stands between the neighbours of a parameter that is missing in several documents."""
+        known = self.neighbours.get(path)
+        if not known:
+            return None
+        document = matches.document
+        gaps = self._gaps.get(document)
+        if gaps is None:
+            gaps = self._gaps[document] = gaps_of(document, expected, matches, self.fixed)
+        return gap_of(document, gaps, known)
 
     def outside(self, document: DocumentText) -> set[int]:
         """Return the units in which a single value stands within fixed text: no line of a table."""
