@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from difflib import SequenceMatcher
 
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import TEXT, Value
@@ -319,22 +318,34 @@ class TableCheck:
             wrong = [number for number in range(len(wanted)) if not fits(number, number)]
             if not wrong or len(found) == len(wanted):
                 return [(number, number) for number in wrong], []
-        codes = [
-            next((number for number in range(len(wanted)) if fits(number, place)), -1 - place)
-            for place in range(len(found))
-        ]
+        # the longest common sequence, counted from the end: two numbers of a line may be the same
+        length = [[0] * (len(found) + 1) for _ in range(len(wanted) + 1)]
+        for number in range(len(wanted) - 1, -1, -1):
+            for place in range(len(found) - 1, -1, -1):
+                length[number][place] = (
+                    length[number + 1][place + 1] + 1
+                    if fits(number, place)
+                    else max(length[number + 1][place], length[number][place + 1])
+                )
         pairs: list[tuple[int, int | None]] = []
         extra: list[int] = []
-        matcher = SequenceMatcher(None, range(len(wanted)), codes, autojunk=False)
-        for what, first, after, begin, end in matcher.get_opcodes():
-            if what in ("delete", "replace"):
+        number = place = first = begin = 0
+        while True:
+            is_end = number == len(wanted) or place == len(found)
+            if is_end or fits(number, place):
+                after, end = (len(wanted), len(found)) if is_end else (number, place)
                 pairs += [
-                    (number, begin + step if begin + step < end else None)
-                    for step, number in enumerate(range(first, after))
+                    (first + step, begin + step if begin + step < end else None) for step in range(after - first)
                 ]
-            if what in ("insert", "replace"):
-                extra += range(begin + (after - first), end)
-        return pairs, extra
+                extra += range(min(end, begin + (after - first)), end)
+                if is_end:
+                    return pairs, extra
+                number, place = number + 1, place + 1
+                first, begin = number, place
+            elif length[number + 1][place] >= length[number][place + 1]:
+                number += 1
+            else:
+                place += 1
 
     def _foreign_text(self, window: Window, at: int, taken: Sequence[Place]) -> list[Finding]:
         """Return texts of other rows in a line of which everything own was found."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations
+from typing import NamedTuple
 
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues
@@ -30,6 +31,10 @@ _MOST_LINES = 60
 _ENOUGH_LINES = 1_500
 """Of all documents of the sample: what they don't tell, more of them don't either."""
 _LEAST_WINDOWS = 3
+_NEARLY = 0.01
+"""Share of the usual lines up to which two explanations are as good as each other."""
+_CONTRADICTED = 1 / 3
+"""Of documents: a column that goes against more of them was not understood, and the documents are in order."""
 _SELDOM = 0.1
 
 
@@ -140,8 +145,21 @@ def _sorts(layout: TableLayout, having: Having) -> set[tuple[str, str]]:
     return {sort for sort, number in counted.items() if number >= max(1, 0.005 * total)}
 
 
-Whole = tuple[DocumentText, Lines, list[int], list[Window]]
-"""A document with its lines, those that have an anchor, and the window of each."""
+class Whole(NamedTuple):
+    """A document with its lines, those that have an anchor, and the windows of these and before the first."""
+
+    document: DocumentText
+    lines: Lines
+    numbers: list[int]
+    windows: list[Window]
+    first: Window | None
+
+
+class _Edge(NamedTuple):
+    """What explains the numbers before the first line's anchor, and those after the last one's."""
+
+    first: list[set[NumberSource]]
+    last: list[set[NumberSource]]
 
 
 def _whole(
@@ -155,17 +173,18 @@ def _whole(
             anchors = anchors[: len(numbers)]
         if [anchor.text for anchor in anchors] != [lines[at][layout.anchor].text for at in numbers]:
             continue
-        windows = list(layout.windows(document, anchors, lines, outside(document)))
+        page = outside(document)
+        windows = list(layout.windows(document, anchors, lines, page))
         if is_cut:
             numbers, windows = numbers[:-1], windows[:-1]
-        yield document, lines, numbers, windows
+        yield Whole(document, lines, numbers, windows, layout.before_first(document, anchors, page))
 
 
 def _enough(usable: Iterator[Whole]) -> Iterator[Whole]:
     lines = 0
-    for document, lines_of, numbers, windows in usable:
-        yield document, lines_of, numbers, windows
-        lines += len(numbers)
+    for whole in usable:
+        yield whole
+        lines += len(whole.numbers)
         if lines >= _ENOUGH_LINES:
             return
 
@@ -175,7 +194,7 @@ def _learn_texts(layout: TableLayout, usable: Sequence[Whole]) -> None:
     here: Counter[str] = Counter()
     before: Counter[str] = Counter()
     total: Counter[str] = Counter()
-    for document, lines, numbers, windows in usable:
+    for document, lines, numbers, windows, _ in usable:
         for at, window in zip(numbers, windows, strict=True):
             for offset, counter in ((0, here), (1, before)):
                 line = lines[at + offset] if at + offset < len(lines) else {}
@@ -194,7 +213,7 @@ def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
     """Learn where the numbers of a line come from, by votes of the lines that have all of them."""
     names = {
         name
-        for _, lines, _, _ in usable
+        for _, lines, _, _, _ in usable
         for line in lines
         for name, value in line.items()
         if value.number is not None and name not in layout.texts
@@ -204,20 +223,25 @@ def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
     sources += [NumberSource(pair, next_line) for next_line in (False, True) for pair in combinations(plain, 2)]
     sources += [NumberSource((), next_line) for next_line in (False, True)]
     glue: Counter[str] = Counter()
-    readings: dict[bool, list[list[set[NumberSource]]]] = {False: [], True: []}
-    for document, lines, numbers, windows in usable:
-        own = layout.number_texts(lines)
-        for at, window in zip(numbers, windows, strict=True):
+    inner: list[tuple[int, list[set[NumberSource]]]] = []
+    edges: dict[int, _Edge] = {}
+    for which, whole in enumerate(usable):
+        lines, own = whole.lines, layout.number_texts(whole.lines)
+        for at, window in zip(whole.numbers, whole.windows, strict=True):
             if any(name not in lines[at] for name in plain):
                 continue
-            taken, lost = texts_found(layout, document, window, lines, at)
-            if not lost:
-                texts = [text for text, _ in layout.numbers_in(document, window, taken, own)]
-                readings[window.is_last].append(_explaining(layout, texts, sources, lines, at))
-                if not window.is_last:
-                    glue.update(leftovers(document, window, taken))
+            taken, lost = texts_found(layout, whole.document, window, lines, at)
+            if lost:
+                continue
+            texts = [text for text, _ in layout.numbers_in(whole.document, window, taken, own)]
+            reading = _explaining(layout, texts, sources, lines, at)
+            if not window.is_last:
+                inner.append((which, reading))
+                glue.update(leftovers(whole.document, window, taken))
+            elif all(name in lines[0] for name in plain):
+                edges[which] = _Edge(_before_first(layout, whole, sources, own), reading)
     layout.glue = {text for text, number in glue.items() if number >= 2}
-    layout.numbers = _voted(readings[False] or readings[True], sources)
+    layout.numbers = _voted(inner or [(which, edge.last) for which, edge in edges.items()], edges, sources)
     _learn_blanks(layout, usable, plain)
 
 
@@ -226,7 +250,7 @@ def _learn_states(layout: TableLayout, usable: Sequence[Whole]) -> None:
     sources = {source.fields for source in layout.numbers if source is not None}
     told = {
         name
-        for _, lines, _, _ in usable
+        for _, lines, _, _, _ in usable
         for line in lines
         for name, value in line.items()
         if name not in layout.texts and (name,) not in sources and not value.is_picture
@@ -234,7 +258,7 @@ def _learn_states(layout: TableLayout, usable: Sequence[Whole]) -> None:
     if not told:
         return
     seen = []
-    for document, lines, numbers, windows in usable:
+    for document, lines, numbers, windows, _ in usable:
         covered = bytearray(len(document.stream) + 1)
         for at, window in zip(numbers, windows, strict=True):
             taken, _ = texts_found(layout, document, window, lines, at)
@@ -249,7 +273,7 @@ def _learn_blanks(layout: TableLayout, usable: Sequence[Whole], plain: Sequence[
     """Learn what stands in the place of a number that the row does not have: nothing, or one from elsewhere."""
     shown: Counter[str] = Counter()
     silent: Counter[str] = Counter()
-    for document, lines, numbers, windows in usable:
+    for document, lines, numbers, windows, _ in usable:
         own = layout.number_texts(lines)
         for at, window in zip(numbers, windows, strict=True):
             blank = [name for name in plain if name not in lines[at]]
@@ -276,20 +300,80 @@ def _explaining(
 
 
 def _voted(
-    readings: Sequence[list[set[NumberSource]]], sources: Sequence[NumberSource]
+    readings: Sequence[tuple[int, list[set[NumberSource]]]],
+    edges: Mapping[int, _Edge],
+    sources: Sequence[NumberSource],
 ) -> list[NumberSource | None]:
-    """Return what explains each number of the usual line; None where nothing does in nearly all lines."""
+    """Return what explains each number of the usual line; None where nothing does in nearly all lines.
+
+    The numbers of the line itself come first, then those before the next one's anchor. Where all lines have the
+    same number, only the first and the last line tell whose it is: nothing stands before the one or nothing after
+    the other.
+    """
     if not readings:
         return []
-    size = Counter(map(len, readings)).most_common(1)[0][0]
-    usual = [reading for reading in readings if len(reading) == size]
+    size = Counter(len(reading) for _, reading in readings).most_common(1)[0][0]
+    usual = [(which, reading) for which, reading in readings if len(reading) == size]
     if len(usual) < _LEAST_WINDOWS and len(usual) < len(readings):
         return []
-    voted: list[NumberSource | None] = []
-    for column in zip(*usual, strict=True):
-        votes = Counter(source for fitting in column for source in fitting)
-        best = max(
-            votes, key=lambda source: (votes[source], -len(source.fields), -sources.index(source)), default=None
+    votes = [Counter(source for _, reading in usual for source in reading[column]) for column in range(size)]
+    best: dict[bool, list[NumberSource | None]] = {}
+    for is_next in (False, True):
+        those = [source for source in sources if source.next_line is is_next]
+        best[is_next] = [_best(counted, those, _EXPLAINED * len(usual)) for counted in votes]
+    layouts = [best[False][:own] + best[True][own:] for own in range(size, -1, -1)]
+    wrong = [
+        [_edge_faults(voted, own, edge) for edge in edges.values()]
+        for own, voted in zip(range(size, -1, -1), layouts, strict=True)
+    ]
+    scores = [
+        sum(counted[source] for counted, source in zip(votes, voted, strict=True) if source is not None)
+        - sum(map(len, faults))
+        for voted, faults in zip(layouts, wrong, strict=True)
+    ]
+    # all but a tie: more columns of the line itself
+    at = next(at for at, score in enumerate(scores) if score >= max(scores) - _NEARLY * len(usual))
+    voted = layouts[at]
+    against: list[set[int]] = [set() for _ in range(size)]
+    for which, reading in usual:
+        for column, fitting in enumerate(reading):
+            if voted[column] not in fitting:
+                against[column].add(which)
+    for which, faults in zip(edges, wrong[at], strict=True):
+        for column in faults:
+            against[column].add(which)
+    most = _CONTRADICTED * len({which for which, _ in usual} | set(edges))
+    return [source if len(those) <= max(1, most) else None for source, those in zip(voted, against, strict=True)]
+
+
+def _before_first(
+    layout: TableLayout, whole: Whole, sources: Sequence[NumberSource], own: set[str]
+) -> list[set[NumberSource]]:
+    """Return what explains each of the numbers that stand before the first line's anchor."""
+    if whole.first is None:
+        return []
+    taken, lost = texts_found(layout, whole.document, whole.first, whole.lines, -1)
+    texts = [text for text, _ in layout.numbers_in(whole.document, whole.first, taken, own)]
+    return [] if lost else _explaining(layout, texts, sources, whole.lines, -1)
+
+
+def _best(votes: Counter[NumberSource], sources: Sequence[NumberSource], least: float) -> NumberSource | None:
+    """Return the source that explains most lines, of several the simplest one."""
+    best = max(sources, key=lambda source: (votes[source], -len(source.fields), -sources.index(source)))
+    return best if votes[best] >= max(1, least) else None
+
+
+def _edge_faults(voted: Sequence[NumberSource | None], own: int, edge: _Edge) -> list[int]:
+    """Return the columns that go against what stands before the first line's anchor and after the last one's."""
+    before = edge.first[max(0, len(edge.first) - (len(voted) - own)) :]
+    absent = len(voted) - len(before)
+    return [
+        column
+        for column, source in enumerate(voted)
+        if source is not None
+        and not (
+            (column < len(edge.last) and source in edge.last[column])
+            if column < own
+            else (column >= absent and source in before[column - absent])
         )
-        voted.append(best if best is not None and votes[best] >= _EXPLAINED * len(usual) else None)
-    return voted
+    ]
