@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import TEXT, Value
 from reportflow_pandas.verify.state_words import states_of, words_of_line
+from reportflow_pandas.verify.surplus_lines import Known, surplus_lines
 from reportflow_pandas.verify.suspicion import BOX_SIGNS, Finding
 from reportflow_pandas.verify.table_layout import (
     Anchor,
@@ -77,8 +78,10 @@ class TableCheck:
     def findings(self) -> list[Finding]:
         """Return what is wrong with the lines."""
         layout = self.layout
-        if not layout.anchor or not self.lines:
+        if not layout.anchor:
             return []
+        if not self.lines:
+            return self._surplus()
         wanted = [self.lines[at][layout.anchor].text for at in self.numbers]
         self.pairs, extra = aligned(wanted, [anchor.text for anchor in self.anchors])
         if wanted and not self.pairs:
@@ -87,6 +90,9 @@ class TableCheck:
         lost = [at for at in range(len(wanted)) if at not in self.pairs]
         found = [self._lost_line(at) for at in lost[:_MOST_FINDINGS]]
         found += [self._extra_line(at, by_anchor) for at in extra[:_MOST_FINDINGS]]
+        surplus = [] if lost or extra else self._surplus()
+        if surplus:
+            return surplus  # whose numbers stand around them can't be told
         first = layout.before_first(self.document, self.anchors, self.outside)
         if first is not None and by_anchor.get(0) == 0:
             found += self._window(first, -1)
@@ -179,6 +185,23 @@ class TableCheck:
             expected=self._told(number) if number is not None else "",
             found="this line stands there once more" if often > once else "this line stands out of order",
         )
+
+    def _surplus(self) -> list[Finding]:
+        """Return the lines above and below the known ones that the row does not have."""
+        document = self.document
+        known = Known(document, self.lines, self.numbers, self.windows, self.outside)
+        units = [document.units[number] for number in surplus_lines(self.layout, known)]
+        places = [Place(unit.begin, unit.end) for unit in units]
+        return [
+            Finding.at(
+                "lines",
+                document,
+                [place],
+                parameter=self.layout.name,
+                found=f"{document.raw(*place)}: this line stands there, and the row does not have it",
+            )
+            for place in places[:_MOST_FINDINGS]
+        ]
 
     # -- one line ------------------------------------------------------------------------------------------------
 

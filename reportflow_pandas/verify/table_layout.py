@@ -16,6 +16,7 @@ from typing import NamedTuple
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import TEXT, Forms, Value
 from reportflow_pandas.verify.line_breaks import SOFT
+from reportflow_pandas.verify.line_shape import LineShape
 from reportflow_pandas.verify.state_words import StateWords
 from reportflow_pandas.verify.text_forms import masked
 
@@ -105,6 +106,10 @@ class TableLayout:
         Fixed text that belongs to lines, not to pages.
     states : StateWords
         Words that go with a line's values which are not printed themselves.
+    shape : LineShape or None
+        Where the cells of a line stand.
+    is_alone : bool
+        Whether nothing else in the documents has this shape.
     reason : str
         Why its lines are not judged.
     """
@@ -123,6 +128,8 @@ class TableLayout:
     forms: Forms = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
     running: set[tuple[str, int]] = field(default_factory=set)
+    shape: LineShape | None = None
+    is_alone: bool = False
     reason: str = ""
     _printed: dict[tuple[str, str, bool], frozenset[str]] = field(default_factory=dict)
 

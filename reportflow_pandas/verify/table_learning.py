@@ -10,6 +10,7 @@ from typing import NamedTuple
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues
 from reportflow_pandas.verify.state_words import learn_words, states_of, words_of_line
+from reportflow_pandas.verify.surplus_lines import Known, learn_shape
 from reportflow_pandas.verify.table_layout import (
     Lines,
     NumberSource,
@@ -76,6 +77,7 @@ def learn_table(
         return
     _learn_texts(layout, usable)
     _learn_numbers(layout, usable)
+    learn_shape(layout, [Known(one.document, one.lines, one.numbers, one.windows, one.page) for one in usable])
     _learn_states(layout, usable)
 
 
@@ -146,13 +148,14 @@ def _sorts(layout: TableLayout, having: Having) -> set[tuple[str, str]]:
 
 
 class Whole(NamedTuple):
-    """A document with its lines, those that have an anchor, and the windows of these and before the first."""
+    """A document with its lines, those that have an anchor, their windows, what is before them, and the page's."""
 
     document: DocumentText
     lines: Lines
     numbers: list[int]
     windows: list[Window]
     first: Window | None
+    page: Collection[int]
 
 
 class _Edge(NamedTuple):
@@ -177,7 +180,7 @@ def _whole(
         windows = list(layout.windows(document, anchors, lines, page))
         if is_cut:
             numbers, windows = numbers[:-1], windows[:-1]
-        yield Whole(document, lines, numbers, windows, layout.before_first(document, anchors, page))
+        yield Whole(document, lines, numbers, windows, layout.before_first(document, anchors, page), page)
 
 
 def _enough(usable: Iterator[Whole]) -> Iterator[Whole]:
@@ -194,7 +197,7 @@ def _learn_texts(layout: TableLayout, usable: Sequence[Whole]) -> None:
     here: Counter[str] = Counter()
     before: Counter[str] = Counter()
     total: Counter[str] = Counter()
-    for document, lines, numbers, windows, _ in usable:
+    for document, lines, numbers, windows, *_ in usable:
         for at, window in zip(numbers, windows, strict=True):
             for offset, counter in ((0, here), (1, before)):
                 line = lines[at + offset] if at + offset < len(lines) else {}
@@ -213,7 +216,7 @@ def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
     """Learn where the numbers of a line come from, by votes of the lines that have all of them."""
     names = {
         name
-        for _, lines, _, _, _ in usable
+        for _, lines, *_ in usable
         for line in lines
         for name, value in line.items()
         if value.number is not None and name not in layout.texts
@@ -250,7 +253,7 @@ def _learn_states(layout: TableLayout, usable: Sequence[Whole]) -> None:
     sources = {source.fields for source in layout.numbers if source is not None}
     told = {
         name
-        for _, lines, _, _, _ in usable
+        for _, lines, *_ in usable
         for line in lines
         for name, value in line.items()
         if name not in layout.texts and (name,) not in sources and not value.is_picture
@@ -258,7 +261,7 @@ def _learn_states(layout: TableLayout, usable: Sequence[Whole]) -> None:
     if not told:
         return
     seen = []
-    for document, lines, numbers, windows, _ in usable:
+    for document, lines, numbers, windows, *_ in usable:
         covered = bytearray(len(document.stream) + 1)
         for at, window in zip(numbers, windows, strict=True):
             taken, _ = texts_found(layout, document, window, lines, at)
@@ -273,7 +276,7 @@ def _learn_blanks(layout: TableLayout, usable: Sequence[Whole], plain: Sequence[
     """Learn what stands in the place of a number that the row does not have: nothing, or one from elsewhere."""
     shown: Counter[str] = Counter()
     silent: Counter[str] = Counter()
-    for document, lines, numbers, windows, _ in usable:
+    for document, lines, numbers, windows, *_ in usable:
         own = layout.number_texts(lines)
         for at, window in zip(numbers, windows, strict=True):
             blank = [name for name in plain if name not in lines[at]]

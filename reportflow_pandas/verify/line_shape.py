@@ -1,0 +1,109 @@
+"""Where the cells of a table's line stand on the page, and the lines that have this shape."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from reportflow_pandas.verify.document_text import DocumentText, Unit
+from reportflow_pandas.verify.text_forms import masked
+
+__all__ = ["LineShape", "Placed", "shape_of"]
+
+_APART = 2.5
+"""Points that cells of one column may be apart, and those of one line."""
+_IN_COLUMN = 0.9
+_LEVEL = 0.8
+"""Share of lines that have a cell in its column, and at its height."""
+_LEAST_COLUMNS = 2
+_BEFORE, _AFTER = 12, 20
+"""Units of a line around the one that it is known by."""
+
+
+class Edge(NamedTuple):
+    """The side at which the cells of a column are flush, and where: 0 for left, 2 for right."""
+
+    side: int
+    place: float
+
+    def has(self, unit: Unit) -> bool:
+        """Tell whether a unit is flush with it."""
+        return abs(unit.box[self.side] - self.place) <= _APART
+
+
+class Column(NamedTuple):
+    """A column of numbers: its edge, how far above the line's known cell, and how its numbers look."""
+
+    edge: Edge
+    height: float
+    masks: frozenset[str]
+
+
+@dataclass(frozen=True)
+class LineShape:
+    """The cell that lines are known by, and the columns of numbers beside it."""
+
+    known_by: Edge
+    columns: tuple[Column, ...]
+    masks: frozenset[str]
+
+    def rows(self, document: DocumentText, among: Sequence[int]) -> Iterator[int]:
+        """Yield those of some units that a line is known by: there are numbers in all columns beside them."""
+        units = document.units
+        for at, number in enumerate(among):
+            unit = units[number]
+            if not self.known_by.has(unit) or not any(map(str.isalpha, unit.text)):
+                continue
+            near = [units[other] for other in among[max(0, at - _BEFORE) : at + _AFTER] if other != number]
+            near = [other for other in near if other.page == unit.page]
+            if all(any(_is_cell(column, unit, other) for other in near) for column in self.columns):
+                yield number
+
+
+Placed = tuple[Unit, list[tuple[Unit, Unit]]]
+"""The unit that a line is known by and, by column, that of the line which the number belongs to and its own."""
+
+
+def _middle(unit: Unit) -> float:
+    return (unit.box[1] + unit.box[3]) / 2
+
+
+def _is_cell(column: Column, known: Unit, unit: Unit) -> bool:
+    return (
+        column.edge.has(unit)
+        and abs(_middle(unit) - _middle(known) - column.height) <= _APART
+        and masked(unit.text) in column.masks
+    )
+
+
+def shape_of(lines: Sequence[Placed]) -> LineShape | None:
+    """Return the shape that nearly all lines have; None where there is none."""
+    known_by = _edge([known for known, _ in lines])
+    columns: list[Column] = []
+    for cells in zip(*(cells for _, cells in lines), strict=True):
+        edge = _edge([unit for _, unit in cells])
+        heights = [_middle(unit) - _middle(base) for base, unit in cells if unit.page == base.page]
+        height, level = _usual(heights)
+        if edge is None or level < _LEVEL * len(cells):
+            return None
+        columns.append(Column(edge, height, frozenset(masked(unit.text) for _, unit in cells)))
+    if known_by is None or len({(column.edge, column.height) for column in columns}) < _LEAST_COLUMNS:
+        return None
+    return LineShape(known_by, tuple(columns), frozenset().union(*(column.masks for column in columns)))
+
+
+def _edge(units: Sequence[Unit]) -> Edge | None:
+    """Return where nearly all cells of a column are flush; None where they are not."""
+    usual = [(side, *_usual([unit.box[side] for unit in units])) for side in (0, 2)]
+    side, place, number = max(usual, key=lambda one: one[2])
+    return Edge(side, place) if units and number >= _IN_COLUMN * len(units) else None
+
+
+def _usual(places: Sequence[float]) -> tuple[float, int]:
+    """Return the most frequent place, and how many are near it."""
+    if not places:
+        return 0.0, 0
+    usual = Counter(places).most_common(1)[0][0]
+    return usual, sum(abs(place - usual) <= _APART for place in places)
