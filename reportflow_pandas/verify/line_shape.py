@@ -18,23 +18,27 @@ _IN_COLUMN = 0.9
 _LEVEL = 0.8
 """Share of lines that have a cell in its column, and at its height."""
 _LEAST_COLUMNS = 2
+_MOST_PLACES = 3
+_LANGUAGE, _ALL = 0.05, 0.99
+"""Share of lines from which a column's place is another language's, and from which none is looked for."""
 _BEFORE, _AFTER = 12, 20
 """Units of a line around the one that it is known by."""
 
 
 class Edge(NamedTuple):
-    """The side at which the cells of a column are flush, and where: 0 for left, 2 for right."""
+    """The side at which the cells of a column are flush, 0 for left, 2 for right, and where, in each language."""
 
     side: int
-    place: float
+    places: tuple[float, ...]
 
     def has(self, unit: Unit) -> bool:
         """Tell whether a unit is flush with it."""
-        return abs(unit.box[self.side] - self.place) <= _APART
+        at = unit.box[self.side]
+        return any(abs(at - place) <= _APART for place in self.places)
 
 
 class Column(NamedTuple):
-    """A column of numbers: its edge, how far above the line's known cell, and how its numbers look."""
+    """A column: its edge, how far above the line's known cell, and how its numbers look; nothing for texts."""
 
     edge: Edge
     height: float
@@ -74,31 +78,47 @@ def _is_cell(column: Column, known: Unit, unit: Unit) -> bool:
     return (
         column.edge.has(unit)
         and abs(_middle(unit) - _middle(known) - column.height) <= _APART
-        and masked(unit.text) in column.masks
+        and (not column.masks or masked(unit.text) in column.masks)
     )
 
 
-def shape_of(lines: Sequence[Placed]) -> LineShape | None:
-    """Return the shape that nearly all lines have; None where there is none."""
+def shape_of(lines: Sequence[Placed], texts: int) -> LineShape | None:
+    """Return the shape that nearly all lines have, the first of whose columns are texts; None for none."""
     known_by = _edge([known for known, _ in lines])
     columns: list[Column] = []
-    for cells in zip(*(cells for _, cells in lines), strict=True):
+    for at, cells in enumerate(zip(*(cells for _, cells in lines), strict=True)):
         edge = _edge([unit for _, unit in cells])
-        heights = [_middle(unit) - _middle(base) for base, unit in cells if unit.page == base.page]
+        heights = [
+            _middle(unit) - _middle(base) for base, unit in cells if unit.page == base.page and unit != base
+        ]
         height, level = _usual(heights)
-        if edge is None or level < _LEVEL * len(cells):
-            return None
-        columns.append(Column(edge, height, frozenset(masked(unit.text) for _, unit in cells)))
-    if known_by is None or len({(column.edge, column.height) for column in columns}) < _LEAST_COLUMNS:
+        if edge is not None and level >= _LEVEL * len(cells):
+            masks = (masked(unit.text) for _, unit in cells) if at >= texts else ()
+            columns.append(Column(edge, height, frozenset(masks)))
+    numbers = frozenset[str]().union(*(column.masks for column in columns))
+    if known_by is None or len(columns) < _LEAST_COLUMNS or not numbers:
         return None
-    return LineShape(known_by, tuple(columns), frozenset().union(*(column.masks for column in columns)))
+    return LineShape(known_by, tuple(columns), numbers)
 
 
 def _edge(units: Sequence[Unit]) -> Edge | None:
     """Return where nearly all cells of a column are flush; None where they are not."""
-    usual = [(side, *_usual([unit.box[side] for unit in units])) for side in (0, 2)]
-    side, place, number = max(usual, key=lambda one: one[2])
-    return Edge(side, place) if units and number >= _IN_COLUMN * len(units) else None
+    best: tuple[int, int, Edge] | None = None
+    for side in (0, 2):
+        rest, places, number = [unit.box[side] for unit in units], list[float](), 0
+        while len(places) < _MOST_PLACES:
+            place, near = _usual(rest)
+            if not near or near < _LANGUAGE * len(units):
+                break
+            places.append(place)
+            number += near
+            rest = [other for other in rest if abs(other - place) > _APART]
+            if number >= _ALL * len(units):
+                break
+        if number >= _IN_COLUMN * len(units) and places:
+            found = (-len(places), number, Edge(side, tuple(places)))
+            best = found if best is None or found[:2] > best[:2] else best
+    return best[2] if best is not None else None
 
 
 def _usual(places: Sequence[float]) -> tuple[float, int]:

@@ -188,6 +188,10 @@ def _not_judged(layout: Layout) -> dict[str, str]:
         if table.reason:
             told[name] = table.reason
             continue
+        if table.shape is None:
+            told[f"{name}: a line too many"] = (
+                "the cells of its lines are not in places that tell them from other text"
+            )
         sources = {source.fields[0] for source in table.numbers if source is not None and len(source.fields) == 1}
         for field_name in sorted(table.fields - set(table.texts) - sources - table.states.parameters):
             told[table.path(field_name)] = "not found in its place in most lines"

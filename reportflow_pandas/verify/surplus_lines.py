@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from itertools import islice
 from typing import NamedTuple
 
-from reportflow_pandas.verify.document_text import DocumentText
+from reportflow_pandas.verify.document_text import DocumentText, Unit
 from reportflow_pandas.verify.line_shape import Placed, shape_of
-from reportflow_pandas.verify.table_layout import Lines, TableLayout, Window, texts_found
+from reportflow_pandas.verify.table_layout import Lines, TableLayout, Window, in_window, texts_found
 from reportflow_pandas.verify.text_forms import masked
 
 __all__ = ["Known", "learn_shape", "surplus_lines"]
@@ -33,22 +34,21 @@ class Known(NamedTuple):
 def learn_shape(layout: TableLayout, sample: Sequence[Known]) -> None:
     """Learn where the cells of a line stand, if nothing else in the documents stands like that."""
     columns = [(at, source.next_line) for at, source in enumerate(layout.numbers) if source is not None]
-    placed: list[Placed] = []
-    for document, lines, numbers, windows, _ in sample:
-        own, units, unit_at = layout.number_texts(lines), document.units, document.unit_at
-        for at, window in zip(numbers, windows, strict=True):
-            if window.is_last or len(placed) >= _ENOUGH_LINES:
-                break
-            taken, lost = texts_found(layout, document, window, lines, at)
-            found = layout.numbers_in(document, window, taken, own)
-            if not lost and len(found) == len(layout.numbers):
-                bases = [units[unit_at(window.begin)], units[unit_at(window.end)]]
-                cells = [(bases[is_next], units[unit_at(found[column][1].begin)]) for column, is_next in columns]
-                placed.append((bases[0], cells))
-    layout.shape = shape_of(placed) if len(placed) >= _LEAST_LINES else None
+    beside = [(name, before) for name, before in layout.texts.items() if name != layout.anchor]
+    lines = list(islice((line for known in sample for line in _cells(layout, known, beside)), _ENOUGH_LINES))
+    filled = [(name, before) for name, before in beside if all(name in texts for texts, _, _ in lines)]
+    placed: list[Placed] = [
+        (
+            bases[0],
+            [(bases[before], texts[name]) for name, before in filled]
+            + [(bases[is_next], numbers[at]) for at, is_next in columns],
+        )
+        for texts, numbers, bases in lines
+    ]
+    layout.shape = shape_of(placed, len(filled)) if len(placed) >= _LEAST_LINES else None
     if layout.shape is None:
         return
-    beside = away = 0
+    near_lines = away = 0
     for known in sample:
         document, _, _, windows, outside = known
         if not windows or not windows[-1].is_last:
@@ -56,14 +56,38 @@ def learn_shape(layout: TableLayout, sample: Sequence[Known]) -> None:
         near = surplus_lines(layout, known)
         told = {document.unit_at(window.begin) for window in windows}.union(near)
         free = [number for number in range(len(document.units)) if number not in outside]
-        beside += bool(near)
+        near_lines += bool(near)
         away += any(
             number not in told and not _is_page(layout, document, number, outside)
             for number in layout.shape.rows(document, free)
         )
-    if beside > max(_FEW, _MOST_ALIKE * len(sample)):
+    if near_lines > max(_FEW, _MOST_ALIKE * len(sample)):
         layout.shape = None
     layout.is_alone = away <= max(_FEW, _SELDOM * len(sample))
+
+
+def _cells(
+    layout: TableLayout, known: Known, beside: Sequence[tuple[str, bool]]
+) -> Iterator[tuple[dict[str, Unit], list[Unit], tuple[Unit, Unit]]]:
+    """Yield the units of each line's texts and numbers, with the first ones of itself and of the next line."""
+    document, lines, numbers, windows, _ = known
+    own, units, unit_at = layout.number_texts(lines), document.units, document.unit_at
+    for at, window in zip(numbers, windows, strict=True):
+        if window.is_last:
+            continue
+        taken, lost = texts_found(layout, document, window, lines, at)
+        found = layout.numbers_in(document, window, taken, own)
+        if lost or len(found) != len(layout.numbers):
+            continue
+        texts = {}
+        for name, before in beside:
+            value = lines[at + before].get(name)
+            forms = layout.forms.get(layout.path(name), [])
+            place = in_window(document, window, value, forms) if value is not None else None
+            if place is not None:
+                texts[name] = units[unit_at(place.begin)]
+        bases = (units[unit_at(window.begin)], units[unit_at(window.end)])
+        yield texts, [units[unit_at(place.begin)] for _, place in found], bases
 
 
 def surplus_lines(layout: TableLayout, known: Known) -> list[int]:
