@@ -92,6 +92,8 @@ def shape_of(lines: Sequence[Placed], texts: int) -> LineShape | None:
             _middle(unit) - _middle(base) for base, unit in cells if unit.page == base.page and unit != base
         ]
         height, level = _usual(heights)
+        if at < texts and abs(height) > _APART:
+            continue  # below the first line of a text, which may have several
         if edge is not None and level >= _LEVEL * len(cells):
             masks = (masked(unit.text) for _, unit in cells) if at >= texts else ()
             columns.append(Column(edge, height, frozenset(masks)))

@@ -101,12 +101,12 @@ def surplus_lines(layout: TableLayout, known: Known) -> list[int]:
             [number for number in range(len(document.units)) if number not in outside] if layout.is_alone else []
         )
         return [number for number in shape.rows(document, free) if not _is_page(layout, document, number, outside)]
-    units = document.units
+    units, least = document.units, 2 * sum(bool(column.masks) for column in shape.columns)
     first, last = (document.unit_at(windows[at].begin) for at in (0, -1))
     found = list(shape.rows(document, _above(layout, document, first, outside)))
     for at, window in zip(numbers, windows, strict=True):
         among = _below(layout, document, last, outside) if window.is_last else window.units[1:]
-        if len(among) + window.is_last <= 2 * len(shape.columns):
+        if len(among) < least:
             continue  # too little for two lines
         more = list(shape.rows(document, among))
         if more:  # the second line of a long text may be level with the numbers
