@@ -572,10 +572,17 @@ def test_a_document_that_stands_in_two_lines_is_fetched_once(here: World, tmp_pa
 
 def test_results_of_another_workspace_or_service_are_refused(here: World, tmp_path: Path) -> None:
     results = here.generate(1)
-    other = rf.Settings(base_url=here.settings.base_url, app_key="ak_somebody_elses_0001")
+    other = rf.Settings(base_url="https://api.example.test/v1", app_key="ak_somebody_elses_0001")
     with pytest.raises(rf.ConfigurationError, match=r"another workspace or service .*rf\.configure"):
         results.reportflow.download(tmp_path, settings=other)
     assert here.calls("download") == {}
+
+
+def test_a_key_that_the_service_does_not_know_is_refused_by_the_service(here: World, tmp_path: Path) -> None:
+    results = here.generate(1)
+    mistyped = rf.Settings(base_url=here.settings.base_url, app_key="ak_somebody_elses_0001")
+    with pytest.raises(rf.AuthError, match="Check the key"):
+        results.reportflow.download(tmp_path, settings=mistyped)
 
 
 @pytest.mark.parametrize("verb", ["download", "to_excel", "read_review", "summary", "failed", "unknown"])
