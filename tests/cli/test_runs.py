@@ -123,7 +123,7 @@ def test_a_run_that_stopped_before_all_rows_were_written_down_goes_on_by_the_sam
     assert sent(service) == Counter(people(600)["name"])
 
 
-def test_a_run_that_is_not_there_or_another_workspaces_ends_with_2(
+def test_a_run_that_is_not_there_or_a_key_that_is_not_known_ends_with_2(
     job: list[str], service: LocalService, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["resume", "nightly"]) == 2
@@ -134,7 +134,7 @@ def test_a_run_that_is_not_there_or_another_workspaces_ends_with_2(
     assert main(job) == 0
     rf.configure(app_key="ak_another_workspace_01")
     assert main(["resume", "nightly"]) == 2
-    assert "another workspace" in capsys.readouterr().err
+    assert "the service answered 401" in capsys.readouterr().err
     assert main(job) == 2
     assert len(service.documents) == 6
 
