@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -34,7 +34,10 @@ class Edge(NamedTuple):
     def has(self, unit: Unit) -> bool:
         """Tell whether a unit is flush with it."""
         at = unit.box[self.side]
-        return any(abs(at - place) <= _APART for place in self.places)
+        for place in self.places:  # noqa: SIM110 - it is asked of each unit
+            if -_APART <= at - place <= _APART:
+                return True
+        return False
 
 
 class Column(NamedTuple):
@@ -53,16 +56,22 @@ class LineShape:
     columns: tuple[Column, ...]
     masks: frozenset[str]
 
-    def rows(self, document: DocumentText, among: Sequence[int]) -> Iterator[int]:
-        """Yield those of some units that a line is known by: there are numbers in all columns beside them."""
+    def rows(
+        self, document: DocumentText, among: Sequence[int], known: Collection[int] = frozenset()
+    ) -> Iterator[int]:
+        """Yield those of some units that a line is known by: there are numbers in all columns beside them.
+
+        Units that are ``known`` already are left out.
+        """
         units = document.units
         for at, number in enumerate(among):
             unit = units[number]
-            if not self.known_by.has(unit) or not any(map(str.isalpha, unit.text)):
+            if not self.known_by.has(unit) or number in known or not any(map(str.isalpha, unit.text)):
                 continue
             near = [units[other] for other in among[max(0, at - _BEFORE) : at + _AFTER] if other != number]
             near = [other for other in near if other.page == unit.page]
-            if all(any(_is_cell(column, unit, other) for other in near) for column in self.columns):
+            middle, heights = _middle(unit), [_middle(other) for other in near]
+            if all(_has_cell(column, middle, near, heights) for column in self.columns):
                 yield number
 
 
@@ -74,12 +83,14 @@ def _middle(unit: Unit) -> float:
     return (unit.box[1] + unit.box[3]) / 2
 
 
-def _is_cell(column: Column, known: Unit, unit: Unit) -> bool:
-    return (
-        column.edge.has(unit)
-        and abs(_middle(unit) - _middle(known) - column.height) <= _APART
-        and (not column.masks or masked(unit.text) in column.masks)
-    )
+def _has_cell(column: Column, middle: float, near: Sequence[Unit], heights: Sequence[float]) -> bool:
+    """Tell whether a column has a cell beside a line's known one; the height, asked first, rules most out."""
+    for unit, height in zip(near, heights, strict=True):
+        if abs(height - middle - column.height) > _APART or not column.edge.has(unit):
+            continue
+        if not column.masks or masked(unit.text) in column.masks:
+            return True
+    return False
 
 
 def shape_of(lines: Sequence[Placed], texts: int) -> LineShape | None:

@@ -58,8 +58,7 @@ def learn_shape(layout: TableLayout, sample: Sequence[Known]) -> None:
         free = [number for number in range(len(document.units)) if number not in outside]
         near_lines += bool(near)
         away += any(
-            number not in told and not _is_page(layout, document, number, outside)
-            for number in layout.shape.rows(document, free)
+            not _is_page(layout, document, number, outside) for number in layout.shape.rows(document, free, told)
         )
     if near_lines > max(_FEW, _MOST_ALIKE * len(sample)):
         layout.shape = None
