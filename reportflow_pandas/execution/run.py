@@ -195,7 +195,7 @@ class Run:
         phase = self.progress.begin("documents", len(source.index), note)
         phase.aside = len(source.index) - source.rows_concerned
         phase.done = sum(count for status, count in source.outcomes.counts().items() if status != "not_sent")
-        log.info("run %s: %s for design %s", self.name, counted(len(source.index), "row"), options.design_id)
+        log.info("run %s: %d rows for design %s", self.name, len(source.index), options.design_id)
         self._feed = feed = Feed(
             partial(
                 pack,
