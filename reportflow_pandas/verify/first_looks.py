@@ -12,6 +12,7 @@ from typing import Any
 
 import pandas as pd
 
+from reportflow_pandas.printable import counted
 from reportflow_pandas.verify.reader_processes import answers, reader_count
 from reportflow_pandas.verify.suspicion import Finding
 from reportflow_pandas.verify.verified_results import extremes_of, findings_by_row
@@ -77,7 +78,7 @@ def first_looks(results: pd.DataFrame, n: int, verb: str) -> list[Look]:
     chosen: dict[int, tuple[str, str]] = {}
     ordered = frame.sort_values("suspicion", ascending=False, kind="stable")
     for row in ordered.loc[ordered["suspicion"] > 0, "row"].astype(int)[:n]:
-        chosen[row] = ("findings", _count(len(found.get(row, ())), "finding"))
+        chosen[row] = ("findings", counted(len(found.get(row, ())), "finding"))
     left = n - len(chosen)
     at_random = -(-left // _RANDOM_SHARE)
     for row, reason in _in_turn(extremes):
@@ -97,10 +98,6 @@ def first_looks(results: pd.DataFrame, n: int, verb: str) -> list[Look]:
         own = tuple(found.get(row, ()))
         looks.append(Look(row, label, why, reason, str(line["verdict"]), path, own))
     return looks
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _in_turn(extremes: Any) -> Iterator[tuple[int, str]]:

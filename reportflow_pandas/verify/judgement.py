@@ -14,7 +14,7 @@ from reportflow_pandas.verify.state_words import states_of
 from reportflow_pandas.verify.suspicion import BOX_SIGNS, KINDS, Finding
 from reportflow_pandas.verify.table_layout import NUMBER, has_letters, parsed
 from reportflow_pandas.verify.text_forms import is_cjk, masked
-from reportflow_pandas.verify.value_places import Matches
+from reportflow_pandas.verify.value_places import Matches, overlaps
 
 __all__ = ["judge"]
 
@@ -250,8 +250,7 @@ def _guess(layout: Layout, run: RunValues, matches: Matches, path: str, value: V
             continue
         owner = run.owners.get(unit.text)
         likeness = 1.0 if owner is not None and owner[0] == path else _likeness(unit.text, value.text)
-        is_free = not any(place.begin < unit.end and unit.begin < place.end for place in taken)
-        if likeness > best and is_free:
+        if likeness > best and not overlaps(taken, unit.begin, unit.end):
             best, found = likeness, Place(unit.begin, unit.end)
     return found
 

@@ -21,6 +21,7 @@ from reportflow_pandas.verify.table_layout import (
     texts_found,
 )
 from reportflow_pandas.verify.text_forms import masked
+from reportflow_pandas.verify.value_places import is_in, overlaps
 
 __all__ = ["TableCheck", "shown"]
 
@@ -252,7 +253,7 @@ class TableCheck:
             place = Place(box.begin, box.end)
             return Finding.at("glyph", document, [place], parameter=parameter, expected=expected, found=box.raw)
         beginning = _beginning(document, value, window.begin, window.end, least=2)
-        if beginning is not None and not any(place.begin <= beginning.begin < place.end for place in taken):
+        if beginning is not None and not is_in(taken, beginning.begin):
             found = document.raw(beginning.begin, beginning.end)
             return Finding.at("cut", document, [beginning], parameter=parameter, expected=expected, found=found)
         strange = next(
@@ -261,7 +262,7 @@ class TableCheck:
                 for unit in units
                 if has_letters(unit.text)
                 and masked(unit.text) not in self.layout.fixed
-                and not any(place.begin < unit.end and unit.begin < place.end for place in taken)
+                and not overlaps(taken, unit.begin, unit.end)
             ),
             None,
         )

@@ -10,6 +10,7 @@ from reportflow_pandas.verify.document_text import DocumentText, Unit
 from reportflow_pandas.verify.line_shape import Placed, shape_of
 from reportflow_pandas.verify.table_layout import Lines, TableLayout, Window, in_window, texts_found
 from reportflow_pandas.verify.text_forms import masked
+from reportflow_pandas.verify.value_places import overlaps
 
 __all__ = ["Known", "learn_shape", "surplus_lines"]
 
@@ -55,7 +56,7 @@ def learn_shape(layout: TableLayout, sample: Sequence[Known]) -> None:
             continue
         near = surplus_lines(layout, known)
         told = {document.unit_at(window.begin) for window in windows}.union(near)
-        free = [number for number in range(len(document.units)) if number not in outside]
+        free = _off_page(document, outside)
         near_lines += bool(near)
         away += any(
             not _is_page(layout, document, number, outside) for number in layout.shape.rows(document, free, told)
@@ -96,9 +97,7 @@ def surplus_lines(layout: TableLayout, known: Known) -> list[int]:
     if shape is None:
         return []
     if not windows:
-        free = (
-            [number for number in range(len(document.units)) if number not in outside] if layout.is_alone else []
-        )
+        free = _off_page(document, outside) if layout.is_alone else []
         return [number for number in shape.rows(document, free) if not _is_page(layout, document, number, outside)]
     units, least = document.units, 2 * sum(bool(column.masks) for column in shape.columns)
     first, last = (document.unit_at(windows[at].begin) for at in (0, -1))
@@ -110,13 +109,14 @@ def surplus_lines(layout: TableLayout, known: Known) -> list[int]:
         more = list(shape.rows(document, among))
         if more:  # the second line of a long text may be level with the numbers
             taken, _ = texts_found(layout, document, window, lines, at)
-            own = {
-                number
-                for number in more
-                if any(one.begin < units[number].end and units[number].begin < one.end for one in taken)
-            }
+            own = {number for number in more if overlaps(taken, units[number].begin, units[number].end)}
             found += [number for number in more if number not in own]
     return found
+
+
+def _off_page(document: DocumentText, outside: Collection[int]) -> list[int]:
+    """Return the units that are not the page's."""
+    return [number for number in range(len(document.units)) if number not in outside]
 
 
 def _is_page(layout: TableLayout, document: DocumentText, number: int, outside: Collection[int]) -> bool:

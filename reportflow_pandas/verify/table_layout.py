@@ -19,6 +19,7 @@ from reportflow_pandas.verify.line_breaks import SOFT
 from reportflow_pandas.verify.line_shape import LineShape
 from reportflow_pandas.verify.state_words import StateWords
 from reportflow_pandas.verify.text_forms import masked
+from reportflow_pandas.verify.value_places import is_in, overlaps
 
 __all__ = [
     "NUMBER",
@@ -284,7 +285,7 @@ class TableLayout:
             first = max(unit.begin, window.begin)
             for match in NUMBER.finditer(unit.text, first - unit.begin):
                 begin, end = unit.begin + match.start(), unit.begin + match.end()
-                if not _is_in(taken, begin):
+                if not is_in(taken, begin):
                     whole = document.stream[begin:end].strip(".,'")
                     if whole in own:  # "1 250,50" is one number
                         found.append((whole, Place(begin, begin + len(whole))))
@@ -294,7 +295,7 @@ class TableLayout:
                         edge = document.edges.find(1, begin + 1, end)
                         cut = edge if edge >= 0 else end
                         text = document.stream[begin:cut].strip(".,'")
-                        if text and not _is_in(taken, begin):  # "7,5 05.07.26": a date beside a number
+                        if text and not is_in(taken, begin):  # "7,5 05.07.26": a date beside a number
                             found.append((text, Place(begin, begin + len(text))))
                         begin = cut
         return found
@@ -324,14 +325,6 @@ class TableLayout:
             return text in self._texts_of(number.source.fields[0], value)
         wanted = abs(number.number)
         return any(abs(wanted - printed) <= half for printed, half in _rounded(text))
-
-
-def _is_in(places: Sequence[Place], at: int) -> bool:
-    """Tell whether a character belongs to one of these places."""
-    for begin, end in places:  # asked for each number: any() takes twice as long  # noqa: SIM110
-        if begin <= at < end:
-            return True
-    return False
 
 
 def _apart(document: DocumentText, anchors: list[Anchor]) -> list[Anchor]:
@@ -440,7 +433,7 @@ def texts_found(
         free = (
             place
             for place in value.find(document, forms, window.begin, window.end)
-            if not any(used.begin < place.end and place.begin < used.end for used in taken)
+            if not overlaps(taken, place.begin, place.end)
         )
         place = next(free, None)
         if place is None and TEXT in forms and len(value.text) > 3:
