@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import argparse
 
-from reportflow_pandas.cli.output import ACCEPTED, SOME_FAILED, counted, say, shown, table
+from reportflow_pandas.cli.output import ACCEPTED, SOME_FAILED, say, shown, table
 from reportflow_pandas.delivery.hand_over import check_archive
+from reportflow_pandas.printable import counted
 
 __all__ = ["archive"]
 

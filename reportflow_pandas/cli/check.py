@@ -7,11 +7,12 @@ from typing import Any
 
 from reportflow_pandas.cli.asked import Asked
 from reportflow_pandas.cli.job_file import JobFile
-from reportflow_pandas.cli.output import ACCEPTED, REFUSED, counted, say
+from reportflow_pandas.cli.output import ACCEPTED, REFUSED, say
 from reportflow_pandas.cli.serve import local_for
 from reportflow_pandas.cli.shell_words import in_a_shell
 from reportflow_pandas.errors import InvalidRows
 from reportflow_pandas.plan import problems_of
+from reportflow_pandas.printable import counted
 from reportflow_pandas.reading.reading_options import listed
 from reportflow_pandas.rows.problems import Problem, each_of, problems_frame
 

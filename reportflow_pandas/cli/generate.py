@@ -16,7 +16,6 @@ from reportflow_pandas.cli.output import (
     SOME_FAILED,
     columns_shown,
     complain,
-    counted,
     exit_code,
     ready_for,
     say,
@@ -31,6 +30,7 @@ from reportflow_pandas.errors import ReportFlowError, RunInterrupted
 from reportflow_pandas.generation import generate as generate_documents
 from reportflow_pandas.next_steps import at_a_prompt
 from reportflow_pandas.options import Options
+from reportflow_pandas.printable import counted
 from reportflow_pandas.rows.download_folders import download_root
 from reportflow_pandas.rows.grouping import by_document
 

@@ -10,12 +10,13 @@ from typing import cast
 import pandas as pd
 
 import reportflow_pandas as rf
-from reportflow_pandas.cli.output import ACCEPTED, INTERRUPTED, SOME_FAILED, complain, counted, say
+from reportflow_pandas.cli.output import ACCEPTED, INTERRUPTED, SOME_FAILED, complain, say
 from reportflow_pandas.cli.shell_words import in_a_shell
 from reportflow_pandas.delivery.mail_preview import MailPreview
 from reportflow_pandas.delivery.release import DeliveryWarning, is_left_out
 from reportflow_pandas.errors import ConfigurationError, ReportFlowError, RunInterrupted
 from reportflow_pandas.mail import mail as mail_documents
+from reportflow_pandas.printable import counted
 from reportflow_pandas.results.summary import without_mail
 from reportflow_pandas.rows.input_frame import rows_phrase
 from reportflow_pandas.settings import configure, current

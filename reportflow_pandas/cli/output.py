@@ -21,7 +21,7 @@ from reportflow_pandas.errors import ConfigurationError, ReportFlowError
 from reportflow_pandas.export.atomic_write import checked_path
 from reportflow_pandas.export.reviewed_lines import read_lines
 from reportflow_pandas.next_steps import PAID_AND_LEFT, PAID_AND_THERE, STATUS_IN_WORDS
-from reportflow_pandas.printable import counted, printable
+from reportflow_pandas.printable import printable
 from reportflow_pandas.reading.locations import line_of_row, origin_of, where
 from reportflow_pandas.results.service_words import in_plain_words
 from reportflow_pandas.results.summary import accepted, without_pdf_for_good
@@ -35,7 +35,6 @@ __all__ = [
     "SOME_FAILED",
     "columns_shown",
     "complain",
-    "counted",
     "exit_code",
     "outcome_lines",
     "ready_for",

@@ -17,7 +17,6 @@ from reportflow_pandas.cli.output import (
     INTERRUPTED,
     SOME_FAILED,
     complain,
-    counted,
     exit_code,
     ready_for,
     say,
@@ -30,6 +29,7 @@ from reportflow_pandas.cli.serve import SLICE, local_for
 from reportflow_pandas.clock import SYSTEM_CLOCK
 from reportflow_pandas.errors import ReportFlowError, RunInterrupted
 from reportflow_pandas.next_steps import at_a_prompt
+from reportflow_pandas.printable import counted
 from reportflow_pandas.results.summary import accepted
 from reportflow_pandas.settings import EMBEDDED, current
 

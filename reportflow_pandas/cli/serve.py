@@ -8,8 +8,9 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 
-from reportflow_pandas.cli.output import ACCEPTED, counted, say
+from reportflow_pandas.cli.output import ACCEPTED, say
 from reportflow_pandas.network import is_loopback
+from reportflow_pandas.printable import counted
 from reportflow_pandas.settings import Limits
 
 __all__ = ["SLICE", "local_for", "serve"]

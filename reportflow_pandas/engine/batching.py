@@ -36,7 +36,6 @@ ONE_BY_ONE = 5
 MOST_HELD = 10_000
 """Documents held in memory: a minute's worth at the documented limit. More are read from the journal later."""
 
-
 HELD_FOR_A_CALL = 2 * DOCUMENTS_PER_CALL
 """Documents held before a call is packed: it takes up to a batch, and as many can wait for it by equal names."""
 

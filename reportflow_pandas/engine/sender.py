@@ -68,7 +68,7 @@ class Sent:
 
 
 class CallAttempts(Attempts):
-    """The tries of one generation call, and the intent of the one under way."""
+    """The attempts of one generation call, and the intent of the one under way."""
 
     __slots__ = ("body", "call", "intent", "sender")
 
@@ -102,7 +102,7 @@ class Sender:
     channel : Channel
         Slots, retries, pauses.
     post : callable
-        ``await post(call, body)`` is one try.
+        ``await post(call, body)`` is one attempt.
     intend : callable
         ``await intend(call)`` records that a call is about to be sent, before the first byte of each attempt, and
         returns the intent's number; it raises a `ReportFlowError` if the call must not be sent, and

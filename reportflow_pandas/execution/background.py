@@ -29,6 +29,7 @@ from reportflow_pandas.journal import runs
 from reportflow_pandas.next_steps import cut_short, elsewhere
 from reportflow_pandas.notebook.panel import Snapshot
 from reportflow_pandas.notify import Notifier, ended, workbook_of
+from reportflow_pandas.printable import counted
 from reportflow_pandas.results.summary import in_one_line
 
 __all__ = [
@@ -284,7 +285,7 @@ def because_of_python(error: BaseException) -> str:
 
 
 def _more_times(count: int) -> str:
-    return f"… and on_row raised {count:,} more {'time' if count == 1 else 'times'}; the run went on"
+    return f"… and on_row raised {counted(count, 'more time')}; the run went on"
 
 
 class _AtExit:

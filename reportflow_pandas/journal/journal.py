@@ -9,7 +9,7 @@
     journal.pending(…)
 
     call = await journal.intent(positions, endpoint)      on the disk before the first byte
-    journal.withdraw(call, positions)                        definitely refused, tried again
+    journal.withdraw(call, positions)                     definitely refused, tried again
     journal.record(call, outcomes, then)                  what became of its rows, told when it is on the disk
     journal.saved(position)                               a PDF
     journal.look_again()                                  what webhooks and people marked meanwhile

@@ -187,9 +187,8 @@ class RedisAddress:
         said = dict(self.options)
         of_sentinels = {
             **_timeouts(self.scheme),
-            "retry": _retry(
-                0
-            ),  # one may have died with the master; the next is asked, and all of them again later
+            # one may have died with the master; the next is asked, and all of them again later
+            "retry": _retry(0),
             **_credentials(said.get("sentinel_username"), said.get("sentinel_password")),
             "ssl": self.tls,
             **{name: value for name, value in common.items() if name.startswith("ssl_")},

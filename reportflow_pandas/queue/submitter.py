@@ -177,9 +177,8 @@ class Dispatch:
         self._feeding = asyncio.create_task(self._feed_all())
         try:
             await self._collect_all(self._feeding)
-            with contextlib.suppress(
-                RedisError, OSError, TimeoutError
-            ):  # Redis may be away: the run ends all the same
+            # Redis may be away: the run ends all the same
+            with contextlib.suppress(RedisError, OSError, TimeoutError):
                 async with asyncio.timeout(STOPPED_PATIENCE_SECONDS):
                     await self._look_for_words(at_once=True)
         finally:

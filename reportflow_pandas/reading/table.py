@@ -14,6 +14,7 @@ from typing import Any
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.printable import counted
 from reportflow_pandas.reading.doubts import Doubt
 from reportflow_pandas.reading.locations import Note, Origin, location_index
 from reportflow_pandas.reading.reading_options import Reading, listed, refusal
@@ -267,7 +268,7 @@ def without_empty(
         # those above the first line that holds something are no rows
         count = len(lines.numbers) - full[0] - len(full)
         if count:
-            say(f"{name}: {count:,} empty line{'s' if count > 1 else ''} left out")
+            say(f"{name}: {counted(count, 'empty line')} left out")
     return Lines([lines.numbers[at] for at in full], [lines.cells[at] for at in full])
 
 

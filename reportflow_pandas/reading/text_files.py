@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from reportflow_pandas.errors import ConfigurationError
+from reportflow_pandas.printable import counted
 from reportflow_pandas.reading.doubts import Doubt, Doubts, doubt_of_numbers
 from reportflow_pandas.reading.inference import Inferred, groups_thousands_only, inferred, series_of_texts
 from reportflow_pandas.reading.locations import Note, Origin
@@ -291,7 +292,7 @@ def _errors(table: Table, path: Path, reading: Reading) -> tuple[dict[int, dict[
         for row, at, cell in sorted(found)[:CELLS_SHOWN]
     )
     what = (
-        f"holds errors of a spreadsheet in place of {len(found):,} value{'s' if len(found) > 1 else ''} "
+        f"holds errors of a spreadsheet in place of {counted(len(found), 'value')} "
         f"({listing}{'; …' if len(found) > CELLS_SHOWN else ''})"
     )
     cure = "Correct the formulas and export it again, or empty the fields"

@@ -7,6 +7,7 @@ import unicodedata
 from collections.abc import Sequence
 from typing import Any
 
+from reportflow_pandas.printable import counted
 from reportflow_pandas.reading.doubts import Doubt
 from reportflow_pandas.reading.reading_options import Reading
 from reportflow_pandas.reading.table import CELLS_SHOWN, Lines, cells_shown, is_empty
@@ -78,7 +79,7 @@ def rows_without_totals(lines: Lines, at: int, name: str, reading: Reading) -> t
         return lines, None
     doubt = None
     if reading.totals == "skip":
-        count = f"{len(found):,} line{'s' if len(found) > 1 else ''}"
+        count = counted(len(found), "line")
         reading.say(f"{name}: {count} of sums left out ({_shown(lines, found)})")
     else:
         doubt = _doubt(lines, found)

@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import pandas as pd
 from openpyxl.utils import get_column_letter, range_boundaries
 
+from reportflow_pandas.printable import counted
 from reportflow_pandas.reading.doubts import Doubt, Doubts, doubt_of_numbers
 from reportflow_pandas.reading.inference import inferred, numbers_in
 from reportflow_pandas.reading.locations import Origin
@@ -146,7 +147,7 @@ def _rows_seen(sheet: Sheet, lines: Lines, header: int, reading: Reading) -> tup
     hidden = [number for number in lines.numbers if number > header and number in sheet.hidden]
     if not hidden or reading.hidden == "keep":
         return lines, []
-    count = f"{len(hidden):,} row{'s' if len(hidden) > 1 else ''}"
+    count = counted(len(hidden), "row")
     if reading.hidden == "skip":
         reading.say(f"{sheet.name}: {count} that the sheet hides {'are' if len(hidden) > 1 else 'is'} left out")
         shown = [at for at, number in enumerate(lines.numbers) if number not in set(hidden)]
@@ -195,7 +196,7 @@ def _merges_filled(sheet: Sheet, lines: Lines, header: int) -> tuple[list[Merge]
 def _merge_problems(across: Sequence[str], headings: Sequence[tuple[str, int]]) -> Iterator[Doubt]:
     if across:
         yield Doubt(
-            f"{_counted(len(across), 'merged cell')} over several columns or values: {_some(across)}. Where the "
+            f"{counted(len(across), 'merged cell')} over several columns or values: {_some(across)}. Where the "
             "value belongs only you know: unmerge (Home, Merge & Center) and put it there"
         )
     if headings:
@@ -265,7 +266,7 @@ def _error_cells(errors: Mapping[Place, str], lines: Lines, header: int, where: 
     if not errors:
         return _Unknown("", {})
     found = [f"{cell_name(place)} {word}" for place, word in sorted(errors.items())]
-    what = f"{_counted(len(errors), 'cell')} with an error in place of a value: {_some(found)}"
+    what = f"{counted(len(errors), 'cell')} with an error in place of a value: {_some(found)}"
     cure = "Correct the formulas, or empty the cells"
     if not reading.keep_unknown or any(number <= header for number, _ in errors):
         printed = f"text={_headings(lines, header, sorted(errors))!r}"
@@ -285,7 +286,7 @@ def _unstored_cells(
 ) -> _Unknown:
     if not unstored:
         return _Unknown("", {})
-    what = f"{_counted(len(unstored), 'formula')} without a stored value: {_some(map(cell_name, unstored))}"
+    what = f"{counted(len(unstored), 'formula')} without a stored value: {_some(map(cell_name, unstored))}"
     cure = "The program that wrote the file did not work {} out: open it in Excel or LibreOffice and save it"
     text = _columns_of(lines, header, reading.text)
     if not all(number > header and (reading.keep_unknown or column in text) for number, column in unstored):
@@ -309,10 +310,6 @@ def _headings(lines: Lines, header: int, places: Iterable[Place]) -> list[str]:
 def _some(cells: Iterable[str]) -> str:
     names = list(cells)
     return ", ".join(names[:CELLS_SHOWN]) + (", …" if len(names) > CELLS_SHOWN else "")
-
-
-def _counted(number: int, word: str) -> str:
-    return f"{number:,} {word}{'' if number == 1 else 's'}"
 
 
 # columns

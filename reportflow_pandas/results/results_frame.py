@@ -47,8 +47,8 @@ def results_frame(outcomes: Outcomes, index: pd.Index[Any], attrs: dict[str, str
     Returns
     -------
     pandas.DataFrame
-        The columns `COLUMNS`, by their kinds: text; int64 for a count, Int64 for a code, both of which are never
-        0 there where there is none; float64 for seconds; datetime64, UTC, for a moment.
+        The columns `COLUMNS`, by their kinds: text; int64 for a count; Int64 for an optional count, missing where
+        there is none; float64 for seconds; datetime64, UTC, for a moment.
     """
     columns: dict[str, Any] = {}
     # first what takes the most room while it is made

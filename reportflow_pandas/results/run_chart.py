@@ -12,6 +12,7 @@ import pandas as pd
 from reportflow_pandas.engine.outcomes import ACCEPTED
 from reportflow_pandas.errors import ReportFlowError
 from reportflow_pandas.journal import runs
+from reportflow_pandas.printable import counted
 from reportflow_pandas.results.colours import PICTURE_COLOURS
 from reportflow_pandas.settings import current
 
@@ -97,7 +98,7 @@ def _caption(last: dict[str, int], rows: int, seconds: float, waits: Sequence[tu
     told = f"{', '.join(parts)} of {rows:,} over {_duration(seconds)}"
     if waits:
         longest = _duration(max(until - since for since, until in waits))
-        times = f"{len(waits):,} time{'s' if len(waits) > 1 else ''}"
+        times = counted(len(waits), "time")
         told += f"; shaded: nothing was answered for a while ({times}, {longest} at most)"
     return told
 

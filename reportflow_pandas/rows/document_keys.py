@@ -14,7 +14,7 @@ from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options
 from reportflow_pandas.rows.documents import CHUNK, Documents
-from reportflow_pandas.rows.input_frame import called, cells_of, did_you_mean, labels_at, names_of, rows_phrase
+from reportflow_pandas.rows.input_frame import called, cells_of, columns_there, labels_at, rows_phrase
 from reportflow_pandas.rows.values import NotJson, json_value
 
 __all__ = ["Keys", "positions_of"]
@@ -78,10 +78,7 @@ def _own_keys(frame: pd.DataFrame, key: Any) -> list[str]:
     names = [called(frame, name) for name in given]
     for name, column in zip(given, names, strict=True):
         if column is None:
-            raise ConfigurationError(
-                f"key: the frame has no column {name!r}.{did_you_mean(frame, name)} "
-                f"Columns: {', '.join(map(repr, names_of(frame)[:20]))}"
-            )
+            raise ConfigurationError(f"key: the frame has no column {name!r}.{columns_there(frame, name)}")
     columns = [cells_of(frame, name) for name in names]
     missing = np.any([column.isna().to_numpy() for column in columns], axis=0)
     if missing.any():

@@ -17,7 +17,7 @@ from reportflow_pandas.contract import SHARE_CODES
 from reportflow_pandas.engine.batching import Document
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.options import Options
-from reportflow_pandas.rows.input_frame import aligned, called, cells_of, did_you_mean, heading_text, names_of
+from reportflow_pandas.rows.input_frame import aligned, called, cells_of, columns_there, heading_text
 from reportflow_pandas.rows.mapping import Source, Sources
 from reportflow_pandas.rows.value_checks import refuse_in
 from reportflow_pandas.rows.values import BLANK, column_values, json_value, without_missing
@@ -223,9 +223,8 @@ def _passthrough(frame: pd.DataFrame, options: Options) -> dict[str, pd.Series[A
     for given in options.passthrough_columns:
         name = called(frame, given)
         if name is None:
-            shown = ", ".join(map(repr, names_of(frame)[:20]))
             raise ConfigurationError(
-                f"passthrough: the frame has no column {given!r}.{did_you_mean(frame, given)} Columns: {shown}"
+                f"passthrough: the frame has no column {given!r}.{columns_there(frame, given)}"
             )
         text = heading_text(name) or str(name)
         if text == RESERVED or text in columns:

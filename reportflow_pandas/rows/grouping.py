@@ -23,7 +23,7 @@ from reportflow_pandas.rows.input_frame import (
     called,
     cells_of,
     check_frame,
-    did_you_mean,
+    columns_there,
     label_shown,
     labels_at,
     named,
@@ -325,10 +325,7 @@ def _listed(group_by: Any) -> list[Any]:
 def _column(flat: pd.DataFrame, name: Any) -> Any:
     column = called(flat, name)
     if column is None:
-        raise ConfigurationError(
-            f"group_by: the frame has no column {name!r}.{did_you_mean(flat, name)} Columns: "
-            f"{', '.join(map(repr, names_of(flat)[:20]))}"
-        )
+        raise ConfigurationError(f"group_by: the frame has no column {name!r}.{columns_there(flat, name)}")
     return column
 
 

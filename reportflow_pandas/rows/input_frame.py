@@ -21,6 +21,7 @@ __all__ = [
     "called",
     "cells_of",
     "check_frame",
+    "columns_there",
     "did_you_mean",
     "heading_text",
     "key_kind",
@@ -142,6 +143,11 @@ def did_you_mean(frame: pd.DataFrame, name: Any) -> str:
     """Return `` Did you mean 'InvoiceId'?`` where a column or index level is called nearly so, else nothing."""
     near = nearest(str(name), names_of(frame))
     return f" Did you mean {near!r}?" if near is not None else ""
+
+
+def columns_there(frame: pd.DataFrame, name: Any) -> str:
+    """Return what an error says behind a column that is not there: the one probably meant, and those there are."""
+    return f"{did_you_mean(frame, name)} Columns: {', '.join(map(repr, names_of(frame)[:20]))}"
 
 
 def same_name(name: str, candidates: Sequence[Any]) -> Any | None:

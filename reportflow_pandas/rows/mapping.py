@@ -17,7 +17,7 @@ from reportflow_pandas.rows.grouping import Groups, lines_of
 from reportflow_pandas.rows.input_frame import (
     called,
     cells_of,
-    did_you_mean,
+    columns_there,
     heading_text,
     names_of,
     nearest,
@@ -285,10 +285,9 @@ def _no_such_column(frame: pd.DataFrame, parameter: str, filling: Any) -> str:
             f"params[{parameter!r}]: a column's name, not a {type(filling).__name__}. Make it a column first: "
             f"df.assign(new=…), then params={{{parameter!r}: 'new'}}; one value for all: rf.Constant(…)"
         )
-    hint = did_you_mean(frame, filling)
-    shown = ", ".join(map(repr, names_of(frame)[:20]))
+    there = columns_there(frame, filling)
     return (
-        f"params: the frame has no column {filling!r} (for parameter {parameter!r}).{hint} Columns: {shown}. "
+        f"params: the frame has no column {filling!r} (for parameter {parameter!r}).{there}. "
         f"For a fixed text write {parameter!r}: rf.Constant({filling!r})"
     )
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from reportflow_pandas.api.models import Parameter
 from reportflow_pandas.errors import InvalidRows
+from reportflow_pandas.printable import counted
 from reportflow_pandas.reading.locations import headings_found
 from reportflow_pandas.rows.mapping import Sources, paste
 
@@ -117,8 +118,8 @@ def refuse(
     rows = list(dict.fromkeys(row for problem in errors for row in problem.rows))
     count = len(each_of(errors))
     text = (
-        f"the documents would print blank or be refused; nothing was sent ({count:,} "
-        f"{'problem' if count == 1 else 'problems'}):\n" + "\n".join(lines)
+        f"the documents would print blank or be refused; nothing was sent ({counted(count, 'problem')}):\n"
+        + "\n".join(lines)
     )
     odd, _ = warning_lines(problems)
     if odd:

@@ -17,10 +17,9 @@ from reportflow_pandas.rows.input_frame import (
     called,
     cells_of,
     check_frame,
-    did_you_mean,
+    columns_there,
     heading_text,
     key_kind,
-    names_of,
 )
 from reportflow_pandas.rows.key_matches import NearKeys, alike_advice, near_keys
 from reportflow_pandas.rows.values import column_values
@@ -170,10 +169,9 @@ class Nested:
         columns = {field: called(self.lines, column) for field, column in given.items()}
         for field, column in given.items():
             if columns[field] is None:
-                shown = ", ".join(map(repr, names_of(self.lines)[:20]))
                 raise ConfigurationError(
                     f"tables[{self.parameter!r}]: the table has no column {column!r} (for {field!r})."
-                    f"{did_you_mean(self.lines, column)} Columns: {shown}"
+                    f"{columns_there(self.lines, column)}"
                 )
         return [(field, column, kinds.get(field, "")) for field, column in columns.items()]
 
@@ -182,8 +180,7 @@ class Nested:
         if column is None:
             raise ConfigurationError(
                 f"tables[{self.parameter!r}]: {where} has no column {name!r} to tie the rows by."
-                f"{did_you_mean(frame, name)} "
-                f"Columns: {', '.join(map(repr, names_of(frame)[:20]))}. When the names differ in the two: "
+                f"{columns_there(frame, name)}. When the names differ in the two: "
                 "rf.Table(lines, left_on=the frame's column, right_on=the table's)"
             )
         return column
