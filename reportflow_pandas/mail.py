@@ -20,6 +20,7 @@ from reportflow_pandas.execution.work import watched
 from reportflow_pandas.export.source_columns import documents_of
 from reportflow_pandas.jobs import Job, started
 from reportflow_pandas.journal.runs import at_home
+from reportflow_pandas.network import is_loopback
 from reportflow_pandas.results.results_frame import provenance
 from reportflow_pandas.settings import Settings, current
 
@@ -82,7 +83,8 @@ def mail(
     decisions : pandas.DataFrame, optional
         ``results.reportflow.read_review(path)``.
     attach : bool
-        Attach the PDF under its name. ``False``: the body links to ``{url}``.
+        Attach the PDF under its name. ``False``: the body links to ``{url}``, the document's page. Who may open it
+        is decided by ``generate(share=…)``: with ``"workspace"``, the default, only people of the workspace.
     unknown : bool
         Send ``unknown`` ones again, too. Their persons may get them twice.
     html : str, optional
@@ -117,7 +119,8 @@ def mail(
         No mail server is set, it offers no TLS elsewhere than on this machine, a template names no column, another
         process mails or sends on this run. Nothing was sent.
     InvalidRows
-        An address that is missing or none, a line break in a subject; before the first mail.
+        An address that is missing or none, a line break in a subject, a link that its reader could not open (the
+        API's own, or one to this machine); before the first mail.
     AuthError, ConnectionFailed
         The server refuses the password, or none answers (any more); ``.results`` is the frame so far.
         With ``background`` this and the next two are raised by the job's ``.result()``.
@@ -157,24 +160,35 @@ def mail(
     chosen = at_home(settings or current(), attrs["run"])
     spoken: Literal["en", "ja"] = language or ("ja" if chosen.language == "ja" else "en")
     released = release(results, decisions, verb="mail", required=False)
+    sender = _one_address(chosen.sender, "sender", needed=not preview)
+    address = None if preview else smtp_address(chosen.smtp)
     planned = letters(
-        results, released.positions, to, subject, body, html, cc, source, attach=attach, language=spoken
+        results,
+        released.positions,
+        to,
+        subject,
+        body,
+        html,
+        cc,
+        source,
+        attach=attach,
+        language=spoken,
+        stays_here=address is None or is_loopback(address.host),
     )
     style = Letters(
-        _one_address(chosen.sender, "sender", needed=not preview),
+        sender,
         () if reply_to is None else (_one_address(reply_to, "reply_to", needed=True),),
         attach,
         spoken,
         attrs["run"],
     )
-    if preview:
+    if address is None:
         if not planned:
             raise ConfigurationError(f"no row would get a mail: {released.told(results.index)}")
         first = planned[0]
         return MailPreview(
             style.written(first, chosen.clock, first.path.read_bytes() if attach else None), len(planned)
         )
-    address = smtp_address(chosen.smtp)
     _require_aiosmtplib()
     work = MailRun(
         results,

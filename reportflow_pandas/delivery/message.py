@@ -14,14 +14,16 @@ from email.policy import SMTP, SMTPUTF8
 from email.utils import format_datetime, getaddresses
 from pathlib import Path
 from typing import Literal
+from urllib.parse import urlsplit
 
 import idna
 import pandas as pd
 
 from reportflow_pandas.clock import Clock
-from reportflow_pandas.contract import without_pdf
+from reportflow_pandas.contract import opens_in_browser, without_pdf
 from reportflow_pandas.errors import ConfigurationError, InvalidRows
 from reportflow_pandas.export.source_columns import beside
+from reportflow_pandas.network import is_loopback
 from reportflow_pandas.rows.input_frame import called, rows_phrase
 from reportflow_pandas.rows.templates import filled, texts_of
 
@@ -126,15 +128,19 @@ def letters(  # noqa: PLR0917 - what a mail is made of
     *,
     attach: bool,
     language: Literal["en", "ja"],
+    stays_here: bool,
 ) -> list[Letter]:
     """Return a letter for each of these rows and each of its addresses, all checked.
+
+    Where the mail ``stays_here``, with a mail server of this machine, a link may lead to this machine, too.
 
     Raises
     ------
     ConfigurationError
         A template names a column that is not there.
     InvalidRows
-        An address that is missing or none, a line break in a subject, a missing value.
+        An address that is missing or none, a line break in a subject, a missing value, a link that its reader
+        could not open.
     """
     frame = _frame(results, source).iloc[list(positions)]
     if not attach and "{url" not in body:
@@ -142,6 +148,9 @@ def letters(  # noqa: PLR0917 - what a mail is made of
     if html is not None and not attach and "{url" not in html:
         link = _LINK[language].replace("{url}", '<a href="{url}">{url}</a>')
         html = f"{html.rstrip()}\n<p>{link}</p>\n"
+    is_own = source is None or called(source, "url") is None
+    if is_own and any("{url" in template for template in (body, html or "")):
+        _refuse_dead_links(results.iloc[list(positions)]["url"], stays_here=stays_here)
     addresses = _addresses(frame, to, "to")
     copies = [()] * len(frame) if cc is None else _addresses(frame, cc, "cc", may_be_missing=True)
     subjects = _subjects(frame, subject)
@@ -173,6 +182,17 @@ def letters(  # noqa: PLR0917 - what a mail is made of
             for address in addresses[at]
         ]
     return found
+
+
+def _refuse_dead_links(urls: pd.Series, *, stays_here: bool) -> None:
+    """Refuse the rows whose link its reader could not open: it asks for the key, or leads to this machine."""
+    way = "Attach the PDF instead (attach=True, and no {url} in the text)"
+    closed = [not opens_in_browser(url) for url in urls]
+    _refuse(urls, closed, "the link is missing, or the API's own, which only the key opens,", way)
+    here = [not stays_here and is_loopback(urlsplit(url).hostname) for url in urls]
+    _refuse(
+        urls, here, "the link leads to this machine (the embedded service), where nobody else can open it,", way
+    )
 
 
 def _subjects(frame: pd.DataFrame, subject: str) -> list[str]:
@@ -253,11 +273,13 @@ def _refuse_with(
     _refuse(frame, [bool(sign.search(text)) for text in texts], f"{argument}= gives a text with {what}")
 
 
-def _refuse(frame: pd.DataFrame, bad: Sequence[bool], problem: str) -> None:
-    labels = [label for label, wrong in zip(frame.index, bad, strict=True) if wrong]
+def _refuse(
+    rows: pd.DataFrame | pd.Series, bad: Sequence[bool], problem: str, way: str = "Correct the column"
+) -> None:
+    labels = [label for label, wrong in zip(rows.index, bad, strict=True) if wrong]
     if labels:
         raise InvalidRows(
-            f"{problem} in {rows_phrase(labels)}; no mail was sent. Correct the column, or leave these rows out: "
-            "results.drop(…).reportflow.mail(…)",
+            f"{problem} in {rows_phrase(labels)}; no mail was sent. {way}, or leave these rows "
+            "out: results.drop(…).reportflow.mail(…)",
             labels,
         )

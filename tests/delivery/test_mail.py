@@ -246,6 +246,26 @@ def test_a_link_goes_in_place_of_the_file(results: pd.DataFrame, orders: pd.Data
     assert f'<a href="{results["url"].iloc[at]}">' in page.get_content()
 
 
+@pytest.mark.parametrize("closed", ["https://api.re-port-flow.com/v1/file/download/Q7mW2xkP9tLr4BzE", None])
+def test_a_link_that_only_the_key_opens_is_sent_to_nobody(
+    results: pd.DataFrame, orders: pd.DataFrame, server: MailServer, closed: str | None
+) -> None:
+    results.loc[results.index[1], "url"] = closed
+    with pytest.raises(rf.InvalidRows, match=r"only the key opens, in row 1; no mail was sent\. Attach the PDF"):
+        mailed(results, orders, body="See {url}")
+    assert not server.taken
+
+
+def test_a_link_to_this_machine_is_not_sent_through_a_mail_server_elsewhere(
+    results: pd.DataFrame, orders: pd.DataFrame, server: MailServer
+) -> None:
+    rf.configure(smtp="smtps://mail.example.com")
+    with pytest.raises(rf.InvalidRows, match="leads to this machine"):
+        mailed(results, orders, attach=False)
+    assert mailed(results, orders, attach=False, preview=True).message["To"] == "person0@example.com"
+    assert not server.taken
+
+
 def test_a_dry_run_sends_nothing_and_shows_the_first_message(
     results: pd.DataFrame, orders: pd.DataFrame, server: MailServer
 ) -> None:

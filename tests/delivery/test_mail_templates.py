@@ -35,7 +35,19 @@ def written(name: str, *, subject: str = "x", body: str = "x", html: str | None 
     results = pd.DataFrame(
         {"Name": [name], "No": [7], "file_id": ["f"], "request_id": ["r"], "file_name": ["a"], "path": ["a.pdf"]}
     )
-    made = letters(results, [0], "ann@example.com", subject, body, html, None, None, attach=True, language="en")
+    made = letters(
+        results,
+        [0],
+        "ann@example.com",
+        subject,
+        body,
+        html,
+        None,
+        None,
+        attach=True,
+        language="en",
+        stays_here=True,
+    )
     [sender] = addresses_in("billing@example.com") or []
     style = Letters(sender, (), attach=True, language="en", run="november")
     raw = [style.written(letter, current().clock, b"%PDF-1.7").as_bytes() for letter in made]
