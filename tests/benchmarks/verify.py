@@ -1,6 +1,6 @@
 """What reading back finds, what it says of clean documents, and what it costs: run by hand.
 
-    python -m tests.benchmarks.verify [seed] [--documents N] [--faults N]
+    python -m tests.benchmarks.verify [seed] [--documents N] [--faults N] [--sweep]
 
 For each design, packaged or of ``tests/support/verify_designs``, in English and Japanese (a fifth of the
 rows), for two pages that Chromium prints, a letter in German, Japanese and Arabic and an itinerary in
@@ -8,7 +8,8 @@ French, Japanese and Hebrew, and for a bill that LibreOffice prints, in German a
 then, kind by kind, faults at random places of the same run. The seed decides rows, places and faults; tests and
 building used others (1 to 9, 31, 57, 58, 71, 72, 81, 7201, 9001 to 9005, 9174, 31337, 44107, 53311, 61873, 80711,
 80713, 40961, 5519, 7411, 7412). Recall is the share of faulty documents with a finding; ``first``: whether all of
-them stand before every clean one in the order of suspicion.
+them stand before every clean one in the order of suspicion. ``--sweep`` lists the parameters that are wrong in
+three documents of which neither is anything found nor said that they are not judged.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ from typing import Any
 
 from reportflow_pandas.verify.readings import Readings
 from reportflow_pandas.verify.run_check import Checked, check_run
+from tests.benchmarks.silent_values import sweep
 from tests.support import planted_faults
 
 DESIGNS = {
@@ -43,6 +45,8 @@ DESIGNS = {
     "order": 120,
 }
 """By design, how many documents a run has."""
+
+SWEPT_DOCUMENTS = 60
 
 LOOK_EVERY = 100
 """Ticks between two looks at the reading processes."""
@@ -114,6 +118,19 @@ def measured(design: str, count: int, faults: int, seed: int) -> Iterator[str]:
                     yield f"| | | | | | missed: row {row}, {one.detail} | |"
 
 
+def swept(design: str, count: int, seed: int) -> Iterator[str]:
+    """Yield each value of a design that is wrong in some documents in silence, then how many there are."""
+    outcomes = []
+    for one in sweep(design, count, seed, checked):
+        outcomes.append(one)
+        if one.is_silent or one.alarms:
+            yield f"| {design} | {one.parameter} | {one.way} | {one.found} of {one.wrong} | {one.alarms} |"
+    silent = sum(one.is_silent and not one.found for one in outcomes)
+    partly = sum(one.is_silent and one.found > 0 for one in outcomes)
+    said = sum(one.found < one.wrong and not one.is_silent for one in outcomes)
+    yield f"{design}: {len(outcomes)} values; {said} said not judged, {partly} partly silent, {silent} silent"
+
+
 def memory(count: int, seed: int) -> str:
     """Return the most memory that so many receipts take, all processes together (kB to MB)."""
     wanted = planted_faults.rows("receipt", count, seed)
@@ -172,10 +189,16 @@ def main() -> None:
     parser.add_argument("--documents", type=int, help="in each run; default by design")
     parser.add_argument("--faults", type=int, default=20, help="of each kind")
     parser.add_argument("--only", choices=DESIGNS, action="append")
+    parser.add_argument("--sweep", action="store_true", help="list values that may be wrong in silence instead")
     parser.add_argument("--memory", type=int, metavar="N", help="measure the memory of N PDFs instead")
     chosen = parser.parse_args()
     if chosen.memory:
         print(memory(chosen.memory, chosen.seed))  # noqa: T201 - a benchmark prints
+        return
+    if chosen.sweep:
+        for design in chosen.only or DESIGNS:
+            for line in swept(design, chosen.documents or SWEPT_DOCUMENTS, chosen.seed):
+                print(line, flush=True)  # noqa: T201
         return
     print(HEAD)  # noqa: T201
     for design in chosen.only or DESIGNS:

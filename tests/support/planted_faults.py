@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import io
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -502,14 +502,16 @@ def _places(params: Params, wanted: Callable[[Any], bool]) -> list[tuple[Any, ..
     return found
 
 
-def _get(params: Params, path: tuple[Any, ...]) -> Any:
+def value_at(params: Params, path: Sequence[Any]) -> Any:
+    """Return the value at a path: a name, or a table's, a line's number and a column's."""
     value: Any = params
     for step in path:
         value = value[step]
     return value
 
 
-def _put(params: Params, path: tuple[Any, ...], value: Any) -> Params:
+def with_value(params: Params, path: Sequence[Any], value: Any) -> Params:
+    """Return a copy of a row with another value at a path."""
     changed = copy.deepcopy(params)
     target: Any = changed
     for step in path[:-1]:
@@ -540,7 +542,7 @@ def swapped(rng: random.Random, params: Params, others: list[Params]) -> tuple[P
     path = _scalar_or_line(rng, params, _is_said)
     if path is None:
         return None
-    own = _get(params, path)
+    own = value_at(params, path)
     for _ in range(40):
         other = rng.choice(others)
         if len(path) == 1:
@@ -549,7 +551,7 @@ def swapped(rng: random.Random, params: Params, others: list[Params]) -> tuple[P
             lines = other[path[0]]
             value = rng.choice(lines)[path[2]] if lines else own
         if _is_said(value) and value != own:
-            return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
+            return with_value(params, path, value), f"{path}: {own!r} -> {value!r}"
     return None
 
 
@@ -557,8 +559,8 @@ def blanked(rng: random.Random, params: Params, others: list[Params]) -> tuple[P
     path = _scalar_or_line(rng, params, _is_said)
     if path is None:
         return None
-    own = _get(params, path)
-    return _put(params, path, "" if isinstance(own, str) else None), f"{path}: {own!r} -> blank"
+    own = value_at(params, path)
+    return with_value(params, path, "" if isinstance(own, str) else None), f"{path}: {own!r} -> blank"
 
 
 def digit(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
@@ -567,7 +569,7 @@ def digit(rng: random.Random, params: Params, others: list[Params]) -> tuple[Par
     )
     if path is None:
         return None
-    own = _get(params, path)
+    own = value_at(params, path)
     text = str(own)
     places = [at for at, char in enumerate(text) if char.isdigit()]
     for _ in range(20):
@@ -575,7 +577,7 @@ def digit(rng: random.Random, params: Params, others: list[Params]) -> tuple[Par
         new = text[:at] + rng.choice([d for d in "123456789" if d != text[at]]) + text[at + 1 :]
         value = new if isinstance(own, str) else type(own)(new)
         if value != own:
-            return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
+            return with_value(params, path, value), f"{path}: {own!r} -> {value!r}"
     return None
 
 
@@ -583,9 +585,9 @@ def cut(rng: random.Random, params: Params, others: list[Params]) -> tuple[Param
     path = _scalar_or_line(rng, params, lambda v: isinstance(v, str) and len(v.strip()) >= 6 and not _is_date(v))
     if path is None:
         return None
-    own = _get(params, path)
+    own = value_at(params, path)
     value = own[: rng.randrange(len(own) // 2, len(own) - 1)].rstrip()
-    return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
+    return with_value(params, path, value), f"{path}: {own!r} -> {value!r}"
 
 
 def line_missing(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
@@ -610,17 +612,17 @@ def date_changed(rng: random.Random, params: Params, others: list[Params]) -> tu
     path = _scalar_or_line(rng, params, _is_date)
     if path is None:
         return None
-    own = _get(params, path)
+    own = value_at(params, path)
     value = (date.fromisoformat(own) + timedelta(days=rng.choice([-31, -1, 1, 7, 30, 365]))).isoformat()
-    return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
+    return with_value(params, path, value), f"{path}: {own!r} -> {value!r}"
 
 
 def flag(rng: random.Random, params: Params, others: list[Params]) -> tuple[Params, str] | None:
     path = _scalar_or_line(rng, params, lambda v: isinstance(v, bool))
     if path is None:
         return None
-    own = _get(params, path)
-    return _put(params, path, rng.choice([not own, None])), f"{path}: not {own}"
+    own = value_at(params, path)
+    return with_value(params, path, rng.choice([not own, None])), f"{path}: not {own}"
 
 
 CHANGES: dict[str, Callable[[random.Random, Params, list[Params]], tuple[Params, str] | None]] = {
@@ -653,10 +655,10 @@ def with_boxes(rng: random.Random, params: Params, others: list[Params]) -> tupl
     path = _scalar_or_line(rng, params, lambda v: isinstance(v, str) and len(v) >= 3 and not _is_date(v))
     if path is None:
         return None
-    own = _get(params, path)
+    own = value_at(params, path)
     at = rng.randrange(len(own) - 1)
     value = own[:at] + "□" * min(3, len(own) - at) + own[at + 3 :]
-    return _put(params, path, value), f"{path}: {own!r} -> {value!r}"
+    return with_value(params, path, value), f"{path}: {own!r} -> {value!r}"
 
 
 UNSEEN = {
@@ -680,8 +682,8 @@ def with_unseen(name: str, rng: random.Random, params: Params, others: list[Para
     )
     if path is None:
         return None
-    own = _get(params, path)
-    without = printed(name, _put(params, path, ""))
+    own = value_at(params, path)
+    without = printed(name, with_value(params, path, ""))
     if without == printed(name, params):
         return None
     way = rng.choice(sorted(UNSEEN))
