@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
+from urllib.parse import urlsplit
 
 import numpy as np
 import pandas as pd
@@ -46,6 +47,7 @@ from reportflow_pandas.export.style import (
     on_paper,
 )
 from reportflow_pandas.export.texts import DECISIONS, STATUSES, WORDS, Words, decide
+from reportflow_pandas.network import is_loopback
 from reportflow_pandas.results.index_labels import described, levels_of
 from reportflow_pandas.results.results_frame import known
 
@@ -327,10 +329,18 @@ class Layout:
         return pd.Series([None] * len(self.results), dtype=object)
 
     def _pages(self) -> pd.Series[Any]:
-        """Return the addresses without those of downloads, which a person cannot open."""
-        urls = self._series("url")
-        downloads = [web_target(str(url)) is not None and not opens_in_browser(url) for url in urls.tolist()]
-        return urls.mask(np.array(downloads, dtype=bool), None)
+        """Return the addresses without those that a person cannot open.
+
+        Those are of downloads, and where the PDF is on the disk those of an embedded service: it ends before the
+        workbook is read.
+        """
+        urls, on_disk = self._series("url"), self._series("path").notna()
+        closed = [
+            web_target(str(url)) is not None
+            and (not opens_in_browser(url) or (is_saved and is_loopback(urlsplit(url).hostname)))
+            for url, is_saved in zip(urls.tolist(), on_disk.tolist(), strict=True)
+        ]
+        return urls.mask(np.array(closed, dtype=bool), None)
 
     def _status(self) -> Column:
         shown = [self.words.statuses.get(status, str(status)) for status in self.results["status"].tolist()]

@@ -810,6 +810,16 @@ def test_only_pages_that_a_person_can_open_are_links_beside_the_file_on_disk(pat
     assert page[1].hyperlink.target == "https://app.example.test/file/R1"
 
 
+def test_a_page_of_the_embedded_service_is_a_link_only_where_no_pdf_is_on_the_disk(path: Path) -> None:
+    results = make_results(["ready", "ready"])
+    results["url"] = "http://127.0.0.1:36905/__emulator__/file/R1"
+    results["path"] = [str(path.with_name("Invoice-1.pdf")), None]
+    write_workbook(results, path)
+    saved, web_only = cells(sheet_of(path), "web page")
+    assert (saved.value, saved.hyperlink) == (None, None)
+    assert web_only.hyperlink.target == "http://127.0.0.1:36905/__emulator__/file/R1"
+
+
 def test_mailed_results_show_what_became_of_each_mail(tmp_path: Path) -> None:
     results = make_results(["ready", "ready"])
     results["mail_status"], results["mail_error"] = ["sent", "failed"], [None, "550 no such user"]
