@@ -13,7 +13,13 @@ from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from reportflow_pandas.verify import page_units, pdf_damage, pdf_program, plain_pdfium as pdfium
+    from reportflow_pandas.verify import (
+        colour_profiles,
+        page_units,
+        pdf_damage,
+        pdf_program,
+        plain_pdfium as pdfium,
+    )
 
 MOST_PAGES = 2_000
 
@@ -33,7 +39,7 @@ if not TYPE_CHECKING:
     pdfium = _neighbour("plain_pdfium")
     _neighbour("page_objects"), _neighbour("reading_order"), _neighbour("glyph_outlines")
     page_units, pdf_damage = _neighbour("page_units"), _neighbour("pdf_damage")
-    pdf_program = _neighbour("pdf_program")
+    colour_profiles, pdf_program = _neighbour("colour_profiles"), _neighbour("pdf_program")
 
 
 def read(path: str) -> dict[str, Any]:
@@ -47,7 +53,7 @@ def read(path: str) -> dict[str, Any]:
         return {"error": f"it can't be opened ({problem.strerror})"}
     try:
         pdf_damage.refuse_damaged(data)
-        return {"pages": _pages(data)}
+        return {"pages": _pages(colour_profiles.without_profiles(data))}
     except (pdf_damage.Unreadable, page_units.PageUnreadable) as why:
         return {"error": str(why)}
     except MemoryError:
