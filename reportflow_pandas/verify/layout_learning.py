@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms, learned_forms
@@ -66,7 +66,7 @@ def learn(sample: Sample, *, seed: int = 0) -> Layout:
     kept = [sample[number] for number in sound]
     own = [matches[number] for number in sound]
     layout.fixed = _fixed_units(kept, own)
-    layout.running = _running_numbers(document for document, _ in kept)
+    layout.running = _running_numbers(kept, layout.forms)
     layout.chance = _chance(kept, layout.forms, random.Random(seed))  # noqa: S311 - a sample, no secret
     _bind_slots(layout, kept, own)
     for table in sorted({name for _, expected in kept for name in expected.tables}):
@@ -119,19 +119,29 @@ def _fixed_units(sample: Sample, matches: Sequence[Matches]) -> set[str]:
     return {mask for mask, number in alone.items() if number >= least and number >= 2 * as_value[mask]}
 
 
-def _running_numbers(documents: Iterable[DocumentText]) -> set[tuple[str, int]]:
-    """Return the units without letters that stand at the same height of every page of several pages."""
+def _running_numbers(sample: Sample, forms: Forms) -> set[tuple[str, int]]:
+    """Return the units without letters that stand at the same height of every page of several pages.
+
+    Lines of a table that are level on their pages and have the same number are none.
+    """
     everywhere: Counter[tuple[str, int]] = Counter()
     somewhere: Counter[tuple[str, int]] = Counter()
-    for document in documents:
+    for document, expected in sample:
         if len(document.sizes) > 1:
             pages: dict[tuple[str, int], set[int]] = defaultdict(set)
             for unit in document.units:
                 if not has_letters(unit.text):
                     pages[unit.text, round(unit.box[1])].add(unit.page)
-            for key, own in pages.items():
-                (everywhere if len(own) == len(document.sizes) else somewhere)[key] += 1
+            on_all = [key for key, own in pages.items() if len(own) == len(document.sizes)]
+            somewhere.update(pages.keys() - on_all)
+            cells = _printed_cells(expected, forms) if on_all else ()
+            everywhere.update(key for key in on_all if key[0] not in cells)
     return {key for key, number in everywhere.items() if number >= max(2, somewhere[key])}
+
+
+def _printed_cells(expected: ExpectedValues, forms: Forms) -> set[str | None]:
+    """Return how the cells of a document's tables are printed."""
+    return {value.in_form(form) for path, value in expected.cells() for form in forms.get(path, ())}
 
 
 def _chance(sample: Sample, forms: Forms, rng: random.Random) -> dict[str, float]:

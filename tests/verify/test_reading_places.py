@@ -17,8 +17,11 @@ from support import planted_faults
 from reportflow_pandas.verify import line_breaks, read_pdf
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Value
+from reportflow_pandas.verify.judgement import judge
+from reportflow_pandas.verify.layout_learning import learn
 from reportflow_pandas.verify.line_breaks import SOFT
 from reportflow_pandas.verify.readings import Readings
+from reportflow_pandas.verify.run_values import RunValues
 from reportflow_pandas.verify.table_layout import TableLayout, Window, parsed
 from reportflow_pandas.verify.value_places import Matches
 
@@ -70,6 +73,34 @@ def test_a_tables_only_line_is_its_cell_and_no_word_of_the_notes_below() -> None
     text = document(units)
     table = TableLayout("Lines", anchor="Note", forms={"Lines.Note": [TEXT]})
     assert [one.begin for one in table.anchors(text, lines("rain"))] == [4]
+
+
+def test_lines_that_are_level_on_their_pages_and_have_one_number_are_lines_of_the_table() -> None:
+    wanted, texts = [], []
+    for row in range(12):
+        names = [f"lamp {row} {line} {'abcdefgh'[line]}" for line in range(8)]
+        # the first lines of both pages of two documents cost the same
+        prices = [12.75 if row < 2 and line % 4 == 0 else 10 * row + line + 0.5 for line in range(8)]
+        wanted.append({"Lines": [{"Name": name, "Price": at} for name, at in zip(names, prices, strict=True)]})
+        cells = list(zip(names, prices, strict=True))
+        texts.append(
+            document(
+                *(
+                    [
+                        unit
+                        for at, (name, price) in enumerate(page)
+                        for unit in ((name, 60, 600 - 30 * at), (f"{price:.2f}", 300, 600 - 30 * at))
+                    ]
+                    for page in (cells[:4], cells[4:])
+                )
+            )
+        )
+    expected = [ExpectedValues.of(params) for params in wanted]
+    layout, run = learn(list(zip(texts, expected, strict=True))), RunValues()
+    for row, values in enumerate(expected):
+        run.add(row, values, layout.forms)
+    assert layout.tables["Lines"].numbers
+    assert [judge(layout, run, row, texts[row], expected[row]) for row in range(12)] == [[]] * 12
 
 
 @settings(max_examples=300)
