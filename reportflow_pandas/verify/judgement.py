@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 
+from reportflow_pandas.verify.blank_places import filled_blanks
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import ExpectedValues, Value
 from reportflow_pandas.verify.layout import Layout, reads, slot_of
@@ -14,7 +15,7 @@ from reportflow_pandas.verify.state_words import states_of
 from reportflow_pandas.verify.suspicion import BOX_SIGNS, KINDS, Finding
 from reportflow_pandas.verify.table_layout import NUMBER, has_letters, parsed
 from reportflow_pandas.verify.text_forms import is_cjk, masked
-from reportflow_pandas.verify.value_places import Matches, overlaps
+from reportflow_pandas.verify.value_places import Matches, is_explained, overlaps
 
 __all__ = ["judge"]
 
@@ -51,7 +52,7 @@ def judge(
             *findings,
             Finding("same", found=f"this is the PDF of another row: {run.labels.get(other, other)}", page=1),
         ]
-    findings += [*singles, *_unseen(layout, document, expected, matches)]
+    findings += [*singles, *_unseen(layout, document, expected, matches), *_filled(layout, expected, matches)]
     told = {finding.parameter for finding in findings}
     more = [*_states(layout, document, expected, matches), *_too_seldom(layout, document, expected, matches)]
     findings += [finding for finding in more if finding.parameter not in told]
@@ -183,7 +184,7 @@ def _misread(
         if path in layout.by_place and layout.slot_share.get((path, slot), 0.0) < _CERTAIN_SHARE:
             continue
         label = document.units[number - 1] if number else None
-        if label is not None and slot.previous and covered.find(1, label.begin, label.end) >= 0:
+        if label is not None and slot.previous not in ("", "*") and covered.find(1, label.begin, label.end) >= 0:
             continue  # what looks like a label is a line of this row's text
         read.add(path)
         if (path, slot) in right or path in wrong:
@@ -192,6 +193,15 @@ def _misread(
         is_certain = (path, slot) in layout.sure or _is_certain(layout, path)
         if not matches.found(path) or (is_certain and not all(covered[place.begin : place.end])):
             wrong[path] = place
+    for path, _, number in layout.spotted(document):
+        unit = document.units[number]
+        if (
+            path in layout.judged
+            and path in expected.singles
+            and not reads(document, matches.places[path], number, Place(unit.begin, unit.end))
+            and not is_explained(document, covered, unit.begin, unit.end)
+        ):
+            wrong.setdefault(path, Place(unit.begin, unit.end))
     certain = [path for path in expected.singles if _is_certain(layout, path)]
     return wrong, sum(path in read for path in certain) > _USUAL_SHARE * len(certain)
 
@@ -310,6 +320,21 @@ def _unseen(layout: Layout, document: DocumentText, expected: ExpectedValues, ma
         for path, value in expected.singles.items()
         if not matches.places[path] and path not in layout.unseen and not layout.asks_for(path, expected)
         if (unit := document.unseen(value.text)) is not None
+    ]
+
+
+def _filled(layout: Layout, expected: ExpectedValues, matches: Matches) -> list[Finding]:
+    """Return what stands in the places of values that the row does not have."""
+    document = matches.document
+    return [
+        Finding.at(
+            "foreign",
+            document,
+            [place],
+            parameter=path,
+            found=f"{document.raw(place.begin, place.end)} stands there, and the row has nothing",
+        )
+        for path, place in filled_blanks(layout, matches, expected).items()
     ]
 
 

@@ -13,6 +13,7 @@ from weakref import WeakKeyDictionary
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms
 from reportflow_pandas.verify.own_place import Gap, Neighbours, gap_of, gaps_of
+from reportflow_pandas.verify.spots import Spot, SpotsByHeight, by_height, units_at
 from reportflow_pandas.verify.state_words import StateWords, Word, words_of
 from reportflow_pandas.verify.table_layout import Anchor, TableLayout, has_letters
 from reportflow_pandas.verify.text_forms import masked
@@ -46,6 +47,9 @@ class Slot(NamedTuple):
 
 Reading = tuple[str, Slot, int, Place]
 """Parameter, slot, unit, and what stands there."""
+
+Spotted = tuple[str, Spot, int]
+"""Parameter, spot, and the unit that stands there."""
 
 Found = tuple[Matches, Mapping[str, list[Anchor]]]
 """Where single values stand in a document, and where the lines of each table begin."""
@@ -83,12 +87,20 @@ class Layout:
         How often a parameter's own value stands in one of its slots, where there is anything.
     sure : set of tuple
         Parameters and their slots in which nothing but their own value stands in nearly all documents.
+    slot_readings : dict of int
+        How often there is anything in it.
     bound_share : dict of float
         In how many documents a parameter stood in one of its slots.
+    spots : dict of set of Spot
+        Where on the page a parameter's own value stands, and nearly nothing else.
+    placed_share : dict of float
+        In how many documents a parameter stood in one of its slots or at one of its spots.
     judged, not_judged : set of str, dict of str
         Parameters that are an alarm where they are missing; those that can't be, and why.
     by_place : set of str
         Those that are often left out: an alarm only where something else stands in their place.
+    filled : set of str
+        Those in whose place something stands though the row has nothing, in too many documents for faults.
     conditions : dict of Condition
         When a parameter is left out.
     neighbours : dict of set of Neighbours
@@ -110,11 +122,15 @@ class Layout:
     slots: dict[str, set[Slot]] = field(default_factory=dict)
     masks: dict[str, set[str]] = field(default_factory=dict)
     slot_share: dict[tuple[str, Slot], float] = field(default_factory=dict)
+    slot_readings: dict[tuple[str, Slot], int] = field(default_factory=dict)
     sure: set[tuple[str, Slot]] = field(default_factory=set)
     bound_share: dict[str, float] = field(default_factory=dict)
+    spots: dict[str, set[Spot]] = field(default_factory=dict)
+    placed_share: dict[str, float] = field(default_factory=dict)
     chance: dict[str, float] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
     by_place: set[str] = field(default_factory=set)
+    filled: set[str] = field(default_factory=set)
     not_judged: dict[str, str] = field(default_factory=dict)
     conditions: dict[str, Condition] = field(default_factory=dict)
     neighbours: dict[str, set[Neighbours]] = field(default_factory=dict)
@@ -130,6 +146,8 @@ class Layout:
     _readings: WeakKeyDictionary[DocumentText, list[Reading]] = field(default_factory=WeakKeyDictionary)
     _words: WeakKeyDictionary[DocumentText, dict[Word, Place]] = field(default_factory=WeakKeyDictionary)
     _gaps: WeakKeyDictionary[DocumentText, list[Gap]] = field(default_factory=WeakKeyDictionary)
+    _spotted: WeakKeyDictionary[DocumentText, list[Spotted]] = field(default_factory=WeakKeyDictionary)
+    _by_height: SpotsByHeight | None = None
     _by_previous: dict[str, list[tuple[Slot, str, re.Pattern[str] | None, str, str]]] | None = None
 
     def asks_for(self, path: str, expected: ExpectedValues) -> bool:
@@ -180,6 +198,26 @@ class Layout:
                 elif text.startswith(head) and text.endswith(tail) and (found := pattern.fullmatch(text)):
                     yield path, slot, number, Place(unit.begin + found.start(1), unit.begin + found.end(1))
             previous = mask if is_fixed else "*"
+
+    def spotted(self, document: DocumentText) -> list[Spotted]:
+        """Return what stands at every spot of a document."""
+        found = self._spotted.get(document)
+        if found is None:
+            if self._by_height is None:
+                self._by_height = by_height(self.spots)
+            found = self._spotted[document] = list(units_at(document, self._by_height, self.fixed))
+        return found
+
+    def is_placed(self, path: str, document: DocumentText, places: Sequence[Place]) -> bool:
+        """Tell whether one of a parameter's places is in one of its slots or at one of its spots."""
+        if any(
+            reads(document, places, number, place)
+            for own, _, number, place in self.readings(document)
+            if own == path
+        ):
+            return True
+        units = {document.unit_at(place.begin) for place in places}
+        return any(own == path and number in units for own, _, number in self.spotted(document))
 
     def anchors(self, document: DocumentText, expected: ExpectedValues) -> dict[str, list[Anchor]]:
         """Return where the lines of each table begin."""

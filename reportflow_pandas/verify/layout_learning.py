@@ -6,10 +6,12 @@ import random
 from collections import Counter, defaultdict
 from collections.abc import Iterator, Sequence
 
+from reportflow_pandas.verify.blank_places import learn_blanks
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms, learned_forms
 from reportflow_pandas.verify.layout import Condition, Layout, Slot, reads, slot_of
 from reportflow_pandas.verify.own_place import OtherValues, is_no_other_wording, neighbours_of
+from reportflow_pandas.verify.spots import sure_spots
 from reportflow_pandas.verify.state_words import learn_words, states_of
 from reportflow_pandas.verify.table_layout import TableLayout, has_letters
 from reportflow_pandas.verify.table_learning import learn_table
@@ -75,6 +77,7 @@ def learn(sample: Sample, *, seed: int = 0) -> Layout:
         layout.tables[table] = own_table
     _learn_tags(layout, kept, own)
     _judge_parameters(layout, kept, own)
+    learn_blanks(layout, kept, own)
     _learn_states(layout, kept, own)
     _learn_repetition(layout, own)
     layout.unseen = _unseen(kept)
@@ -183,6 +186,7 @@ def _bind_slots(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
         }
     )
     layout.slot_share = {key: fits[key] / number for key, number in total.items()}
+    layout.slot_readings = dict(total)
     layout.sure = {
         key for key, number in total.items() if number >= _ENOUGH_READINGS and fits[key] >= _SURE * number
     }
@@ -197,6 +201,15 @@ def _bind_slots(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
                 slot_of(document, place, covered, layout.fixed) in bound for place in own.places[path]
             )
     layout.bound_share = {path: stand[path] / number for path, number in present.items()}
+    unsure = (path for path, share in layout.bound_share.items() if share < _SURE)
+    layout.spots = sure_spots(unsure, [expected for _, expected in sample], matches, layout.fixed)
+    placed = Counter(
+        path
+        for (document, expected), own in zip(sample, matches, strict=True)
+        for path in expected.singles
+        if layout.is_placed(path, document, own.places[path])
+    )
+    layout.placed_share = {path: placed[path] / number for path, number in present.items()}
 
 
 def _candidates(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> dict[str, set[Slot]]:

@@ -9,7 +9,7 @@ from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Forms, Value
 from reportflow_pandas.verify.text_forms import is_cjk
 
-__all__ = ["Matches", "Tag", "is_in", "overlaps"]
+__all__ = ["Matches", "Tag", "is_explained", "is_in", "overlaps"]
 
 Tag = tuple[bool, str]
 """Whether a place is a part of a longer value's; before, in or after the tables."""
@@ -107,6 +107,16 @@ def _zone(place: Place, spans: Sequence[tuple[int, int]]) -> str:
     if place.end <= min(begin for begin, _ in spans):
         return "before"
     return "after" if place.begin >= max(end for _, end in spans) else "in"
+
+
+def is_explained(document: DocumentText, covered: bytearray, begin: int, end: int) -> bool:
+    """Tell whether half of the letters and digits from one character up to another belong to the row's values."""
+    free = taken = 0
+    for at in range(begin, end):
+        if document.stream[at].isalnum():
+            taken += covered[at]
+            free += not covered[at]
+    return taken >= free
 
 
 def _tells(text: str) -> bool:
