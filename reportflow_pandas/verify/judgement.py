@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from reportflow_pandas.verify.blank_places import filled_blanks
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import ExpectedValues, Value
-from reportflow_pandas.verify.layout import Layout, reads, slot_of
+from reportflow_pandas.verify.layout import Layout, reads
 from reportflow_pandas.verify.line_checks import TableCheck, shown
 from reportflow_pandas.verify.run_values import RunValues
 from reportflow_pandas.verify.state_words import states_of
@@ -52,7 +52,8 @@ def judge(
             *findings,
             Finding("same", found=f"this is the PDF of another row: {run.labels.get(other, other)}", page=1),
         ]
-    findings += [*singles, *_unseen(layout, document, expected, matches), *_filled(layout, expected, matches)]
+    findings += [*singles, *_unseen(layout, document, expected, matches)]
+    findings += _filled(layout, expected, matches, findings)
     told = {finding.parameter for finding in findings}
     more = [*_states(layout, document, expected, matches), *_too_seldom(layout, document, expected, matches)]
     findings += [finding for finding in more if finding.parameter not in told]
@@ -138,7 +139,7 @@ def _singles(
                 findings.append(_classified(run, document, path, value, wrong[path]))
         elif not places:
             findings += _lost(layout, run, expected, matches, path)
-        elif is_usual and _is_certain(layout, path) and _only_elsewhere(layout, expected, matches, path):
+        elif is_usual and _only_elsewhere(layout, expected, matches, path):
             findings.append(_classified(run, document, path, value, None))
     return findings, nowhere / asked if asked >= 2 else float(nowhere > 0 and asked > 0)
 
@@ -233,16 +234,18 @@ def _in_another_form(document: DocumentText, value: Value, covered: bytearray) -
 
 
 def _only_elsewhere(layout: Layout, expected: ExpectedValues, matches: Matches, path: str) -> bool:
-    """Tell whether a value stands only where it may stand by chance, though its place is known."""
+    """Tell whether a value stands only where it may by chance, or for another one, though its place is known."""
+    if len(layout.page_counts) < _ENOUGH_DOCUMENTS:
+        return False
     text = expected.singles[path].text
     is_long = len(text) > 4 or (len(text) > 2 and all(map(is_cjk, text)))
-    if is_long and layout.chance.get(path, 0.0) < 0.02:
+    is_telling = is_long and layout.chance.get(path, 0.0) < 0.02
+    by_chance = layout.bound_share.get(path, 0.0) >= _CERTAIN_SHARE and not is_telling
+    if not by_chance and path not in layout.apart:
         return False
-    covered = matches.covered(expected)
-    bound = layout.slots.get(path, set())
-    return not any(
-        slot_of(matches.document, place, covered, layout.fixed) in bound for place in matches.places[path]
-    )
+    if layout.is_placed(path, matches.document, matches.places[path]):
+        return False
+    return by_chance or matches.is_of_others(path, expected)
 
 
 def _guess(layout: Layout, run: RunValues, matches: Matches, path: str, value: Value) -> Place | None:
@@ -323,9 +326,12 @@ def _unseen(layout: Layout, document: DocumentText, expected: ExpectedValues, ma
     ]
 
 
-def _filled(layout: Layout, expected: ExpectedValues, matches: Matches) -> list[Finding]:
-    """Return what stands in the places of values that the row does not have."""
+def _filled(
+    layout: Layout, expected: ExpectedValues, matches: Matches, findings: Sequence[Finding]
+) -> list[Finding]:
+    """Return what stands in the places of values that the row does not have, and is told of no other one."""
     document = matches.document
+    told = {mark for finding in findings for mark in finding.marks}
     return [
         Finding.at(
             "foreign",
@@ -335,6 +341,7 @@ def _filled(layout: Layout, expected: ExpectedValues, matches: Matches) -> list[
             found=f"{document.raw(place.begin, place.end)} stands there, and the row has nothing",
         )
         for path, place in filled_blanks(layout, matches, expected).items()
+        if told.isdisjoint(document.marks(place))
     ]
 
 

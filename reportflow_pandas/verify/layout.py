@@ -95,6 +95,8 @@ class Layout:
         Where on the page a parameter's own value stands, and nearly nothing else.
     placed_share : dict of float
         In how many documents a parameter stood in one of its slots or at one of its spots.
+    apart : set of str
+        Parameters that stand in places of their own also where another value of the row says the same.
     judged, not_judged : set of str, dict of str
         Parameters that are an alarm where they are missing; those that can't be, and why.
     by_place : set of str
@@ -127,6 +129,7 @@ class Layout:
     bound_share: dict[str, float] = field(default_factory=dict)
     spots: dict[str, set[Spot]] = field(default_factory=dict)
     placed_share: dict[str, float] = field(default_factory=dict)
+    apart: set[str] = field(default_factory=set)
     chance: dict[str, float] = field(default_factory=dict)
     judged: set[str] = field(default_factory=set)
     by_place: set[str] = field(default_factory=set)

@@ -40,6 +40,8 @@ _BOUND = 0.6
 """Share of its readings from which a slot belongs to a parameter."""
 _ENOUGH_READINGS, _SURE = 12, 0.95
 """Readings of a slot, and the share of them from which it holds nothing but the parameter's value."""
+_PLACED, _OTHERS = 0.8, 0.1
+"""Share of documents in which a value stands in its place, and of those in which it stands only in others'."""
 _FIXED_SHARE = 0.03
 _EMPTY_SHARE = 0.3
 """Of the documents: where so many have a page without text, the design means it."""
@@ -203,13 +205,19 @@ def _bind_slots(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
     layout.bound_share = {path: stand[path] / number for path, number in present.items()}
     unsure = (path for path, share in layout.bound_share.items() if share < _SURE)
     layout.spots = sure_spots(unsure, [expected for _, expected in sample], matches, layout.fixed)
-    placed = Counter(
-        path
-        for (document, expected), own in zip(sample, matches, strict=True)
-        for path in expected.singles
-        if layout.is_placed(path, document, own.places[path])
-    )
+    placed: Counter[str] = Counter()
+    others: Counter[str] = Counter()
+    for (document, expected), own in zip(sample, matches, strict=True):
+        for path, places in own.places.items():
+            is_placed = layout.is_placed(path, document, places)
+            placed[path] += is_placed
+            others[path] += not is_placed and own.is_of_others(path, expected)
     layout.placed_share = {path: placed[path] / number for path, number in present.items()}
+    layout.apart = {
+        path
+        for path, share in layout.placed_share.items()
+        if share >= _PLACED and others[path] <= max(1, _OTHERS * present[path])
+    }
 
 
 def _candidates(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> dict[str, set[Slot]]:

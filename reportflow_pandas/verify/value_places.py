@@ -92,6 +92,28 @@ class Matches:
                 paths[tuple(sorted(places))].add(path)
         return [frozenset(own) for own in paths.values() if len(own) > 1]
 
+    def is_of_others(self, path: str, expected: ExpectedValues) -> bool:
+        """Tell whether all places of a value belong to longer values of the row, or to cells that say it too."""
+        places, stream = self.places[path], self.document.stream
+        parts = [part for own in self.broken.values() for part in own]
+        longer = [place for other, own in self.places.items() if other != path for place in own] + parts
+        free = [
+            stream[place.begin : place.end]
+            for place in places
+            if not any(
+                one.begin <= place.begin and place.end <= one.end and one.end - one.begin > place.end - place.begin
+                for one in longer
+            )
+        ]
+        if not free:
+            return bool(places)
+        texts = set(free)
+        cells = sum(
+            max((text.count(own) for text in (value.text, *self._dates(cell, value)) for own in texts), default=0)
+            for cell, value in expected.cells()
+        )
+        return len(free) <= cells
+
     def found(self, path: str) -> bool:
         """Tell whether a value stands anywhere."""
         return bool(self.evidence.get(path))
