@@ -22,7 +22,7 @@ from reportflow_pandas.verify.text_forms import (
     numbers,
 )
 
-__all__ = ["TEXT", "ExpectedValues", "Form", "Forms", "Value", "learned_forms"]
+__all__ = ["TEXT", "ExpectedValues", "Form", "Forms", "Sample", "Value", "learned_forms"]
 
 Form = tuple[str, Any]
 """``("text", "")``, ``("number", NumberForm)`` or ``("date", DateForm)``."""
@@ -218,6 +218,7 @@ class _Counted:
         self.whole: dict[Form, set[int]] = {}
         self.partly: dict[Form, set[int]] = {}
         self.longest: dict[Form, int] = {}
+        self.has_words = False
         self.doubtful: list[tuple[int, DocumentText, Value]] = []
         self.documents = 0
         self.full = 0
@@ -262,6 +263,7 @@ class _Counted:
                 (self.partly if loses else self.whole).setdefault(form, set()).add(number)
                 self.longest[form] = max(self.longest.get(form, 0), len(text))
                 whole = whole or not loses
+                self.has_words |= form == TEXT and value.number is None and value.date is None
         return whole
 
     def chosen(self) -> list[Form]:
@@ -287,6 +289,8 @@ class _Counted:
                     break
                 chosen.append(best)
                 covered |= found[best]
+        if self.has_words and TEXT not in chosen:
+            chosen.append(TEXT)  # a date in most documents, "in four weeks" in one
         return chosen + [form for form in self.whole if form not in chosen and _is_padded(form, chosen)]
 
 
@@ -307,7 +311,11 @@ _MOST_LINES = 6
 """Of a table in each document of the sample, when forms are learned."""
 
 
-def learned_forms(sample: Sequence[tuple[DocumentText, ExpectedValues]]) -> Forms:
+Sample = Sequence[tuple[DocumentText, ExpectedValues]]
+"""Texts of documents, and what they should show."""
+
+
+def learned_forms(sample: Sample) -> Forms:
     """Return in which forms a design prints each parameter, the likeliest first; none where it was not found."""
     counted: dict[str, _Counted] = {}
     for number, (document, expected) in enumerate(sample):

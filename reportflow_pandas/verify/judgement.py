@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from reportflow_pandas.verify.blank_places import filled_blanks
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import ExpectedValues, Value
-from reportflow_pandas.verify.layout import Layout, reads
+from reportflow_pandas.verify.layout import Layout, reads, slot_of
 from reportflow_pandas.verify.line_checks import TableCheck, shown
 from reportflow_pandas.verify.run_values import RunValues
 from reportflow_pandas.verify.state_words import states_of
@@ -243,9 +243,25 @@ def _only_elsewhere(layout: Layout, expected: ExpectedValues, matches: Matches, 
     by_chance = layout.bound_share.get(path, 0.0) >= _CERTAIN_SHARE and not is_telling
     if not by_chance and path not in layout.apart:
         return False
-    if layout.is_placed(path, matches.document, matches.places[path]):
+    if layout.is_placed(path, matches.document, matches.places[path]) or _is_labelled(
+        layout, matches, path, expected
+    ):
         return False
     return by_chance or matches.is_of_others(path, expected)
+
+
+def _is_labelled(layout: Layout, matches: Matches, path: str, expected: ExpectedValues) -> bool:
+    """Tell whether a value stands behind its own label, if other words follow it: "Ada GmbH attn. sales"."""
+    document, covered = matches.document, matches.covered(expected)
+    labels = {
+        (slot.previous, slot.prefix) for slot in layout.slots.get(path, ()) if slot.previous not in ("*", "")
+    }
+    slots = (
+        slot_of(document, place, covered, layout.fixed)
+        for place in matches.places[path]
+        if document.edges[place.end]
+    )
+    return any((slot.previous, slot.prefix) in labels for slot in slots)
 
 
 def _guess(layout: Layout, run: RunValues, matches: Matches, path: str, value: Value) -> Place | None:

@@ -38,6 +38,8 @@ _COVERED_SHARE = 0.9
 """Of a state's documents that have one of its words: from here on a document without any lacks it."""
 _SILENT_CHANCE = 0.05
 """Of none of a state's documents among those that have its words; more is no wonder."""
+_OTHER_WORDING = 3
+"""Words that all of a state's documents have and no others: they are of another language."""
 _DOUBTFUL_SHARE = 0.6
 _DOUBTFUL_CHANCE = 1e-9
 """A word that goes with a state in so many of their documents is told of, though it is not learned."""
@@ -179,26 +181,56 @@ def learn_words(seen: Sequence[tuple[Iterable[Word], Mapping[str, str | None]]],
     for word, explaining in _explained(where, known, set(range(len(seen))), most_faulty):
         if own := {state for state in explaining if state[0] in told}:
             learned.words.setdefault(word, set()).update(own)
-    for state in {state for states in learned.words.values() for state in states}:
-        documents = known[state]
-        saying = [where[word] for word, states in learned.words.items() if state in states]
-        told_by_words = documents.intersection(set().union(*saying))
-        mute = documents - told_by_words
-        silent = {
-            other
-            for other, own in known.items()
-            if own & mute
-            and not own & told_by_words
-            and (1 - len(own) / len(seen)) ** len(told_by_words) < _SILENT_CHANCE
-        }
-        asked = documents.difference(*(known[other] for other in silent))
-        if len(told_by_words) >= max(len(asked) - most_faulty, _COVERED_SHARE * len(asked)):
-            learned.complete.add(state)
-            learned.silent[state] = silent
+    _learn_complete(learned, where, known, len(seen))
     for documents in where.values():
         if (doubt := _doubt(documents, known, len(seen))) and doubt[0] in told - learned.parameters:
             learned.doubts[doubt[0]] = max(doubt[1], learned.doubts.get(doubt[0], ""), key=len)
     return learned
+
+
+def _learn_complete(
+    learned: StateWords, where: Mapping[Word, Documents], known: Mapping[State, Documents], every: int
+) -> None:
+    """Learn the states of which each document has a word, those of another language apart."""
+    for state in {state for states in learned.words.values() for state in states}:
+        saying = (where[word] for word, states in learned.words.items() if state in states)
+        told_by_words = known[state].intersection(set().union(*saying))
+        silent = _silent(known[state] - told_by_words, told_by_words, where, known, every)
+        asked = known[state].difference(*(known[other] for other in silent))
+        most_faulty = max(_FAULTY_LEAST, _FAULTY_SHARE * every)
+        if len(told_by_words) >= max(len(asked) - most_faulty, _COVERED_SHARE * len(asked)):
+            learned.complete.add(state)
+            learned.silent[state] = silent
+            if silent:
+                learned.doubts[state[0]] = f"not judged {_said(silent, known)}: its words there are not known"
+
+
+def _silent(
+    mute: Documents,
+    told_by_words: Documents,
+    where: Mapping[Word, Documents],
+    known: Mapping[State, Documents],
+    every: int,
+) -> set[State]:
+    """Return the states in whose documents another has none of its words: they are of another language."""
+    return {
+        other
+        for other, own in known.items()
+        if own & mute
+        and not own & told_by_words
+        and (
+            (1 - len(own) / every) ** len(told_by_words) < _SILENT_CHANCE
+            or sum(documents == own for documents in where.values()) >= _OTHER_WORDING
+        )
+    }
+
+
+def _said(states: set[State], known: Mapping[State, Documents]) -> str:
+    """Return the state of most documents, a parameter's rather than that of their script."""
+    name, text = min(states, key=lambda one: (not one[0], -len(known[one]), str(one)))
+    if not name:
+        return f"in documents {'with' if text == str(True) else 'without'} Japanese or Chinese text"
+    return f"where {name} is {'blank' if text is None else text}"
 
 
 def _doubt(documents: Documents, known: Mapping[State, Documents], every: int) -> tuple[str, str] | None:

@@ -42,6 +42,7 @@ Lines = list[dict[str, Value]]
 NUMBER = re.compile(r"\d[\d.,']*\d|\d")
 _UNIT_LETTERS = 3
 """Of a currency or a unit beside a number."""
+_THOUSAND = 1000
 _COLUMN_POINTS = 2
 """How far what stands in one column may be apart."""
 _MOST_PRINTED = 20_000
@@ -322,7 +323,10 @@ class TableLayout:
         """Tell whether a printed number is this one: a field in its own form, a computed one in any."""
         value = number.value
         if value is not None:
-            return text in self._texts_of(number.source.fields[0], value)
+            if text in self._texts_of(number.source.fields[0], value):
+                return True
+            # the lines that forms are learned of may have had no thousands
+            return abs(number.number) >= _THOUSAND and abs(number.number) in parsed(text)
         wanted = abs(number.number)
         return any(abs(wanted - printed) <= half for printed, half in _rounded(text))
 
