@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 
 from reportflow_pandas import event_loop
@@ -56,7 +57,8 @@ def verify(
     Parameters
     ----------
     results : pandas.DataFrame
-        Results of this frame, or a part of them, with the PDFs on disk (``download=``, ``.download(folder)``).
+        Results of this frame, or a part of them, with the PDFs on disk (``download=``, ``.download(folder)``). The
+        frame may have been sorted since: rows and PDFs belong together by the index label.
     design_id, version : optional
         Those of the results.
     params, tables, group_by, file_name, passthrough : optional
@@ -125,6 +127,13 @@ def verify(
             f"these results are of {attrs.get('rows', last + 1)} documents, and this frame makes "
             f"{len(rows.frame):,}: verify needs the frame that was generated, with the same group_by="
         )
+    if (order := _order_of_run(rows.frame.index, results)) is not None:
+        if rows.groups is not None:
+            raise ConfigurationError(
+                "the lines of this frame stand in another order than when it was generated, so its groups do, too: pass "
+                "the frame that was generated, unsorted"
+            )
+        rows = _rows(frame.iloc[order], options)
 
     shown = Progress()
     bar = Bar(shown, progress)
@@ -141,6 +150,29 @@ def verify(
         shown.ended = True
         bar.close()
     return with_verdicts(results, checked)
+
+
+def _order_of_run(index: pd.Index[Any], results: pd.DataFrame) -> list[int] | None:
+    """Return a sorted frame's lines in the order of the run, by their labels; None where they are in it.
+
+    Raises
+    ------
+    ConfigurationError
+        The labels stand elsewhere than in the run, and some are unknown or not unique.
+    """
+    rows = results["row"].to_numpy(dtype="int64")
+    at = index.get_indexer(results.index) if index.is_unique else np.full(len(results), -1)
+    is_sorted = not index.equals(pd.RangeIndex(len(index))) and not index.take(rows).equals(results.index)
+    if not is_sorted or (index.is_unique and (at < 0).all()):
+        return None  # or the results have got labels of their own, and `row` tells
+    if (at < 0).any() or not results.index.is_unique:
+        raise ConfigurationError(
+            "this frame is in another order than when it was generated, and its labels don't tell which row is "
+            "which document's: pass the frame that was generated, with its index"
+        )
+    place_of = dict(zip(rows.tolist(), at.tolist(), strict=True))
+    others = iter(sorted(set(range(len(index))) - set(place_of.values())))
+    return [place_of[row] if row in place_of else next(others) for row in range(len(index))]
 
 
 def _rows(frame: pd.DataFrame, options: Options) -> DocumentRows:

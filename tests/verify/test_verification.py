@@ -124,6 +124,46 @@ def test_rows_without_a_pdf_have_no_verdict(copied: tuple[pd.DataFrame, dict[str
     assert verified["verdict"].isna().tolist() == [at == 1 for at in range(len(results))]
 
 
+@pytest.mark.parametrize("part", [slice(None), slice(4, 11)])
+def test_a_frame_that_was_sorted_since_is_matched_by_its_labels(
+    copied: tuple[pd.DataFrame, dict[str, Any]], part: slice
+) -> None:
+    results, how = copied
+    Path(results["path"].iloc[5]).write_bytes(Path(results["path"].iloc[6]).read_bytes())
+    for moved in (ORDERS.sort_values("Total"), ORDERS.iloc[::-1]):
+        verified = moved.reportflow.verify(results.iloc[part], **how)
+        assert verified.index[verified["verdict"] != "ok"].tolist() == [ORDERS.index[5]]
+
+
+def test_results_with_labels_of_their_own_are_matched_by_their_row(
+    copied: tuple[pd.DataFrame, dict[str, Any]],
+) -> None:
+    results, how = copied
+    part = results.iloc[3:20]
+    for renamed in (part.reset_index(drop=True), part.set_index("file_name", drop=False)):
+        assert set(ORDERS.reportflow.verify(renamed, **how)["verdict"]) == {"ok"}
+
+
+def test_a_sorted_frame_whose_labels_tell_nothing_is_refused(
+    copied: tuple[pd.DataFrame, dict[str, Any]],
+) -> None:
+    results, how = copied
+    twice = ORDERS.set_axis([0, 0, *range(2, len(ORDERS))]).iloc[::-1]
+    with pytest.raises(rf.ConfigurationError, match="labels don't tell which row"):
+        twice.reportflow.verify(results, **how)
+
+
+def test_lines_of_groups_in_another_order_are_refused(
+    copied: tuple[pd.DataFrame, dict[str, Any]],
+) -> None:
+    results, how = copied
+    flat = ORDERS.merge(LINES[["InvoiceId", "Track", "Quantity"]], on="InvoiceId")
+    results = results.set_axis(ORDERS["InvoiceId"].tolist())
+    grouped = how | {"tables": {"Lines": ["Track", "Quantity"]}, "group_by": "InvoiceId"}
+    with pytest.raises(rf.ConfigurationError, match="its groups do, too: pass the frame that was generated"):
+        flat.iloc[::-1].reportflow.verify(results, **grouped)
+
+
 def test_results_of_another_frame_are_refused(copied: tuple[pd.DataFrame, dict[str, Any]]) -> None:
     results, how = copied
     with pytest.raises(rf.ConfigurationError, match="this frame makes 10"):
