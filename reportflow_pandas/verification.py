@@ -130,8 +130,8 @@ def verify(
     if (order := _order_of_run(rows.frame.index, results)) is not None:
         if rows.groups is not None:
             raise ConfigurationError(
-                "the lines of this frame stand in another order than when it was generated, so its groups do, too: pass "
-                "the frame that was generated, unsorted"
+                "the lines of this frame stand in another order than when it was generated, and so do its groups: "
+                "pass the frame that was generated, unsorted"
             )
         rows = _rows(frame.iloc[order], options)
 

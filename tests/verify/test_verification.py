@@ -160,7 +160,7 @@ def test_lines_of_groups_in_another_order_are_refused(
     flat = ORDERS.merge(LINES[["InvoiceId", "Track", "Quantity"]], on="InvoiceId")
     results = results.set_axis(ORDERS["InvoiceId"].tolist())
     grouped = how | {"tables": {"Lines": ["Track", "Quantity"]}, "group_by": "InvoiceId"}
-    with pytest.raises(rf.ConfigurationError, match="its groups do, too: pass the frame that was generated"):
+    with pytest.raises(rf.ConfigurationError, match="so do its groups: pass the frame that was generated"):
         flat.iloc[::-1].reportflow.verify(results, **grouped)
 
 
