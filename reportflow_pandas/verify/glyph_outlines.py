@@ -53,7 +53,7 @@ def _is_shaped(char: str) -> bool:
     return not char.isascii() and unicodedata.name(char, "?").split()[0] not in _UNSHAPED
 
 
-def alike(letters: dict[str, int]) -> set[str]:
+def alike(letters: dict[str, Any]) -> set[str]:
     """Return letters of one font and one script that have one outline, a complicated one: its box for "none"."""
     sized: dict[int, list[str]] = {}
     for char, outline in letters.items():
@@ -71,7 +71,7 @@ def alike(letters: dict[str, int]) -> set[str]:
     return boxes
 
 
-def _same_shape(letters: dict[str, int], chars: list[str], segments: int) -> Iterator[list[str]]:
+def _same_shape(letters: dict[str, Any], chars: list[str], segments: int) -> Iterator[list[str]]:
     """Yield letters of one outline: alike in one point after the other first, for few are alike in the first."""
     groups = [chars]
     some = range(0, segments, max(1, segments // 3))
@@ -86,8 +86,9 @@ def _same_shape(letters: dict[str, int], chars: list[str], segments: int) -> Ite
     yield from groups
 
 
-def _points(outline: int, places: range) -> tuple[tuple[float, float], ...]:
+def _points(outline: Any, places: range) -> tuple[tuple[float, float], ...]:
     ends = (
-        page_objects.point(pdfium.FPDFGlyphPath_GetGlyphPathSegment(outline, at)) or (0.0, 0.0) for at in places
+        page_objects.point(pdfium.handle(pdfium.FPDFGlyphPath_GetGlyphPathSegment(outline, at))) or (0.0, 0.0)
+        for at in places
     )
     return tuple((round(x, 2), round(y, 2)) for x, y in ends)

@@ -9,7 +9,7 @@ import ctypes
 import math
 import struct
 from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from reportflow_pandas.verify import plain_pdfium as pdfium
@@ -17,9 +17,6 @@ else:  # the program has loaded it by its path
     import reportflow_plain_pdfium as pdfium
 
 __all__ = [
-    "IMAGE",
-    "PATH",
-    "TEXT",
     "Box",
     "Painted",
     "bounds",
@@ -30,67 +27,72 @@ __all__ = [
     "has_middle",
     "holds",
     "is_faint",
+    "kind_of",
     "painted",
     "point",
     "within",
 ]
 
 FAINT_ALPHA, FAINT_GREY = 60, 225
-_INVISIBLE = pdfium.FPDF_TEXTRENDERMODE_INVISIBLE
 _MOST_DEPTH = 8
 """Forms within forms."""
 
 Box = tuple[float, float, float, float]
 
-Painted = tuple[int, int, Box | None, bool]
-"""An object, its kind, the clipping of the forms around it, and whether there are such forms."""
+Painted = tuple[int, Any, int, Box | None, bool]
+"""An object's address and handle, how its text is drawn (below 0 for what is no text), the clipping of the forms
+around it, and whether there are such forms."""
 
-TEXT, PATH, IMAGE = pdfium.FPDF_PAGEOBJ_TEXT, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_IMAGE
 # made once: a page has hundreds of objects, and the program has one thread
-_SIDES = (ctypes.c_float * 4)()
-_FOUR_SIDES = [ctypes.addressof(_SIDES) + 4 * at for at in range(4)]
+_SIDES, (_LEFT, _BOTTOM, _RIGHT, _TOP) = pdfium.floats(4)
 _AS_SIDES = struct.Struct("4f").unpack_from
-_POINT = (ctypes.c_float * 2)()
-_X, _Y = ctypes.addressof(_POINT), ctypes.addressof(_POINT) + 4
+_POINT, (_X, _Y) = pdfium.floats(2)
 _AS_POINT = struct.Struct("2f").unpack_from
 _COLOUR = (ctypes.c_uint * 4)()
-_FOUR_PARTS = [ctypes.addressof(_COLOUR) + 4 * at for at in range(4)]
+_RED, _GREEN, _BLUE, _ALPHA = (ctypes.byref(_COLOUR, ctypes.sizeof(ctypes.c_uint) * at) for at in range(4))
 _AS_COLOUR = struct.Struct("4I").unpack_from
-_MATRIX = (ctypes.c_float * 6)()
+_MATRIX, (_A, *_) = pdfium.floats(6)
 
 
-def painted(page: int) -> Iterator[Painted]:
+def painted(page: Any) -> Iterator[Painted]:
     """Yield what is painted on a page, in its order, a form's own objects in its place."""
-    kind_of, object_at, form = pdfium.FPDFPageObj_GetType, pdfium.FPDFPage_GetObject, pdfium.FPDF_PAGEOBJ_FORM
+    handle, object_at, mode_of = pdfium.handle, pdfium.FPDFPage_GetObject, pdfium.FPDFTextObj_GetTextRenderMode
     for at in range(pdfium.FPDFPage_CountObjects(page)):
-        thing = object_at(page, at)
-        kind = kind_of(thing)
-        if kind == form:
+        address = object_at(page, at)
+        thing = handle(address)
+        mode = mode_of(thing)
+        if mode < 0 and kind_of(thing) == pdfium.FPDF_PAGEOBJ_FORM:
             yield from _opened(thing, None, 1)
         else:
-            yield thing, kind, None, False
+            yield address, thing, mode, None, False
 
 
-def _opened(thing: int, around: Box | None, depth: int) -> Iterator[Painted]:
+def _opened(form: Any, around: Box | None, depth: int) -> Iterator[Painted]:
     """Yield the objects of a form, with the clipping of those around it."""
-    around = within(clip(thing), around)
-    for at in range(pdfium.FPDFFormObj_CountObjects(thing)):
-        inner = pdfium.FPDFFormObj_GetObject(thing, at)
-        kind = pdfium.FPDFPageObj_GetType(inner)
-        if kind == pdfium.FPDF_PAGEOBJ_FORM and depth <= _MOST_DEPTH:
-            yield from _opened(inner, around, depth + 1)
+    around = within(clip(form), around)
+    for at in range(pdfium.FPDFFormObj_CountObjects(form)):
+        address = pdfium.FPDFFormObj_GetObject(form, ctypes.c_ulong(at))
+        thing = pdfium.handle(address)
+        if kind_of(thing) == pdfium.FPDF_PAGEOBJ_FORM and depth <= _MOST_DEPTH:
+            yield from _opened(thing, around, depth + 1)
         else:
-            yield inner, kind, around, True
+            yield address, thing, pdfium.FPDFTextObj_GetTextRenderMode(thing), around, True
 
 
-def bounds(thing: int) -> Box:
+def kind_of(thing: Any) -> int:
+    """Return what an object is."""
+    kind: int = pdfium.FPDFPageObj_GetType(thing)
+    return kind
+
+
+def bounds(thing: Any) -> Box:
     """Return an object's box."""
-    pdfium.FPDFPageObj_GetBounds(thing, *_FOUR_SIDES)
+    pdfium.FPDFPageObj_GetBounds(thing, _LEFT, _BOTTOM, _RIGHT, _TOP)
     box: Box = _AS_SIDES(_SIDES)
     return box
 
 
-def point(segment: int) -> tuple[float, float] | None:
+def point(segment: Any) -> tuple[float, float] | None:
     """Return where a segment of a path goes to."""
     if not pdfium.FPDFPathSegment_GetPoint(segment, _X, _Y):
         return None
@@ -98,25 +100,25 @@ def point(segment: int) -> tuple[float, float] | None:
     return place
 
 
-def font_height(text: int) -> float:
+def font_height(text: Any) -> float:
     """Return how high a text object's font is, in the coordinates of what holds the object."""
     size = ctypes.c_float()
     is_known = pdfium.FPDFTextObj_GetFontSize(text, ctypes.byref(size))
-    if not is_known or not pdfium.FPDFPageObj_GetMatrix(text, ctypes.addressof(_MATRIX)):
+    if not is_known or not pdfium.FPDFPageObj_GetMatrix(text, _A):
         return 0.0
     return size.value * math.hypot(_MATRIX[2], _MATRIX[3])
 
 
-def clip(thing: int) -> Box | None:
+def clip(thing: Any) -> Box | None:
     """Return the box that a clipping path leaves of an object."""
-    path = pdfium.FPDFPageObj_GetClipPath(thing)
-    count = pdfium.FPDFClipPath_CountPaths(path) if path else 0
+    path = pdfium.handle(pdfium.FPDFPageObj_GetClipPath(thing))
+    count = pdfium.FPDFClipPath_CountPaths(path)
     if count <= 0:
         return None
     left: Box | None = None
     for number in range(min(count, 50)):
         segments = range(min(pdfium.FPDFClipPath_CountPathSegments(path, number), 200))
-        places = (point(pdfium.FPDFClipPath_GetPathSegment(path, number, at)) for at in segments)
+        places = (point(pdfium.handle(pdfium.FPDFClipPath_GetPathSegment(path, number, at))) for at in segments)
         points = [place for place in places if place is not None]
         if points:
             across, along = zip(*points, strict=True)
@@ -152,26 +154,25 @@ def common(one: Box, other: Box) -> Box:
     return (max(one[0], other[0]), max(one[1], other[1]), min(one[2], other[2]), min(one[3], other[3]))
 
 
-def colour(thing: int) -> tuple[int, int, int, int]:
+def colour(thing: Any) -> tuple[int, int, int, int]:
     """Return an object's colour and how opaque it is."""
-    if not pdfium.FPDFPageObj_GetFillColor(thing, *_FOUR_PARTS):
+    if not pdfium.FPDFPageObj_GetFillColor(thing, _RED, _GREEN, _BLUE, _ALPHA):
         return (0, 0, 0, 255)
     parts: tuple[int, int, int, int] = _AS_COLOUR(_COLOUR)
     return parts
 
 
-def is_faint(thing: int, kind: int) -> bool:
-    """Tell whether an object is hardly to be seen on white, or not painted at all."""
+def is_faint(thing: Any) -> bool:
+    """Tell whether an object is hardly to be seen on white."""
     red, green, blue, alpha = colour(thing)
-    if alpha < FAINT_ALPHA or (red > FAINT_GREY and green > FAINT_GREY and blue > FAINT_GREY):
-        return True
-    return bool(kind == TEXT and pdfium.FPDFTextObj_GetTextRenderMode(thing) == _INVISIBLE)
+    return alpha < FAINT_ALPHA or (red > FAINT_GREY and green > FAINT_GREY and blue > FAINT_GREY)
 
 
-def covers(thing: int, kind: int) -> bool:
+def covers(thing: Any) -> bool:
     """Tell whether an object may hide what was painted before it."""
-    if kind == pdfium.FPDF_PAGEOBJ_IMAGE:
-        return True
+    kind = kind_of(thing)
+    if kind != pdfium.FPDF_PAGEOBJ_PATH:
+        return kind == pdfium.FPDF_PAGEOBJ_IMAGE
     mode, stroke = ctypes.c_int(), ctypes.c_int()
     pdfium.FPDFPath_GetDrawMode(thing, ctypes.byref(mode), ctypes.byref(stroke))
     return bool(mode.value) and colour(thing)[3] > 100

@@ -43,6 +43,8 @@ SPACE_WIDTH = 0.33
 TINY_POINTS = 1.5
 """Height of letters that cannot be read."""
 
+_OUTLINE_POINTS = ctypes.c_float(10.0)
+
 LEAST_CONTRAST = 24
 """Of 255: less is not seen."""
 
@@ -51,7 +53,11 @@ _HYPHENS = dict.fromkeys((0x02, 0xFFFE), "\u00ad")
 
 _LINE = re.compile("[^\r\n\0\x02\xad\ufffe]*[\x02\xad\ufffe]|[^\r\n\0\x02\xad\ufffe]+")
 _WORD = re.compile(r"\S+")
+_RECT, (_RECT_AT, *_) = pdfium.floats(4)
 _AS_RECT = struct.Struct("4f").unpack_from
+"""Left, top, right, bottom."""
+
+_MATRIX, (_MATRIX_AT, *_) = pdfium.floats(6)
 
 Box = page_objects.Box
 
@@ -66,11 +72,11 @@ class PageUnreadable(Exception):  # noqa: N818 - it is the answer for that file
 class Page:
     """The text of one page, in units: characters of one line without a wide gap."""
 
-    def __init__(self, document: int, number: int) -> None:
-        self.page = pdfium.FPDF_LoadPage(document, number)
+    def __init__(self, document: Any, number: int) -> None:
+        self.page = pdfium.handle(pdfium.FPDF_LoadPage(document, number))
         if not self.page:
             raise PageUnreadable(f"page {number + 1} can't be opened")
-        self.text = pdfium.FPDFText_LoadPage(self.page)
+        self.text = pdfium.handle(pdfium.FPDFText_LoadPage(self.page))
         if not self.text:
             pdfium.FPDF_ClosePage(self.page)
             raise PageUnreadable(f"the text of page {number + 1} can't be read")
@@ -78,8 +84,6 @@ class Page:
         self._turns = pdfium.FPDFPage_GetRotation(self.page) % 4
         self._edges = self._page_box()
         self._is_upright = not self._turns and self._edges[:2] == (0.0, 0.0)
-        self._rect = pdfium.FS_RECTF()
-        self._rect_at = ctypes.addressof(self._rect)
         self._boxes: dict[int, Box] = {}
         self._gaps: dict[int, tuple[float, float]] = {}
 
@@ -106,10 +110,10 @@ class Page:
 
     def _page_box(self) -> Box:
         """Return what of the page is shown, in the file's own coordinates."""
-        rect = pdfium.FS_RECTF()
-        if not pdfium.FPDF_GetPageBoundingBox(self.page, ctypes.byref(rect)):
+        if not pdfium.FPDF_GetPageBoundingBox(self.page, _RECT_AT):
             return (0.0, 0.0, *(self.size if self._turns % 2 == 0 else self.size[::-1]))
-        return (rect.left, rect.bottom, rect.right, rect.top)
+        left, top, right, bottom = _AS_RECT(_RECT)
+        return (left, bottom, right, top)
 
     def box(self, at: int) -> Box:
         """Return the room of a character, as high as its font, from the lower left corner of the page as shown."""
@@ -133,9 +137,9 @@ class Page:
         return (far_y - top, left - x, far_y - bottom, right - x)
 
     def _own_box(self, at: int) -> Box:
-        if not pdfium.FPDFText_GetLooseCharBox(self.text, at, self._rect_at):
+        if not pdfium.FPDFText_GetLooseCharBox(self.text, at, _RECT_AT):
             return (0.0, 0.0, 0.0, 0.0)
-        left, top, right, bottom = _AS_RECT(self._rect)
+        left, top, right, bottom = _AS_RECT(_RECT)
         return (left, bottom, right, top)
 
     def units(self) -> list[list[Any]]:
@@ -308,11 +312,10 @@ class Page:
 
     def _font_size(self, at: int) -> float:
         """Return the size of a character in points; 0 where it is not known."""
-        matrix = pdfium.FS_MATRIX()
-        if not pdfium.FPDFText_GetMatrix(self.text, at, ctypes.byref(matrix)):
+        if not pdfium.FPDFText_GetMatrix(self.text, at, _MATRIX_AT):
             return 0.0
         size: float = pdfium.FPDFText_GetFontSize(self.text, at)
-        return size * math.hypot(matrix.c, matrix.d)
+        return size * math.hypot(_MATRIX[2], _MATRIX[3])
 
     def _suspects(self) -> tuple[dict[int, Box], set[int], set[int]]:
         """Return text objects that are clipped, with what is left of them; those in doubt; tiny ones."""
@@ -321,28 +324,24 @@ class Page:
         small: set[int] = set()
         texts: list[tuple[int, Box]] = []
         page: Box = (self._edges[0] - 1, self._edges[1] - 1, self._edges[2] + 1, self._edges[3] + 1)
-        for count, (thing, kind, around, is_inner) in enumerate(page_objects.painted(self.page)):
+        for count, (address, thing, mode, around, is_inner) in enumerate(page_objects.painted(self.page)):
             if count > MOST_OBJECTS:
                 raise PageUnreadable(f"a page of it has more than {MOST_OBJECTS:,} objects")
-            if kind == page_objects.TEXT:
-                box = page_objects.bounds(thing)
+            box = page_objects.bounds(thing)
+            if mode >= 0:
                 clip = page_objects.clip(thing)
                 if around is not None:
                     clip = page_objects.within(clip, around)
                 limit = page if clip is None else page_objects.common(clip, page)
                 if not page_objects.holds(limit, box):
-                    clipped[thing] = limit
-                if page_objects.is_faint(thing, kind):
-                    doubtful.add(thing)
+                    clipped[address] = limit
+                if mode == pdfium.FPDF_TEXTRENDERMODE_INVISIBLE or page_objects.is_faint(thing):
+                    doubtful.add(address)
                 # a full stop is not high either; in a form, which may shrink it, each letter is asked
                 if box[3] - box[1] < TINY_POINTS and (is_inner or page_objects.font_height(thing) < TINY_POINTS):
-                    small.add(thing)
-                texts.append((thing, box))
-                continue
-            if kind not in (page_objects.PATH, page_objects.IMAGE):
-                continue
-            box = page_objects.bounds(thing)
-            if (box[2] - box[0]) * (box[3] - box[1]) > 20 and page_objects.covers(thing, kind):
+                    small.add(address)
+                texts.append((address, box))
+            elif (box[2] - box[0]) * (box[3] - box[1]) > 20 and page_objects.covers(thing):
                 doubtful |= {text for text, under in texts if page_objects.has_middle(box, under)}
         return clipped, doubtful, small
 
@@ -350,9 +349,9 @@ class Page:
         """Return characters of which no letter can be seen in a picture of the page."""
         scale = 2.0
         width, height = (max(1, round(side * scale)) for side in self.size)
-        bitmap = pdfium.FPDFBitmap_Create(width, height, 0)
+        bitmap = pdfium.handle(pdfium.FPDFBitmap_Create(width, height, 0))
         try:
-            pdfium.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, 0xFFFFFFFF)
+            pdfium.FPDFBitmap_FillRect(bitmap, 0, 0, width, height, ctypes.c_ulong(0xFFFFFFFF))
             flags = pdfium.FPDF_GRAYSCALE
             pdfium.FPDF_RenderPageBitmap(bitmap, self.page, 0, 0, width, height, 0, flags)
             stride = pdfium.FPDFBitmap_GetStride(bitmap)
@@ -378,7 +377,7 @@ class Page:
 
     def _boxes_for_glyphs(self, text: str) -> set[int]:
         """Return the characters that are printed as the font's box for "none": other letters look the same."""
-        fonts: dict[int, dict[str, int]] = {}
+        fonts: dict[int, dict[str, Any]] = {}
         owner: dict[int, int] = {}
         for at in glyph_outlines.telling(text):
             font = self._font(at)
@@ -386,7 +385,9 @@ class Page:
                 owner[at] = font
                 letters = fonts.setdefault(font, {})
                 if text[at] not in letters:
-                    letters[text[at]] = pdfium.FPDFFont_GetGlyphPath(font, ord(text[at]), 10.0)
+                    letters[text[at]] = pdfium.handle(
+                        pdfium.FPDFFont_GetGlyphPath(pdfium.handle(font), ord(text[at]), _OUTLINE_POINTS)
+                    )
         boxes = {(font, char) for font, letters in fonts.items() for char in glyph_outlines.alike(letters)}
         if not boxes:
             return set()
@@ -400,14 +401,13 @@ class Page:
     def _font(self, at: int) -> int:
         """Return the font of a character; 0 for one that is not painted."""
         thing = pdfium.FPDFText_GetTextObject(self.text, at)
-        return (pdfium.FPDFTextObj_GetFont(thing) or 0) if thing else 0
+        return (pdfium.FPDFTextObj_GetFont(pdfium.handle(thing)) or 0) if thing else 0
 
     def is_bare(self) -> bool:
         """Tell whether nothing at all is painted: no text, no line, no picture."""
-        for thing, kind, _, _ in page_objects.painted(self.page):
-            if kind != pdfium.FPDF_PAGEOBJ_TEXT and not (
-                kind == pdfium.FPDF_PAGEOBJ_PATH and page_objects.is_faint(thing, kind)
-            ):
+        for _, thing, mode, _, _ in page_objects.painted(self.page):
+            is_path = page_objects.kind_of(thing) == pdfium.FPDF_PAGEOBJ_PATH
+            if mode < 0 and not (is_path and page_objects.is_faint(thing)):
                 return False
         return True
 

@@ -6,6 +6,7 @@ imports neither pandas nor the package around it.
 
 from __future__ import annotations
 
+import ctypes
 import importlib.util
 import sys
 from pathlib import Path
@@ -61,7 +62,7 @@ def read(path: str) -> dict[str, Any]:
 
 
 def _pages(data: bytes) -> list[dict[str, Any]]:
-    document = pdfium.FPDF_LoadMemDocument64(data, len(data), None)
+    document = pdfium.handle(pdfium.FPDF_LoadMemDocument64(data, ctypes.c_size_t(len(data)), None))
     if not document:
         protected = pdfium.FPDF_GetLastError() == pdfium.FPDF_ERR_PASSWORD
         raise pdf_damage.Unreadable("it is protected by a password" if protected else "the file is damaged")
@@ -78,7 +79,7 @@ def _pages(data: bytes) -> list[dict[str, Any]]:
         pdfium.FPDF_CloseDocument(document)
 
 
-def _page(document: int, number: int) -> dict[str, Any]:
+def _page(document: Any, number: int) -> dict[str, Any]:
     page = page_units.Page(document, number)
     try:
         units = page.units()

@@ -151,7 +151,7 @@ def _started(program: Path) -> subprocess.Popen[bytes]:
     if sys.platform == "win32":
         own_group = {"creationflags": subprocess.CREATE_NEW_PROCESS_GROUP}
     return subprocess.Popen(  # noqa: S603 - our own program, by its path
-        [sys.executable, "-P", str(program)],
+        [sys.executable, "-S", "-P", str(program)],  # what hooks itself into each start is not for these programs
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
