@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from reportflow_pandas.verify.blank_places import filled_blanks
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import ExpectedValues, Value
+from reportflow_pandas.verify.few_documents import are_few, is_hardly_printed, reads_otherwise
 from reportflow_pandas.verify.layout import Layout, reads, slot_of
 from reportflow_pandas.verify.line_checks import TableCheck, shown
 from reportflow_pandas.verify.run_values import RunValues
@@ -135,7 +136,9 @@ def _singles(
             nowhere += not places and path not in layout.by_place
         if path in wrong:
             is_right = _same_number(document, wrong[path], value)
-            if not is_right and (places or not _in_another_form(document, value, matches.covered(expected))):
+            if not is_right and (
+                places or not _reads_otherwise(layout, document, value, matches.covered(expected))
+            ):
                 findings.append(_classified(run, document, path, value, wrong[path]))
         elif not places:
             findings += _lost(layout, run, expected, matches, path)
@@ -154,7 +157,7 @@ def _is_said(layout: Layout, document: DocumentText, path: str, place: Place) ->
 def _lost(layout: Layout, run: RunValues, expected: ExpectedValues, matches: Matches, path: str) -> list[Finding]:
     """Return the finding for a value that is nowhere; none for one that a design may leave out."""
     document, value = matches.document, expected.singles[path]
-    if _in_another_form(document, value, matches.covered(expected)):
+    if _reads_otherwise(layout, document, value, matches.covered(expected)):
         return []
     if path not in layout.by_place:
         place = layout.between(matches, expected, path) or _guess(layout, run, matches, path, value)
@@ -216,6 +219,15 @@ def _same_number(document: DocumentText, place: Place, value: Value) -> bool:
     """Tell whether what stands in a place is the same number, with more zeros."""
     found = NUMBER.findall(document.stream[place.begin : place.end])
     return value.number is not None and len(found) == 1 and abs(value.number) in parsed(found[0])
+
+
+def _reads_otherwise(layout: Layout, document: DocumentText, value: Value, covered: bytearray) -> bool:
+    """Tell whether a value stands there in another way than was learned, or need not stand there."""
+    if _in_another_form(document, value, covered):
+        return True
+    return are_few(len(layout.page_counts)) and (
+        is_hardly_printed(value) or reads_otherwise(document, value, covered)
+    )
 
 
 def _in_another_form(document: DocumentText, value: Value, covered: bytearray) -> bool:

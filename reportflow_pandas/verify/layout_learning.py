@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from reportflow_pandas.verify.blank_places import learn_blanks
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms, Sample, learned_forms
+from reportflow_pandas.verify.few_documents import are_few, judge_in_few
 from reportflow_pandas.verify.layout import Layout, Slot, reads, slot_of
 from reportflow_pandas.verify.left_out import said_of, when_left_out
 from reportflow_pandas.verify.spots import sure_spots
@@ -69,6 +70,7 @@ def learn(sample: Sample, *, seed: int = 0) -> Layout:
     _bind_slots(layout, kept, own)
     for table in sorted({name for _, expected in kept for name in expected.tables}):
         own_table = TableLayout(table, forms=layout.forms, fixed=layout.fixed, running=layout.running)
+        own_table.is_of_few = are_few(len(kept))
         learn_table(own_table, kept, layout.outside)
         layout.tables[table] = own_table
     _learn_tags(layout, kept, own)
@@ -263,39 +265,45 @@ def _judge_parameters(layout: Layout, sample: Sample, matches: Sequence[Matches]
         having = [number for number, (_, expected) in enumerate(sample) if path in expected.singles]
         if sample[having[0]][1].singles[path].is_picture:
             layout.not_judged[path] = "a picture"
-            continue
-        missing = [number for number in having if not matches[number].found(path)]
-        excused = ""
-        condition = when_left_out(layout, path, sample, matches, replaced)
-        if condition is not None:
-            layout.conditions[path] = condition
-            excused = said_of(condition, path, sample, missing)
-            having = [number for number in having if not condition.holds(sample[number][1])]
-            missing = [number for number in missing if not condition.holds(sample[number][1])]
-        mute = [number for number in missing if path not in replaced[number]]
-        silent = len(mute) / max(1, len(having))
-        is_choice = _is_of_one_value(path, sample, having, mute)
-        share = 1 - len(missing) / max(1, len(having))
-        told = f"found in {len(having) - len(missing):,} of {len(having):,} documents"
-        chance = layout.chance.get(path, 0.0)
-        is_known = layout.bound_share.get(path, 0) >= _OFTEN or 1 - share <= 0.5 * (1 - chance)
-        is_slip = len(mute) == 1 and len(having) >= _LEAST_HAVING
-        if share >= _OFTEN and is_known and (silent <= _OFTEN_SILENT or is_slip) and not is_choice:
-            layout.judged.add(path)
-        elif share >= _OFTEN and is_known:
-            layout.judged.add(path)
-            layout.by_place.add(path)
-            layout.not_judged[path] = (
-                f"left out in many documents ({told}): judged only where something is printed"
-            )
-        elif share <= _HARDLY:
-            layout.not_judged[path] = f"printed in no form that is known, or not at all ({told})"
+        elif are_few(len(sample)):
+            judge_in_few(layout, path, [(sample[number][1], matches[number]) for number in having])
         else:
-            layout.not_judged[path] = (
-                told if share < _OFTEN else "its values stand in most other documents as well"
-            )
-        if excused:
-            layout.not_judged[path] = "; ".join(filter(None, (layout.not_judged.get(path), excused)))
+            _judge_parameter(layout, path, sample, matches, replaced)
+
+
+def _judge_parameter(
+    layout: Layout, path: str, sample: Sample, matches: Sequence[Matches], replaced: Sequence[set[str]]
+) -> None:
+    """Decide whether a parameter is an alarm where it is missing; ``replaced``: where others stand for it."""
+    having = [number for number, (_, expected) in enumerate(sample) if path in expected.singles]
+    missing = [number for number in having if not matches[number].found(path)]
+    excused = ""
+    condition = when_left_out(layout, path, sample, matches, replaced)
+    if condition is not None:
+        layout.conditions[path] = condition
+        excused = said_of(condition, path, sample, missing)
+        having = [number for number in having if not condition.holds(sample[number][1])]
+        missing = [number for number in missing if not condition.holds(sample[number][1])]
+    mute = [number for number in missing if path not in replaced[number]]
+    silent = len(mute) / max(1, len(having))
+    is_choice = _is_of_one_value(path, sample, having, mute)
+    share = 1 - len(missing) / max(1, len(having))
+    told = f"found in {len(having) - len(missing):,} of {len(having):,} documents"
+    chance = layout.chance.get(path, 0.0)
+    is_known = layout.bound_share.get(path, 0) >= _OFTEN or 1 - share <= 0.5 * (1 - chance)
+    is_slip = len(mute) == 1 and len(having) >= _LEAST_HAVING
+    if share >= _OFTEN and is_known and (silent <= _OFTEN_SILENT or is_slip) and not is_choice:
+        layout.judged.add(path)
+    elif share >= _OFTEN and is_known:
+        layout.judged.add(path)
+        layout.by_place.add(path)
+        layout.not_judged[path] = f"left out in many documents ({told}): judged only where something is printed"
+    elif share <= _HARDLY:
+        layout.not_judged[path] = f"printed in no form that is known, or not at all ({told})"
+    else:
+        layout.not_judged[path] = told if share < _OFTEN else "its values stand in most other documents as well"
+    if excused:
+        layout.not_judged[path] = "; ".join(filter(None, (layout.not_judged.get(path), excused)))
 
 
 def _learn_states(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> None:

@@ -287,7 +287,8 @@ class TableCheck:
 
     def _numbers(self, window: Window, at: int, taken: Sequence[Place]) -> list[Finding]:
         """Hold the numbers of a line against what they should be, in their order."""
-        sources = [source for source in self.layout.numbers if source is not None]
+        layout = self.layout
+        sources = [source for source in layout.numbers if source is not None]
         if not sources or (at < 0 and not any(source.next_line for source in sources)):
             return []
         found = self.layout.numbers_in(self.document, window, taken, self.own)
@@ -300,6 +301,8 @@ class TableCheck:
             one = wanted[number]
             if one is None or one.value is None:
                 continue  # computed by the design: told by the values that it was computed from
+            if layout.is_of_few and sources.count(one.source) > 1:
+                continue  # in few lines one piece's price is a whole amount: the column may be the amount's
             where = found[at_place] if at_place is not None else None
             findings.append(
                 Finding.at(

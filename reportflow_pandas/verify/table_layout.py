@@ -114,6 +114,8 @@ class TableLayout:
         Whether nothing else in the documents has this shape.
     reason : str
         Why its lines are not judged.
+    is_of_few : bool
+        Whether too few documents were learned from to know all forms of a number.
     """
 
     name: str
@@ -133,6 +135,7 @@ class TableLayout:
     shape: LineShape | None = None
     is_alone: bool = False
     reason: str = ""
+    is_of_few: bool = False
     _printed: dict[tuple[str, str, bool], frozenset[str]] = field(default_factory=dict)
 
     def path(self, name: str) -> str:
@@ -326,7 +329,7 @@ class TableLayout:
             if text in self._texts_of(number.source.fields[0], value):
                 return True
             # the lines that forms are learned of may have had no thousands
-            return abs(number.number) >= _THOUSAND and abs(number.number) in parsed(text)
+            return (self.is_of_few or abs(number.number) >= _THOUSAND) and abs(number.number) in parsed(text)
         wanted = abs(number.number)
         return any(abs(wanted - printed) <= half for printed, half in _rounded(text))
 
