@@ -20,7 +20,6 @@ if TYPE_CHECKING:  # it belongs to the reading program, and is loaded by its pat
 
 __all__ = ["DocumentText", "Place", "Unit"]
 
-_SIGNS = "-▲△"
 _MOST_IN_FOOT, _MOST_IN_HEAD = 4, 8
 """Units of a column between a value's last line on one page and its first on the next: foot and head."""
 _COLUMN_POINTS, _MOST_DROP = 2, 8.0
@@ -234,26 +233,6 @@ class DocumentText:
             is_decimal = after in ".,'" and stream[end + 1 : end + 2].isdigit() and not edges[end + 1]
             return not (after.isdigit() or is_decimal)
         return not (after.isalpha() and last.isalpha()) or is_cjk(after) or is_cjk(last)
-
-    def sign(self, place: Place) -> str:
-        """Return the sign that makes a number negative, with a currency between them or without; else nothing."""
-        stream = self.stream
-        at = place.begin - 1
-        for _ in range(3):
-            if at < 0:
-                return ""
-            char = stream[at]
-            if char in _SIGNS:
-                # within "2026-5" or "INV-5" it is a hyphen
-                own = char != "-" or at == 0 or self.edges[at] == 1 or not stream[at - 1].isalnum()
-                return char if own else ""
-            if char == "(":
-                after = stream[place.end : place.end + 3].partition(")")
-                return "(" if after[1] and not any(map(str.isalnum, after[0])) else ""
-            if char.isalnum() or self.edges[at + 1]:
-                return ""
-            at -= 1
-        return ""
 
     def hides(self, text: str) -> bool:
         """Tell whether a text is in the file and no eye sees it, or a part of it."""

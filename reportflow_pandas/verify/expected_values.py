@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
+from reportflow_pandas.verify.number_signs import NUMBER_KIND, SignCounts, is_number_kind, signs_agree
 from reportflow_pandas.verify.text_forms import (
     as_date,
     as_number,
@@ -25,7 +26,7 @@ from reportflow_pandas.verify.text_forms import (
 __all__ = ["TEXT", "ExpectedValues", "Form", "Forms", "Sample", "Value", "learned_forms"]
 
 Form = tuple[str, Any]
-"""``("text", "")``, ``("number", NumberForm)`` or ``("date", DateForm)``."""
+"""``("text", "")``, ``("number", NumberForm)`` or ``("date", DateForm)``; a number's kind tells its sign, too."""
 
 TEXT: Form = ("text", "")
 _LONG_TEXT = 200
@@ -68,7 +69,7 @@ class Value:
         kind, detail = form
         if kind == "text":
             return "" if self.is_pure_number else self.text
-        if kind == "number":
+        if is_number_kind(kind):
             return number_text(self.number, detail) if self.number is not None else ""
         return date_text(self.date, detail) if self.date is not None else ""
 
@@ -79,7 +80,7 @@ class Value:
             found[self.text] = (TEXT,)
         if self.number is not None:
             for text, forms in numbers(self.number).items():
-                found[text] = found.get(text, ()) + tuple(("number", form) for form in forms)
+                found[text] = found.get(text, ()) + tuple((NUMBER_KIND, form) for form in forms)
         return self._with_dates(found, likely=True)
 
     def other_forms(self) -> dict[str, tuple[Form, ...]]:
@@ -97,7 +98,7 @@ class Value:
         kind, detail = form
         if kind == "date":
             return bool(detail[1] == "MMMM y")
-        if kind == "number" and self.number is not None:
+        if is_number_kind(kind) and self.number is not None:
             return bool(0 <= detail[3] < _decimals(self.number) - (2 if detail[4] else 0))
         return False
 
@@ -120,11 +121,12 @@ class Value:
         return found
 
     def has_sign(self, document: DocumentText, place: Place, form: Form) -> bool:
-        """Tell whether the number at a place is negative as this one is, or neither."""
-        if form[0] != "number" or self.number is None:
-            return True
-        sign = document.sign(place)
-        return bool(sign) if self.number < 0 else sign in ("", "(")
+        """Tell whether the number at a place has the sign of this one, as the form has it."""
+        return (
+            self.number is None
+            or not is_number_kind(form[0])
+            or signs_agree(form[0], self.number, document, place)
+        )
 
 
 @functools.lru_cache(maxsize=8192, typed=True)
@@ -219,6 +221,7 @@ class _Counted:
         self.partly: dict[Form, set[int]] = {}
         self.longest: dict[Form, int] = {}
         self.has_words = False
+        self.signs = SignCounts()
         self.doubtful: list[tuple[int, DocumentText, Value]] = []
         self.documents = 0
         self.full = 0
@@ -243,20 +246,34 @@ class _Counted:
                     known.setdefault(text, []).append(form)
             if len(self._known) < _MOST_KNOWN:
                 self._known[key] = known  # of 1,500 prices there are eight
-        if self._credit(number, document, value, known) or not in_full or self.full >= _MOST_FULL_LOOKS:
+        is_found = self._credit(number, document, value, known)
+        if not is_found and in_full and self.full < _MOST_FULL_LOOKS:
+            self.full += 1
+            for forms_of in (value.likely_forms, value.other_forms):
+                every = {text: list(forms) for text, forms in forms_of().items() if text not in known}
+                if self._credit(number, document, value, every):
+                    is_found = True
+                    break
+                known = known | every
+        if value.number is None:
             return
-        self.full += 1
-        for forms_of in (value.likely_forms, value.other_forms):
-            every = {text: list(forms) for text, forms in forms_of().items() if text not in known}
-            if self._credit(number, document, value, every):
-                return
+        if is_found or self._credit(number, document, value, known, by_sign=False):
+            self.signs.add(value.number, agrees=is_found)
 
-    def _credit(self, number: int, document: DocumentText, value: Value, texts: Mapping[str, list[Form]]) -> bool:
+    def _credit(
+        self,
+        number: int,
+        document: DocumentText,
+        value: Value,
+        texts: Mapping[str, list[Form]],
+        *,
+        by_sign: bool = True,
+    ) -> bool:
         whole = False
         for text, forms in texts.items():
-            if not any(value.has_sign(document, place, forms[0]) for place in document.places(text)) and (
-                forms[0] != TEXT or document.broken(text, str(value.raw)) is None
-            ):
+            if not any(
+                not by_sign or value.has_sign(document, place, forms[0]) for place in document.places(text)
+            ) and (forms[0] != TEXT or document.broken(text, str(value.raw)) is None):
                 continue
             for form in forms:
                 loses = value.loses(form)
@@ -291,13 +308,15 @@ class _Counted:
                 covered |= found[best]
         if self.has_words and TEXT not in chosen:
             chosen.append(TEXT)  # a date in most documents, "in four weeks" in one
-        return chosen + [form for form in self.whole if form not in chosen and _is_padded(form, chosen)]
+        chosen += [form for form in self.whole if form not in chosen and _is_padded(form, chosen)]
+        kind = self.signs.kind()
+        return [(kind, detail) if is_number_kind(form) else (form, detail) for form, detail in chosen]
 
 
 def _is_padded(form: Form, chosen: Sequence[Form]) -> bool:
     """Tell whether a form of numbers differs from a chosen one only by the zeros at its end."""
-    return form[0] == "number" and any(
-        kind == "number" and (detail[:3], detail[4]) == (form[1][:3], form[1][4]) for kind, detail in chosen
+    return is_number_kind(form[0]) and any(
+        is_number_kind(kind) and (detail[:3], detail[4]) == (form[1][:3], form[1][4]) for kind, detail in chosen
     )
 
 

@@ -8,13 +8,13 @@ from collections.abc import Sequence
 from reportflow_pandas.verify.blank_places import filled_blanks
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import ExpectedValues, Value
-from reportflow_pandas.verify.few_documents import are_few, is_hardly_printed, reads_otherwise
 from reportflow_pandas.verify.layout import Layout, reads, slot_of
 from reportflow_pandas.verify.line_checks import TableCheck, shown
+from reportflow_pandas.verify.other_forms import is_same_number, reads_in_another_way
 from reportflow_pandas.verify.run_values import RunValues
 from reportflow_pandas.verify.state_words import states_of
 from reportflow_pandas.verify.suspicion import BOX_SIGNS, KINDS, Finding
-from reportflow_pandas.verify.table_layout import NUMBER, has_letters, parsed
+from reportflow_pandas.verify.table_layout import has_letters, parsed
 from reportflow_pandas.verify.text_forms import is_cjk, masked
 from reportflow_pandas.verify.value_places import Matches, is_explained, overlaps
 
@@ -135,10 +135,8 @@ def _singles(
             asked += 1
             nowhere += not places and path not in layout.by_place
         if path in wrong:
-            is_right = _same_number(document, wrong[path], value)
-            if not is_right and (
-                places or not _reads_otherwise(layout, document, value, matches.covered(expected))
-            ):
+            is_right = is_same_number(layout, document, wrong[path], path, value)
+            if not is_right and (places or not reads_in_another_way(layout, matches, expected, path)):
                 findings.append(_classified(run, document, path, value, wrong[path]))
         elif not places:
             findings += _lost(layout, run, expected, matches, path)
@@ -157,7 +155,7 @@ def _is_said(layout: Layout, document: DocumentText, path: str, place: Place) ->
 def _lost(layout: Layout, run: RunValues, expected: ExpectedValues, matches: Matches, path: str) -> list[Finding]:
     """Return the finding for a value that is nowhere; none for one that a design may leave out."""
     document, value = matches.document, expected.singles[path]
-    if _reads_otherwise(layout, document, value, matches.covered(expected)):
+    if reads_in_another_way(layout, matches, expected, path):
         return []
     if path not in layout.by_place:
         place = layout.between(matches, expected, path) or _guess(layout, run, matches, path, value)
@@ -213,36 +211,6 @@ def _misread(
 def _is_certain(layout: Layout, path: str) -> bool:
     """Tell whether each of a parameter's places has to hold it: it is known by place in nearly all documents."""
     return len(layout.page_counts) >= _ENOUGH_DOCUMENTS and layout.bound_share.get(path, 0.0) >= _CERTAIN_SHARE
-
-
-def _same_number(document: DocumentText, place: Place, value: Value) -> bool:
-    """Tell whether what stands in a place is the same number, with more zeros."""
-    found = NUMBER.findall(document.stream[place.begin : place.end])
-    return value.number is not None and len(found) == 1 and abs(value.number) in parsed(found[0])
-
-
-def _reads_otherwise(layout: Layout, document: DocumentText, value: Value, covered: bytearray) -> bool:
-    """Tell whether a value stands there in another way than was learned, or need not stand there."""
-    if _in_another_form(document, value, covered):
-        return True
-    return are_few(len(layout.page_counts)) and (
-        is_hardly_printed(value) or reads_otherwise(document, value, covered)
-    )
-
-
-def _in_another_form(document: DocumentText, value: Value, covered: bytearray) -> bool:
-    """Tell whether a value stands there in a form that the run did not teach, one long enough to be no chance.
-
-    A line of a table that has the same date, in the form of its column, is no place of it.
-    """
-    if value.date is None and (value.number is None or abs(value.number) < 1000):
-        return False
-    return any(
-        len(text) >= 6
-        and not any(value.loses(form) for form in forms)
-        and any(covered.find(0, place.begin, place.end) >= 0 for place in document.places(text))
-        for text, forms in (value.likely_forms() | value.other_forms()).items()
-    )
 
 
 def _only_elsewhere(layout: Layout, expected: ExpectedValues, matches: Matches, path: str) -> bool:
@@ -325,7 +293,8 @@ def _classified(run: RunValues, document: DocumentText, path: str, value: Value,
         kind = "cut"
     else:
         owner = run.owners.get(text)
-        if owner is not None and owner[0] == path:
+        is_own = value.number is not None and abs(value.number) in parsed(text)  # with another sign
+        if owner is not None and owner[0] == path and not is_own:
             kind = "foreign"
     return Finding.at(kind, document, [place], parameter=path, expected=shown(value), found=found)
 

@@ -12,6 +12,7 @@ from weakref import WeakKeyDictionary
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms
+from reportflow_pandas.verify.number_signs import NUMBER_KIND, is_number_kind
 from reportflow_pandas.verify.own_place import Gap, Neighbours, gap_of, gaps_of
 from reportflow_pandas.verify.spots import Spot, SpotsByHeight, by_height, units_at
 from reportflow_pandas.verify.state_words import StateWords, Word, words_of
@@ -157,6 +158,10 @@ class Layout:
         """Tell whether a parameter is an alarm where it is missing, in a document of this row."""
         condition = self.conditions.get(path)
         return path in self.judged and (condition is None or not condition.holds(expected))
+
+    def sign_kind(self, path: str) -> str:
+        """Return the kind of a parameter's forms as a number, which tells its sign."""
+        return next((kind for kind, _ in self.forms.get(path, ()) if is_number_kind(kind)), NUMBER_KIND)
 
     def words(self, matches: Matches, expected: ExpectedValues) -> dict[Word, Place]:
         """Return the words of a document that are no values of its row, with where they stand."""

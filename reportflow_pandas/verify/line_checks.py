@@ -6,6 +6,7 @@ from collections.abc import Collection, Sequence
 
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import TEXT, Value
+from reportflow_pandas.verify.number_signs import signs_agree, told_with_sign
 from reportflow_pandas.verify.state_words import states_of, words_of_line
 from reportflow_pandas.verify.surplus_lines import Known, surplus_lines
 from reportflow_pandas.verify.suspicion import BOX_SIGNS, Finding
@@ -311,7 +312,7 @@ class TableCheck:
                     [where[1] if where else Place(window.begin, window.begin + 1)],
                     parameter=self._named(at + one.source.next_line, one.source.fields[0]),
                     expected=shown(one.value),
-                    found=where[0] if where else "",
+                    found=told_with_sign(self.document, where[1]) if where else "",
                 )
             )
         if not extra or at < 0 or findings or window.is_last:
@@ -339,7 +340,8 @@ class TableCheck:
 
         def fits(number: int, place: int) -> bool:
             one = wanted[number]
-            return one is None or self.layout.fits(found[place][0], one)
+            text, where = found[place]
+            return one is None or (self.layout.fits(text, one) and self._has_sign(where, one))
 
         if len(found) == len(wanted) or (is_last and len(found) > len(wanted)):
             wrong = [number for number in range(len(wanted)) if not fits(number, number)]
@@ -373,6 +375,11 @@ class TableCheck:
                 number += 1
             else:
                 place += 1
+
+    def _has_sign(self, place: Place, number: Number) -> bool:
+        """Tell whether a field's number at a place has the sign with which it is printed in the run."""
+        kind = self.layout.sign_kinds.get(number.source.fields[0]) if number.value is not None else None
+        return kind is None or signs_agree(kind, number.number, self.document, place)
 
     def _foreign_text(self, window: Window, at: int, taken: Sequence[Place]) -> list[Finding]:
         """Return texts of other rows in a line of which everything own was found."""

@@ -15,6 +15,7 @@ from reportflow_pandas.verify.expected_values import ExpectedValues
 from reportflow_pandas.verify.judgement import judge
 from reportflow_pandas.verify.layout import Layout
 from reportflow_pandas.verify.layout_learning import learn
+from reportflow_pandas.verify.number_signs import signs_not_judged
 from reportflow_pandas.verify.readings import Readings
 from reportflow_pandas.verify.run_values import RunValues
 from reportflow_pandas.verify.suspicion import Finding, suspicion_of
@@ -182,6 +183,11 @@ def _told(findings: Sequence[Finding], document: DocumentText, expected: Expecte
 def _not_judged(layout: Layout) -> dict[str, str]:
     """Return what can't be judged, and why."""
     told = dict(layout.not_judged)
+    told |= {
+        f"{path}: sign": why
+        for path in sorted(layout.judged)
+        if (why := signs_not_judged(kind for kind, _ in layout.forms.get(path, ())))
+    }
     if layout.has_empty_pages:
         told["blank pages"] = "many documents have a page on which only what stands on every page is"
     for name, table in layout.tables.items():
@@ -192,6 +198,11 @@ def _not_judged(layout: Layout) -> dict[str, str]:
             told[f"{name}: a line too many"] = (
                 "the cells of its lines are not in places that tell them from other text"
             )
+        told |= {
+            f"{table.path(name)}: sign": why
+            for name, kind in table.sign_kinds.items()
+            if (why := signs_not_judged([kind]))
+        }
         sources = {source.fields[0] for source in table.numbers if source is not None and len(source.fields) == 1}
         for field_name in sorted(table.fields - set(table.texts) - sources - table.states.parameters):
             told[table.path(field_name)] = "not found in its place in most lines"

@@ -108,6 +108,8 @@ class TableLayout:
         Fixed text that belongs to lines, not to pages.
     states : StateWords
         Words that go with a line's values which are not printed themselves.
+    sign_kinds : dict of str
+        Kinds of forms by field, which tell how the signs of its numbers are printed.
     shape : LineShape or None
         Where the cells of a line stand.
     is_alone : bool
@@ -132,6 +134,7 @@ class TableLayout:
     forms: Forms = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
     running: set[tuple[str, int]] = field(default_factory=set)
+    sign_kinds: dict[str, str] = field(default_factory=dict)
     shape: LineShape | None = None
     is_alone: bool = False
     reason: str = ""

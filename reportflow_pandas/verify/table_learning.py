@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues
+from reportflow_pandas.verify.number_signs import NUMBER_KIND, SignCounts, signs_agree
 from reportflow_pandas.verify.state_words import learn_words, states_of, words_of_line
 from reportflow_pandas.verify.surplus_lines import Known, learn_shape
 from reportflow_pandas.verify.table_layout import (
@@ -77,6 +78,7 @@ def learn_table(
         return
     _learn_texts(layout, usable)
     _learn_numbers(layout, usable)
+    _learn_signs(layout, usable)
     learn_shape(layout, [Known(one.document, one.lines, one.numbers, one.windows, one.page) for one in usable])
     _learn_states(layout, usable)
 
@@ -246,6 +248,25 @@ def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
     layout.glue = {text for text, number in glue.items() if number >= 2}
     layout.numbers = _voted(inner or [(which, edge.last) for which, edge in edges.items()], edges, sources)
     _learn_blanks(layout, usable, plain)
+
+
+def _learn_signs(layout: TableLayout, usable: Sequence[Whole]) -> None:
+    """Learn how the signs of a line's numbers are printed, from lines that have all of their numbers."""
+    counts: dict[str, SignCounts] = defaultdict(SignCounts)
+    sources = layout.numbers
+    for document, lines, numbers, windows, *_ in usable:
+        own = layout.number_texts(lines)
+        for at, window in zip(numbers, windows, strict=True):
+            taken, lost = texts_found(layout, document, window, lines, at)
+            found = layout.numbers_in(document, window, taken, own) if not lost else []
+            if len(found) < len(sources) or (len(found) > len(sources) and not window.is_last):
+                continue
+            for source, (text, place) in zip(sources, found, strict=False):
+                number = layout.expected_number(source, lines, at) if source is not None else None
+                if number is not None and number.value is not None and layout.fits(text, number):
+                    agrees = signs_agree(NUMBER_KIND, number.number, document, place)
+                    counts[number.source.fields[0]].add(number.number, agrees=agrees)
+    layout.sign_kinds = {name: counted.kind() for name, counted in counts.items()}
 
 
 def _learn_states(layout: TableLayout, usable: Sequence[Whole]) -> None:

@@ -1,0 +1,127 @@
+"""In which form a run prints a value: its sign, its order of day and month, its zeros."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from reportflow_pandas.verify.document_text import DocumentText
+from reportflow_pandas.verify.expected_values import ExpectedValues
+from reportflow_pandas.verify.judgement import judge
+from reportflow_pandas.verify.layout_learning import learn
+from reportflow_pandas.verify.number_signs import sign_of
+from reportflow_pandas.verify.run_values import RunValues
+
+from .test_reading_places import document
+
+Params = dict[str, Any]
+NAMES = ["Ada", "Bo", "Cleo", "Dan", "Eve", "Finn", "Gus"]
+
+
+def page(params: Params, printed: Mapping[str, str]) -> DocumentText:
+    """Return a letter with each value behind its name, as ``printed`` where that has it; lines of two cells."""
+    units = [("Statement of your account", 60, 750)]
+    for at, name in enumerate(name for name in params if name != "Lines"):
+        units += [(f"{name}:", 60, 700 - 20 * at), (printed.get(name, str(params[name])), 200, 700 - 20 * at)]
+    for at, line in enumerate(params.get("Lines", ())):
+        said = printed.get(f"Lines.{at}", str(line["Price"]))
+        units += [(line["Item"], 60, 500 - 20 * at), (said, 300, 500 - 20 * at)]
+    return document([unit for unit in units if unit[0]])
+
+
+def told(
+    rows: Sequence[Params],
+    printed: Callable[[Params], Mapping[str, str]],
+    otherwise: Mapping[int, Mapping[str, str]] | None = None,
+) -> dict[int, list[str]]:
+    """Return the parameters with findings by row, where some rows are printed ``otherwise``."""
+    texts = [page(row, {**printed(row), **(otherwise or {}).get(at, {})}) for at, row in enumerate(rows)]
+    expected = [ExpectedValues.of(row) for row in rows]
+    layout, run = learn(list(zip(texts, expected, strict=True))), RunValues()
+    for at, values in enumerate(expected):
+        run.add(at, values, layout.forms)
+    found = {at: judge(layout, run, at, texts[at], expected[at]) for at in range(len(rows))}
+    return {at: [one.parameter for one in findings] for at, findings in found.items() if findings}
+
+
+def amounts(count: int = 40) -> list[Params]:
+    return [
+        {
+            "Customer": f"{NAMES[at % 7]} {NAMES[at * 3 % 5]}son {at}",
+            "Amount": (-1 if at % 4 == 0 else 1) * (7.25 + 331 * at),
+        }
+        for at in range(count)
+    ]
+
+
+def german(number: float) -> str:
+    return f"{number:,.2f}".translate(str.maketrans(",.", ".,"))
+
+
+def test_a_minus_that_is_lost_or_too_many_is_told() -> None:
+    changed = {8: {"Amount": "2.655,25"}, 0: {"Amount": "7,25"}, 9: {"Amount": "-2.986,25"}}
+    found = told(amounts(), lambda row: {"Amount": german(row["Amount"])}, changed)
+    assert found == {row: ["Amount"] for row in changed}
+
+
+@pytest.mark.parametrize(
+    ("below", "above"),
+    [("-{}", "{}"), ("({})", "{}"), ("{}-", "{}"), ("△{}", "{}"), ("\u2212 {}", "{}"), ("{} DR", "{} CR")],
+)
+def test_signs_of_many_kinds_are_known_and_told_where_they_are_not_there(below: str, above: str) -> None:
+    def printed(row: Params) -> dict[str, str]:
+        return {"Amount": (below if row["Amount"] < 0 else above).format(german(abs(row["Amount"])))}
+
+    assert told(amounts(), printed) == {}
+    assert told(amounts(), printed, {8: {"Amount": above.format("2.655,25")}}) == {8: ["Amount"]}
+
+
+def test_signs_are_not_judged_where_a_run_prints_none() -> None:
+    assert told(amounts(), lambda row: {"Amount": german(abs(row["Amount"]))}) == {}
+
+
+def tables(count: int = 30) -> list[Params]:
+    return [
+        {
+            "Customer": f"{NAMES[at % 7]} {NAMES[at * 3 % 5]}son {at}",
+            "Lines": [
+                {
+                    "Item": f"{NAMES[step % 7]} set {step}",
+                    "Price": (-1 if step == 1 else 1) * (at + 3.25 * step + 1),
+                }
+                for step in range(3 + at % 3)
+            ],
+        }
+        for at in range(count)
+    ]
+
+
+def cells(row: Params) -> dict[str, str]:
+    return {f"Lines.{at}": german(line["Price"]) for at, line in enumerate(row["Lines"])}
+
+
+def test_a_minus_of_a_tables_cell_is_told() -> None:
+    rows = tables()
+    lost, gained = {"Lines.1": german(-rows[7]["Lines"][1]["Price"])}, {"Lines.0": "-" + german(10)}
+    assert told(rows, cells) == {}
+    assert told(rows, cells, {7: lost, 9: gained}) == {7: ["Lines[2].Price"], 9: ["Lines[1].Price"]}
+
+
+def test_a_column_that_is_deducted_everywhere_has_its_minus_in_each_line() -> None:
+    rows = [{**row, "Lines": [{**line, "Price": abs(line["Price"])} for line in row["Lines"]]} for row in tables()]
+
+    def printed(row: Params) -> dict[str, str]:
+        return {name: f"-{text}" for name, text in cells(row).items()}
+
+    assert told(rows, printed) == {}
+    assert told(rows, printed, {7: {"Lines.1": cells(rows[7])["Lines.1"]}}) == {7: ["Lines[2].Price"]}
+
+
+@pytest.mark.parametrize(
+    ("text", "sign"), [("5.00 - 9", ""), ("5.00-", "-"), ("5.00 -", "-"), ("A-5.00", ""), ("5.00 drums", "")]
+)
+def test_a_hyphen_is_a_sign_only_where_it_stands_for_one(text: str, sign: str) -> None:
+    own = document([(text, 60, 700)])
+    assert sign_of(own, own.every_place("5.00")[0]) == sign
