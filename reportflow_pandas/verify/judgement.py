@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 
 from reportflow_pandas.verify.blank_places import filled_blanks
-from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
-from reportflow_pandas.verify.expected_values import ExpectedValues, Value
+from reportflow_pandas.verify.document_text import DocumentText, Place
+from reportflow_pandas.verify.expected_values import ExpectedValues
 from reportflow_pandas.verify.layout import Layout, reads, slot_of
 from reportflow_pandas.verify.line_checks import TableCheck, shown
 from reportflow_pandas.verify.other_forms import is_same_number, reads_in_another_way
 from reportflow_pandas.verify.run_values import RunValues
+from reportflow_pandas.verify.stand_ins import finding_for, hidden_finding, stand_in_of
 from reportflow_pandas.verify.state_words import states_of
 from reportflow_pandas.verify.suspicion import BOX_SIGNS, KINDS, Finding
-from reportflow_pandas.verify.table_layout import has_letters, parsed
+from reportflow_pandas.verify.table_layout import has_letters
 from reportflow_pandas.verify.text_forms import is_cjk, masked
-from reportflow_pandas.verify.value_places import Matches, is_explained, overlaps
+from reportflow_pandas.verify.value_places import Matches, is_explained
 
 __all__ = ["judge"]
 
@@ -61,7 +61,15 @@ def judge(
     outside = layout.outside(document) if layout.tables else ()
     for name, table in layout.tables.items():
         lines = expected.tables.get(name, [])
-        check = TableCheck(table, document, lines, anchors[name], outside=outside, foreign=run.line_texts)
+        check = TableCheck(
+            table,
+            document,
+            lines,
+            anchors[name],
+            outside=outside,
+            foreign=run.line_texts,
+            singles=matches.covered(expected),
+        )
         findings += check.findings()
     findings += _boxes(document, expected, findings)
     if not findings:
@@ -127,7 +135,7 @@ def _singles(
             continue
         if condition is not None and condition.holds(expected):
             if path in wrong and condition.parameter == path and _is_said(layout, document, path, wrong[path]):
-                findings.append(_classified(run, document, path, value, wrong[path]))
+                findings.append(finding_for(layout, run, matches, path, value, place=wrong[path]))
             continue
         places = matches.evidence[path]
         # what is the same in most rows says nothing about whose document it is
@@ -137,11 +145,11 @@ def _singles(
         if path in wrong:
             is_right = is_same_number(layout, document, wrong[path], path, value)
             if not is_right and (places or not reads_in_another_way(layout, matches, expected, path)):
-                findings.append(_classified(run, document, path, value, wrong[path]))
+                findings.append(finding_for(layout, run, matches, path, value, place=wrong[path]))
         elif not places:
             findings += _lost(layout, run, expected, matches, path)
         elif is_usual and _only_elsewhere(layout, expected, matches, path):
-            findings.append(_classified(run, document, path, value, None))
+            findings.append(finding_for(layout, run, matches, path, value, place=None))
     return findings, nowhere / asked if asked >= 2 else float(nowhere > 0 and asked > 0)
 
 
@@ -158,12 +166,12 @@ def _lost(layout: Layout, run: RunValues, expected: ExpectedValues, matches: Mat
     if reads_in_another_way(layout, matches, expected, path):
         return []
     if path not in layout.by_place:
-        place = layout.between(matches, expected, path) or _guess(layout, run, matches, path, value)
-        return [_classified(run, document, path, value, place)]
+        place = layout.between(matches, expected, path) or stand_in_of(layout, run, matches, expected, path)
+        return [finding_for(layout, run, matches, path, value, place=place)]
     place = layout.stand_in(document, matches.covered(expected), path, value.text)
     if place is None:
         return []
-    return [_classified(run, document, path, value, place)]
+    return [finding_for(layout, run, matches, path, value, place=place)]
 
 
 def _misread(
@@ -244,79 +252,12 @@ def _is_labelled(layout: Layout, matches: Matches, path: str, expected: Expected
     return any((slot.previous, slot.prefix) in labels for slot in slots)
 
 
-def _guess(layout: Layout, run: RunValues, matches: Matches, path: str, value: Value) -> Place | None:
-    """Return what probably stands in place of a value that is nowhere: its beginning, or what nothing explains."""
-    document = matches.document
-    if not value.is_pure_number:
-        for size in range(len(value.text) - 1, max(2, len(value.text) // 3), -1):
-            place = next(document.places(value.text[:size]), None)
-            if place is not None:
-                return place
-    taken = [place for places in matches.places.values() for place in places]
-    best, found = 0.75, None
-    for unit in document.units:
-        if masked(unit.text) in layout.fixed:
-            continue
-        owner = run.owners.get(unit.text)
-        likeness = 1.0 if owner is not None and owner[0] == path else _likeness(unit.text, value.text)
-        if likeness > best and not overlaps(taken, unit.begin, unit.end):
-            best, found = likeness, Place(unit.begin, unit.end)
-    return found
-
-
-def _likeness(one: str, other: str) -> float:
-    """Return the share of characters that two texts have in common."""
-    if abs(len(one) - len(other)) > max(len(one), len(other)) // 2:
-        return 0.0
-    common = sum((Counter(one) & Counter(other)).values())
-    return common / max(len(one), len(other), 1)
-
-
-def _classified(run: RunValues, document: DocumentText, path: str, value: Value, place: Place | None) -> Finding:
-    """Return the finding for a value that is not where it should be, by what stands there."""
-    if place is None:
-        hidden = next((unit for unit in document.hidden if unit.text and unit.text in value.text), None)
-        if hidden is not None:
-            return _hidden(document, path, value, hidden)
-        return Finding.at("missing", document, [], parameter=path, expected=shown(value))
-    text = document.stream[place.begin : place.end]
-    found = document.raw(place.begin, place.end)
-    kind = "missing"
-    if any(sign in text for sign in BOX_SIGNS):
-        kind = "glyph"
-    elif (
-        len(text) >= 2
-        and value.text.startswith(text.rstrip(".…"))
-        and text != value.text
-        and not value.is_pure_number
-    ):
-        kind = "cut"
-    else:
-        owner = run.owners.get(text)
-        is_own = value.number is not None and abs(value.number) in parsed(text)  # with another sign
-        if owner is not None and owner[0] == path and not is_own:
-            kind = "foreign"
-    return Finding.at(kind, document, [place], parameter=path, expected=shown(value), found=found)
-
-
-def _hidden(document: DocumentText, path: str, value: Value, hidden: Unit) -> Finding:
-    seen = next((unit for unit in document.units if unit.text and value.text.startswith(unit.text)), None)
-    places = [Place(seen.begin, seen.end)] if seen is not None else []
-    found = seen.raw if seen is not None else "it is there, and nothing of it can be seen"
-    finding = Finding.at("cut", document, places, parameter=path, expected=shown(value), found=found)
-    return (
-        finding
-        if places
-        else Finding("cut", path, shown(value), found, hidden.page + 1, ((hidden.page, hidden.box),))
-    )
-
-
 def _unseen(layout: Layout, document: DocumentText, expected: ExpectedValues, matches: Matches) -> list[Finding]:
     """Return values that are not judged and stand in the file where no eye sees them, as they do in few others."""
     if not document.hidden:
         return []
     return [
-        _hidden(document, path, value, unit)
+        hidden_finding(document, path, value, unit)
         for path, value in expected.singles.items()
         if not matches.places[path] and path not in layout.unseen and not layout.asks_for(path, expected)
         if (unit := document.unseen(value.text)) is not None

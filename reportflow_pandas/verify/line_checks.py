@@ -30,6 +30,8 @@ _MOST_FINDINGS = 20
 """Of one table: after so many, a document is wrong as a whole."""
 _UNITS_AFTER_LAST = 12
 _CHARACTERS_BEFORE_FIRST = 200
+_SAME_EDGE = 2.0
+"""Points by which the edges of texts in one column may differ."""
 
 
 def shown(value: Value) -> str:
@@ -54,6 +56,8 @@ class TableCheck:
         Units that belong to pages, not to lines.
     foreign : set of str
         Texts of other rows' lines.
+    singles : bytearray
+        Which characters of the document belong to values of the row.
     """
 
     def __init__(
@@ -65,6 +69,7 @@ class TableCheck:
         *,
         outside: Collection[int],
         foreign: set[str],
+        singles: bytearray,
     ) -> None:
         self.layout = layout
         self.document = document
@@ -72,6 +77,7 @@ class TableCheck:
         self.anchors = anchors
         self.outside = outside
         self.foreign = foreign
+        self.singles = singles
         self.own = layout.number_texts(lines)
         self.windows = list(layout.windows(document, anchors, lines, outside, self.own))
         self.numbers = layout.line_numbers(lines)
@@ -145,16 +151,19 @@ class TableCheck:
         before = {value.text for value in self.lines[self.numbers[at - 1]].values()} if at else set()
         held = [value for value in others if value.text not in before and value.find(document, [TEXT], begin, end)]
         strange = self._strange_unit(begin, end)
+        if strange is not None and not at and not self._is_in_column(strange):
+            strange = None  # other text stands before the table
         if strange is not None and (held or not others):
             kind = "glyph" if _has_box(strange) else "missing"
             place = Place(strange.begin, strange.end)
             return Finding.at(kind, document, [place], parameter=parameter, expected=shown(own), found=strange.raw)
         if held:
             return Finding.at("missing", document, [], parameter=parameter, expected=shown(own))
+        where = begin if at else self.anchors[0].begin  # before the first one other text stands
         return Finding.at(
             "lines",
             document,
-            [Place(begin, begin + 1)],
+            [Place(where, where + 1)],
             parameter=self._named(number),
             expected=self._told(number),
             found="this line is missing",
@@ -168,11 +177,20 @@ class TableCheck:
             unit = document.units[number]
             mask = masked(unit.text)
             common = unit.begin < begin or not has_letters(mask) or mask in layout.fixed or mask in layout.glue
+            common = common or self.singles.find(1, unit.begin, unit.end) >= 0
             if common and not _has_box(unit):
                 continue
             if not any(text in unit.text for text in known):
                 return unit
         return None
+
+    def _is_in_column(self, unit: Unit) -> bool:
+        """Tell whether a unit begins or ends where one does by which another line is known."""
+        document = self.document
+        boxes = [document.units[document.unit_at(anchor.begin)].box for anchor in self.anchors]
+        return any(
+            abs(unit.box[0] - box[0]) <= _SAME_EDGE or abs(unit.box[2] - box[2]) <= _SAME_EDGE for box in boxes
+        )
 
     def _extra_line(self, at: int, by_anchor: dict[int, int]) -> Finding:
         anchor, name = self.anchors[at], self.layout.anchor
