@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
+from reportflow_pandas.verify.blank_cells import Edges, Seen, edges_in, filled_cells
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import TEXT, Value
 from reportflow_pandas.verify.number_signs import signs_agree, told_with_sign
@@ -18,6 +19,7 @@ from reportflow_pandas.verify.table_layout import (
     Window,
     aligned,
     has_letters,
+    is_number,
     leftovers,
     texts_found,
 )
@@ -82,6 +84,7 @@ class TableCheck:
         self.windows = list(layout.windows(document, anchors, lines, outside, self.own))
         self.numbers = layout.line_numbers(lines)
         self.pairs: dict[int, int] = {}
+        self._own_edges: Edges | None = None
 
     def findings(self) -> list[Finding]:
         """Return what is wrong with the lines."""
@@ -230,10 +233,30 @@ class TableCheck:
         taken, lost = texts_found(self.layout, self.document, window, self.lines, at)
         if lost:
             return [self._lost_text(window, at, name, taken) for name in lost]
-        found = self._numbers(window, at, taken)
+        found = self._numbers(window, at, taken) or self._filled(window, at, taken)
         if found or at < 0:
             return found
         return self._foreign_text(window, at, taken) or self._states(window, at, taken)
+
+    def _edges(self) -> Edges:
+        if self._own_edges is None:
+            pairs = ((at, window) for at, window in zip(self.numbers, self.windows, strict=False))
+            self._own_edges = edges_in(self.layout, self.document, self.lines, pairs)
+        return self._own_edges
+
+    def _filled(self, window: Window, at: int, taken: Sequence[Place]) -> list[Finding]:
+        """Return what stands in the columns in which a line has nothing."""
+        line = Seen(self.document, self.lines, at, window, taken, self._edges())
+        return [
+            Finding.at(
+                "foreign",
+                self.document,
+                [Place(unit.begin, unit.end)],
+                parameter=self._named(at + is_before, name),
+                found=f"{unit.raw} stands there, and the row has nothing",
+            )
+            for name, is_before, unit in filled_cells(self.layout, line)
+        ]
 
     def _states(self, window: Window, at: int, taken: Sequence[Place]) -> list[Finding]:
         """Return values that are not printed themselves and whose words are not there, or are others'."""
@@ -333,10 +356,12 @@ class TableCheck:
                     found=told_with_sign(self.document, where[1]) if where else "",
                 )
             )
+        extra = [number for number in extra if is_number(found[number][0])]
         if not extra or at < 0 or findings or window.is_last:
             return findings
-        silent = self.layout.silent_when_blank
-        blank = [source for source in sources if len(source.fields) == 1 and silent.issuperset(source.fields)]
+        blank = [
+            source for source in sources if len(source.fields) == 1 and source.fields[0] not in self.layout.filled
+        ]
         blank = [source for source in blank if self.layout.expected_number(source, self.lines, at) is None]
         if blank:
             text, place = found[extra[0]]

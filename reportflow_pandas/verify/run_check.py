@@ -203,6 +203,7 @@ def _not_judged(layout: Layout) -> dict[str, str]:
             for name, kind in table.sign_kinds.items()
             if (why := signs_not_judged([kind]))
         }
+        told |= {table.path(field_name): said for field_name, said in table.filled.items()}
         sources = {source.fields[0] for source in table.numbers if source is not None and len(source.fields) == 1}
         for field_name in sorted(table.fields - set(table.texts) - sources - table.states.parameters):
             told[table.path(field_name)] = "not found in its place in most lines"

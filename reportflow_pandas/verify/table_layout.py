@@ -32,6 +32,7 @@ __all__ = [
     "aligned",
     "has_letters",
     "in_window",
+    "is_number",
     "leftovers",
     "parsed",
     "texts_found",
@@ -100,12 +101,18 @@ class TableLayout:
         Fields that are printed as text; whether before the anchor, hence in the window of the line before.
     numbers : list of NumberSource or None
         The numbers of a line in their order; None for one that nothing explains.
-    shown_when_blank, silent_when_blank : set of str
-        Fields in whose place a number stands though the row has none, and those where nothing does.
+    shown_when_blank : set of str
+        Fields in whose place a number stands though the row has none.
     glue : set of str
         What else stands in a line.
     row_units : set of str
         Fixed text that belongs to lines, not to pages.
+    columns : dict of set of tuple
+        By field, at which side and where its cells are flush.
+    known : dict of set of str
+        Values of each text field.
+    filled : dict of str
+        Fields in whose place something often stands where a line has none, and what is said of them.
     states : StateWords
         Words that go with a line's values which are not printed themselves.
     sign_kinds : dict of str
@@ -127,9 +134,11 @@ class TableLayout:
     texts: dict[str, bool] = field(default_factory=dict)
     numbers: list[NumberSource | None] = field(default_factory=list)
     shown_when_blank: set[str] = field(default_factory=set)
-    silent_when_blank: set[str] = field(default_factory=set)
     glue: set[str] = field(default_factory=set)
     row_units: set[str] = field(default_factory=set)
+    columns: dict[str, set[tuple[int, int]]] = field(default_factory=dict)
+    known: dict[str, set[str]] = field(default_factory=dict)
+    filled: dict[str, str] = field(default_factory=dict)
     states: StateWords = field(default_factory=StateWords)
     forms: Forms = field(default_factory=dict)
     fixed: set[str] = field(default_factory=set)
@@ -400,6 +409,11 @@ def _rounded(text: str) -> tuple[tuple[Decimal, Decimal], ...]:
 def has_letters(text: str) -> bool:
     """Tell whether a text is more than numbers and signs."""
     return any(char.isalpha() for char in text)
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a printed number is another one than zero."""
+    return any(char.isdigit() and char != "0" for char in text)
 
 
 def aligned(wanted: Sequence[str], found: Sequence[str]) -> tuple[dict[int, int], list[int]]:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
+from reportflow_pandas.verify.blank_cells import Seen, edges_in, few_lines, learn_blank_cells
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues
 from reportflow_pandas.verify.number_signs import NUMBER_KIND, SignCounts, signs_agree
@@ -18,6 +19,7 @@ from reportflow_pandas.verify.table_layout import (
     TableLayout,
     Window,
     in_window,
+    is_number,
     leftovers,
     texts_found,
 )
@@ -33,11 +35,12 @@ _MOST_LINES = 60
 _ENOUGH_LINES = 1_500
 """Of all documents of the sample: what they don't tell, more of them don't either."""
 _LEAST_WINDOWS = 3
+_OFTEN_IN_BLANK = 5
+"""Lines without one of their texts in which something stands, from which it belongs to the design."""
 _NEARLY = 0.01
 """Share of the usual lines up to which two explanations are as good as each other."""
 _CONTRADICTED = 1 / 3
 """Of documents: a column that goes against more of them was not understood, and the documents are in order."""
-_SELDOM = 0.1
 
 
 def learn_table(
@@ -79,6 +82,8 @@ def learn_table(
     _learn_texts(layout, usable)
     _learn_numbers(layout, usable)
     _learn_signs(layout, usable)
+    learn_blank_cells(layout, list(_seen(layout, usable)))
+    _say_unknown(layout, having)
     learn_shape(layout, [Known(one.document, one.lines, one.numbers, one.windows, one.page) for one in usable])
     _learn_states(layout, usable)
 
@@ -214,6 +219,29 @@ def _learn_texts(layout: TableLayout, usable: Sequence[Whole]) -> None:
             layout.texts[field_name] = before[field_name] > here[field_name]
 
 
+def _seen(layout: TableLayout, usable: Sequence[Whole]) -> Iterator[Seen]:
+    """Yield the lines whose texts are all there."""
+    for document, lines, numbers, windows, *_ in usable:
+        own = edges_in(layout, document, lines, zip(numbers, windows, strict=True))
+        for at, window in zip(numbers, windows, strict=True):
+            taken, lost = texts_found(layout, document, window, lines, at)
+            if not lost:
+                yield Seen(document, lines, at, window, taken, own)
+
+
+def _say_unknown(layout: TableLayout, having: Having) -> None:
+    """Say in which columns it is not looked for what stands there where a line has nothing."""
+    blank = {name for _, lines, _ in having for line in lines for name in layout.fields - line.keys()} & {
+        *layout.texts,
+        *(source.fields[0] for source in layout.numbers if source is not None and source.fields),
+    }
+    for name in blank:
+        if name == layout.anchor:
+            layout.filled.setdefault(name, "lines that have none are not looked for: the others are known by it")
+        elif not layout.columns.get(name):
+            layout.filled.setdefault(name, "not judged where a line has none: its cells are in no column")
+
+
 def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
     """Learn where the numbers of a line come from, by votes of the lines that have all of them."""
     names = {
@@ -228,6 +256,7 @@ def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
     sources += [NumberSource(pair, next_line) for next_line in (False, True) for pair in combinations(plain, 2)]
     sources += [NumberSource((), next_line) for next_line in (False, True)]
     glue: Counter[str] = Counter()
+    glue_of_blank: Counter[str] = Counter()
     inner: list[tuple[int, list[set[NumberSource]]]] = []
     edges: dict[int, _Edge] = {}
     for which, whole in enumerate(usable):
@@ -242,10 +271,14 @@ def _learn_numbers(layout: TableLayout, usable: Sequence[Whole]) -> None:
             reading = _explaining(layout, texts, sources, lines, at)
             if not window.is_last:
                 inner.append((which, reading))
-                glue.update(leftovers(whole.document, window, taken))
+                # where a line has no text, what stands there may be another one's
+                (glue if layout.texts.keys() <= lines[at].keys() else glue_of_blank).update(
+                    leftovers(whole.document, window, taken)
+                )
             elif all(name in lines[0] for name in plain):
                 edges[which] = _Edge(_before_first(layout, whole, sources, own), reading)
     layout.glue = {text for text, number in glue.items() if number >= 2}
+    layout.glue |= {text for text, number in glue_of_blank.items() if number + glue[text] >= _OFTEN_IN_BLANK}
     layout.numbers = _voted(inner or [(which, edge.last) for which, edge in edges.items()], edges, sources)
     _learn_blanks(layout, usable, plain)
 
@@ -295,8 +328,9 @@ def _learn_states(layout: TableLayout, usable: Sequence[Whole]) -> None:
 
 def _learn_blanks(layout: TableLayout, usable: Sequence[Whole], plain: Sequence[str]) -> None:
     """Learn what stands in the place of a number that the row does not have: nothing, or one from elsewhere."""
-    shown: Counter[str] = Counter()
-    silent: Counter[str] = Counter()
+    shown: dict[str, list[str]] = defaultdict(list)
+    lines_of: Counter[str] = Counter()
+    whole: Counter[str] = Counter()
     for document, lines, numbers, windows, *_ in usable:
         own = layout.number_texts(lines)
         for at, window in zip(numbers, windows, strict=True):
@@ -305,13 +339,22 @@ def _learn_blanks(layout: TableLayout, usable: Sequence[Whole], plain: Sequence[
                 continue
             taken, lost = texts_found(layout, document, window, lines, at)
             if not lost:
-                found = len(layout.numbers_in(document, window, taken, own))
-                (shown if found >= len(layout.numbers) else silent)[blank[0]] += 1
+                found = [text for text, _ in layout.numbers_in(document, window, taken, own)]
+                wanted = sum(
+                    source is None or layout.expected_number(source, lines, at) is not None
+                    for source in layout.numbers
+                )
+                lines_of[blank[0]] += 1
+                whole[blank[0]] += len(found) >= len(layout.numbers)
+                if sum(map(is_number, found)) > wanted:
+                    shown[blank[0]].append(" ".join(found[: len(layout.numbers)]))
     for name in plain:
-        if shown[name] > silent[name]:
-            layout.shown_when_blank.add(name)
-        elif silent[name] >= _LEAST_WINDOWS and shown[name] <= _SELDOM * silent[name]:
-            layout.silent_when_blank.add(name)
+        if not few_lines(shown[name], lines_of[name]):
+            layout.filled[name] = (
+                f"a number stands in its place in {len(shown[name]):,} of {lines_of[name]:,} lines that have none"
+            )
+            if 2 * whole[name] > lines_of[name]:
+                layout.shown_when_blank.add(name)
 
 
 def _explaining(

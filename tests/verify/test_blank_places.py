@@ -110,3 +110,61 @@ def test_a_name_that_moves_up_with_a_word_of_the_design_is_no_other_value() -> N
 def test_zero_and_a_dash_are_nothing() -> None:
     assert of_run(*customers("0.00", range(10, 13))) == ({}, {})
     assert of_run(*customers("-", range(10, 13))) == ({}, {})
+
+
+@pytest.mark.parametrize(
+    ("design", "column"),
+    [
+        ("quotation", "Description"),
+        ("quotation", "UnitPrice"),
+        ("delivery", "Sku"),
+        ("delivery", "Lot"),
+    ],
+)
+def test_a_cell_that_a_line_does_not_have_and_that_is_printed_is_told(
+    design: str, column: str, tmp_path: Path
+) -> None:
+    table = "Items" if design == "delivery" else "Lines"
+    wanted = planted_faults.rows(design, 40, seed=12)
+    pdfs = {row: planted_faults.printed(design, params) for row, params in enumerate(wanted)}
+    asked, told = list(wanted), {}
+    for row, params in list(enumerate(wanted))[3:40:8]:
+        at = next((at for at, line in enumerate(params[table]) if line[column] not in ("", None)), None)
+        if at is not None and len(told) < 3:
+            asked[row] = planted_faults.with_value(params, [table, at, column], None)
+            told[row] = [f"{table}[{at + 1}].{column}"]
+    found = judged(asked, pdfs, tmp_path)
+    assert {row: [one.parameter for one in findings] for row, findings in found.items() if findings} == told
+
+
+def test_what_the_design_prints_in_every_blank_cell_is_no_alarm_and_another_ones_text_is() -> None:
+    rows, texts = [], []
+    for at in range(40):
+        lines = [
+            {
+                "Task": f"{NAMES[(at + line) % 7]} {5 * chr(97 + at)}",
+                "Unit": "hours" if line % 2 else None,
+                "Price": 17 * at + line + 3,
+            }
+            for line in range(3)
+        ]
+        rows.append({"Customer": f"{NAMES[at % 7]} {at}", "Lines": lines})
+        units = [
+            ("Dear", 60, 750),
+            (f"{NAMES[at % 7]} {at}", 90, 750),
+            ("Task", 60, 720),
+            ("Unit", 300, 720),
+            ("Price", 380, 720),
+        ]
+        for line, cells in enumerate(lines):
+            low = 700 - 20 * line
+            units += [
+                (cells["Task"], 60, low),
+                (cells["Unit"] or "pieces", 300, low),
+                (str(cells["Price"]), 380, low),
+            ]
+        texts.append(document([*units, ("Thank you", 60, 500)]))
+    assert of_run(rows, texts)[1] == {}
+    lines = rows[7]["Lines"]
+    rows[7] = {**rows[7], "Lines": [*lines[:1], {**lines[1], "Unit": None}, lines[2]]}
+    assert of_run(rows, texts)[1] == {7: ["Lines[2].Unit"]}
