@@ -10,7 +10,7 @@ from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.table_layout import NUMBER, Lines, TableLayout, Window, in_window
 from reportflow_pandas.verify.text_forms import masked
 
-__all__ = ["Edges", "Seen", "edges_in", "few_lines", "filled_cells", "learn_blank_cells"]
+__all__ = ["Edges", "Seen", "edges_in", "few_lines", "filled_cells", "is_number", "learn_blank_cells"]
 
 _APART = 2.5
 """Points that cells of one column may be apart."""
@@ -39,6 +39,11 @@ class Seen(NamedTuple):
     window: Window
     taken: Sequence[Place]
     own: Edges
+
+
+def is_number(text: str) -> bool:
+    """Tell whether a printed number is another one than zero."""
+    return any(char.isdigit() and char != "0" for char in text)
 
 
 def few_lines(texts: Sequence[str], blank: int) -> bool:

@@ -10,9 +10,9 @@ from reportflow_pandas.verify.blank_places import learn_blanks
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms, Sample, learned_forms
 from reportflow_pandas.verify.few_documents import are_few, judge_in_few
-from reportflow_pandas.verify.layout import Layout, Slot, reads, slot_of
+from reportflow_pandas.verify.layout import Layout, reads
 from reportflow_pandas.verify.left_out import said_of, when_left_out
-from reportflow_pandas.verify.spots import sure_spots
+from reportflow_pandas.verify.slot_learning import bind_slots, forget_cells, learn_shares
 from reportflow_pandas.verify.state_words import learn_words, states_of
 from reportflow_pandas.verify.table_layout import TableLayout, has_letters
 from reportflow_pandas.verify.table_learning import learn_table
@@ -31,12 +31,6 @@ _HARDLY = 0.2
 _LEAST_EXPLAINED = 3
 _MOST_STATES = 12
 """Values of a parameter of few values."""
-_BOUND = 0.6
-"""Share of its readings from which a slot belongs to a parameter."""
-_ENOUGH_READINGS, _SURE = 12, 0.95
-"""Readings of a slot, and the share of them from which it holds nothing but the parameter's value."""
-_PLACED, _OTHERS = 0.8, 0.1
-"""Share of documents in which a value stands in its place, and of those in which it stands only in others'."""
 _FIXED_SHARE = 0.03
 _EMPTY_SHARE = 0.3
 """Of the documents: where so many have a page without text, the design means it."""
@@ -67,13 +61,15 @@ def learn(sample: Sample, *, seed: int = 0) -> Layout:
     layout.fixed = _fixed_units(kept, own)
     layout.running = _running_numbers(kept, layout.forms)
     layout.chance = _chance(kept, layout.forms, random.Random(seed))  # noqa: S311 - a sample, no secret
-    _bind_slots(layout, kept, own)
+    bind_slots(layout, kept, own)
     for table in sorted({name for _, expected in kept for name in expected.tables}):
         own_table = TableLayout(table, forms=layout.forms, fixed=layout.fixed, running=layout.running)
         own_table.is_of_few = are_few(len(kept))
         learn_table(own_table, kept, layout.outside)
         layout.tables[table] = own_table
-    _learn_tags(layout, kept, own)
+    spans = _learn_tags(layout, kept, own)
+    forget_cells(layout, kept, own, spans)
+    learn_shares(layout, kept, own, spans)
     _judge_parameters(layout, kept, own)
     learn_blanks(layout, kept, own)
     _learn_states(layout, kept, own)
@@ -161,79 +157,8 @@ def _chance(sample: Sample, forms: Forms, rng: random.Random) -> dict[str, float
     return {path: found[path] / count for path, count in tried.items()}
 
 
-def _bind_slots(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> None:
-    """Find the places that belong to a parameter: nearly always its own value stands there."""
-    layout.slots = _candidates(layout, sample, matches)
-    total: Counter[tuple[str, Slot]] = Counter()
-    fits: Counter[tuple[str, Slot]] = Counter()
-    for (document, expected), own in zip(sample, matches, strict=True):
-        for path, slot, number, place in layout.readings(document):
-            if path in expected.singles:
-                total[path, slot] += 1
-                fits[path, slot] += reads(document, own.places[path], number, place)
-    enough = 3 if len(sample) >= 8 else 1
-    layout.rebind(
-        {
-            path: {
-                slot
-                for slot in slots
-                if total[path, slot] >= (1 if slot.is_telling else enough)
-                and fits[path, slot] >= _BOUND * total[path, slot]
-            }
-            for path, slots in layout.slots.items()
-        }
-    )
-    layout.slot_share = {key: fits[key] / number for key, number in total.items()}
-    layout.slot_readings = dict(total)
-    layout.sure = {
-        key for key, number in total.items() if number >= _ENOUGH_READINGS and fits[key] >= _SURE * number
-    }
-    stand: Counter[str] = Counter()
-    present: Counter[str] = Counter()
-    for (document, expected), own in zip(sample, matches, strict=True):
-        covered = own.covered(expected)
-        for path in expected.singles:
-            present[path] += 1
-            bound = layout.slots.get(path, set())
-            stand[path] += any(
-                slot_of(document, place, covered, layout.fixed) in bound for place in own.places[path]
-            )
-    layout.bound_share = {path: stand[path] / number for path, number in present.items()}
-    unsure = (path for path, share in layout.bound_share.items() if share < _SURE)
-    layout.spots = sure_spots(unsure, [expected for _, expected in sample], matches, layout.fixed)
-    placed: Counter[str] = Counter()
-    others: Counter[str] = Counter()
-    for (document, expected), own in zip(sample, matches, strict=True):
-        for path, places in own.places.items():
-            is_placed = layout.is_placed(path, document, places)
-            placed[path] += is_placed
-            others[path] += not is_placed and own.is_of_others(path, expected)
-    layout.placed_share = {path: placed[path] / number for path, number in present.items()}
-    layout.apart = {
-        path
-        for path, share in layout.placed_share.items()
-        if share >= _PLACED and others[path] <= max(1, _OTHERS * present[path])
-    }
-
-
-def _candidates(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> dict[str, set[Slot]]:
-    """Return the places in which each parameter stands in several documents, by the text around them."""
-    stood: dict[str, Counter[Slot]] = defaultdict(Counter)
-    for (document, expected), own in zip(sample, matches, strict=True):
-        covered = own.covered(expected)
-        for path, places in own.places.items():
-            for slot in {slot_of(document, place, covered, layout.fixed) for place in places}:
-                if slot.says_where:
-                    stood[path][slot] += 1
-    least = max(2, 0.01 * len(sample)) if len(sample) >= 4 else 1
-    return {
-        path: {slot for slot, number in slots.most_common(40) if slot.is_telling or number >= least}
-        for path, slots in stood.items()
-    }
-
-
-def _learn_tags(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> None:
-    """Learn where in a document a parameter's value nearly always stands, and forget the other places."""
+def _learn_tags(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> list[list[tuple[int, int]]]:
+    """Learn where a parameter's value nearly always stands, forget the other places, and return the tables'."""
     found: Counter[str] = Counter()
     tagged: dict[str, Counter[Tag]] = defaultdict(Counter)
     anchors = [layout.anchors(document, expected) for document, expected in sample]
@@ -251,6 +176,7 @@ def _learn_tags(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> N
     for own, tables, beginnings in zip(matches, spans, anchors, strict=True):
         own.keep(layout.usual_tags, tables)
         layout.remember(own, beginnings)
+    return spans
 
 
 def _judge_parameters(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> None:

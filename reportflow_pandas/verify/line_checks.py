@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from difflib import SequenceMatcher
 
-from reportflow_pandas.verify.blank_cells import Edges, Seen, edges_in, filled_cells
+from reportflow_pandas.verify.blank_cells import Edges, Seen, edges_in, filled_cells, is_number
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
 from reportflow_pandas.verify.expected_values import TEXT, Value
 from reportflow_pandas.verify.number_signs import signs_agree, told_with_sign
@@ -17,9 +18,7 @@ from reportflow_pandas.verify.table_layout import (
     Number,
     TableLayout,
     Window,
-    aligned,
     has_letters,
-    is_number,
     leftovers,
     texts_found,
 )
@@ -94,7 +93,7 @@ class TableCheck:
         if not self.lines:
             return self._surplus()
         wanted = [self.lines[at][layout.anchor].text for at in self.numbers]
-        self.pairs, extra = aligned(wanted, [anchor.text for anchor in self.anchors])
+        self.pairs, extra = _aligned(wanted, [anchor.text for anchor in self.anchors])
         if wanted and not self.pairs:
             return [Finding("lines", layout.name, f"{len(self.lines)} lines", "none of them is there")]
         by_anchor = {place: self.numbers[at] for at, place in self.pairs.items()}
@@ -444,6 +443,18 @@ class TableCheck:
                     )
                 ]
         return []
+
+
+def _aligned(wanted: Sequence[str], found: Sequence[str]) -> tuple[dict[int, int], list[int]]:
+    """Return which of the wanted stands where among the found, and those found in excess."""
+    if list(wanted) == list(found):
+        return {at: at for at in range(len(wanted))}, []
+    matcher = SequenceMatcher(None, wanted, found, autojunk=False)
+    pairs = {
+        block.a + step: block.b + step for block in matcher.get_matching_blocks() for step in range(block.size)
+    }
+    taken = set(pairs.values())
+    return pairs, [at for at in range(len(found)) if at not in taken]
 
 
 def _beginning(document: DocumentText, value: Value, begin: int, end: int, *, least: int) -> Place | None:

@@ -21,6 +21,8 @@ _MOST_SPOTS = 6
 """Of one parameter: languages, and lines above it that may be left out."""
 _ENOUGH, _SURE = 12, 0.95
 """Documents in which anything stands at a spot, and the share of them from which it belongs to a parameter."""
+_BESIDE = 0.8
+"""Share of documents with a value in which it stands elsewhere than in tables: their cells say the same."""
 _LEFT, _MIDDLE, _RIGHT = range(3)
 
 
@@ -33,12 +35,18 @@ class Spot(NamedTuple):
     height: float
 
 
+Spans = Sequence[tuple[int, int]]
+
 SpotsByHeight = Mapping[tuple[int, int], Sequence[tuple[Spot, str]]]
 """By page and height in whole points, the spots there and their parameters."""
 
 
 def sure_spots(
-    paths: Iterable[str], rows: Sequence[ExpectedValues], matches: Sequence[Matches], fixed: Collection[str]
+    paths: Iterable[str],
+    rows: Sequence[ExpectedValues],
+    matches: Sequence[Matches],
+    spans: Sequence[Spans],
+    fixed: Collection[str],
 ) -> dict[str, set[Spot]]:
     """Return the spots at which nearly nothing but a parameter's own value stands.
 
@@ -48,10 +56,12 @@ def sure_spots(
         Parameters.
     rows, matches : sequence of ExpectedValues, sequence of Matches
         The values of a sample's documents, and where they stand.
+    spans : sequence
+        From where to where tables go in each document.
     fixed : collection of str
         Units that belong to the design, digits hidden.
     """
-    found = {path: _spots_of(path, matches) for path in paths}
+    found = {path: _spots_of(path, matches, spans) for path in paths}
     spots = by_height(found)
     total: Counter[tuple[str, Spot]] = Counter()
     fits: Counter[tuple[str, Spot]] = Counter()
@@ -77,14 +87,19 @@ def sure_spots(
     }
 
 
-def _spots_of(path: str, matches: Iterable[Matches]) -> set[Spot]:
-    """Return the spots at which a parameter's value stands in several documents."""
+def _spots_of(path: str, matches: Sequence[Matches], spans: Sequence[Spans]) -> set[Spot]:
+    """Return the spots at which a value stands in several documents, elsewhere than in their tables."""
+    every = [own.places.get(path, []) for own in matches]
+    beside = [
+        [place for place in places if not any(begin <= place.begin < end for begin, end in tables)]
+        for places, tables in zip(every, spans, strict=True)
+    ]
+    count = sum(map(bool, every))
+    is_beside = sum(map(bool, beside)) >= _BESIDE * count
     stood: dict[Spot, set[int]] = defaultdict(set)
-    count = 0
-    for number, own in enumerate(matches):
-        count += bool(own.places.get(path))
-        for place in own.places.get(path, ()):
-            for spot in _at(own.document, place):
+    for number, places in enumerate(beside if is_beside else every):
+        for place in places:
+            for spot in _at(matches[number].document, place):
                 stood[spot].add(number)
     chosen: set[Spot] = set()
     told: set[int] = set()

@@ -10,7 +10,6 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal, InvalidOperation
-from difflib import SequenceMatcher
 from typing import NamedTuple
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
@@ -29,10 +28,8 @@ __all__ = [
     "NumberSource",
     "TableLayout",
     "Window",
-    "aligned",
     "has_letters",
     "in_window",
-    "is_number",
     "leftovers",
     "parsed",
     "texts_found",
@@ -409,23 +406,6 @@ def _rounded(text: str) -> tuple[tuple[Decimal, Decimal], ...]:
 def has_letters(text: str) -> bool:
     """Tell whether a text is more than numbers and signs."""
     return any(char.isalpha() for char in text)
-
-
-def is_number(text: str) -> bool:
-    """Tell whether a printed number is another one than zero."""
-    return any(char.isdigit() and char != "0" for char in text)
-
-
-def aligned(wanted: Sequence[str], found: Sequence[str]) -> tuple[dict[int, int], list[int]]:
-    """Return which of the wanted stands where among the found, and those found in excess."""
-    if list(wanted) == list(found):
-        return {at: at for at in range(len(wanted))}, []
-    matcher = SequenceMatcher(None, wanted, found, autojunk=False)
-    pairs = {
-        block.a + step: block.b + step for block in matcher.get_matching_blocks() for step in range(block.size)
-    }
-    taken = set(pairs.values())
-    return pairs, [at for at in range(len(found)) if at not in taken]
 
 
 def in_window(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from itertools import combinations
 from typing import NamedTuple
 
-from reportflow_pandas.verify.blank_cells import Seen, edges_in, few_lines, learn_blank_cells
+from reportflow_pandas.verify.blank_cells import Seen, edges_in, few_lines, is_number, learn_blank_cells
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues
 from reportflow_pandas.verify.number_signs import NUMBER_KIND, SignCounts, signs_agree
@@ -19,7 +19,6 @@ from reportflow_pandas.verify.table_layout import (
     TableLayout,
     Window,
     in_window,
-    is_number,
     leftovers,
     texts_found,
 )

@@ -1,0 +1,57 @@
+"""A value has to stand in its own place, also where another value of its row says the same elsewhere."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from reportflow_pandas.verify.document_text import DocumentText
+
+from .test_blank_places import NAMES, of_run
+from .test_reading_places import document
+
+Rows = tuple[list[dict[str, Any]], list[DocumentText]]
+
+
+def journeys(printed: dict[int, str]) -> Rows:
+    """Forty journeys whose day of departure is the first stop's day; in some another day is printed above."""
+    rows, texts = [], []
+    for at in range(40):
+        days = [f"2026-{1 + at % 12:02}-{3 + at % 20 + stop:02}" for stop in range(3)]
+        shown = [f"{int(day[-2:])}.{int(day[5:7])}.2026" for day in days]
+        stops = [{"Day": day, "Town": f"{NAMES[(at + stop) % 7]} {stop}"} for stop, day in enumerate(days)]
+        rows.append({"Traveller": f"{NAMES[at % 7]} {5 * chr(97 + at)}", "Leaves": days[0], "Stops": stops})
+        leaves = printed.get(at, shown[0])
+        units = [("Traveller", 60, 750), (rows[at]["Traveller"], 200, 750), ("Leaves", 60, 730)]
+        units += [(leaves.format(*shown), 200, 730)] if leaves else []
+        units += [("Day", 60, 690), ("Town", 200, 690)]
+        for stop, day in enumerate(shown):
+            units += [(day, 60, 670 - 20 * stop), (stops[stop]["Town"], 200, 670 - 20 * stop)]
+        texts.append(document([*units, ("Have a good journey", 60, 500)]))
+    return rows, texts
+
+
+def test_a_day_of_departure_is_not_found_in_the_first_stop() -> None:
+    _, told = of_run(*journeys({5: "", 11: "", 18: ""}))
+    assert told == {5: ["Leaves"], 11: ["Leaves"], 18: ["Leaves"]}
+
+
+def test_the_second_stops_day_is_no_excuse_for_another_day_of_departure() -> None:
+    _, told = of_run(*journeys({5: "{1}", 11: "{1}", 18: "{2}"}))
+    assert told == {5: ["Leaves"], 11: ["Leaves"], 18: ["Leaves"]}
+
+
+def letters(blank: int | None = None) -> Rows:
+    """Forty letters whose subject has no fixed text beside it; the text says one of them as well."""
+    rows, texts = [], []
+    for at in range(40):
+        subject = f"{NAMES[(at + 3) % 7]} {5 * chr(97 + at)}"
+        body = f"we write about {subject} today" if at in (7, 9) else f"no reason {3 * chr(100 + at)} to write"
+        rows.append({"Customer": f"{NAMES[at % 7]} {at}", "Subject": subject, "Text": body})
+        units = [(rows[at]["Customer"], 60, 750), (subject, 60, 700), (body, 60, 650), ("Yours", 60, 600)]
+        texts.append(document([one for one in units if at != blank or one[0] != subject]))
+    return rows, texts
+
+
+def test_a_subject_is_known_by_where_it_is_on_the_page_and_not_found_in_the_text() -> None:
+    assert of_run(*letters())[1] == {}
+    assert of_run(*letters(blank=7))[1] == {7: ["Subject"]}
