@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from reportflow_pandas.verify.blank_places import filled_blanks
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues
-from reportflow_pandas.verify.layout import Layout, reads, slot_of
+from reportflow_pandas.verify.labelled_places import exchanged, is_behind_label
+from reportflow_pandas.verify.layout import Layout, reads
 from reportflow_pandas.verify.line_checks import TableCheck, shown
 from reportflow_pandas.verify.other_forms import is_same_number, reads_in_another_way
 from reportflow_pandas.verify.run_values import RunValues
@@ -212,6 +213,9 @@ def _misread(
             and not is_explained(document, covered, unit.begin, unit.end)
         ):
             wrong.setdefault(path, Place(unit.begin, unit.end))
+    unlike = [reading for reading in readings if reading[:2] not in right]
+    for path, place in exchanged(layout, unlike, matches):
+        wrong.setdefault(path, place)
     certain = [path for path in expected.singles if _is_certain(layout, path)]
     return wrong, sum(path in read for path in certain) > _USUAL_SHARE * len(certain)
 
@@ -231,25 +235,11 @@ def _only_elsewhere(layout: Layout, expected: ExpectedValues, matches: Matches, 
     by_chance = layout.bound_share.get(path, 0.0) >= _CERTAIN_SHARE and not is_telling
     if not by_chance and path not in layout.apart:
         return False
-    if layout.is_placed(path, matches.document, matches.places[path]) or _is_labelled(
+    if layout.is_placed(path, matches.document, matches.places[path]) or is_behind_label(
         layout, matches, path, expected
     ):
         return False
     return by_chance or matches.is_of_others(path, expected)
-
-
-def _is_labelled(layout: Layout, matches: Matches, path: str, expected: ExpectedValues) -> bool:
-    """Tell whether a value stands behind its own label, if other words follow it: "Ada GmbH attn. sales"."""
-    document, covered = matches.document, matches.covered(expected)
-    labels = {
-        (slot.previous, slot.prefix) for slot in layout.slots.get(path, ()) if slot.previous not in ("*", "")
-    }
-    slots = (
-        slot_of(document, place, covered, layout.fixed)
-        for place in matches.places[path]
-        if document.edges[place.end]
-    )
-    return any((slot.previous, slot.prefix) in labels for slot in slots)
 
 
 def _unseen(layout: Layout, document: DocumentText, expected: ExpectedValues, matches: Matches) -> list[Finding]:

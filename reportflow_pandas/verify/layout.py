@@ -20,10 +20,12 @@ from reportflow_pandas.verify.table_layout import Anchor, TableLayout, has_lette
 from reportflow_pandas.verify.text_forms import masked
 from reportflow_pandas.verify.value_places import Matches, Tag
 
-__all__ = ["Condition", "Layout", "Slot", "reads", "slot_of"]
+__all__ = ["Condition", "Layout", "Reading", "Slot", "reads", "slot_of"]
 
 
 _TELLING_LETTERS = 4
+_LABELLED_SHARE = 0.8
+"""Of the readings of a labelled place that hold the parameter's value."""
 
 
 class Slot(NamedTuple):
@@ -177,6 +179,16 @@ class Layout:
         self._by_previous = None
         for readings in self._readings.values():
             readings[:] = [reading for reading in readings if reading[1] in slots.get(reading[0], ())]
+
+    def is_labelled(self, path: str, slot: Slot) -> bool:
+        """Tell whether the text before a slot says whose it is: it nearly always holds the parameter's value."""
+        has_label = slot.is_telling or slot.previous not in ("", "*")
+        return has_label and self.slot_share.get((path, slot), 0.0) >= _LABELLED_SHARE
+
+    def labels(self, path: str) -> set[str]:
+        """Return the fixed texts beside which a parameter stands."""
+        slots = (slot for slot in self.slots.get(path, ()) if self.is_labelled(path, slot))
+        return {text for slot in slots for text in (slot.previous, slot.prefix) if text in self.fixed}
 
     def readings(self, document: DocumentText) -> list[Reading]:
         """Return what stands in every slot that a document has."""

@@ -297,7 +297,7 @@ def _masks(sample: Sample, matches: Sequence[Matches]) -> dict[str, set[str]]:
 
 
 def _replaced(layout: Layout, document: DocumentText, expected: ExpectedValues, own: Matches) -> set[str]:
-    """Return the parameters in whose place something else stands."""
+    """Return the parameters in whose place something else stands, or nothing beside their label."""
     covered = own.covered(expected)
     looking_like = {
         path
@@ -308,8 +308,18 @@ def _replaced(layout: Layout, document: DocumentText, expected: ExpectedValues, 
             or document.hides(expected.singles[path].text)
         )
     }
-    return looking_like | {
+    texts = {masked(unit.text) for unit in document.units}
+    labelled = {
         path
-        for path, _, number, place in layout.readings(document)
-        if path in own.places and not reads(document, own.places[path], number, place)
+        for path, places in own.places.items()
+        if not places and any(label in texts for label in layout.labels(path))
     }
+    return (
+        looking_like
+        | labelled
+        | {
+            path
+            for path, _, number, place in layout.readings(document)
+            if path in own.places and not reads(document, own.places[path], number, place)
+        }
+    )
