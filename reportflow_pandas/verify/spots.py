@@ -116,16 +116,11 @@ def _spots_of(path: str, matches: Sequence[Matches], spans: Sequence[Spans]) -> 
 
 
 def _at(document: DocumentText, place: Place) -> Iterator[Spot]:
-    """Yield the spots of a value that begins its unit, ends it, or both."""
-    number = document.unit_at(place.begin)
-    unit = document.units[number]
-    edges = _edges(unit)
-    if place.begin == unit.begin:
-        yield Spot(unit.page, _LEFT, edges[_LEFT], _height(unit))
-    if place.end == unit.end:
-        yield Spot(unit.page, _RIGHT, edges[_RIGHT], _height(unit))
+    """Yield the spots of a value that has a unit for itself: in a sentence they depend on the words before it."""
+    unit = document.units[document.unit_at(place.begin)]
     if place == (unit.begin, unit.end):
-        yield Spot(unit.page, _MIDDLE, edges[_MIDDLE], _height(unit))
+        for side, across in enumerate(_edges(unit)):
+            yield Spot(unit.page, side, across, _height(unit))
 
 
 def _edges(unit: Unit) -> tuple[float, float, float]:
