@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import itertools
+import operator
 import re
 import unicodedata
 from bisect import bisect_left, bisect_right
@@ -187,7 +188,7 @@ class DocumentText:
             self._plain = without_hyphens(self.stream)
         plain, where, breaks, pairs = self._plain
         wanted = text.replace("-", "")
-        if not any(pair in wanted for pair in pairs):
+        if pairs.isdisjoint(map(operator.add, wanted, wanted[1:])):
             return
         size = len(wanted)
         at, stop = bisect_left(where, begin), bisect_left(where, end)

@@ -12,12 +12,15 @@ from decimal import Decimal
 from typing import Any
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
+from reportflow_pandas.verify.line_breaks import SOFT
 from reportflow_pandas.verify.number_signs import NUMBER_KIND, SignCounts, is_number_kind, signs_agree
 from reportflow_pandas.verify.text_forms import (
     as_date,
     as_number,
     date_text,
     dates,
+    dates_in,
+    languages_of,
     normal,
     number_text,
     numbers,
@@ -81,17 +84,14 @@ class Value:
         if self.number is not None:
             for text, forms in numbers(self.number).items():
                 found[text] = found.get(text, ()) + tuple((NUMBER_KIND, form) for form in forms)
-        return self._with_dates(found, likely=True)
+        return _with_dates(found, dates(self.date)) if self.date is not None else found
 
-    def other_forms(self) -> dict[str, tuple[Form, ...]]:
-        """Return the forms of a date in all other languages by their text."""
-        return self._with_dates({}, likely=False)
-
-    def _with_dates(self, found: dict[str, tuple[Form, ...]], *, likely: bool) -> dict[str, tuple[Form, ...]]:
-        if self.date is not None:
-            for text, forms in dates(self.date, likely=likely).items():
-                found[text] = found.get(text, ()) + tuple(("date", form) for form in forms)
-        return found
+    def other_forms(self, document: DocumentText) -> dict[str, tuple[Form, ...]]:
+        """Return the forms of a date by their text, in all other languages that a document may have it in."""
+        if self.date is None:
+            return {}
+        languages = languages_of(document.stream.replace(SOFT, ""), self.date)
+        return _with_dates({}, dates_in(languages, self.date))
 
     def loses(self, form: Form) -> bool:
         """Tell whether a form leaves something out of it."""
@@ -127,6 +127,14 @@ class Value:
             or not is_number_kind(form[0])
             or signs_agree(form[0], self.number, document, place)
         )
+
+
+def _with_dates(
+    found: dict[str, tuple[Form, ...]], more: Mapping[str, tuple[tuple[str, str], ...]]
+) -> dict[str, tuple[Form, ...]]:
+    for text, forms in more.items():
+        found[text] = found.get(text, ()) + tuple(("date", form) for form in forms)
+    return found
 
 
 @functools.lru_cache(maxsize=8192, typed=True)
@@ -249,7 +257,7 @@ class _Counted:
         is_found = self._credit(number, document, value, known)
         if not is_found and in_full and self.full < _MOST_FULL_LOOKS:
             self.full += 1
-            for forms_of in (value.likely_forms, value.other_forms):
+            for forms_of in (value.likely_forms, lambda: value.other_forms(document)):
                 every = {text: list(forms) for text, forms in forms_of().items() if text not in known}
                 if self._credit(number, document, value, every):
                     is_found = True

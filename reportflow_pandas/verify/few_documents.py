@@ -62,7 +62,7 @@ def is_hardly_printed(value: Value) -> bool:
 def reads_otherwise(document: DocumentText, value: Value, covered: bytearray) -> bool:
     """Tell whether a document says a value in another way: other capitals, signs in it, its words apart."""
     if value.number is not None or value.date is not None:
-        forms = value.likely_forms() | value.other_forms()
+        forms = value.likely_forms() | value.other_forms(document)
         if any(
             covered.find(0, place.begin, place.end) >= 0 and value.has_sign(document, place, own[0])
             for text, own in forms.items()

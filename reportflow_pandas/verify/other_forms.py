@@ -48,5 +48,5 @@ def _in_another_form(layout: Layout, matches: Matches, expected: ExpectedValues,
             and (value.number is None or signs_agree(kind, value.number, document, place))
             for place in document.places(text)
         )
-        for text, forms in (value.likely_forms() | value.other_forms()).items()
+        for text, forms in (value.likely_forms() | value.other_forms(document)).items()
     )

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import ctypes
 import importlib.util
+import os
 import sys
-from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
@@ -27,7 +27,8 @@ MOST_PAGES = 2_000
 
 def _neighbour(name: str) -> ModuleType:
     """Load a file beside this one, without the package that it belongs to."""
-    spec = importlib.util.spec_from_file_location(f"reportflow_{name}", Path(__file__).with_name(f"{name}.py"))
+    place = os.path.join(os.path.dirname(__file__), f"{name}.py")  # noqa: PTH118, PTH120 - pathlib takes longer to load
+    spec = importlib.util.spec_from_file_location(f"reportflow_{name}", place)
     assert spec is not None  # noqa: S101 - for the type checker: it is a file
     assert spec.loader is not None  # noqa: S101 - the same
     module = importlib.util.module_from_spec(spec)

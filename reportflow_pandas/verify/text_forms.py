@@ -12,43 +12,59 @@ from typing import Any
 
 from babel.dates import format_date
 
-__all__ = ["as_date", "as_number", "date_text", "dates", "is_cjk", "masked", "normal", "number_text", "numbers"]
+__all__ = [
+    "MONTHS",
+    "as_date",
+    "as_number",
+    "date_text",
+    "dates",
+    "dates_in",
+    "is_cjk",
+    "languages_of",
+    "masked",
+    "normal",
+    "number_text",
+    "numbers",
+]
 
 LIKELY_LOCALES = ("en_US", "en_GB", "ja")
-OTHER_LOCALES = (
-    "de",
-    "fr",
-    "es",
-    "it",
-    "pt",
-    "nl",
-    "sv",
-    "nb",
-    "da",
-    "fi",
-    "pl",
-    "cs",
-    "sk",
-    "hu",
-    "ro",
-    "el",
-    "ru",
-    "uk",
-    "tr",
-    "id",
-    "vi",
-    "zh_Hans",
-    "zh_Hant",
-    "ko",
-    "th",
-    "ar",
-    "ar_MA",
-    "ar_LB",
-    "he",
-    "hi",
-    "de_CH",
-)
-"""Languages in which dates are looked for, where the likely ones are in vain."""
+MONTHS = {
+    "de": "jan feb mär apr mai jun jul aug sep okt nov dez",
+    "fr": "jan fév mar avr mai juin juil aoû sep oct nov déc",
+    "es": "ene feb mar abr may jun jul ago sep oct nov dic",
+    "it": "gen feb mar apr mag giu lug ago set ott nov dic",
+    "pt": "jan fev mar abr mai jun jul ago set out nov dez",
+    "nl": "jan feb m apr mei jun jul aug sep okt nov dec",
+    "sv": "jan feb mar apr maj jun jul aug sep okt nov dec",
+    "nb": "jan feb mar apr mai jun jul aug sep okt nov des",
+    "da": "jan feb mar apr maj jun jul aug sep okt nov dec",
+    "fi": "tammi helmi maalis huhti touko kesä heinä elo syys loka marras joulu",
+    "pl": "sty lut mar kwi maj cze lip sie wrz paź lis gru",
+    "cs": "led úno bře dub kvě č č srp zář říj lis pro",
+    "sk": "jan feb mar apr máj jún júl aug sep okt nov dec",
+    "hu": "jan feb már ápr máj jún júl aug szep okt nov dec",
+    "ro": "ian feb mar apr mai iun iul aug sep oct no dec",
+    "el": "ιαν φεβ μ απρ μ ιο ιο α σεπ οκτ νο δεκ",  # noqa: RUF001 - its own letters
+    "ru": "янв фев мар апр ма июн июл авг сен окт но дек",
+    "uk": "січ лют бер кві тра чер лип сер вер жов лис гру",  # noqa: RUF001 - its own letters
+    "tr": "oca şub mar nis may haz tem ağu eyl eki kas ara",
+    "id": "jan feb mar apr mei jun jul agu sep okt nov des",
+    "vi": "th th th th th th th th th th th th",
+    "zh_Hans": "月 月 月 月 月 月 月 月 月 月 月 月",
+    "zh_Hant": "月 月 月 月 月 月 月 月 月 月 月 月",
+    "ko": "월 월 월 월 월 월 월 월 월 월 월 월",
+    "th": "ม ก ม เม พ ม ก ส ก ต พ ธ",
+    "ar": "ينا فبر مار أبر ماي يون يول أغس سبت أكت نوف ديس",
+    "ar_MA": "ينا فبر مار أبر ما يون يول غش شت أكت نون دجن",
+    "ar_LB": "كانون شباط آذار نيسان أيار حزيران تموز آب أيلول تشرين تشرين كانون",
+    "he": "ינו פבר מרץ אפר מאי יונ יול אוג ספט אוק נוב דצמ",
+    "hi": "जन फ़र मार्च अप्र मई जन जल अग सित अक्ट नव दिस",
+    "de_CH": "jan feb mär apr mai jun jul aug sep okt nov dez",
+}
+"""How months begin in the languages in which dates are looked for where the likely ones are in vain."""
+
+_ALSO_IN_NUMBERS = frozenset(("hu", "ko", "pl", "tr"))
+"""Languages with a form of numbers alone that no likely form has."""
 
 DATE_PATTERNS = (
     ("long medium full short|MMMM d, y|d MMMM y|MMM d, y|d MMM y|EEEE d MMMM y|EEEE, d. MMMM y|EEE d MMM y|MMMM y")
@@ -266,10 +282,30 @@ def _kanji(value: date, pattern: str) -> str:
 
 
 @functools.lru_cache(maxsize=256)
-def dates(value: date, *, likely: bool) -> dict[str, tuple[DateForm, ...]]:
-    """Return the forms of a date by their text: the likely ones, or those of all other languages."""
+def dates(value: date) -> dict[str, tuple[DateForm, ...]]:
+    """Return the likely forms of a date by their text."""
+    return _by_text(value, (*_OWN_DATE_FORMS, *_date_forms(LIKELY_LOCALES)))
+
+
+@functools.lru_cache(maxsize=256)
+def dates_in(languages: tuple[str, ...], value: date) -> dict[str, tuple[DateForm, ...]]:
+    """Return the forms of a date in other languages by their text."""
+    return _by_text(value, _date_forms(languages))
+
+
+def languages_of(stream: str, value: date) -> tuple[str, ...]:
+    """Return the languages in which a text may have a date: to load one takes Babel longer than to read a page."""
+    in_numbers = f".{value:%m.%Y}", f"{value:%Y.%m}.", f"{value.month}.{value.day}."
+    has_numbers = any(text in stream for text in in_numbers)
+    return tuple(
+        language
+        for language, months in MONTHS.items()
+        if months.split()[value.month - 1] in stream or (has_numbers and language in _ALSO_IN_NUMBERS)
+    )
+
+
+def _by_text(value: date, forms: Iterable[DateForm]) -> dict[str, tuple[DateForm, ...]]:
     found: dict[str, list[DateForm]] = {}
-    forms = (*_OWN_DATE_FORMS, *_date_forms(LIKELY_LOCALES)) if likely else _date_forms(OTHER_LOCALES)
     for form in forms:
         if text := date_text(value, form):
             found.setdefault(text, []).append(form)
