@@ -12,6 +12,7 @@ from reportflow_pandas.verify.expected_values import ExpectedValues, Forms, Samp
 from reportflow_pandas.verify.few_documents import are_few, judge_in_few
 from reportflow_pandas.verify.layout import Layout, reads
 from reportflow_pandas.verify.left_out import said_of, when_left_out
+from reportflow_pandas.verify.other_rows import numbers_instead, others_stand_for
 from reportflow_pandas.verify.slot_learning import bind_slots, forget_cells, learn_shares
 from reportflow_pandas.verify.state_words import learn_words, states_of
 from reportflow_pandas.verify.table_layout import TableLayout, has_letters
@@ -225,11 +226,24 @@ def _judge_parameter(
         layout.by_place.add(path)
         layout.not_judged[path] = f"left out in many documents ({told}): judged only where something is printed"
     elif share <= _HARDLY:
-        layout.not_judged[path] = f"printed in no form that is known, or not at all ({told})"
+        _judge_unknown(layout, path, [(*sample[number], matches[number]) for number in missing], told)
     else:
         layout.not_judged[path] = told if share < _OFTEN else "its values stand in most other documents as well"
     if excused:
         layout.not_judged[path] = "; ".join(filter(None, (layout.not_judged.get(path), excused)))
+
+
+def _judge_unknown(
+    layout: Layout, path: str, missing: Sequence[tuple[DocumentText, ExpectedValues, Matches]], told: str
+) -> None:
+    """Decide whether a parameter that is hardly anywhere is wrong in all documents, and say so where it may be."""
+    if others := others_stand_for(layout, path, missing):
+        layout.judged.add(path)
+        layout.not_judged[path] = others
+        return
+    layout.not_judged[path] = f"printed in no form that is known, or not at all ({told})"
+    if numbers := numbers_instead(layout, path, missing):
+        layout.not_judged[path] += f"; {numbers}"
 
 
 def _learn_states(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> None:

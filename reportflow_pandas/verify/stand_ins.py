@@ -34,10 +34,11 @@ def stand_in_of(
     taken = [place for places in matches.places.values() for place in places]
     best, found = _LIKENESS, None
     for unit in document.units:
-        if masked(unit.text) in layout.fixed:
-            continue
         owner = run.owners.get(unit.text)
-        likeness = 1.0 if owner is not None and owner[0] == path else _likeness(unit.text, value.text)
+        is_others = owner is not None and owner[0] == path
+        if masked(unit.text) in layout.fixed and not is_others:
+            continue
+        likeness = 1.0 if is_others else _likeness(unit.text, value.text)
         if likeness > best and not overlaps(taken, unit.begin, unit.end):
             best, found = likeness, Place(unit.begin, unit.end)
     return found
