@@ -12,6 +12,7 @@ from decimal import Decimal
 from typing import Any
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
+from reportflow_pandas.verify.form_slips import Groups, groups_of, is_slip
 from reportflow_pandas.verify.line_breaks import SOFT
 from reportflow_pandas.verify.number_signs import NUMBER_KIND, SignCounts, is_number_kind, signs_agree
 from reportflow_pandas.verify.text_forms import (
@@ -230,6 +231,7 @@ class _Counted:
         self.longest: dict[Form, int] = {}
         self.has_words = False
         self.signs = SignCounts()
+        self.values: dict[int, Value] = {}
         self.doubtful: list[tuple[int, DocumentText, Value]] = []
         self.documents = 0
         self.full = 0
@@ -248,10 +250,7 @@ class _Counted:
         key = (value.text, value.is_pure_number, value.number is None, value.date is None, len(self.whole))
         known = self._known.get(key)
         if known is None:
-            known = {}
-            for form in self.whole:
-                if text := value.in_form(form):
-                    known.setdefault(text, []).append(form)
+            known = self._in_known_forms(value)
             if len(self._known) < _MOST_KNOWN:
                 self._known[key] = known  # of 1,500 prices there are eight
         is_found = self._credit(number, document, value, known)
@@ -263,10 +262,15 @@ class _Counted:
                     is_found = True
                     break
                 known = known | every
-        if value.number is None:
-            return
-        if is_found or self._credit(number, document, value, known, by_sign=False):
+        if value.number is not None and (is_found or self._credit(number, document, value, known, by_sign=False)):
             self.signs.add(value.number, agrees=is_found)
+
+    def _in_known_forms(self, value: Value) -> dict[str, list[Form]]:
+        known: dict[str, list[Form]] = {}
+        for form in self.whole:
+            if text := value.in_form(form):
+                known.setdefault(text, []).append(form)
+        return known
 
     def _credit(
         self,
@@ -283,6 +287,7 @@ class _Counted:
                 not by_sign or value.has_sign(document, place, forms[0]) for place in document.places(text)
             ) and (forms[0] != TEXT or document.broken(text, str(value.raw)) is None):
                 continue
+            self.values[number] = value
             for form in forms:
                 loses = value.loses(form)
                 (self.partly if loses else self.whole).setdefault(form, set()).add(number)
@@ -291,17 +296,18 @@ class _Counted:
                 self.has_words |= form == TEXT and value.number is None and value.date is None
         return whole
 
-    def chosen(self) -> list[Form]:
+    def chosen(self, groups: Groups, per_document: int) -> list[Form]:
         """Return the fewest forms that explain what was found: a set cover, the largest share first."""
         # where only a table's cell has the date of a wrong one, the cell's form is none of it
         in_full = not self.whole
         for number, document, value in self.doubtful:
             self._look(number, document, value, in_full=in_full)
         chosen: list[Form] = []
+        slips: set[Form] = set()
         covered: set[int] = set()
         for found, least_share in ((self.whole, 0.02), (self.partly, _LOSSY_SHARE)):
             order = {form: place for place, form in enumerate(found)}
-            while rest := [form for form in found if form not in chosen]:
+            while rest := [form for form in found if form not in chosen and form not in slips]:
                 # of two forms that stand in the same documents one is a part of the other: "Monday 5 May", "5 May"
                 best = max(rest, key=lambda form: (len(found[form] - covered), self.longest[form], -order[form]))
                 gain = len(found[best] - covered)
@@ -310,13 +316,25 @@ class _Counted:
                     least = max(least, _LOSSY_SHARE * self.documents)
                 elif chosen and self.longest[best] > 4 and best not in self.partly:
                     least = max(2, _LONG_SHARE * self.documents)
-                if gain < least:
+                own = found[best] - covered
+                is_none = (
+                    is_slip(best, own, chosen, self.values, groups, per_document=per_document)
+                    if chosen and own
+                    else None
+                )
+                if is_none:
+                    slips.add(best)
+                    covered |= own
+                    continue
+                if gain < least and (is_none is None or self.longest[best] <= 4):
                     break
                 chosen.append(best)
                 covered |= found[best]
         if self.has_words and TEXT not in chosen:
             chosen.append(TEXT)  # a date in most documents, "in four weeks" in one
-        chosen += [form for form in self.whole if form not in chosen and _is_padded(form, chosen)]
+        chosen += [
+            form for form in self.whole if form not in chosen and form not in slips and _is_padded(form, chosen)
+        ]
         kind = self.signs.kind()
         return [(kind, detail) if is_number_kind(form) else (form, detail) for form, detail in chosen]
 
@@ -334,6 +352,8 @@ _MOST_FULL_LOOKS = 60
 _MOST_KNOWN = 2_000
 """Values of which it is kept how known forms say them."""
 
+_PER_DOCUMENT = 1_000
+"""Numbers of each document for its lines."""
 _MOST_LINES = 6
 """Of a table in each document of the sample, when forms are learned."""
 
@@ -355,5 +375,7 @@ def learned_forms(sample: Sample) -> Forms:
         for path, value in expected.cells():
             if seen[path] < _MOST_LINES and not value.is_picture and not value.is_flag:
                 seen[path] += 1
-                counted.setdefault(path, _Counted()).add(number * 1000 + seen[path], document, value)
-    return {path: one.chosen() for path, one in counted.items()}
+                counted.setdefault(path, _Counted()).add(number * _PER_DOCUMENT + seen[path], document, value)
+    groups = groups_of([expected for _, expected in sample])
+    singles = {path for _, expected in sample for path in expected.singles}
+    return {path: one.chosen(groups, 1 if path in singles else _PER_DOCUMENT) for path, one in counted.items()}

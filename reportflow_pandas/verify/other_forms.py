@@ -5,6 +5,7 @@ from __future__ import annotations
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues, Value
 from reportflow_pandas.verify.few_documents import are_few, is_hardly_printed, reads_otherwise
+from reportflow_pandas.verify.form_slips import contradicts
 from reportflow_pandas.verify.layout import Layout
 from reportflow_pandas.verify.number_signs import signs_agree
 from reportflow_pandas.verify.table_layout import NUMBER, parsed
@@ -12,13 +13,23 @@ from reportflow_pandas.verify.value_places import Matches
 
 __all__ = ["is_same_number", "reads_in_another_way"]
 
+_ENOUGH_DOCUMENTS = 12
+_LEAST_LETTERS = 6
+
 
 def is_same_number(layout: Layout, document: DocumentText, place: Place, path: str, value: Value) -> bool:
     """Tell whether what stands in a place is the same number with its sign, with more zeros."""
     found = list(NUMBER.finditer(document.stream, place.begin, place.end))
     if value.number is None or len(found) != 1 or abs(value.number) not in parsed(found[0][0]):
         return False
+    if is_known(layout) and contradicts(value, found[0][0], layout.forms.get(path, ())):
+        return False
     return signs_agree(layout.sign_kind(path), value.number, document, Place(*found[0].span()))
+
+
+def is_known(layout: Layout) -> bool:
+    """Tell whether a run has enough documents to tell that it has no other forms."""
+    return len(layout.page_counts) >= _ENOUGH_DOCUMENTS
 
 
 def reads_in_another_way(layout: Layout, matches: Matches, expected: ExpectedValues, path: str) -> bool:
@@ -40,8 +51,10 @@ def _in_another_form(layout: Layout, matches: Matches, expected: ExpectedValues,
     if value.date is None and (value.number is None or abs(value.number) < 1000):
         return False
     covered, kind = matches.covered(expected), layout.sign_kind(path)
+    known = layout.forms.get(path) if is_known(layout) else None
     return any(
-        len(text) >= 6
+        len(text) >= _LEAST_LETTERS
+        and not (known and contradicts(value, text, known))
         and not any(value.loses(form) for form in forms)
         and any(
             covered.find(0, place.begin, place.end) >= 0

@@ -73,7 +73,23 @@ DATE_PATTERNS = (
     .replace(" short", "|short")
     .split("|")
 )
-"""In each language; by Unicode's letters (https://unicode.org/reports/tr35/tr35-dates.html)."""
+"""In each language, the day without a zero; by Unicode's letters (https://unicode.org/reports/tr35/tr35-dates.html)."""
+
+PADDED_DATES = ("dd MMMM y", "dd. MMMM y", "dd MMM y")
+"""In each language as well: with a day of two digits."""
+PADDED_ENGLISH = (
+    *(
+        "MMMM dd, y",
+        "MMM dd, y",
+        "EEEE, MMMM dd, y",
+        "EEEE, dd MMMM y",
+        "EEEE, d MMMM y",
+        "dd MMMM, y",
+        "d MMMM, y",
+    ),
+    *("EEE, dd MMM y", "EEE, d MMM y", "EEE, MMM dd, y", "EEE, MMM d, y", "dd-MMM-y", "d-MMM-y"),
+    *("dd-MMM-yy", "d-MMM-yy", "dd MMM yy", "d MMM yy"),
+)
 
 PLAIN_DATES = [
     "%Y-%m-%d",
@@ -91,6 +107,7 @@ PLAIN_DATES = [
     "%m/%d/%y",
     "%y-%m-%d",
     "%Y年%m月%d日",
+    "%Y년%m월%d일",
 ]
 ERAS = ((date(2019, 5, 1), "令和", "R"), (date(1989, 1, 8), "平成", "H"), (date(1926, 12, 25), "昭和", "S"))
 
@@ -222,12 +239,13 @@ _OWN_DATE_FORMS: tuple[DateForm, ...] = (
     *(("era", pattern) for pattern in ("long", "short", "dots")),
     *(("kanji", pattern) for pattern in ("era", "year")),
     *(("ordinal", pattern) for pattern in ("MMMM {}, y", "{} MMMM y", "{} 'of' MMMM y", "{} 'of' MMMM, y")),
+    *(("en_US", pattern) for pattern in PADDED_ENGLISH),
     *(("ordinal", pattern) for pattern in ("{} 'day of' MMMM y", "{} 'day of' MMMM, y")),
 )
 
 
 def _date_forms(locales: Iterable[str]) -> Iterator[DateForm]:
-    return ((locale, pattern) for locale in locales for pattern in DATE_PATTERNS)
+    return ((locale, pattern) for locale in locales for pattern in (*DATE_PATTERNS, *PADDED_DATES))
 
 
 @functools.lru_cache(maxsize=65536)

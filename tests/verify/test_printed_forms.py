@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import pytest
@@ -125,3 +126,89 @@ def test_a_column_that_is_deducted_everywhere_has_its_minus_in_each_line() -> No
 def test_a_hyphen_is_a_sign_only_where_it_stands_for_one(text: str, sign: str) -> None:
     own = document([(text, 60, 700)])
     assert sign_of(own, own.every_place("5.00")[0]) == sign
+
+
+# -- forms that a run does not use -----------------------------------------------------------------------------
+
+
+def days(count: int = 40) -> list[Params]:
+    return [
+        {
+            "Customer": f"{NAMES[at % 7]} {NAMES[at * 3 % 5]}son {at}",
+            "Day": f"2026-{at * 5 % 12 + 1:02}-{at * 7 % 28 + 1:02}",
+            "Country": ("Spain", "USA")[at % 10 == 3],
+        }
+        for at in range(count)
+    ]
+
+
+def in_form(pattern: str) -> Callable[[Params], dict[str, str]]:
+    return lambda row: {"Day": date.fromisoformat(row["Day"]).strftime(pattern)}
+
+
+@pytest.mark.parametrize("pattern", ["%d/%m/%Y", "%m/%d/%Y", "%d-%m-%Y", "%d.%m.%y"])
+def test_day_and_month_that_changed_places_are_told_where_the_run_proves_their_order(pattern: str) -> None:
+    rows = days()
+    at = next(at for at, row in enumerate(rows) if row["Day"][5:7] != row["Day"][8:] and int(row["Day"][8:]) < 13)
+    year, month, day = rows[at]["Day"].split("-")
+    changed = {at: in_form(pattern)({"Day": f"{year}-{day}-{month}"})}
+    assert told(rows, in_form(pattern)) == {}
+    assert told(rows, in_form(pattern), changed) == {at: ["Day"]}
+
+
+def test_another_order_of_day_and_month_is_no_fault_where_another_parameter_explains_it() -> None:
+    def printed(row: Params) -> dict[str, str]:
+        return in_form("%m/%d/%Y" if row["Country"] == "USA" else "%d/%m/%Y")(row)
+
+    assert told(days(), printed) == {}
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        *("%B %d, %Y", "%b %d, %Y", "%d %b %Y", "%A, %B %d, %Y", "%d%b%Y", "%d-%b-%Y", "%d-%b-%y"),
+        *("%d %B %Y", "%Y\ub144 %m\uc6d4 %d\uc77c"),
+    ],
+)
+def test_dates_with_a_day_of_two_digits_are_known(pattern: str) -> None:
+    rows = days()
+    assert told(rows, in_form(pattern)) == {}
+    assert told(rows, in_form(pattern), {5: in_form(pattern)({"Day": "2026-07-09"})}) == {5: ["Day"]}
+
+
+def numbered(count: int = 40) -> list[Params]:
+    return [{"Customer": f"{NAMES[at % 7]}son {at}", "Account": f"{at * 7919 % 90000:06}"} for at in range(count)]
+
+
+@pytest.mark.parametrize("form", ["{}", "{}.0", "{:,}"])
+def test_a_text_of_digits_is_held_to_the_letter(form: str) -> None:
+    rows = numbered()
+    changed = {7: {"Account": form.format(int(rows[7]["Account"]))}}
+    assert told(rows, lambda _: {}) == {}
+    assert told(rows, lambda _: {}, changed) == {7: ["Account"]}
+
+
+def test_amounts_that_came_as_text_may_be_printed_as_numbers() -> None:
+    rows = [{"Customer": f"{NAMES[at % 7]}son {at}", "Amount": f"{17 * at + 5}.5"} for at in range(120)]
+    assert told(rows, lambda row: {"Amount": f"{float(row['Amount']):,.2f}"}) == {}
+
+
+def test_another_decimal_sign_in_few_documents_is_told() -> None:
+    changed = {8: {"Amount": "-2,655.25"}, 9: {"Amount": "2,986.25"}, 1: {"Amount": "338.25"}}
+    found = told(amounts(), lambda row: {"Amount": german(row["Amount"])}, changed)
+    assert found == {row: ["Amount"] for row in changed}
+
+
+def test_another_decimal_sign_is_no_fault_where_another_parameter_explains_it() -> None:
+    rows = [{**row, "Country": "USA" if at in (4, 17) else "Spain"} for at, row in enumerate(amounts())]
+
+    def printed(row: Params) -> dict[str, str]:
+        return {"Amount": f"{row['Amount']:,.2f}" if row["Country"] == "USA" else german(row["Amount"])}
+
+    assert told(rows, printed) == {}
+
+
+def test_a_percentage_that_is_a_hundred_times_too_much_is_told() -> None:
+    rows = [{"Customer": f"{NAMES[at % 7]}son {at}", "Rate": 0.5 + at % 9} for at in range(40)]
+    found = told(rows, lambda row: {"Rate": f"{german(row['Rate'])} %"}, {6: {"Rate": "650,00 %"}})
+    assert found == {6: ["Rate"]}
