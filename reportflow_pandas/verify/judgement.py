@@ -155,7 +155,9 @@ def _singles(
 
 
 def _is_said(layout: Layout, document: DocumentText, path: str, place: Place) -> bool:
-    """Tell whether the words of a section that is left out elsewhere stand right before a value."""
+    """Tell whether the words of a section that is left out elsewhere stand right before a value, no dash."""
+    if not any(map(str.isalnum, document.stream[place.begin : place.end])):
+        return False
     before = document.stream[max(0, place.begin - _LONGEST_PREFIX) : place.begin]
     words = (slot.prefix for slot in layout.slots.get(path, ()) if has_letters(slot.prefix))
     return any(len(word) >= _LEAST_PREFIX and before.endswith(word) for word in words)

@@ -16,6 +16,7 @@ __all__ = ["said_of", "when_left_out"]
 
 _RARELY = 0.98
 _LEAST_EXPLAINED = 3
+_NEARLY_ALL = 0.9
 _FEW_VALUES = 3
 """Of a parameter in all documents that show it: whether others are printed as they are is not known."""
 _MOST_STATES = 12
@@ -35,8 +36,18 @@ def when_left_out(
         condition, others = _left_out(layout, path, sample, matches, having)
         for number in others:
             replaced[number].add(path)
-        return condition
-    return _unknown_choice(path, sample, having, [n for n in missing if path not in replaced[n]])
+        return condition or _zeros(path, sample, having, missing)
+    choice = _unknown_choice(path, sample, having, [n for n in missing if path not in replaced[n]])
+    return choice or _zeros(path, sample, having, missing)
+
+
+def _zeros(path: str, sample: Sample, having: Sequence[int], missing: Sequence[int]) -> Condition | None:
+    """Return that a parameter is left out, or a dash, where it is zero: if hardly any zero is printed as one."""
+    zeros = {number for number in having if sample[number][1].singles[path].number == 0}
+    lost = zeros.intersection(missing)
+    if not lost or len(lost) < _NEARLY_ALL * len(zeros) or len(missing) == len(having):
+        return None
+    return Condition(path, frozenset(sample[number][1].singles[path].text for number in lost))
 
 
 def said_of(condition: Condition, path: str, sample: Sample, missing: Sequence[int]) -> str:

@@ -212,3 +212,31 @@ def test_a_percentage_that_is_a_hundred_times_too_much_is_told() -> None:
     rows = [{"Customer": f"{NAMES[at % 7]}son {at}", "Rate": 0.5 + at % 9} for at in range(40)]
     found = told(rows, lambda row: {"Rate": f"{german(row['Rate'])} %"}, {6: {"Rate": "650,00 %"}})
     assert found == {6: ["Rate"]}
+
+
+# -- zeros ------------------------------------------------------------------------------------------------------
+
+
+def accounts() -> list[Params]:
+    more = [
+        {**row, "Reference": f"R-{at * 37 + 11}", "City": f"{NAMES[at % 7]}ville"}
+        for at, row in enumerate(amounts())
+    ]
+    return [{**row, "Amount": 0.0 if at in (3, 9, 22) else row["Amount"]} for at, row in enumerate(more)]
+
+
+@pytest.mark.parametrize("zero", ["-", "\u2013", "", "-.-"])
+def test_a_zero_may_be_a_dash_or_nothing(zero: str) -> None:
+    rows = accounts()
+
+    def printed(row: Params) -> dict[str, str]:
+        return {"Amount": german(row["Amount"]) if row["Amount"] else zero}
+
+    assert told(rows, printed) == {}
+    assert told(rows, printed, {8: {"Amount": "-2.665,25"}}) == {8: ["Amount"]}
+
+
+def test_a_zero_that_is_not_there_is_told_where_others_are_printed() -> None:
+    rows = accounts()
+    found = told(rows, lambda row: {"Amount": german(row["Amount"])}, {9: {"Amount": ""}})
+    assert found == {9: ["Amount"]}
