@@ -61,11 +61,10 @@ def judge(
     findings += [finding for finding in more if finding.parameter not in told]
     outside = layout.outside(document) if layout.tables else ()
     for name, table in layout.tables.items():
-        lines = expected.tables.get(name, [])
         check = TableCheck(
             table,
             document,
-            lines,
+            expected,
             anchors[name],
             outside=outside,
             foreign=run.line_texts,

@@ -7,14 +7,14 @@ from difflib import SequenceMatcher
 
 from reportflow_pandas.verify.blank_cells import Edges, Seen, edges_in, filled_cells, is_number
 from reportflow_pandas.verify.document_text import DocumentText, Place, Unit
-from reportflow_pandas.verify.expected_values import TEXT, Value
+from reportflow_pandas.verify.expected_values import TEXT, ExpectedValues, Value
+from reportflow_pandas.verify.line_cells import Known
 from reportflow_pandas.verify.number_signs import signs_agree, told_with_sign
 from reportflow_pandas.verify.state_words import states_of, words_of_line
-from reportflow_pandas.verify.surplus_lines import Known, surplus_lines
+from reportflow_pandas.verify.surplus_lines import surplus_lines
 from reportflow_pandas.verify.suspicion import BOX_SIGNS, Finding
 from reportflow_pandas.verify.table_layout import (
     Anchor,
-    Lines,
     Number,
     TableLayout,
     Window,
@@ -49,7 +49,7 @@ class TableCheck:
         How the design prints it.
     document : DocumentText
         The text.
-    lines : list of dict
+    expected : ExpectedValues
         What it should show.
     anchors : sequence of Anchor
         Where lines begin in the text.
@@ -65,7 +65,7 @@ class TableCheck:
         self,
         layout: TableLayout,
         document: DocumentText,
-        lines: Lines,
+        expected: ExpectedValues,
         anchors: Sequence[Anchor],
         *,
         outside: Collection[int],
@@ -74,7 +74,8 @@ class TableCheck:
     ) -> None:
         self.layout = layout
         self.document = document
-        self.lines = lines
+        self.expected = expected
+        self.lines = lines = expected.tables.get(layout.name, [])
         self.anchors = anchors
         self.outside = outside
         self.foreign = foreign
@@ -100,10 +101,10 @@ class TableCheck:
         lost = [at for at in range(len(wanted)) if at not in self.pairs]
         found = [self._lost_line(at) for at in lost[:_MOST_FINDINGS]]
         found += [self._extra_line(at, by_anchor) for at in extra[:_MOST_FINDINGS]]
-        surplus = [] if lost or extra else self._surplus()
+        first = layout.before_first(self.document, self.anchors, self.outside)
+        surplus = [] if lost or extra else self._surplus(first)
         if surplus:
             return surplus  # whose numbers stand around them can't be told
-        first = layout.before_first(self.document, self.anchors, self.outside)
         if first is not None and by_anchor.get(0) == 0:
             found += self._window(first, -1)
         gaps = {self.pairs[at - 1] for at in lost if at - 1 in self.pairs}
@@ -208,10 +209,10 @@ class TableCheck:
             found="this line stands there once more" if often > once else "this line stands out of order",
         )
 
-    def _surplus(self) -> list[Finding]:
+    def _surplus(self, first: Window | None = None) -> list[Finding]:
         """Return the lines above and below the known ones that the row does not have."""
         document = self.document
-        known = Known(document, self.lines, self.numbers, self.windows, self.outside)
+        known = Known(document, self.expected, self.lines, self.numbers, self.windows, first, self.outside)
         units = [document.units[number] for number in surplus_lines(self.layout, known)]
         places = [Place(unit.begin, unit.end) for unit in units]
         return [

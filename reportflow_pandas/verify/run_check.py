@@ -195,9 +195,11 @@ def _not_judged(layout: Layout) -> dict[str, str]:
             told[name] = table.reason
             continue
         if table.shape is None:
-            told[f"{name}: a line too many"] = (
-                "the cells of its lines are not in places that tell them from other text"
+            told[f"{name}: a line that no row has"] = (
+                "it would not be noticed: too little tells a line from other text"
             )
+        elif not table.is_alone:
+            told[f"{name}: lines where a row has none"] = "they would not be noticed: other text looks like them"
         told |= {
             f"{table.path(name)}: sign": why
             for name, kind in table.sign_kinds.items()

@@ -10,9 +10,10 @@ from typing import NamedTuple
 from reportflow_pandas.verify.blank_cells import Seen, edges_in, few_lines, is_number, learn_blank_cells
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues
+from reportflow_pandas.verify.line_cells import Known
 from reportflow_pandas.verify.number_signs import NUMBER_KIND, SignCounts, signs_agree
 from reportflow_pandas.verify.state_words import learn_words, states_of, words_of_line
-from reportflow_pandas.verify.surplus_lines import Known, learn_shape
+from reportflow_pandas.verify.surplus_lines import learn_shape
 from reportflow_pandas.verify.table_layout import (
     Lines,
     NumberSource,
@@ -83,7 +84,14 @@ def learn_table(
     _learn_signs(layout, usable)
     learn_blank_cells(layout, list(_seen(layout, usable)))
     _say_unknown(layout, having)
-    learn_shape(layout, [Known(one.document, one.lines, one.numbers, one.windows, one.page) for one in usable])
+    values = dict(sample)
+    learn_shape(
+        layout,
+        [
+            Known(one.document, values[one.document], one.lines, one.numbers, one.windows, one.first, one.page)
+            for one in usable
+        ],
+    )
     _learn_states(layout, usable)
 
 

@@ -719,7 +719,25 @@ def with_text(pdf: bytes, text: str, way: str) -> bytes:
     return target.getvalue()
 
 
-OTHER_FAULTS = ("another_row", "blank_page", "truncated", "boxes", "unseen", "clipped")
+def with_line_extra(rng: random.Random, params: Params) -> tuple[Params, str] | None:
+    """Return a row without one of the lines that its document has, or without any."""
+    for name in _tables(params):
+        lines = params[name]
+        if len(lines) > 1:
+            if rng.random() < _WITHOUT_ANY:
+                return {**params, name: []}, f"{name}: {len(lines)} lines, and the row has none"
+            at = rng.choice([0, len(lines) - 1, rng.randrange(len(lines))])
+            return {
+                **params,
+                name: lines[:at] + lines[at + 1 :],
+            }, f"{name}: line {at} of {len(lines)} is not the row's"
+    return None
+
+
+_WITHOUT_ANY = 0.2
+"""Share of rows without any line among those whose document has more lines."""
+
+OTHER_FAULTS = ("line_extra", "another_row", "blank_page", "truncated", "boxes", "unseen", "clipped")
 
 
 def plant(name: str, wanted: list[Params], fault: str, count: int, seed: int) -> dict[int, Planted]:
@@ -750,6 +768,9 @@ def _planted(name: str, rng: random.Random, wanted: list[Params], at: int, fault
         change = put(rng, params, others)
         pdf = b"" if change is None else printed(name, change[0])
         return None if change is None or pdf == printed(name, params) else Planted(params, pdf, fault, change[1])
+    if fault == "line_extra":
+        less = with_line_extra(rng, params)
+        return Planted(less[0], printed(name, params), fault, less[1]) if less is not None else None
     if fault == "clipped":
         longer = too_long(name, rng, params)
         return Planted(longer[0], printed(name, longer[0]), fault, longer[1]) if longer is not None else None
