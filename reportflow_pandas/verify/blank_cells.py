@@ -18,7 +18,8 @@ _IN_COLUMN = 0.1
 """Share of a column's cells from which an edge is one of its edges: each language may have its own."""
 _FEW, _FEW_SHARE = 3, 0.02
 """Lines, and the share of those without a cell, in which something may stand there by mistake; more is a rule."""
-
+_USUAL_SHARE = 0.3
+"""Of the lines without a cell: if so many have something there that is no value of the column, it is a rule."""
 _MOST_KNOWN = 60
 """Lines of a document whose texts are known as values of their column."""
 
@@ -74,7 +75,10 @@ def learn_blank_cells(layout: TableLayout, seen: Sequence[Seen]) -> None:
         for name, _, unit in filled_cells(layout, one):
             texts[name].append(unit.text)
     for name, own in texts.items():
-        if not few_lines(own, blank[name]):
+        # where the album stands in place of an artist that is blank, it does so in most lines
+        is_usual = name in layout.texts and len(own) > _USUAL_SHARE * blank[name]
+        is_usual = is_usual and layout.known[name].isdisjoint(own)
+        if is_usual or not few_lines(own, blank[name]):
             layout.filled[name] = (
                 f"something stands in its place in {len(own):,} of {blank[name]:,} lines that have nothing"
             )
@@ -158,12 +162,13 @@ def filled_cells(layout: TableLayout, seen: Seen) -> Iterator[tuple[str, bool, U
         edges = layout.columns.get(name, set()) | seen.own.get(name, set())
         if not edges or name in layout.filled or (window.is_last and is_before):
             continue
-        first = document.units[window.units[0]]
+        first, after = document.units[window.units[0]], document.units[document.unit_at(window.end - 1)]
+        is_open = window.is_last or after.page != first.page  # the foot of the page may stand in the same column
         for number in window.units:
             unit = document.units[number]
             if (
                 any(abs(unit.box[side] - place) <= _APART for side, place in edges)
-                and (not window.is_last or _is_level(unit, first))
+                and (not is_open or _is_level(unit, first))
                 and _says(layout, name, unit, _rest(layout, unit, seen, at + is_before))
             ):
                 yield name, is_before, unit

@@ -57,6 +57,8 @@ def test_the_words_of_a_flag_in_a_language_of_one_document_are_not_judged_and_sa
     [
         pytest.param("bill", 24, 4, id="a_name_that_is_followed_by_other_words_than_all_others"),
         pytest.param("quotation", 6, 3, id="one_text_among_dates"),
+        pytest.param("quotation", 24, 3, id="the_foot_of_a_page_below_a_blank_cell"),
+        pytest.param("invoice", 6, 15, id="an_album_in_place_of_a_blank_artist"),
         pytest.param("quotation", 3, 0, id="one_number_with_thousands_after_the_lines_that_forms_are_learned_of"),
     ],
 )
