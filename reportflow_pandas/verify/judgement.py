@@ -17,6 +17,7 @@ from reportflow_pandas.verify.state_words import states_of
 from reportflow_pandas.verify.suspicion import BOX_SIGNS, KINDS, Finding
 from reportflow_pandas.verify.table_layout import has_letters
 from reportflow_pandas.verify.text_forms import is_cjk, masked
+from reportflow_pandas.verify.times_of_day import other_times
 from reportflow_pandas.verify.value_places import Matches, is_explained
 
 __all__ = ["judge"]
@@ -58,6 +59,7 @@ def judge(
     findings += _filled(layout, expected, matches, findings)
     told = {finding.parameter for finding in findings}
     more = [*_states(layout, document, expected, matches), *_too_seldom(layout, document, expected, matches)]
+    more += other_times(layout, document, expected, matches)
     findings += [finding for finding in more if finding.parameter not in told]
     outside = layout.outside(document) if layout.tables else ()
     for name, table in layout.tables.items():

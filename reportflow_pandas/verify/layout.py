@@ -119,6 +119,8 @@ class Layout:
     tables : dict of TableLayout
     unseen : set of str
         Parameters whose values the design's files hold where no eye sees them.
+    timed : set of tuple
+        Parameters beside whose dates their time of day stands, and whether behind them.
     """
 
     forms: Forms = field(default_factory=dict)
@@ -146,6 +148,7 @@ class Layout:
     tables: dict[str, TableLayout] = field(default_factory=dict)
     usual_tags: dict[str, set[Tag]] = field(default_factory=dict)
     unseen: set[str] = field(default_factory=set)
+    timed: set[tuple[str, bool]] = field(default_factory=set)
     has_empty_pages: bool = False
     page_counts: list[tuple[int, int]] = field(default_factory=list)
     _found: dict[int, Found] = field(default_factory=dict)

@@ -18,6 +18,7 @@ from reportflow_pandas.verify.state_words import learn_words, states_of
 from reportflow_pandas.verify.table_layout import TableLayout, has_letters
 from reportflow_pandas.verify.table_learning import learn_table
 from reportflow_pandas.verify.text_forms import masked
+from reportflow_pandas.verify.times_of_day import learn_times
 from reportflow_pandas.verify.value_places import Matches, Tag
 
 __all__ = ["learn"]
@@ -76,6 +77,7 @@ def learn(sample: Sample, *, seed: int = 0) -> Layout:
     _learn_states(layout, kept, own)
     _learn_repetition(layout, own)
     layout.unseen = _unseen(kept)
+    layout.timed = learn_times(kept, own)
     empty = sum(bool(document.empty_pages) for document, _ in kept)
     layout.has_empty_pages = empty > _EMPTY_SHARE * len(kept)
     layout.page_counts = sorted((expected.size, len(document.sizes)) for document, expected in kept)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
 import pytest
@@ -240,3 +240,39 @@ def test_a_zero_that_is_not_there_is_told_where_others_are_printed() -> None:
     rows = accounts()
     found = told(rows, lambda row: {"Amount": german(row["Amount"])}, {9: {"Amount": ""}})
     assert found == {9: ["Amount"]}
+
+
+# -- times of day -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("form", "other"),
+    [
+        ("%d.%m.%Y, %H:%M Uhr", "18.04.2026, 07:45 Uhr"),
+        ("%d/%m/%Y %H:%M", "18/04/2026 07:45"),
+        ("%H:%M %d/%m/%Y", "07:45 18/04/2026"),
+        ("%d %B %Y at %I:%M %p", "18 April 2026 at 10:30 PM"),
+        ("%Y-%m-%dT%H:%M:%S", "2026-04-18T07:45:00"),
+    ],
+)
+def test_another_time_of_day_is_told(form: str, other: str) -> None:
+    rows = [
+        {
+            "Customer": f"{NAMES[at % 7]}son {at}",
+            "Begins": f"2026-04-{at + 1:02}T{8 + at % 9:02}:{at % 2 * 30:02}:00",
+        }
+        for at in range(30)
+    ]
+
+    def printed(row: Params) -> dict[str, str]:
+        return {"Begins": datetime.fromisoformat(row["Begins"]).strftime(form)}
+
+    assert told(rows, printed) == {}
+    assert told(rows, printed, {17: {"Begins": other}}) == {17: ["Begins"]}
+
+
+def test_times_of_day_in_another_time_zone_are_left_alone() -> None:
+    rows = [
+        {"Customer": f"{NAMES[at % 7]}son {at}", "Begins": f"2026-04-{at + 1:02}T08:30:00"} for at in range(30)
+    ]
+    assert told(rows, lambda row: {"Begins": f"{row['Begins'][:10]} 10:30"}) == {}
