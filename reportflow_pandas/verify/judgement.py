@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from reportflow_pandas.verify.blank_places import filled_blanks
+from reportflow_pandas.verify.currencies import other_currencies
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues
 from reportflow_pandas.verify.labelled_places import exchanged, is_behind_label
@@ -60,6 +61,7 @@ def judge(
     told = {finding.parameter for finding in findings}
     more = [*_states(layout, document, expected, matches), *_too_seldom(layout, document, expected, matches)]
     more += other_times(layout, document, expected, matches)
+    more += other_currencies(layout, document, expected, matches)
     findings += [finding for finding in more if finding.parameter not in told]
     outside = layout.outside(document) if layout.tables else ()
     for name, table in layout.tables.items():

@@ -20,7 +20,7 @@ from reportflow_pandas.verify.table_layout import Anchor, TableLayout, has_lette
 from reportflow_pandas.verify.text_forms import masked
 from reportflow_pandas.verify.value_places import Matches, Tag
 
-__all__ = ["Condition", "Layout", "Reading", "Slot", "reads", "slot_of"]
+__all__ = ["Condition", "Currencies", "Layout", "Reading", "Slot", "reads", "slot_of"]
 
 
 _TELLING_LETTERS = 4
@@ -68,6 +68,13 @@ class Condition(NamedTuple):
         """Tell whether it applies to a document."""
         given = expected.singles.get(self.parameter)
         return (None if given is None else given.text) in self.values
+
+
+class Currencies(NamedTuple):
+    """Which currency is usual beside the amounts of a parameter, by the texts of another one or of none."""
+
+    parameter: str
+    usual: Mapping[str | None, str]
 
 
 @dataclass
@@ -121,6 +128,8 @@ class Layout:
         Parameters whose values the design's files hold where no eye sees them.
     timed : set of tuple
         Parameters beside whose dates their time of day stands, and whether behind them.
+    currencies : dict of Currencies
+        What stands beside amounts.
     """
 
     forms: Forms = field(default_factory=dict)
@@ -149,6 +158,7 @@ class Layout:
     usual_tags: dict[str, set[Tag]] = field(default_factory=dict)
     unseen: set[str] = field(default_factory=set)
     timed: set[tuple[str, bool]] = field(default_factory=set)
+    currencies: dict[str, Currencies] = field(default_factory=dict)
     has_empty_pages: bool = False
     page_counts: list[tuple[int, int]] = field(default_factory=list)
     _found: dict[int, Found] = field(default_factory=dict)

@@ -7,6 +7,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 
 from reportflow_pandas.verify.blank_places import learn_blanks
+from reportflow_pandas.verify.currencies import learn_currencies
 from reportflow_pandas.verify.document_text import DocumentText
 from reportflow_pandas.verify.expected_values import ExpectedValues, Forms, Sample, learned_forms
 from reportflow_pandas.verify.few_documents import are_few, judge_in_few
@@ -78,6 +79,7 @@ def learn(sample: Sample, *, seed: int = 0) -> Layout:
     _learn_repetition(layout, own)
     layout.unseen = _unseen(kept)
     layout.timed = learn_times(kept, own)
+    layout.currencies = learn_currencies(kept, own)
     empty = sum(bool(document.empty_pages) for document, _ in kept)
     layout.has_empty_pages = empty > _EMPTY_SHARE * len(kept)
     layout.page_counts = sorted((expected.size, len(document.sizes)) for document, expected in kept)

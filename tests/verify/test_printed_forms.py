@@ -276,3 +276,27 @@ def test_times_of_day_in_another_time_zone_are_left_alone() -> None:
         {"Customer": f"{NAMES[at % 7]}son {at}", "Begins": f"2026-04-{at + 1:02}T08:30:00"} for at in range(30)
     ]
     assert told(rows, lambda row: {"Begins": f"{row['Begins'][:10]} 10:30"}) == {}
+
+
+# -- currencies --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("usual", "other"), [("{} €", "{} $"), ("€ {}", "$ {}"), ("EUR {}", "USD {}")])
+def test_another_currency_in_few_documents_is_told(usual: str, other: str) -> None:
+    rows = amounts()
+
+    def printed(row: Params) -> dict[str, str]:
+        return {"Amount": usual.format(german(row["Amount"]))}
+
+    assert told(rows, printed) == {}
+    assert told(rows, printed, {5: {"Amount": other.format(german(rows[5]["Amount"]))}}) == {5: ["Amount"]}
+
+
+def test_the_currency_of_another_group_is_told_and_the_groups_own_is_not() -> None:
+    rows = [{**row, "Country": "USA" if at % 5 == 2 else "Spain"} for at, row in enumerate(amounts())]
+
+    def printed(row: Params) -> dict[str, str]:
+        return {"Amount": german(row["Amount"]) + (" $" if row["Country"] == "USA" else " €")}
+
+    assert told(rows, printed) == {}
+    assert told(rows, printed, {7: {"Amount": german(rows[7]["Amount"]) + " €"}}) == {7: ["Amount"]}
