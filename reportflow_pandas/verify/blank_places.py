@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues
-from reportflow_pandas.verify.layout import Layout
+from reportflow_pandas.verify.layout import Layout, Slot
 from reportflow_pandas.verify.own_place import neighbours_of
 from reportflow_pandas.verify.text_forms import masked
 from reportflow_pandas.verify.value_places import Matches, is_explained
@@ -39,6 +39,9 @@ def learn_blanks(
         if path in often or layout.bound_share.get(path, 0.0) < _SURE:
             having = [(*one, own) for one, own in zip(sample, found, strict=True) if own.found(path)]
             layout.neighbours[path] = neighbours_of(path, having, layout.fixed)
+    for path in sorted(often.keys() - layout.not_judged.keys()):
+        if not (layout.neighbours.get(path) or layout.spots.get(path) or _has_slot(layout, path)):
+            layout.not_judged[path] = "not judged where the row has nothing: no place of its own is known"
     texts: dict[str, list[str]] = defaultdict(list)
     for (document, expected), own in zip(sample, found, strict=True):
         for path, place in _filled(layout, own, expected):
@@ -52,6 +55,15 @@ def learn_blanks(
                 "whose row has nothing"
             )
             layout.not_judged[path] = "; ".join(filter(None, (layout.not_judged.get(path), told)))
+
+
+def _has_slot(layout: Layout, path: str) -> bool:
+    return any(_is_sure(layout, path, slot) for slot in layout.slots.get(path, ()))
+
+
+def _is_sure(layout: Layout, path: str, slot: Slot) -> bool:
+    key = (path, slot)
+    return layout.slot_readings.get(key, 0) >= _ENOUGH and layout.slot_share.get(key, 0.0) >= _SURE
 
 
 def filled_blanks(layout: Layout, matches: Matches, expected: ExpectedValues) -> dict[str, Place]:
@@ -68,8 +80,7 @@ def _filled(layout: Layout, matches: Matches, expected: ExpectedValues) -> Itera
     for path, slot, number, place in layout.readings(document):
         if path not in expected.blanks or path in told:
             continue
-        readings, share = layout.slot_readings.get((path, slot), 0), layout.slot_share.get((path, slot), 0.0)
-        if readings < _ENOUGH or share < _SURE:
+        if not _is_sure(layout, path, slot):
             continue
         label = document.units[number - 1] if number else None
         if label is not None and slot.previous not in ("", "*") and covered.find(1, label.begin, label.end) >= 0:

@@ -182,9 +182,12 @@ def learn_words(seen: Sequence[tuple[Iterable[Word], Mapping[str, str | None]]],
         if own := {state for state in explaining if state[0] in told}:
             learned.words.setdefault(word, set()).update(own)
     _learn_complete(learned, where, known, len(seen))
+    with_words = {state for states in learned.words.values() for state in states}
     for documents in where.values():
-        if (doubt := _doubt(documents, known, len(seen))) and doubt[0] in told - learned.parameters:
-            learned.doubts[doubt[0]] = max(doubt[1], learned.doubts.get(doubt[0], ""), key=len)
+        doubt = _doubt(documents, known, len(seen))
+        if doubt is not None and doubt[0][0] in told and doubt[0] not in with_words:
+            (name, _), said = doubt
+            learned.doubts[name] = max(said, learned.doubts.get(name, ""), key=len)
     return learned
 
 
@@ -233,8 +236,8 @@ def _said(states: set[State], known: Mapping[State, Documents]) -> str:
     return f"where {name} is {'blank' if text is None else text}"
 
 
-def _doubt(documents: Documents, known: Mapping[State, Documents], every: int) -> tuple[str, str] | None:
-    """Return the parameter that a word goes with in most documents, and against in too many for faults."""
+def _doubt(documents: Documents, known: Mapping[State, Documents], every: int) -> tuple[State, str] | None:
+    """Return the state that a word goes with in most documents, and against in too many for faults."""
     chances = {
         state: _chance(len(documents & own), len(documents), len(own), every)
         for state, own in known.items()
@@ -246,9 +249,10 @@ def _doubt(documents: Documents, known: Mapping[State, Documents], every: int) -
     against = len(documents ^ known[best])
     if chances[best] > math.log(_DOUBTFUL_CHANCE) or not against:
         return None
-    return best[
-        0
-    ], f"its words fit it in {every - against:,} of {every:,} documents: too few to call the others wrong"
+    return (
+        best,
+        f"its words fit it in {every - against:,} of {every:,} documents: too few to call the others wrong",
+    )
 
 
 def _explained(
