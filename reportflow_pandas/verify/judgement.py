@@ -12,6 +12,7 @@ from reportflow_pandas.verify.labelled_places import exchanged, is_behind_label
 from reportflow_pandas.verify.layout import Layout, reads
 from reportflow_pandas.verify.line_checks import TableCheck, shown
 from reportflow_pandas.verify.other_forms import is_same_number, reads_in_another_way
+from reportflow_pandas.verify.program_words import program_words
 from reportflow_pandas.verify.run_values import RunValues
 from reportflow_pandas.verify.stand_ins import finding_for, hidden_finding, stand_in_of
 from reportflow_pandas.verify.state_words import states_of
@@ -20,6 +21,7 @@ from reportflow_pandas.verify.table_layout import has_letters
 from reportflow_pandas.verify.text_forms import is_cjk, masked
 from reportflow_pandas.verify.times_of_day import other_times
 from reportflow_pandas.verify.value_places import Matches, is_explained
+from reportflow_pandas.verify.wrong_pages import blank_pages, page_count, wrong_pages
 
 __all__ = ["judge"]
 
@@ -27,7 +29,6 @@ _CERTAIN_SHARE = 0.95
 _ENOUGH_DOCUMENTS = 12
 _USUAL_SHARE = 0.5
 _TELLING_CHANCE = 0.5
-_SAMPLE_PAGES = 10
 
 
 def judge(
@@ -49,7 +50,8 @@ def judge(
         What is there, and what should be.
     """
     matches, anchors = layout.find(document, expected)
-    findings = _blank_pages(layout, document)
+    findings = blank_pages(layout, document)
+    pages = wrong_pages(layout, document)
     singles, missing_share = _singles(layout, run, document, expected, matches)
     if missing_share >= 0.5 and (other := run.owner(document, row)) is not None:
         return [
@@ -78,45 +80,10 @@ def judge(
     findings += _boxes(document, expected, findings)
     if not findings:
         findings += _foreign(layout, run, document, expected, matches)
-    if not findings:
-        findings += _pages(layout, document, expected)
-    return sorted(findings, key=lambda finding: -KINDS[finding.kind])
-
-
-# -- pages -----------------------------------------------------------------------------------------------------
-
-
-def _blank_pages(layout: Layout, document: DocumentText) -> list[Finding]:
-    """Return pages without anything, and such as have nothing but what stands on every page."""
-    with_text = {unit.page for unit in document.units}
-    if not with_text and not all(document.bare):
-        return [Finding("unreadable", found="it has no text that can be read: letters as pictures or outlines")]
-    if layout.has_empty_pages and with_text:
-        return []
-    return [
-        Finding(
-            "blank_page",
-            found="only what stands on every page is on this one"
-            if page in with_text
-            else "nothing is on this page",
-            page=page + 1,
-        )
-        for page in document.empty_pages
-    ]
-
-
-def _pages(layout: Layout, document: DocumentText, expected: ExpectedValues) -> list[Finding]:
-    """Return a count of pages that no document of its size has."""
-    count, size = len(document.sizes), expected.size
-    larger = [pages for other, pages in layout.page_counts if other >= size]
-    smaller = [pages for other, pages in layout.page_counts if other <= size]
-    if len(larger) >= _SAMPLE_PAGES and count > max(larger):
-        most = max(larger)
-    elif len(smaller) >= _SAMPLE_PAGES and count < min(smaller):
-        most = min(smaller)
-    else:
-        return []
-    return [Finding("pages", expected=f"{most} or so", found=f"{count}", page=count)]
+    findings += program_words(layout, document, expected)
+    pages = pages or page_count(layout, document, expected, is_wrong=bool(findings))
+    # a page that is missing or there twice explains what else is told
+    return [*pages, *sorted(findings, key=lambda finding: -KINDS[finding.kind])]
 
 
 # -- single values -------------------------------------------------------------------------------------------

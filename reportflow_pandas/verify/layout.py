@@ -130,6 +130,12 @@ class Layout:
         Parameters beside whose dates their time of day stands, and whether behind them.
     currencies : dict of Currencies
         What stands beside amounts.
+    has_empty_pages, has_repeated_pages : bool
+        Whether the design means pages without text, and pages that are there twice.
+    page_sizes, page_marks : set
+        Usual sizes of pages, in points, and texts that say how many pages there are, digits hidden.
+    program_words : set of str
+        Words of programs that the design prints.
     """
 
     forms: Forms = field(default_factory=dict)
@@ -160,6 +166,10 @@ class Layout:
     timed: set[tuple[str, bool]] = field(default_factory=set)
     currencies: dict[str, Currencies] = field(default_factory=dict)
     has_empty_pages: bool = False
+    has_repeated_pages: bool = True
+    page_sizes: set[tuple[int, int]] = field(default_factory=set)
+    page_marks: set[str] = field(default_factory=set)
+    program_words: set[str] = field(default_factory=set)
     page_counts: list[tuple[int, int]] = field(default_factory=list)
     _found: dict[int, Found] = field(default_factory=dict)
     _readings: WeakKeyDictionary[DocumentText, list[Reading]] = field(default_factory=WeakKeyDictionary)

@@ -14,6 +14,7 @@ from reportflow_pandas.verify.few_documents import are_few, judge_in_few
 from reportflow_pandas.verify.layout import Layout, reads
 from reportflow_pandas.verify.left_out import said_of, when_left_out
 from reportflow_pandas.verify.other_rows import numbers_instead, others_stand_for
+from reportflow_pandas.verify.program_words import learn_program_words
 from reportflow_pandas.verify.slot_learning import bind_slots, forget_cells, learn_shares
 from reportflow_pandas.verify.state_words import learn_words, states_of
 from reportflow_pandas.verify.table_layout import TableLayout, has_letters
@@ -21,6 +22,7 @@ from reportflow_pandas.verify.table_learning import learn_table
 from reportflow_pandas.verify.text_forms import masked
 from reportflow_pandas.verify.times_of_day import learn_times
 from reportflow_pandas.verify.value_places import Matches, Tag
+from reportflow_pandas.verify.wrong_pages import learn_pages
 
 __all__ = ["learn"]
 
@@ -35,8 +37,6 @@ _LEAST_EXPLAINED = 3
 _MOST_STATES = 12
 """Values of a parameter of few values."""
 _FIXED_SHARE = 0.03
-_EMPTY_SHARE = 0.3
-"""Of the documents: where so many have a page without text, the design means it."""
 _UNSEEN_SHARE = 0.1
 """Of the documents that have a parameter: where more hold its value unseen, the design means it."""
 _USUAL_TAG = 0.93
@@ -80,9 +80,8 @@ def learn(sample: Sample, *, seed: int = 0) -> Layout:
     layout.unseen = _unseen(kept)
     layout.timed = learn_times(kept, own)
     layout.currencies = learn_currencies(kept, own)
-    empty = sum(bool(document.empty_pages) for document, _ in kept)
-    layout.has_empty_pages = empty > _EMPTY_SHARE * len(kept)
-    layout.page_counts = sorted((expected.size, len(document.sizes)) for document, expected in kept)
+    learn_pages(layout, kept)
+    learn_program_words(layout, kept)
     return layout
 
 

@@ -133,9 +133,10 @@ def findings(results: pd.DataFrame) -> pd.DataFrame:
     pandas.DataFrame
         ``row`` and ``label`` of the document; ``kind``: ``missing``, ``cut`` (only the beginning is there),
         ``foreign`` (a value of another row), ``lines`` (of a table: missing, doubled, out of order),
-        ``blank_page``, ``glyph`` (boxes in place of letters), ``pages`` (unlike documents of its size),
-        ``unreadable``, ``same`` (another row's PDF); ``parameter``, ``expected``, ``found``, and ``page`` from 1
-        (missing where it stands on none). ``.attrs["not_judged"]`` says what was not judged, and why.
+        ``blank_page``, ``glyph`` (boxes in place of letters), ``pages`` (missing, twice, turned, unlike others of
+        its size), ``unreadable``, ``same`` (another row's PDF); ``parameter``, ``expected``, ``found``, and
+        ``page`` from 1 (missing where it stands on none). ``.attrs["not_judged"]`` says what was not judged, and
+        why.
 
     Raises
     ------
