@@ -285,7 +285,7 @@ def _below(
             found.append(number)
             number += 1
             continue
-        page, label = units[number].page, units[number]
+        page, label = units[number - 1].page, units[number]  # a head may be the first on the next page
         while number < len(units) and (
             units[number].page == page or _is_page(layout, document, number, outside, columns)
         ):
