@@ -20,6 +20,8 @@ _FEW, _FEW_SHARE = 3, 0.02
 """Lines, and the share of those without a cell, in which something may stand there by mistake; more is a rule."""
 _USUAL_SHARE = 0.3
 """Of the lines without a cell: if so many have something there that is no value of the column, it is a rule."""
+_ENOUGH_LINES = 300
+"""Of a sample: what they don't tell of columns, more of them don't either."""
 _MOST_KNOWN = 60
 """Lines of a document whose texts are known as values of their column."""
 
@@ -88,7 +90,7 @@ def _columns(layout: TableLayout, seen: Sequence[Seen]) -> dict[str, set[tuple[i
     """Return the edges of each column: the side, and where that is."""
     edges: dict[str, Counter[tuple[int, int]]] = defaultdict(Counter)
     count: Counter[str] = Counter()
-    for one in seen:
+    for one in seen[:_ENOUGH_LINES]:
         for name, place in _cells(layout, one):
             count[name] += 1
             edges[name].update(_edges(one.document, place))
