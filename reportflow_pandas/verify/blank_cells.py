@@ -21,7 +21,7 @@ _FEW, _FEW_SHARE = 3, 0.02
 _USUAL_SHARE = 0.3
 """Of the lines without a cell: if so many have something there that is no value of the column, it is a rule."""
 _ENOUGH_LINES = 300
-"""Of a sample: what they don't tell of columns, more of them don't either."""
+"""Of a sample: more of them tell no more of columns."""
 _MOST_KNOWN = 60
 """Lines of a document whose texts are known as values of their column."""
 
@@ -90,7 +90,9 @@ def _columns(layout: TableLayout, seen: Sequence[Seen]) -> dict[str, set[tuple[i
     """Return the edges of each column: the side, and where that is."""
     edges: dict[str, Counter[tuple[int, int]]] = defaultdict(Counter)
     count: Counter[str] = Counter()
-    for one in seen[:_ENOUGH_LINES]:
+    for one in seen[
+        :: 1 + len(seen) // _ENOUGH_LINES
+    ]:  # of all documents: languages may have columns of their own
         for name, place in _cells(layout, one):
             count[name] += 1
             edges[name].update(_edges(one.document, place))
