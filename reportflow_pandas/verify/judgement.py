@@ -181,6 +181,8 @@ def _misread(
         if (
             path in layout.judged
             and path in expected.singles
+            # where the line above is another one, the value may stand at another of its spots
+            and len(matches.places[path]) < max(1, layout.often.get(path, 1))
             and not reads(document, matches.places[path], number, Place(unit.begin, unit.end))
             and not is_explained(document, covered, unit.begin, unit.end)
         ):

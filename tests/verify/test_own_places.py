@@ -55,3 +55,14 @@ def letters(blank: int | None = None) -> Rows:
 def test_a_subject_is_known_by_where_it_is_on_the_page_and_not_found_in_the_text() -> None:
     assert of_run(*letters())[1] == {}
     assert of_run(*letters(blank=7))[1] == {7: ["Subject"]}
+
+
+def test_a_name_that_is_another_one_is_told_alone_though_the_line_below_moves() -> None:
+    rows, texts = [], []
+    for at in range(40):
+        name, street = f"{NAMES[at % 7]} {5 * chr(97 + at)}", f"{at} {4 * chr(120 - at % 20)} Street"
+        rows.append({"Name": name, "Street": street})
+        shown = [name, street] if at % 4 else [f"Firm {3 * chr(99 + at % 20)}", name, street]
+        texts.append(document([(text, 60, 700 - 20 * line) for line, text in enumerate(shown)]))
+    rows[8]["Name"] = "Someone Else"
+    assert of_run(rows, texts)[1] == {8: ["Name"]}
