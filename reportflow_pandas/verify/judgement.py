@@ -81,7 +81,8 @@ def judge(
     if not findings:
         findings += _foreign(layout, run, document, expected, matches)
     findings += program_words(layout, document, expected)
-    pages = pages or page_count(layout, document, expected, is_wrong=bool(findings))
+    if not pages and not any(finding.kind == "lines" and not finding.expected for finding in findings):
+        pages = page_count(layout, document, expected, is_wrong=bool(findings))  # lines too many take pages
     # a page that is missing or there twice explains what else is told
     return [*pages, *sorted(findings, key=lambda finding: -KINDS[finding.kind])]
 

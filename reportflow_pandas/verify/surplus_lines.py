@@ -64,12 +64,12 @@ def learn_shape(layout: TableLayout, sample: Sequence[Known]) -> None:
     near = [(known, surplus_lines(layout, known)) for known in whole]
     layout.shape = shape = replace(shape, labels=_labels(layout, near, whole))
     away = there = lines = 0
-    for known in whole:
+    for known, beside in near:
         found = _away(layout, shape, known)
         other = _unclaimed(shape, known, found, known.windows)
         lines += len(known.windows)
         there += len(found) - len(other)
-        away += bool(_unexplained(layout, shape, known, other))
+        away += bool(_unexplained(layout, shape, known, [row for row in other if row.text not in beside]))
     if sum(bool(_without_labels(layout, *one)) for one in near) > max(_FEW, _MOST_ALIKE * len(sample)):
         layout.shape = None
     layout.is_alone = away <= max(_FEW, _SELDOM * len(sample)) and there >= _RECOGNISED * lines

@@ -75,3 +75,10 @@ def test_a_line_that_no_row_has_is_told_wherever_it_stands(told: Told, which: sl
     assert not (found["expected"].notna() & (found["expected"] == found["found"])).any()
     assert set(found["kind"]) == {"lines"}
     assert len(found) == len(gone)
+
+
+def test_lines_of_rows_without_any_are_told_beside_many_documents_with_one_too_many(told: Told) -> None:
+    gone = [own[0] for own in LONG[:6]] + [at for own in LONG[6:8] for at in own]
+    found = told(LINES.drop(gone))
+    assert set(found["row"]) == set(map(row_of, gone))
+    assert set(found["kind"]) == {"lines"}
