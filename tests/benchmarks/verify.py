@@ -1,6 +1,6 @@
 """What reading back finds, what it says of clean documents, and what it costs: run by hand.
 
-    python -m tests.benchmarks.verify [seed] [--documents N] [--faults N] [--sweep]
+    python -m tests.benchmarks.verify [seed] [--documents N] [--faults N] [--sweep | --small]
 
 For each design, packaged or of ``tests/support/verify_designs``, in English and Japanese (a fifth of the rows),
 for two pages that Chromium prints, a letter in German, Japanese and Arabic and an itinerary in French, Japanese
@@ -9,7 +9,8 @@ faults at random places of the same run. The seed decides rows, places and fault
 (1 to 9, 31, 57, 58, 71, 72, 81, 7201, 9001 to 9005, 9174, 31337, 44107, 53311, 61873, 80711, 80713, 40961, 5519,
 7411, 7412, 5150, 77881). Recall is the share of faulty documents with a finding; ``first``: whether all of them
 stand before every clean one in the order of suspicion. ``--sweep`` lists the parameters that are wrong in three
-documents of which neither is anything found nor said that they are not judged.
+documents of which neither is anything found nor said that they are not judged; ``--small`` counts the clean
+documents that alarm in runs of a few of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import argparse
 import contextlib
 import itertools
 import os
+import random
 import resource
 import tempfile
 import time
@@ -47,6 +49,9 @@ DESIGNS = {
 """By design, how many documents a run has."""
 
 SWEPT_DOCUMENTS = 60
+
+SMALL_RUNS = {1: 16, 2: 16, 3: 16, 6: 16, 12: 16, 24: 15, 40: 9}
+"""By documents in a run, how many runs."""
 
 LOOK_EVERY = 100
 """Ticks between two looks at the reading processes."""
@@ -131,6 +136,22 @@ def swept(design: str, count: int, seed: int) -> Iterator[str]:
     yield f"{design}: {len(outcomes)} values; {said} said not judged, {partly} partly silent, {silent} silent"
 
 
+def small(design: str, count: int, seed: int) -> Iterator[str]:
+    """Yield how many clean documents alarm in small runs, drawn from so many."""
+    wanted = planted_faults.rows(design, count, seed)
+    clean = planted_faults.printed_all(design, wanted)
+    with tempfile.TemporaryDirectory() as folder:
+        paths = written(clean, Path(folder))
+        for size, runs in SMALL_RUNS.items():
+            alarms = 0
+            for run in range(runs):
+                rows = random.Random(f"{design}{size}{run}").sample(range(count), size)  # noqa: S311 - a sample
+                drawn = {number: paths[row] for number, row in enumerate(rows)}
+                verdicts = checked_files([wanted[row] for row in rows], drawn, Path(folder)).verdicts
+                alarms += sum(verdict.verdict != "ok" for verdict in verdicts.values())
+            yield f"| {design} | {size} | {alarms} of {runs * size} |"
+
+
 def memory(count: int, seed: int) -> str:
     """Return the most memory that so many receipts take, all processes together (kB to MB)."""
     wanted = planted_faults.rows("receipt", count, seed)
@@ -190,19 +211,24 @@ def main() -> None:
     parser.add_argument("--faults", type=int, default=20, help="of each kind")
     parser.add_argument("--only", choices=DESIGNS, action="append")
     parser.add_argument("--sweep", action="store_true", help="list values that may be wrong in silence instead")
+    parser.add_argument("--small", action="store_true", help="count false alarms of small runs instead")
     parser.add_argument("--memory", type=int, metavar="N", help="measure the memory of N PDFs instead")
     chosen = parser.parse_args()
     if chosen.memory:
         print(memory(chosen.memory, chosen.seed))  # noqa: T201 - a benchmark prints
         return
-    if chosen.sweep:
-        for design in chosen.only or DESIGNS:
-            for line in swept(design, chosen.documents or SWEPT_DOCUMENTS, chosen.seed):
-                print(line, flush=True)  # noqa: T201
-        return
-    print(HEAD)  # noqa: T201
+    if not (chosen.sweep or chosen.small):
+        print(HEAD)  # noqa: T201
     for design in chosen.only or DESIGNS:
-        for line in measured(design, chosen.documents or DESIGNS[design], chosen.faults, chosen.seed):
+        count = chosen.documents or (SWEPT_DOCUMENTS if chosen.sweep else DESIGNS[design])
+        lines = (
+            swept(design, count, chosen.seed)
+            if chosen.sweep
+            else small(design, count, chosen.seed)
+            if chosen.small
+            else measured(design, count, chosen.faults, chosen.seed)
+        )
+        for line in lines:
             print(line, flush=True)  # noqa: T201
 
 
