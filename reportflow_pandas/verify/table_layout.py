@@ -43,6 +43,8 @@ _UNIT_LETTERS = 3
 _THOUSAND = 1000
 _COLUMN_POINTS = 2
 """How far what stands in one column may be apart."""
+_MOST_TABLES = 200
+"""Documents of which it is kept which numbers their lines have: several looks ask for them."""
 _MOST_PRINTED = 20_000
 """Numbers of which it is kept how they are printed."""
 _MOST_BEFORE = 8
@@ -146,6 +148,7 @@ class TableLayout:
     reason: str = ""
     is_of_few: bool = False
     _printed: dict[tuple[str, str, bool], frozenset[str]] = field(default_factory=dict)
+    _number_texts: dict[int, tuple[Lines, set[str]]] = field(default_factory=dict)
 
     def path(self, name: str) -> str:
         """Return a field's name as a parameter."""
@@ -234,13 +237,14 @@ class TableLayout:
 
     def number_texts(self, lines: Lines) -> set[str]:
         """Return the numbers of lines as they are printed."""
-        return {
-            text
-            for line in lines
-            for name, value in line.items()
-            if value.number is not None
-            for text in self._texts_of(name, value)
-        }
+        kept = self._number_texts.get(id(lines))
+        if kept is None or kept[0] is not lines:
+            values = ((name, value) for line in lines for name, value in line.items() if value.number is not None)
+            kept = (lines, {text for name, value in values for text in self._texts_of(name, value)})
+            if len(self._number_texts) >= _MOST_TABLES:
+                self._number_texts.clear()
+            self._number_texts[id(lines)] = kept
+        return kept[1]
 
     def _texts_of(self, name: str, value: Value) -> frozenset[str]:
         """Return how the number of a field may be printed."""

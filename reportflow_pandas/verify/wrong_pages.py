@@ -65,8 +65,8 @@ def _page_marks(document: DocumentText) -> Iterator[tuple[str, tuple[str, int]]]
     for number, unit in enumerate(document.units):
         if unit.page:
             return
-        found = _TWO_NUMBERS.fullmatch(unit.text) if len(unit.text) <= _LONGEST_MARK else None
-        if found is not None and found[1] == "1":
+        found = _TWO_NUMBERS.fullmatch(unit.text) if "1" in unit.text[:_LONGEST_MARK] else None
+        if found is not None and found[1] == "1" and len(unit.text) <= _LONGEST_MARK:
             yield document.mask(number), (unit.raw, int(found[2]))
 
 
