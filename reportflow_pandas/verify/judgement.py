@@ -58,7 +58,9 @@ def judge(
             *findings,
             Finding("same", found=f"this is the PDF of another row: {run.labels.get(other, other)}", page=1),
         ]
-    findings += [*singles, *_unseen(layout, document, expected, matches)]
+    told = {finding.parameter for finding in singles}
+    unseen = _unseen(layout, document, expected, matches)
+    findings += [*singles, *(finding for finding in unseen if finding.parameter not in told)]
     findings += _filled(layout, expected, matches, findings)
     told = {finding.parameter for finding in findings}
     more = [*_states(layout, document, expected, matches), *_too_seldom(layout, document, expected, matches)]
@@ -224,7 +226,8 @@ def _unseen(layout: Layout, document: DocumentText, expected: ExpectedValues, ma
     return [
         hidden_finding(document, path, value, unit)
         for path, value in expected.singles.items()
-        if not matches.places[path] and path not in layout.unseen and not layout.asks_for(path, expected)
+        if not matches.places[path] and path not in layout.unseen
+        if path in layout.by_place or not layout.asks_for(path, expected)
         if (unit := document.unseen(value.text)) is not None
     ]
 

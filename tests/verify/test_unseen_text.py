@@ -13,6 +13,8 @@ from support import planted_faults
 
 from reportflow_pandas.verify import read_pdf
 
+from .test_planted_faults import judged
+
 PDF = planted_faults.printed("receipt", planted_faults.rows("receipt", 1, seed=5)[0])
 
 
@@ -71,3 +73,17 @@ def test_a_small_sign_in_a_text_is_seen(tmp_path: Path) -> None:
     shown = "q BT /Own 9 Tf 60 60 Td ({}) Tj ET Q"
     units = read(planted_faults.with_text(PDF, "- . _ T-LIGHT", shown), tmp_path)["units"]
     assert not any(unit[5] for unit in units)
+
+
+def test_a_hidden_value_is_told_though_the_design_leaves_it_out_in_many_documents(tmp_path: Path) -> None:
+    wanted = planted_faults.rows("bill", 60, seed=21)
+    pdfs = {row: planted_faults.printed("bill", params) for row, params in enumerate(wanted)}
+    yen = [row for row, params in enumerate(wanted) if params["Currency"] == "JPY"]
+    others = [row for row, params in enumerate(wanted) if params["Currency"] == "EUR"][:4]
+    for row in yen[:2]:
+        pdfs[row] = planted_faults.with_text(pdfs[row], "JPY", planted_faults.UNSEEN["white"])
+    for row in others:
+        pdfs[row] = planted_faults.printed("bill", {**wanted[row], "Currency": ""})
+    found = judged(wanted, pdfs, tmp_path)
+    assert {row for row in yen if found[row]} == set(yen[:2])
+    assert {one.parameter for row in yen for one in found[row]} == {"Currency"}
