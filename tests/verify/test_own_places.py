@@ -66,3 +66,21 @@ def test_a_name_that_is_another_one_is_told_alone_though_the_line_below_moves() 
         texts.append(document([(text, 60, 700 - 20 * line) for line, text in enumerate(shown)]))
     rows[8]["Name"] = "Someone Else"
     assert of_run(rows, texts)[1] == {8: ["Name"]}
+
+
+def test_a_closing_balance_is_told_in_four_of_sixty_statements_whose_last_line_has_it_too() -> None:
+    rows, texts, wrong = [], [], (8, 21, 42, 47)
+    for at in range(60):
+        balances = [round((137.5 * at + 61.25 * line) % 9000 - 1500 * (at % 3 == 0), 2) for line in range(3)]
+        lines = [
+            {"What": f"{NAMES[(at + line) % 7]} {3 * chr(97 + (at + line) % 26)}", "Balance": balance}
+            for line, balance in enumerate(balances)
+        ]
+        rows.append({"Owner": f"{NAMES[at % 7]} {at}", "Closing": balances[-1], "Lines": lines})
+        shown = balances[-1] + (10 if at in wrong else 0)
+        units = [("Owner", 60, 750), (rows[at]["Owner"], 200, 750), ("What", 60, 690), ("Balance", 300, 690)]
+        for line, own in enumerate(lines):
+            units += [(own["What"], 60, 670 - 20 * line), (f"{own['Balance']:.2f}", 300, 670 - 20 * line)]
+        texts.append(document([*units, ("Closing balance", 60, 600), (f"{shown:.2f} PLN", 300, 600)]))
+    _, told = of_run(rows, texts)
+    assert told == {at: ["Closing"] for at in wrong}
