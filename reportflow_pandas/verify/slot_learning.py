@@ -17,8 +17,8 @@ Sample = Sequence[tuple[DocumentText, ExpectedValues]]
 
 _BOUND = 0.6
 """Share of its readings from which a slot belongs to a parameter."""
-_ENOUGH_READINGS, _SURE, _SURE_LABELLED = 12, 0.95, 0.9
-"""Readings of a slot, and the share of them from which it holds nothing but the parameter's value."""
+_ENOUGH_READINGS, _SURE = 12, 0.95
+"""Readings of a slot, and the share of them from which it holds nothing but the value, without a label too."""
 _PLACED, _OTHERS = 0.8, 0.1
 """Share of documents in which a value stands in its place, and of those in which it stands only in others'."""
 _IN_TABLES, _BESIDE = 0.9, 0.8
@@ -52,8 +52,7 @@ def bind_slots(layout: Layout, sample: Sample, matches: Sequence[Matches]) -> No
     layout.sure = {
         key
         for key, number in total.items()
-        if number >= _ENOUGH_READINGS
-        and fits[key] >= (_SURE_LABELLED if layout.is_labelled(*key) else _SURE) * number
+        if number >= _ENOUGH_READINGS and (layout.is_labelled(*key) or fits[key] >= _SURE * number)
     }
 
 

@@ -84,3 +84,9 @@ def test_a_closing_balance_is_told_in_four_of_sixty_statements_whose_last_line_h
         texts.append(document([*units, ("Closing balance", 60, 600), (f"{shown:.2f} PLN", 300, 600)]))
     _, told = of_run(rows, texts)
     assert told == {at: ["Closing"] for at in wrong}
+
+
+def test_days_of_departure_that_are_wrong_in_one_of_eight_journeys_are_told() -> None:
+    wrong = range(2, 40, 8)
+    _, told = of_run(*journeys(dict.fromkeys(wrong, "30.11.2025")))
+    assert told == {at: ["Leaves"] for at in wrong}
