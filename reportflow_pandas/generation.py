@@ -73,7 +73,7 @@ async def agenerate(
     Parameters, results and errors are those of `generate`. A cancelled ``await`` stops sending, waits for what is
     in flight (up to 5 s) and raises the `asyncio.CancelledError` that was thrown in, as any coroutine does, so
     that ``asyncio.timeout``, ``TaskGroup`` and anyio's scopes know theirs. Its ``.results`` is the frame so far;
-    of a time-out it is the cause: ``error.__cause__.results``.
+    of a time-out it is the context: ``error.__context__.results``.
 
     Parameters
     ----------

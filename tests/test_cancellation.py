@@ -105,7 +105,7 @@ def test_a_time_out_around_a_run_is_a_time_out(scene: Scene) -> None:
 
     with pytest.raises(TimeoutError) as caught:
         asyncio.run(cell())
-    assert scene.whole(caught.value.__cause__.results)
+    assert scene.whole(caught.value.__context__.results)
 
 
 def test_wait_for_around_a_run_is_a_time_out(scene: Scene) -> None:
@@ -115,7 +115,7 @@ def test_wait_for_around_a_run_is_a_time_out(scene: Scene) -> None:
 
     with pytest.raises(TimeoutError) as caught:
         asyncio.run(cell())
-    assert scene.whole(caught.value.__cause__.results)
+    assert scene.whole(caught.value.__context__.results)
 
 
 def test_an_inner_time_out_leaves_the_outer_one_alone(scene: Scene) -> None:
@@ -128,7 +128,7 @@ def test_an_inner_time_out_leaves_the_outer_one_alone(scene: Scene) -> None:
             except TimeoutError as error:
                 await asyncio.sleep(0)  # the loop is not cancelled any more
                 assert not outer.expired()
-                return error.__cause__.results
+                return error.__context__.results
         raise AssertionError("there was no time-out")
 
     results = asyncio.run(cell())
