@@ -191,7 +191,7 @@ def _refuse_dead_links(urls: pd.Series, *, stays_here: bool) -> None:
     _refuse(urls, closed, "the link is missing, or the API's own, which only the key opens,", way)
     here = [not stays_here and is_loopback(urlsplit(url).hostname) for url in urls]
     _refuse(
-        urls, here, "the link leads to this machine (the embedded service), where nobody else can open it,", way
+        urls, here, "the link leads to this machine (the embedded service), where its reader can't open it,", way
     )
 
 

@@ -207,8 +207,7 @@ def _rest(layout: TableLayout, unit: Unit, seen: Seen, at: int) -> str:
 
 def _says(layout: TableLayout, name: str, unit: Unit, rest: str) -> bool:
     """Tell whether what is left of a unit is a word or a number, as its column has, and not the design's own."""
-    is_number = any(char.isdigit() and char != "0" for char in rest)
-    if not is_number and (name not in layout.texts or not any(map(str.isalpha, rest))):
+    if not is_number(rest) and (name not in layout.texts or not any(map(str.isalpha, rest))):
         return False
     if rest in layout.known.get(name, ()):
         return True

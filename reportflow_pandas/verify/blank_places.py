@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues
+from reportflow_pandas.verify.labelled_places import has_row_for_label
 from reportflow_pandas.verify.layout import Layout, Slot
 from reportflow_pandas.verify.own_place import neighbours_of
 from reportflow_pandas.verify.text_forms import masked
@@ -82,9 +83,8 @@ def _filled(layout: Layout, matches: Matches, expected: ExpectedValues) -> Itera
             continue
         if not _is_sure(layout, path, slot):
             continue
-        label = document.units[number - 1] if number else None
-        if label is not None and slot.previous not in ("", "*") and covered.find(1, label.begin, label.end) >= 0:
-            continue  # what looks like a label is a line of this row's text
+        if has_row_for_label(document, covered, slot, number):
+            continue
         if _says(layout, document, covered, place):
             told.add(path)
             yield path, place

@@ -8,7 +8,7 @@ from reportflow_pandas.verify.blank_places import filled_blanks
 from reportflow_pandas.verify.currencies import other_currencies
 from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues
-from reportflow_pandas.verify.labelled_places import exchanged, is_behind_label
+from reportflow_pandas.verify.labelled_places import exchanged, has_row_for_label, is_behind_label
 from reportflow_pandas.verify.layout import Layout, reads
 from reportflow_pandas.verify.line_checks import TableCheck, shown
 from reportflow_pandas.verify.other_forms import is_same_number, reads_in_another_way
@@ -169,9 +169,8 @@ def _misread(
             continue
         if path in layout.by_place and layout.slot_share.get((path, slot), 0.0) < _CERTAIN_SHARE:
             continue
-        label = document.units[number - 1] if number else None
-        if label is not None and slot.previous not in ("", "*") and covered.find(1, label.begin, label.end) >= 0:
-            continue  # what looks like a label is a line of this row's text
+        if has_row_for_label(document, covered, slot, number):
+            continue
         read.add(path)
         if (path, slot) in right or path in wrong:
             continue

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from reportflow_pandas.verify.document_text import Place
+from reportflow_pandas.verify.document_text import DocumentText, Place
 from reportflow_pandas.verify.expected_values import ExpectedValues
-from reportflow_pandas.verify.layout import Layout, Reading, slot_of
+from reportflow_pandas.verify.layout import Layout, Reading, Slot, slot_of
 from reportflow_pandas.verify.value_places import Matches
 
-__all__ = ["exchanged", "is_behind_label"]
+__all__ = ["exchanged", "has_row_for_label", "is_behind_label"]
 
 
 def exchanged(layout: Layout, unlike: Sequence[Reading], matches: Matches) -> Iterator[tuple[str, Place]]:
@@ -41,3 +41,11 @@ def is_behind_label(layout: Layout, matches: Matches, path: str, expected: Expec
         if document.edges[place.end]
     )
     return any((slot.previous, slot.prefix) in labels for slot in slots)
+
+
+def has_row_for_label(document: DocumentText, covered: bytearray, slot: Slot, number: int) -> bool:
+    """Tell whether what looks like the label of a slot's unit is a line of the row's own text."""
+    if not number or slot.previous in ("", "*"):
+        return False
+    label = document.units[number - 1]
+    return covered.find(1, label.begin, label.end) >= 0

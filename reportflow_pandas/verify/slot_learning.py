@@ -5,15 +5,12 @@ from __future__ import annotations
 from collections import Counter, defaultdict
 from collections.abc import Sequence
 
-from reportflow_pandas.verify.document_text import DocumentText
-from reportflow_pandas.verify.expected_values import ExpectedValues
+from reportflow_pandas.verify.expected_values import Sample
 from reportflow_pandas.verify.layout import Layout, Slot, reads, slot_of
 from reportflow_pandas.verify.spots import sure_spots
 from reportflow_pandas.verify.value_places import Matches
 
 __all__ = ["bind_slots", "forget_cells", "learn_shares"]
-
-Sample = Sequence[tuple[DocumentText, ExpectedValues]]
 
 _BOUND = 0.6
 """Share of its readings from which a slot belongs to a parameter."""

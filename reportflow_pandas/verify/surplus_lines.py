@@ -39,7 +39,7 @@ def learn_shape(layout: TableLayout, sample: Sequence[Known]) -> None:
     chosen: list[tuple[Known, list[Cells]]] = []
     count = 0
     for known in sample:
-        # a table that begins anew on each page has columns of its own there
+        # a table that begins again on each page has columns of its own there
         for _, page in groupby(cells_of(layout, known), key=lambda cells: cells[layout.anchor].page):
             own = list(page)
             chosen.append((known, own))

@@ -2,36 +2,19 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Iterator
-from contextlib import closing
 from pathlib import Path
-from typing import Any
 
 import pytest
-from support import planted_faults
 
-from reportflow_pandas.verify.readings import Readings
-from reportflow_pandas.verify.run_check import Checked, check_run
+from reportflow_pandas.verify.run_check import Checked
 
-POOL, SEED = 120, 5501
+from .test_few_documents import Params, checked, rows_of
 
 
-def checked(design: str, size: int, run: int, folder: Path) -> tuple[list[dict[str, Any]], Checked]:
+def drawn(design: str, size: int, run: int, folder: Path) -> tuple[list[Params], Checked]:
     """Return a few of a design's rows, and what is found in their documents."""
-    rows = planted_faults.rows(design, POOL, SEED)
-    wanted = random.Random(f"{design}{size}{run}").sample(rows, size)  # noqa: S311 - which rows are tried
-    paths = {}
-    for row, params in enumerate(wanted):
-        paths[row] = str(folder / f"{row}.pdf")
-        Path(paths[row]).write_bytes(planted_faults.printed(design, params))
-
-    def params() -> Iterator[tuple[int, dict[str, Any]]]:
-        yield from enumerate(wanted)
-
-    with closing(Readings(folder)) as known:
-        found = check_run(paths, params, known, labels={}, began=lambda *_: lambda _count: None, tick=lambda: None)
-    return wanted, found
+    wanted = rows_of(design, size, run)
+    return wanted, checked(design, wanted, wanted, folder)
 
 
 def alarms(found: Checked) -> list[object]:
@@ -39,14 +22,14 @@ def alarms(found: Checked) -> list[object]:
 
 
 def test_the_only_currency_that_is_printed_as_a_sign_is_not_judged_and_said_so(tmp_path: Path) -> None:
-    wanted, found = checked("bill", 6, 0, tmp_path)
+    wanted, found = drawn("bill", 6, 0, tmp_path)
     assert [params["Currency"] for params in wanted].count("JPY") == 1
     assert alarms(found) == []
     assert found.not_judged["Currency"] == "not judged where it is JPY: left out in 1 of 6 documents"
 
 
 def test_the_words_of_a_flag_in_a_language_of_one_document_are_not_judged_and_said_so(tmp_path: Path) -> None:
-    wanted, found = checked("delivery", 24, 0, tmp_path)
+    wanted, found = drawn("delivery", 24, 0, tmp_path)
     assert [params["Fragile"] for params in wanted if params["Language"] == "ja"].count(True) == 1
     assert alarms(found) == []
     assert found.not_judged["Fragile"] == "not judged where Language is ja: its words there are not known"
@@ -63,6 +46,6 @@ def test_the_words_of_a_flag_in_a_language_of_one_document_are_not_judged_and_sa
     ],
 )
 def test_clean_documents_of_a_small_run_are_left_alone(design: str, size: int, run: int, tmp_path: Path) -> None:
-    _, found = checked(design, size, run, tmp_path)
+    _, found = drawn(design, size, run, tmp_path)
     assert len(found.verdicts) == size
     assert alarms(found) == []
